@@ -1,0 +1,272 @@
+"""The structs that cross borders: what callers pass in, what they get back, what they are told on the way.
+
+All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times are UTC in ISO 8601.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+DEFAULT_INCLUDE = ("**/*.parquet",)
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Base of all models."""
+
+
+class DatasetRequest(Model, frozen=True):
+    """What to bring onto disk.
+
+    Attributes:
+        repo: ``owner/name``, a single-name id such as ``squad``, ``datasets/owner/name``, a dataset page's address, or
+            ``hf://datasets/owner/name@revision``. A revision inside it counts only where `revision` is left alone.
+        revision: Branch, tag, ``refs/...`` or full commit.
+        include: Globs as in a shell: ``*`` stops at ``/``, ``**`` crosses it and matches nothing too, dot files match,
+            braces work, case counts, ``dir/`` means ``dir/**``, an exact path matches itself.
+        exclude: Globs that take away from `include`.
+        token: Used for this request instead of the settings' token.
+        force: Fetch every file again, also those that are already verified on disk.
+    """
+
+    repo: str
+    revision: str = "main"
+    include: tuple[str, ...] = DEFAULT_INCLUDE
+    exclude: tuple[str, ...] = ()
+    token: str | None = None
+    force: bool = False
+
+    def __repr__(self) -> str:
+        token = "None" if self.token is None else "'***'"
+        return (
+            f"DatasetRequest(repo={self.repo!r}, revision={self.revision!r}, include={self.include!r}, "
+            f"exclude={self.exclude!r}, token={token}, force={self.force!r})"
+        )
+
+
+class RemoteDataset(Model, frozen=True):
+    """A dataset as the Hub resolved it.
+
+    Attributes:
+        repo: Canonical ``owner/name``, after renames and case fixes.
+        hub_id: The Hub's own id of the repository (24 hex), stable across renames; None where it sent none.
+        revision: As asked.
+        commit: 40 hex digits; everything later is pinned to it.
+        license: From the dataset card, if it names one.
+        gated: False, or how access is granted (``auto``, ``manual``).
+    """
+
+    repo: str
+    hub_id: str | None
+    revision: str
+    commit: str
+    license: str | None = None
+    private: bool = False
+    gated: bool | str = False
+
+
+class RemoteFile(Model, frozen=True):
+    """A file of a dataset at one commit.
+
+    Attributes:
+        path: From the repository's root, ``/`` between parts, exactly as git has it.
+        size: Bytes of content (not of an LFS pointer).
+        checksum: ``sha256:<64 hex>`` for LFS and Xet files, ``git-sha1:<40 hex>`` for others; None while the Hub masks
+            it (gated datasets without access).
+    """
+
+    path: str
+    size: int
+    checksum: str | None
+
+
+class PlannedFile(Model, frozen=True):
+    """A selected file and what is already here of it.
+
+    Attributes:
+        present: True when it lies at its final path, verified.
+        kept_bytes: Bytes of an interrupted transfer that need not be fetched again.
+    """
+
+    path: str
+    size: int
+    checksum: str | None
+    present: bool
+    kept_bytes: int = 0
+
+
+class DownloadPlan(Model, frozen=True):
+    """What a download would do, in bytes and requests.
+
+    Attributes:
+        files: Every selected file, in byte order of paths.
+        removed: Recorded files that the new commit no longer has.
+        total_bytes: All selected files.
+        present_bytes: Of files already here.
+        kept_bytes: Of interrupted transfers.
+        fetch_bytes: What is left to fetch.
+        free_bytes: Room on the root's disk.
+        hub_requests: Requests to the Hub that the transfer will cost at most (ranges from the CDN are not counted).
+        hub_requests_left: What the Hub's rate limit leaves for them in this window, where it told.
+    """
+
+    repo: str
+    revision: str
+    commit: str
+    files: tuple[PlannedFile, ...]
+    removed: tuple[str, ...]
+    total_bytes: int
+    present_bytes: int
+    kept_bytes: int
+    fetch_bytes: int
+    free_bytes: int
+    hub_requests: int
+    hub_requests_left: int | None = None
+
+
+class DownloadedDataset(Model, frozen=True):
+    """A dataset on disk: every file complete, verified and in place.
+
+    Attributes:
+        repo: Canonical ``owner/name``.
+        local_path: Absolute folder that holds the files.
+        files: Paths below `local_path`, in byte order.
+        total_bytes: Size of all `files`.
+        downloaded_at: When the files of this commit were completed, UTC.
+        revision: As asked.
+        commit: 40 hex digits.
+        license: From the dataset card, if it names one.
+    """
+
+    repo: str
+    local_path: Path
+    files: tuple[str, ...]
+    total_bytes: int
+    downloaded_at: datetime
+    revision: str
+    commit: str
+    license: str | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Absolute paths of `files`, for other readers."""
+        return tuple(self.local_path / file for file in self.files)
+
+
+class DamagedFile(Model, frozen=True):
+    """A recorded file that is not what was recorded. `actual` is None where the file is missing."""
+
+    path: str
+    expected: str
+    actual: str | None
+
+
+class VerifyReport(Model, frozen=True):
+    """What `verify` found.
+
+    Attributes:
+        checked_files: Files hashed.
+        checked_bytes: Bytes hashed.
+        damaged: Files that are missing or whose hash differs, as they were found.
+        repaired: Paths of `damaged` that were fetched again.
+    """
+
+    repo: str
+    commit: str
+    checked_files: int
+    checked_bytes: int
+    damaged: tuple[DamagedFile, ...]
+    repaired: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing is damaged any more."""
+        return {file.path for file in self.damaged} == set(self.repaired)
+
+
+# ---- events -------------------------------------------------------------------------------------------------------
+
+
+class Planned(Model, frozen=True, tag_field="event", tag="planned"):
+    """The plan is made; the transfer begins."""
+
+    plan: DownloadPlan
+
+
+class FileStarted(Model, frozen=True, tag_field="event", tag="fileStarted"):
+    """A file's transfer begins, at `kept_bytes` of `size`."""
+
+    path: str
+    size: int
+    kept_bytes: int
+
+
+class BytesReceived(Model, frozen=True, tag_field="event", tag="bytesReceived"):
+    """Progress over all files: bytes that need not be fetched any more, of all that were to fetch or kept.
+
+    Told at most ten times a second.
+    """
+
+    received: int
+    total: int
+
+
+class Retried(Model, frozen=True, tag_field="event", tag="retried"):
+    """Something failed and is tried again after `wait_s` seconds. `path` is None for calls of the API."""
+
+    path: str | None
+    reason: str
+    attempt: int
+    wait_s: float
+    at: datetime
+
+
+class FileVerified(Model, frozen=True, tag_field="event", tag="fileVerified"):
+    """A file is complete and its hash is right."""
+
+    path: str
+    size: int
+    checksum: str
+
+
+class Finished(Model, frozen=True, tag_field="event", tag="finished"):
+    """The dataset is recorded."""
+
+    dataset: DownloadedDataset
+
+
+Event = Planned | FileStarted | BytesReceived | Retried | FileVerified | Finished
+OnEvent = Callable[[Event], None]
+
+
+# ---- trajectories -------------------------------------------------------------------------------------------------
+
+
+class TrajectorySummary(Model, frozen=True):
+    """One row without its messages. Fields the row does not have are None. `row` counts from 0 over the dataset."""
+
+    row: int
+    session_id: str | None
+    agent: str | None
+    model: str | None
+    task: str | None
+    episode: str | None
+    trial_name: str | None
+    date: str | None
+    steps: int
+    result: str | None = None
+
+
+class SummaryPage(Model, frozen=True):
+    """A page of summaries.
+
+    Attributes:
+        total: Rows that match the query, over the whole dataset.
+        offset: Matches before this page.
+        items: The page, in row order.
+    """
+
+    total: int
+    offset: int
+    items: tuple[TrajectorySummary, ...]

@@ -1,0 +1,11 @@
+"""Sizes in words, for messages and tables."""
+
+
+def format_bytes(count: int) -> str:
+    """A size for people: decimal units, as the Hub's pages show them (``109.7 MB``)."""
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if abs(size) < 1000 or unit == "TB":
+            break
+        size /= 1000
+    return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
