@@ -19,7 +19,7 @@ An error keeps its facts as attributes and composes its one sentence from them. 
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from hfsvc.units import format_bytes
@@ -52,7 +52,7 @@ class HfsvcError(Exception):
         return f"{self.message()} {self.hint}" if self.hint else self.message()
 
     def __reduce__(self) -> tuple[Callable[..., "HfsvcError"], tuple[type["HfsvcError"], dict[str, Any]]]:
-        facts = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        facts = {each.name: getattr(self, each.name) for each in fields(self)}
         return _rebuild, (type(self), facts)
 
     def message(self) -> str:
@@ -303,7 +303,9 @@ class TransferStalled(TryLater):
     reason: str = "no byte arrived"
 
     def message(self) -> str:
-        return f"{self.path} of {self.repo} stopped at byte {self.offset}: {self.reason}. Run again to go on from there."
+        return (
+            f"{self.path} of {self.repo} stopped at byte {self.offset}: {self.reason}. Run again to go on from there."
+        )
 
 
 @dataclass(eq=False, kw_only=True)
