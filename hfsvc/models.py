@@ -16,7 +16,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Base of all models."""
 
 
-class DatasetRequest(Model, frozen=True):
+class DatasetRequest(Model, frozen=True, kw_only=True):
     """What to bring onto disk.
 
     Attributes:
@@ -45,7 +45,7 @@ class DatasetRequest(Model, frozen=True):
         )
 
 
-class RemoteDataset(Model, frozen=True):
+class RemoteDataset(Model, frozen=True, kw_only=True):
     """A dataset as the Hub resolved it.
 
     Attributes:
@@ -66,7 +66,7 @@ class RemoteDataset(Model, frozen=True):
     gated: bool | str = False
 
 
-class RemoteFile(Model, frozen=True):
+class RemoteFile(Model, frozen=True, kw_only=True):
     """A file of a dataset at one commit.
 
     Attributes:
@@ -81,7 +81,7 @@ class RemoteFile(Model, frozen=True):
     checksum: str | None
 
 
-class PlannedFile(Model, frozen=True):
+class PlannedFile(Model, frozen=True, kw_only=True):
     """A selected file and what is already here of it.
 
     Attributes:
@@ -96,7 +96,7 @@ class PlannedFile(Model, frozen=True):
     kept_bytes: int = 0
 
 
-class DownloadPlan(Model, frozen=True):
+class DownloadPlan(Model, frozen=True, kw_only=True):
     """What a download would do, in bytes and requests.
 
     Attributes:
@@ -125,7 +125,7 @@ class DownloadPlan(Model, frozen=True):
     hub_requests_left: int | None = None
 
 
-class DownloadedDataset(Model, frozen=True):
+class DownloadedDataset(Model, frozen=True, kw_only=True):
     """A dataset on disk: every file complete, verified and in place.
 
     Attributes:
@@ -154,7 +154,7 @@ class DownloadedDataset(Model, frozen=True):
         return tuple(self.local_path / file for file in self.files)
 
 
-class DamagedFile(Model, frozen=True):
+class DamagedFile(Model, frozen=True, kw_only=True):
     """A recorded file that is not what was recorded. `actual` is None where the file is missing."""
 
     path: str
@@ -162,7 +162,7 @@ class DamagedFile(Model, frozen=True):
     actual: str | None
 
 
-class VerifyReport(Model, frozen=True):
+class VerifyReport(Model, frozen=True, kw_only=True):
     """What `verify` found.
 
     Attributes:
@@ -188,13 +188,13 @@ class VerifyReport(Model, frozen=True):
 # ---- events -------------------------------------------------------------------------------------------------------
 
 
-class Planned(Model, frozen=True, tag_field="event", tag="planned"):
+class Planned(Model, frozen=True, kw_only=True, tag_field="event", tag="planned"):
     """The plan is made; the transfer begins."""
 
     plan: DownloadPlan
 
 
-class FileStarted(Model, frozen=True, tag_field="event", tag="fileStarted"):
+class FileStarted(Model, frozen=True, kw_only=True, tag_field="event", tag="fileStarted"):
     """A file's transfer begins, at `kept_bytes` of `size`."""
 
     path: str
@@ -202,7 +202,7 @@ class FileStarted(Model, frozen=True, tag_field="event", tag="fileStarted"):
     kept_bytes: int
 
 
-class BytesReceived(Model, frozen=True, tag_field="event", tag="bytesReceived"):
+class BytesReceived(Model, frozen=True, kw_only=True, tag_field="event", tag="bytesReceived"):
     """Progress over all files: bytes that need not be fetched any more, of all that were to fetch or kept.
 
     Told at most ten times a second.
@@ -212,7 +212,7 @@ class BytesReceived(Model, frozen=True, tag_field="event", tag="bytesReceived"):
     total: int
 
 
-class Retried(Model, frozen=True, tag_field="event", tag="retried"):
+class Retried(Model, frozen=True, kw_only=True, tag_field="event", tag="retried"):
     """Something failed and is tried again after `wait_s` seconds. `path` is None for calls of the API."""
 
     path: str | None
@@ -222,7 +222,7 @@ class Retried(Model, frozen=True, tag_field="event", tag="retried"):
     at: datetime
 
 
-class FileVerified(Model, frozen=True, tag_field="event", tag="fileVerified"):
+class FileVerified(Model, frozen=True, kw_only=True, tag_field="event", tag="fileVerified"):
     """A file is complete and its hash is right."""
 
     path: str
@@ -230,7 +230,7 @@ class FileVerified(Model, frozen=True, tag_field="event", tag="fileVerified"):
     checksum: str
 
 
-class Finished(Model, frozen=True, tag_field="event", tag="finished"):
+class Finished(Model, frozen=True, kw_only=True, tag_field="event", tag="finished"):
     """The dataset is recorded."""
 
     dataset: DownloadedDataset
@@ -243,7 +243,7 @@ OnEvent = Callable[[Event], None]
 # ---- trajectories -------------------------------------------------------------------------------------------------
 
 
-class TrajectorySummary(Model, frozen=True):
+class TrajectorySummary(Model, frozen=True, kw_only=True):
     """One row without its messages. Fields the row does not have are None. `row` counts from 0 over the dataset."""
 
     row: int
@@ -258,7 +258,7 @@ class TrajectorySummary(Model, frozen=True):
     result: str | None = None
 
 
-class SummaryPage(Model, frozen=True):
+class SummaryPage(Model, frozen=True, kw_only=True):
     """A page of summaries.
 
     Attributes:

@@ -30,7 +30,7 @@ class Atif(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     """Base of all objects of the format."""
 
 
-class MediaSource(Atif, frozen=True):
+class MediaSource(Atif, frozen=True, kw_only=True):
     """Where the bytes of an image (v1.6) or of a recording (v1.8, with `duration_sec`) lie.
 
     `path` is relative to the document's folder, absolute, or a URL.
@@ -41,7 +41,7 @@ class MediaSource(Atif, frozen=True):
     duration_sec: float | None = None
 
 
-class ContentPart(Atif, frozen=True):
+class ContentPart(Atif, frozen=True, kw_only=True):
     """Part of a multimodal message (v1.6): ``text`` has `text`, ``image`` and ``audio`` have `source`."""
 
     type: Literal["text", "image", "audio"]
@@ -52,7 +52,7 @@ class ContentPart(Atif, frozen=True):
 Content = str | list[ContentPart]
 
 
-class ToolCall(Atif, frozen=True):
+class ToolCall(Atif, frozen=True, kw_only=True):
     """A call the agent made. `tool_call_id` is what results of the same step refer to."""
 
     tool_call_id: str
@@ -61,7 +61,7 @@ class ToolCall(Atif, frozen=True):
     extra: Extra | None = None
 
 
-class SubagentTrajectoryRef(Atif, frozen=True):
+class SubagentTrajectoryRef(Atif, frozen=True, kw_only=True):
     """A reference to another trajectory: embedded by `trajectory_id` (v1.7), or elsewhere by `trajectory_path`."""
 
     trajectory_id: str | None = None
@@ -70,7 +70,7 @@ class SubagentTrajectoryRef(Atif, frozen=True):
     extra: Extra | None = None
 
 
-class ObservationResult(Atif, frozen=True):
+class ObservationResult(Atif, frozen=True, kw_only=True):
     """One result. Without `source_call_id` it belongs to the step as a whole."""
 
     source_call_id: str | None = None
@@ -79,13 +79,13 @@ class ObservationResult(Atif, frozen=True):
     extra: Extra | None = None
 
 
-class Observation(Atif, frozen=True):
+class Observation(Atif, frozen=True, kw_only=True):
     """What came back from the environment after a step."""
 
     results: list[ObservationResult]
 
 
-class Metrics(Atif, frozen=True):
+class Metrics(Atif, frozen=True, kw_only=True):
     """Tokens and cost of one step. Since v1.2 `cached_tokens` is a part of `prompt_tokens`."""
 
     prompt_tokens: int | None = None
@@ -98,7 +98,7 @@ class Metrics(Atif, frozen=True):
     extra: Extra | None = None
 
 
-class Step(Atif, frozen=True):
+class Step(Atif, frozen=True, kw_only=True):
     """One turn. `step_id` counts from 1; the fields from `model_name` to `metrics` but `observation` are the agent's."""
 
     step_id: int
@@ -116,7 +116,7 @@ class Step(Atif, frozen=True):
     extra: Extra | None = None
 
 
-class FinalMetrics(Atif, frozen=True):
+class FinalMetrics(Atif, frozen=True, kw_only=True):
     """Totals over the trajectory, its subagents' cost included."""
 
     total_prompt_tokens: int | None = None
@@ -127,7 +127,7 @@ class FinalMetrics(Atif, frozen=True):
     extra: Extra | None = None
 
 
-class Agent(Atif, frozen=True):
+class Agent(Atif, frozen=True, kw_only=True):
     """Who acted. `model_name` is the default of the steps."""
 
     name: str
@@ -137,7 +137,7 @@ class Agent(Atif, frozen=True):
     extra: Extra | None = None
 
 
-class Trajectory(Atif, frozen=True):
+class Trajectory(Atif, frozen=True, kw_only=True):
     """A whole document. `session_id` names the run (not unique), `trajectory_id` (v1.7) this document."""
 
     schema_version: SchemaVersion
