@@ -7,7 +7,8 @@
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, TrajectoryNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
-    ├── TryLater                exit 5   RateLimited, HubUnavailable, NotAHub, TransferStalled, Offline
+    ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub,
+    │                                    TransferStalled, Offline
     ├── Damaged                 exit 6   ChecksumMismatch, InvalidTrajectory, BadRow, BadParquet, CursorMismatch,
     │                                    DatasetChanged
     ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath
@@ -281,6 +282,10 @@ class HubUnavailable(TryLater):
 
     def message(self) -> str:
         return f"The Hub cannot be reached{self.at()}: {self.reason}. Check the network, then try again."
+
+
+class RangeRefused(HubUnavailable):
+    """A server of content answered a range request with something else than that range."""
 
 
 @dataclass(eq=False, kw_only=True)

@@ -81,6 +81,35 @@ class RemoteFile(Model, frozen=True, kw_only=True):
     checksum: str | None
 
 
+class ByteRange(Model, frozen=True, kw_only=True):
+    """Bytes of a file: `start` inclusive, `stop` exclusive, both from 0."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        """Bytes in the range."""
+        return self.stop - self.start
+
+
+class Location(Model, frozen=True, kw_only=True):
+    """Where a file's content lies, and what the Hub said of it on the way there.
+
+    Attributes:
+        url: Signed and secret, valid for about an hour.
+        checksum: As `RemoteFile.checksum`, from ``X-Linked-ETag``; None where the Hub did not say.
+        content: The whole file, where the Hub answered with it at once and it is small.
+    """
+
+    url: str
+    checksum: str | None
+    content: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"Location(checksum={self.checksum!r})"
+
+
 class PlannedFile(Model, frozen=True, kw_only=True):
     """A selected file and what is already here of it.
 

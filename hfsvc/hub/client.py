@@ -1,0 +1,98 @@
+"""The Hub's REST API for datasets: resolve a name to a commit, list the files of a commit."""
+
+from collections.abc import AsyncIterator
+
+from hfsvc.errors import AuthenticationRequired, DatasetNotFound, HfsvcError, NotAHub
+from hfsvc.hub.content import HubContent
+from hfsvc.hub.faults import Asked
+from hfsvc.hub.retries import OnRetry
+from hfsvc.hub.session import HubSession
+from hfsvc.hub.urls import at_endpoint, info_url, same_origin, tree_url, whoami_url, without_query
+from hfsvc.hub.wire import decode_entries, decode_info, next_page, remote_file
+from hfsvc.models import RemoteDataset, RemoteFile
+from hfsvc.settings import Secret
+
+
+class HubClient:
+    """Knows datasets, commits and listings; touches no disk.
+
+    Args:
+        session: Carries every request.
+    """
+
+    def __init__(self, session: HubSession) -> None:
+        self._session = session
+
+    @property
+    def endpoint(self) -> str:
+        """The Hub that is asked."""
+        return self._session.endpoint
+
+    async def resolve(
+        self, repo: str, revision: str, *, token: Secret | None, on_retry: OnRetry | None = None
+    ) -> RemoteDataset:
+        """One commit for a name and a revision, with the dataset's canonical id. Costs one request, two after a rename.
+
+        Raises:
+            DatasetNotFound: Missing, or private to this caller.
+            RevisionNotFound: No such branch, tag or commit.
+            AuthenticationRequired: The token is not valid.
+            GatedDataset, AccessDenied: The Hub refuses.
+            NotAHub: The endpoint answers as no Hub does.
+        """
+        url = info_url(self.endpoint, repo, revision)
+        try:
+            response = await self._session.call(url, Asked(repo, revision), token=token, on_retry=on_retry)
+        except AuthenticationRequired as error:
+            raise await self._judge_refusal(error, token) from None
+        return decode_info(response.content, revision, without_query(url))
+
+    async def _judge_refusal(self, error: AuthenticationRequired, token: Secret | None) -> HfsvcError:
+        # The Hub answers 401 to a bad token and, on some servers, for a missing repository; only whoami tells them apart.
+        try:
+            await self.whoami(token=token)
+        except HfsvcError:
+            return error
+        return DatasetNotFound(repo=error.repo, private_possible=True, token_sent=True, request_id=error.request_id)
+
+    async def list_files(
+        self, dataset: RemoteDataset, *, token: Secret | None, on_retry: OnRetry | None = None
+    ) -> AsyncIterator[RemoteFile]:
+        """Every file of the pinned commit, page by page, in the Hub's order. Folders and unknown kinds are left out.
+
+        Raises:
+            NotAHub: A page is no listing, or the next one lies on another origin.
+        """
+        url: str | None = tree_url(self.endpoint, dataset.repo, dataset.commit)
+        while url:
+            asked = Asked(dataset.repo, dataset.commit)
+            response = await self._session.call(url, asked, token=token, on_retry=on_retry)
+            for entry in decode_entries(response.content, without_query(url)):
+                if entry.type == "file":
+                    yield remote_file(entry)
+            url = self._next_page(url, response.headers.get("link"))
+
+    def _next_page(self, url: str, link: str | None) -> str | None:
+        target = next_page(link)
+        if target is None:
+            return None
+        target = at_endpoint(target, self.endpoint)
+        if not same_origin(target, self.endpoint) or target == url:
+            raise NotAHub(url=without_query(url), reason="its listing goes on somewhere else")
+        return target
+
+    async def whoami(self, *, token: Secret | None) -> str:
+        """The name of the token's owner. The Hub limits this call tightly: for diagnosis, never per download."""
+        response = await self._session.call(whoami_url(self.endpoint), Asked("your account"), token=token)
+        try:
+            return str(response.json()["name"])
+        except (ValueError, KeyError, TypeError):
+            raise NotAHub(url=whoami_url(self.endpoint), reason="it does not say whose token it is") from None
+
+    def content(self, dataset: RemoteDataset, *, token: Secret | None) -> HubContent:
+        """Access to the bytes of the pinned commit's files."""
+        return HubContent(self._session, dataset, token=token)
+
+    def requests_left(self) -> int | None:
+        """Requests for content that the Hub's rate limit leaves in this window, where an answer told."""
+        return self._session.limiter.left("resolvers")

@@ -1,0 +1,141 @@
+"""The bytes of a file: where they lie, and one range of them.
+
+Source: the Hub's answers as observed in 2026. Everything the Hub knows of a file sits on the redirect itself; the CDN
+behind it has other ETags. A resolve request must not carry ``Range``, or the signed address allows that range only.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import httpx
+
+from hfsvc.errors import NotAHub, RangeRefused
+from hfsvc.hub.faults import Asked, connection_fault
+from hfsvc.hub.limits import Bucket
+from hfsvc.hub.session import HubSession, read_capped
+from hfsvc.hub.urls import is_downgrade, next_hop, resolve_url, same_origin, without_query
+from hfsvc.hub.wire import checksum_of_etag
+from hfsvc.models import ByteRange, Location, RemoteDataset, RemoteFile
+from hfsvc.settings import Secret
+
+SMALL_CONTENT = 1 << 20
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class HubContent:
+    """Finds and streams the content of one dataset's files, pinned to its commit."""
+
+    def __init__(self, session: HubSession, dataset: RemoteDataset, *, token: Secret | None) -> None:
+        self._session = session
+        self._dataset = dataset
+        self._token = token
+
+    async def locate(self, file: RemoteFile) -> Location:
+        """Ask the Hub where a file's content lies. Costs one request of the ``resolvers`` bucket.
+
+        Nothing is retried here.
+
+        Raises:
+            FileNotFound: A dangling entry: listed, but without content.
+            NotAHub: The answer belongs to another commit, or leaves https.
+            HfsvcError: As `hub_fault` says.
+        """
+        url = resolve_url(self._session.endpoint, self._dataset.repo, self._dataset.commit, file.path)
+        response = await self._session.walk(
+            url, self._asked(file), token=self._token, bucket="resolvers", content=True, stop=_knows_the_file
+        )
+        async with aclosing(response):
+            self._check_commit(response)
+            if not response.has_redirect_location:
+                content = await _small_content(response, file.size)
+                return Location(url=str(response.request.url), checksum=_checksum(response), content=content)
+            target = next_hop(str(response.request.url), response.headers["location"])
+            if is_downgrade(str(response.request.url), target):
+                raise NotAHub(url=without_query(url), reason="it redirects from https to http")
+            await read_capped(response)
+            return Location(url=target, checksum=_checksum(response))
+
+    @asynccontextmanager
+    async def open(
+        self, location: Location, file: RemoteFile, wanted: ByteRange | None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Stream one range of a file, or with None the whole file without asking for ranges.
+
+        Chunks come in file order. A stream may end early without an error: the caller counts.
+
+        Raises:
+            RangeRefused: The server sends something else than the range (RFC 9110 §14): all of it, another range, a
+                file of another size, or compressed content.
+            HubUnavailable: The connection failed, or the address is refused (expired).
+        """
+        byte_range = f"bytes={wanted.start}-{wanted.stop - 1}" if wanted else None
+        bucket: Bucket | None = "resolvers" if same_origin(location.url, self._session.endpoint) else None
+        response = await self._session.send(
+            location.url,
+            self._asked(file),
+            token=self._token,
+            bucket=bucket,
+            content=True,
+            byte_range=byte_range,
+        )
+        async with aclosing(response):
+            if wanted and (reason := range_refusal(response.status_code, response.headers, wanted, file.size)):
+                raise RangeRefused(url=without_query(location.url), status=response.status_code, reason=reason)
+            yield _chunks(response, decoded=wanted is None)
+
+    def _asked(self, file: RemoteFile) -> Asked:
+        return Asked(self._dataset.repo, self._dataset.commit, file.path)
+
+    def _check_commit(self, response: httpx.Response) -> None:
+        commit = response.headers.get("x-repo-commit", self._dataset.commit)
+        if commit.lower() != self._dataset.commit:
+            where = without_query(str(response.request.url))
+            raise NotAHub(url=where, reason=f"it serves commit {commit[:40]} for {self._dataset.commit}")
+
+
+def range_refusal(status: int, headers: httpx.Headers, wanted: ByteRange, size: int) -> str | None:
+    """Why an answer is not the wanted range of a file of `size` bytes; None when it is. Pure."""
+    if headers.get("content-encoding", "identity") != "identity":
+        return "it sent compressed content for a range"
+    if status != 206:
+        whole = wanted.start == 0 and wanted.stop == size
+        return None if status == 200 and whole else f"it answered {status} to a range request"
+    found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+    if not found:
+        return "it did not say which range it sent"
+    start, last, total = int(found[1]), int(found[2]), found[3]
+    if (start, last) != (wanted.start, wanted.stop - 1):
+        return f"it sent bytes {start}-{last} for {wanted.start}-{wanted.stop - 1}"
+    if total not in {"*", str(size)}:
+        return f"its file has {total} bytes, the listing says {size}"
+    return None
+
+
+def _knows_the_file(response: httpx.Response) -> bool:
+    return "x-repo-commit" in response.headers or "x-linked-etag" in response.headers
+
+
+def _checksum(response: httpx.Response) -> str | None:
+    linked = response.headers.get("x-linked-etag")
+    if linked or response.has_redirect_location:
+        return checksum_of_etag(linked)
+    # A direct answer of the Hub has the hash in its own ETag; a CDN's is another hash that looks alike.
+    return checksum_of_etag(response.headers.get("etag")) if _knows_the_file(response) else None
+
+
+async def _small_content(response: httpx.Response, size: int) -> bytes | None:
+    if response.status_code != 200 or size > SMALL_CONTENT:
+        return None
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return None
+    content = await read_capped(response, SMALL_CONTENT + 1)
+    return content if len(content) == size else None
+
+
+async def _chunks(response: httpx.Response, *, decoded: bool) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.aiter_bytes() if decoded else response.aiter_raw():
+            yield chunk
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise connection_fault(error, str(response.request.url)) from None

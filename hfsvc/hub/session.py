@@ -1,0 +1,196 @@
+"""One request to the Hub or to where its content lies: who sees the token, what limits hold, what an answer means."""
+
+import platform
+import random
+import time
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+import httpx
+import stamina
+
+from hfsvc import __version__
+from hfsvc.errors import HfsvcError, NotAHub, Offline, RateLimited
+from hfsvc.hub.faults import Answer, Asked, cdn_fault, connection_fault, hub_fault
+from hfsvc.hub.limits import Bucket, Limiter, told_wait_s
+from hfsvc.hub.retries import OnRetry, api_retry_s
+from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
+from hfsvc.settings import Secret, Settings
+
+MAX_HOPS: Final = 20
+MAX_ERROR_BODY: Final = 64 * 1024
+USER_AGENT: Final = f"hfsvc/{__version__}; python/{platform.python_version()}"
+
+
+class HubSession:
+    """What all requests of a process share: the client, the settings, the rate limits.
+
+    Args:
+        http: Serves the Hub and its CDN. Its cookies, default authorization and redirect handling are not used.
+        settings: Endpoint and timeouts.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, http: httpx.AsyncClient, settings: Settings, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._http = http
+        self._settings = settings
+        self._clock = clock
+        self.limiter = Limiter()
+        self.endpoint = settings.endpoint
+
+    async def call(
+        self, url: str, asked: Asked, *, token: Secret | None, on_retry: OnRetry | None = None
+    ) -> httpx.Response:
+        """Ask the API and read the whole answer, over renames and passing failures.
+
+        Raises:
+            HfsvcError: As `hub_fault` and `connection_fault` say, after the last try.
+        """
+        async for attempt in stamina.retry_context(on=self._retry_rule(on_retry), attempts=None, timeout=None):
+            with attempt:
+                response = await self.walk(url, asked, token=token, bucket="api")
+                await _read(response)
+                return response
+        raise AssertionError("stamina ends with a result or an error")
+
+    def _retry_rule(self, on_retry: OnRetry | None) -> Callable[[Exception], bool | float]:
+        failed = 0
+
+        def rule(error: Exception) -> bool | float:
+            nonlocal failed
+            failed += 1
+            patience_s = self._settings.give_up_after_s
+            wait_s = api_retry_s(error, failed, jitter=random.random(), patience_s=patience_s)
+            if wait_s is None or not isinstance(error, HfsvcError):
+                return False
+            if on_retry:
+                on_retry(error, failed, wait_s)
+            return wait_s
+
+        return rule
+
+    async def walk(
+        self,
+        url: str,
+        asked: Asked,
+        *,
+        token: Secret | None,
+        bucket: Bucket,
+        content: bool = False,
+        stop: Callable[[httpx.Response], bool] = lambda _: False,
+    ) -> httpx.Response:
+        """Follow redirects to the first answer that is none, or for which `stop` holds. The body is not read yet.
+
+        The token goes along only as far as the endpoint's origin reaches.
+
+        Raises:
+            NotAHub: More than 20 hops, or one that leaves https.
+            HfsvcError: The last answer is an error.
+        """
+        for _ in range(MAX_HOPS):
+            response = await self.send(url, asked, token=token, bucket=bucket, content=content)
+            if not response.has_redirect_location or stop(response):
+                return response
+            target = next_hop(url, response.headers["location"])
+            await read_capped(response)
+            if is_downgrade(url, target):
+                raise NotAHub(url=without_query(url), reason="it redirects from https to http")
+            url = target
+        raise NotAHub(url=without_query(url), reason="it redirects for ever")
+
+    async def send(
+        self,
+        url: str,
+        asked: Asked,
+        *,
+        token: Secret | None,
+        bucket: Bucket | None,
+        content: bool = False,
+        byte_range: str | None = None,
+    ) -> httpx.Response:
+        """Send one request and hand out its answer, body unread, unless it is an error."""
+        if self._settings.offline:
+            raise Offline(wanted=asked.repo)
+        if bucket and same_origin(url, self.endpoint):
+            await self._ready(bucket, url)
+        request = self._build(url, token, content=content, byte_range=byte_range)
+        sent = asked._replace(token_sent="authorization" in request.headers)
+        try:
+            response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            # The original may hold a signed address: it must not hang on as the cause.
+            raise connection_fault(error, url) from None
+        self.limiter.observe(response.headers, self._clock())
+        if response.status_code >= 400:
+            raise await self._fault(response, url, sent, bucket)
+        return response
+
+    def _build(self, url: str, token: Secret | None, *, content: bool, byte_range: str | None) -> httpx.Request:
+        timeout = httpx.Timeout(
+            self._settings.stall_timeout_s if content else self._settings.api_timeout_s,
+            connect=self._settings.connect_timeout_s,
+            pool=None,
+        )
+        request = self._http.build_request("GET", url, timeout=timeout)
+        request.headers["user-agent"] = USER_AGENT
+        request.headers["x-request-id"] = str(uuid.uuid4())
+        if content:
+            # A compressed answer has no length and ignores ranges (observed 2026).
+            request.headers["accept-encoding"] = "identity"
+        if byte_range:
+            request.headers["range"] = byte_range
+        for name in ("cookie", "authorization"):
+            request.headers.pop(name, None)
+        if token and same_origin(url, self.endpoint):
+            request.headers["authorization"] = f"Bearer {token.reveal()}"
+        return request
+
+    async def _ready(self, bucket: Bucket, url: str) -> None:
+        while wait_s := self.limiter.delay_s(bucket, self._clock()):
+            if wait_s > self._settings.give_up_after_s:
+                raise RateLimited(url=without_query(url), retry_after_s=wait_s)
+            await anyio.sleep(wait_s)
+        self.limiter.spend(bucket, self._clock())
+
+    async def _fault(self, response: httpx.Response, url: str, asked: Asked, bucket: Bucket | None) -> HfsvcError:
+        retry_after_s = told_wait_s(response.headers)
+        if response.status_code == 429 and bucket and retry_after_s:
+            self.limiter.pause(bucket, retry_after_s, self._clock())
+        body = await read_capped(response)
+        answer = Answer(url, response.status_code, response.headers, body, retry_after_s)
+        return hub_fault(answer, asked) if self.is_hub(url) else cdn_fault(answer)
+
+    def is_hub(self, url: str) -> bool:
+        """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""
+        return same_origin(url, self.endpoint) or origin(url)[1] in PUBLIC_HOSTS
+
+
+async def _read(response: httpx.Response) -> None:
+    try:
+        await response.aread()
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise connection_fault(error, str(response.request.url)) from None
+    finally:
+        await response.aclose()
+
+
+async def read_capped(response: httpx.Response, cap: int = MAX_ERROR_BODY) -> bytes:
+    """The first bytes of a body that does not matter much, and the end of its response.
+
+    A body read to its end leaves the connection usable; a longer or broken one is cut off.
+    """
+    body = bytearray()
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) >= cap:
+                break
+    except (httpx.HTTPError, httpx.StreamError):
+        pass
+    finally:
+        await response.aclose()
+    return bytes(body[:cap])

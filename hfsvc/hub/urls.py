@@ -1,0 +1,168 @@
+"""Names and addresses: what people paste, what the Hub wants, and whose origin an address has. Pure."""
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+
+from hfsvc.errors import InvalidRepoId
+
+PUBLIC_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
+_PART = re.compile(r"\w(?:[\w.-]{0,94}\w)?", re.ASCII)
+_GREEDY_REVISION = re.compile(r"(refs/(?:convert|pr)/[^/]+)(?:/(.*))?")
+_OTHER_KINDS = {"models": "a model", "spaces": "a space", "buckets": "a bucket", "collections": "a collection"}
+_PAGES = {"tree", "blob", "resolve", "raw"}
+
+
+class RepoAddress(NamedTuple):
+    """What a text names: a repository, and where the text says so a revision and a path inside it."""
+
+    repo: str
+    revision: str | None = None
+    path: str | None = None
+
+
+def parse_repo(text: str, endpoint: str) -> RepoAddress:
+    """Read a dataset id in any of the forms people paste.
+
+    Args:
+        text: ``owner/name``, ``name``, ``datasets/owner/name``, ``hf://datasets/owner/name[@revision][/path]``, or a
+            dataset page's address on the Hub or on `endpoint`.
+        endpoint: Its host is accepted in addresses.
+
+    Raises:
+        InvalidRepoId: The text names no dataset, or breaks the Hub's rules for ids.
+    """
+    text = text.strip()
+    if text.startswith("hf://"):
+        return _parse_hf_uri(text)
+    if "://" in text:
+        return _parse_page(text, endpoint)
+    return RepoAddress(_checked(text.removeprefix("datasets/"), text))
+
+
+def check_repo_id(repo: str) -> str:
+    """The id itself, when it keeps the Hub's rules.
+
+    One optional ``/``; each part 1 to 96 of ``[A-Za-z0-9_.-]``, first and last a word character; no ``--``, no ``..``,
+    not ending in ``.git`` (the rules of huggingface_hub 2.4).
+    """
+    return _checked(repo, repo)
+
+
+def _checked(repo: str, text: str) -> str:
+    parts = repo.split("/")
+    if len(parts) == 3 and parts[0] in _OTHER_KINDS:
+        raise InvalidRepoId(repo=text, reason=f"it names {_OTHER_KINDS[parts[0]]}")
+    if len(parts) > 2 or not all(_PART.fullmatch(part) for part in parts):
+        reason = "it must be owner/name, of letters, digits, '-', '_' and '.', each part at most 96 long"
+        raise InvalidRepoId(repo=text, reason=reason)
+    if "--" in repo or ".." in repo or repo.endswith(".git"):
+        raise InvalidRepoId(repo=text, reason="it must not hold '--' or '..', nor end in '.git'")
+    return repo
+
+
+def _parse_hf_uri(text: str) -> RepoAddress:
+    kind, _, rest = text.removeprefix("hf://").partition("/")
+    if kind != "datasets":
+        raise InvalidRepoId(repo=text, reason="only hf://datasets/owner/name is a dataset's address")
+    repo, at, tail = rest.partition("@")
+    if not at:
+        owner, _, tail = rest.partition("/")
+        name, _, path = tail.partition("/")
+        return RepoAddress(_checked(f"{owner}/{name}" if name else owner, text), None, path or None)
+    return RepoAddress(_checked(repo, text), *_split_revision(tail))
+
+
+def _parse_page(text: str, endpoint: str) -> RepoAddress:
+    parts = urlsplit(text)
+    if parts.hostname not in PUBLIC_HOSTS | {urlsplit(endpoint).hostname}:
+        raise InvalidRepoId(repo=text, reason="it is an address of another site")
+    path = parts.path.removeprefix(urlsplit(endpoint).path).strip("/").removeprefix("api/")
+    if not path.startswith("datasets/"):
+        raise InvalidRepoId(repo=text, reason="it is no page of a dataset")
+    repo, rest = _split_page([unquote(part) for part in path.split("/")[1:]], path.split("/")[1:])
+    revision, inside = _split_revision(rest) if rest else (None, None)
+    return RepoAddress(_checked(repo, text), revision, inside)
+
+
+def _split_page(parts: list[str], raw: list[str]) -> tuple[str, str | None]:
+    # A page of a single-name dataset is /datasets/squad/tree/...: the word after the id tells where the id ends.
+    for length in (1, 2):
+        if len(parts) > length and parts[length] in _PAGES | {"viewer", "discussions", "commits", "settings"}:
+            return "/".join(parts[:length]), "/".join(raw[length + 1 :]) if parts[length] in _PAGES else None
+    return "/".join(parts), None
+
+
+def _split_revision(tail: str) -> tuple[str | None, str | None]:
+    if greedy := _GREEDY_REVISION.fullmatch(tail):
+        return greedy[1], unquote(greedy[2]) if greedy[2] else None
+    revision, _, path = tail.partition("/")
+    return unquote(revision) or None, unquote(path) or None
+
+
+# ---- addresses the Hub knows ------------------------------------------------------------------------------------------
+
+
+def info_url(endpoint: str, repo: str, revision: str) -> str:
+    """Info at a revision. The revision is one segment: an open slash in it would be read as a path."""
+    return f"{endpoint}/api/datasets/{repo}/revision/{quote(revision, safe='')}"
+
+
+def tree_url(endpoint: str, repo: str, commit: str) -> str:
+    """First page of the recursive listing at a commit."""
+    return f"{endpoint}/api/datasets/{repo}/tree/{quote(commit, safe='')}?recursive=true"
+
+
+def resolve_url(endpoint: str, repo: str, commit: str, path: str) -> str:
+    """Where the content of a file begins. The path is encoded part by part and never normalised."""
+    return f"{endpoint}/datasets/{repo}/resolve/{quote(commit, safe='')}/{quote(path, safe='/')}"
+
+
+def whoami_url(endpoint: str) -> str:
+    """Who the token belongs to. Limited more tightly than the rest of the API."""
+    return f"{endpoint}/api/whoami-v2"
+
+
+# ---- origins ----------------------------------------------------------------------------------------------------------
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port, the default port filled in."""
+    parts = urlsplit(url)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or default
+
+
+def same_origin(url: str, other: str) -> bool:
+    """True when both addresses reach the same server."""
+    return origin(url) == origin(other)
+
+
+def is_downgrade(url: str, target: str) -> bool:
+    """True when a redirect would leave https."""
+    return urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https"
+
+
+def next_hop(url: str, location: str) -> str:
+    """The target of a redirect: relative or absolute, its query kept as it is."""
+    return urljoin(url, location)
+
+
+def at_endpoint(url: str, endpoint: str) -> str:
+    """The same address below `endpoint`, where it names the public Hub; other addresses are left alone.
+
+    The Hub writes its public host into ``Link``, also behind a mirror.
+    """
+    parts = urlsplit(url)
+    if parts.hostname not in PUBLIC_HOSTS or same_origin(url, endpoint):
+        return url
+    base = urlsplit(endpoint)
+    return urlunsplit((base.scheme, base.netloc, base.path.rstrip("/") + parts.path, parts.query, ""))
+
+
+def without_query(url: str) -> str:
+    """The address as it may be shown: a signed query is a secret."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{host}{port}{parts.path}"

@@ -1,0 +1,114 @@
+"""What the Hub sends, as tolerant structs: unknown fields pass, and nothing of these crosses this room's border."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from hfsvc.errors import NotAHub
+from hfsvc.models import RemoteDataset, RemoteFile
+
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
+_SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
+_NEXT_LINK = re.compile(r'<([^>]+)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+
+
+class Info(msgspec.Struct, frozen=True, rename={"hub_id": "_id", "card_data": "cardData"}):
+    """Answer of the info call, the fields we rely on."""
+
+    id: str
+    sha: str
+    hub_id: str | None = None
+    private: bool = False
+    gated: bool | str = False
+    card_data: Any = None
+    tags: list[Any] | None = None
+
+
+class Lfs(msgspec.Struct, frozen=True):
+    """Of an LFS or Xet file: `oid` is the sha256 of the content, or 64 stars while the Hub masks it."""
+
+    oid: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line of a listing. `oid` is a git sha1: of the content, or of the pointer where `lfs` is there."""
+
+    type: str
+    path: str
+    size: int = 0
+    oid: str | None = None
+    lfs: Lfs | None = None
+
+
+_info = msgspec.json.Decoder(Info)
+_entries = msgspec.json.Decoder(list[Entry])
+
+
+def decode_info(body: bytes, revision: str, url: str) -> RemoteDataset:
+    """The dataset that an info answer describes.
+
+    Raises:
+        NotAHub: The body is not an info answer, or its commit is not 40 hex digits.
+    """
+    try:
+        info = _info.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NotAHub(url=url, reason=f"it sent no dataset info ({error})") from None
+    if not _SHA1.fullmatch(info.sha):
+        raise NotAHub(url=url, reason="its dataset info names no commit")
+    return RemoteDataset(
+        repo=info.id,
+        hub_id=info.hub_id,
+        revision=revision,
+        commit=info.sha.lower(),
+        license=_license(info),
+        private=info.private,
+        gated=info.gated,
+    )
+
+
+def decode_entries(body: bytes, url: str) -> list[Entry]:
+    """One page of a listing.
+
+    Raises:
+        NotAHub: The body is no listing.
+    """
+    try:
+        return _entries.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NotAHub(url=url, reason=f"it sent no file listing ({error})") from None
+
+
+def remote_file(entry: Entry) -> RemoteFile:
+    """The file that an entry describes. A hash that is not hex (masked for gated datasets) is no hash."""
+    return RemoteFile(path=entry.path, size=entry.size, checksum=_entry_checksum(entry))
+
+
+def _entry_checksum(entry: Entry) -> str | None:
+    if entry.lfs is None:
+        return checksum_of_etag(entry.oid, sha1_only=True)
+    return f"sha256:{entry.lfs.oid.lower()}" if entry.lfs.oid and _SHA256.fullmatch(entry.lfs.oid) else None
+
+
+def checksum_of_etag(etag: str | None, *, sha1_only: bool = False) -> str | None:
+    """The content hash in an ``X-Linked-ETag``: 64 hex digits are a sha256, 40 a git blob's sha1, else None."""
+    text = (etag or "").removeprefix("W/").strip('"').lower()
+    if _SHA1.fullmatch(text):
+        return f"git-sha1:{text}"
+    return f"sha256:{text}" if not sha1_only and _SHA256.fullmatch(text) else None
+
+
+def next_page(link: str | None) -> str | None:
+    """The next page's address in a ``Link`` header, if there is one."""
+    found = _NEXT_LINK.search(link or "")
+    return found[1] if found else None
+
+
+def _license(info: Info) -> str | None:
+    card = info.card_data if isinstance(info.card_data, dict) else {}
+    named = card.get("license")
+    if isinstance(named, list):
+        named = ", ".join(str(each) for each in named)
+    tagged = (tag.removeprefix("license:") for tag in info.tags or () if str(tag).startswith("license:"))
+    return str(named) if named else next(tagged, None)
