@@ -115,6 +115,7 @@ class PlannedFile(Model, frozen=True, kw_only=True):
 
     Attributes:
         present: True when it lies at its final path, verified.
+        copy_of: Another file of the dataset with the same content, from which it is copied instead of fetched.
         kept_bytes: Bytes of an interrupted transfer that need not be fetched again.
     """
 
@@ -122,7 +123,13 @@ class PlannedFile(Model, frozen=True, kw_only=True):
     size: int
     checksum: str | None
     present: bool
+    copy_of: str | None = None
     kept_bytes: int = 0
+
+    @property
+    def to_fetch(self) -> bool:
+        """True when bytes of it come from the Hub."""
+        return not self.present and self.copy_of is None
 
 
 class DownloadPlan(Model, frozen=True, kw_only=True):

@@ -70,12 +70,11 @@ class HubContent:
             HubUnavailable: The connection failed, or the address is refused (expired).
         """
         byte_range = f"bytes={wanted.start}-{wanted.stop - 1}" if wanted else None
-        bucket: Bucket | None = "resolvers" if same_origin(location.url, self._session.endpoint) else None
         response = await self._session.send(
             location.url,
             self._asked(file),
             token=self._token,
-            bucket=bucket,
+            bucket=self._bucket(location),
             content=True,
             byte_range=byte_range,
         )
@@ -83,6 +82,10 @@ class HubContent:
             if wanted and (reason := range_refusal(response.status_code, response.headers, wanted, file.size)):
                 raise RangeRefused(url=without_query(location.url), status=response.status_code, reason=reason)
             yield _chunks(response, decoded=wanted is None)
+
+    def _bucket(self, location: Location) -> Bucket | None:
+        # Only the Hub counts requests; its CDN does not.
+        return "resolvers" if same_origin(location.url, self._session.endpoint) else None
 
     def _asked(self, file: RemoteFile) -> Asked:
         return Asked(self._dataset.repo, self._dataset.commit, file.path)

@@ -2,24 +2,14 @@
 
 from collections.abc import Callable
 
+from hfsvc.backoff import backoff_s
 from hfsvc.errors import HfsvcError, HubUnavailable, RateLimited
 
-FIRST_WAIT_S = 0.5
-LONGEST_WAIT_S = 8.0
 ATTEMPTS = 5
 UNREACHED_ATTEMPTS = 3
 
 OnRetry = Callable[[HfsvcError, int, float], None]
 """Told of a failure that is tried again: the error, the number of the failed attempt from 1, the wait in seconds."""
-
-
-def backoff_s(attempt: int, jitter: float) -> float:
-    """The wait after failed attempt number `attempt` (from 1): 0.5, 1, 2, 4, 8, 8, … s, less up to a half of it.
-
-    `jitter` lies in [0, 1): callers that failed together do not come back together.
-    """
-    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (attempt - 1))
-    return float(longest * (1 - jitter / 2))
 
 
 def api_retry_s(error: Exception, attempt: int, *, jitter: float, patience_s: float) -> float | None:

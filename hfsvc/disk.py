@@ -1,0 +1,94 @@
+"""How a file reaches the disk whole (temp, fsync, rename), and what the disk's errors mean."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hfsvc.errors import HfsvcError, NoSpace, StoreNotWritable
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made with its parents where it is missing.
+
+    Raises:
+        StoreNotWritable: It cannot be made.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file by new content: a reader, or a crash at any moment, sees the old or the new, never a part.
+
+    Raises:
+        NoSpace, StoreNotWritable: Nothing was changed.
+    """
+    with disk_errors(path, needed=len(content)):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power loss, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        # Windows cannot open folders; its renames are journalled by the file system.
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def disk_errors(path: Path, *, needed: int = 0) -> Iterator[None]:
+    """Turn the system's errors into ours, with the path and, for a full disk, the bytes needed.
+
+    Raises:
+        NoSpace: The disk or a quota is full.
+        StoreNotWritable: Any other refusal.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, path, needed) from error
+
+
+def disk_error(error: OSError, path: Path, needed: int) -> HfsvcError:
+    """The error of ours that a system error means."""
+    if error.errno in _FULL:
+        return NoSpace(path=str(path), needed=needed, free=free_bytes(path))
+    return StoreNotWritable(path=str(error.filename or path), reason=error.strerror or str(error))
+
+
+def free_bytes(path: Path) -> int:
+    """Room for this user on the disk that holds `path`, or would hold it."""
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    return shutil.disk_usage(existing).free
+
+
+def prune_empty(folder: Path, stop: Path) -> None:
+    """Remove a folder and its parents while they are empty, up to `stop`, which stays."""
+    while folder != stop and stop in folder.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent

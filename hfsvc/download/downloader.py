@@ -1,0 +1,323 @@
+"""Bytes from the Hub to verified files: workers that take ranges from a schedule until all files are done."""
+
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+import msgspec
+from anyio import CapacityLimiter, to_thread
+
+from hfsvc.disk import disk_error
+from hfsvc.download.checksum import kind_of
+from hfsvc.download.parts import open_part, part_name
+from hfsvc.download.recovery import Action, recover
+from hfsvc.download.schedule import Job, Schedule
+from hfsvc.download.transfer import FileTransfer, RangeStream
+from hfsvc.errors import ChecksumMismatch, Damaged, FileNotFound, HfsvcError, HubUnavailable, TransferStalled, TryLater
+from hfsvc.models import (
+    ByteRange,
+    BytesReceived,
+    Event,
+    FileStarted,
+    FileVerified,
+    Location,
+    RemoteDataset,
+    RemoteFile,
+    Retried,
+)
+from hfsvc.settings import Settings
+
+logger = logging.getLogger(__name__)
+TELL_EVERY_S = 0.1
+
+
+class Content(Protocol):
+    """Where the bytes of one dataset's files come from. Nothing is retried behind it."""
+
+    async def locate(self, file: RemoteFile) -> Location:
+        """Where a file's content lies now."""
+
+    def open(
+        self, location: Location, file: RemoteFile, wanted: ByteRange | None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Stream one range of it, or with None the whole of it; the stream may end early."""
+
+
+OnVerified = Callable[[RemoteFile, Path], Awaitable[None]]
+"""Takes a verified file from the parts folder to where it belongs."""
+
+
+class Downloader:
+    """One run over a list of files.
+
+    Args:
+        dataset: What the files belong to.
+        files: All of different content.
+        content: Where their bytes come from.
+        folder: The parts folder of the dataset; exists, and nobody else uses it now.
+        settings: Connections, ranges and times.
+        on_verified: Awaited for every file as it is verified; what it raises ends the run.
+        on_event: Told what happens, on the event loop.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        dataset: RemoteDataset,
+        files: Sequence[RemoteFile],
+        content: Content,
+        *,
+        folder: Path,
+        settings: Settings,
+        on_verified: OnVerified,
+        on_event: Callable[[Event], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._dataset = dataset
+        self._files = files
+        self._content = content
+        self._folder = folder
+        self._settings = settings
+        self._on_verified = on_verified
+        self._on_event = on_event
+        self._clock = clock
+        self._schedule = Schedule(len(files), per_file=settings.connections_per_file, chunk_bytes=settings.chunk_bytes)
+        self._transfers: dict[int, FileTransfer] = {}
+        self._failures: list[HfsvcError] = []
+        self._changed = anyio.Event()
+        self._streams = CapacityLimiter(settings.max_connections)
+        self._received = 0
+        self._told_at = 0.0
+        self._progressed_at = clock()
+
+    async def run(self) -> list[HfsvcError]:
+        """Fetch and verify every file; give the errors of those that failed, the others are complete.
+
+        Raises:
+            HfsvcError: What ends the whole run: no access, a full disk, a network that is gone. What was fetched stays
+                for a later run.
+        """
+        # Twice as many workers as streams: one half asks the Hub for the next addresses while the other one streams.
+        try:
+            async with anyio.create_task_group() as group:
+                for _ in range(2 * self._settings.max_connections):
+                    group.start_soon(self._work)
+        except ExceptionGroup as errors:
+            raise _first(errors) from None
+        finally:
+            for transfer in self._transfers.values():
+                transfer.part.close()
+        if self._files:
+            self._tell_progress(now=True)
+        return self._failures
+
+    async def _work(self) -> None:
+        while not self._schedule.finished:
+            changed = self._changed
+            if job := self._schedule.take():
+                await self._guard(job.file, self._fetch(job))
+                self._schedule.drop(job)
+                self._let_go(job.file)
+            elif (file := self._schedule.take_file()) is not None:
+                await self._guard(file, self._open(file))
+            else:
+                await changed.wait()
+                continue
+            self._wake_workers()
+
+    def _wake_workers(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def _guard(self, file: int, step: Awaitable[None]) -> None:
+        """Await a step of a file: an error that concerns this file alone ends the file, any other the run."""
+        path = self._files[file].path
+        try:
+            await step
+        except OSError as error:
+            raise disk_error(error, self._folder, self._files[file].size) from error
+        except (Damaged, FileNotFound, TransferStalled) as error:
+            if isinstance(error, TransferStalled) and self._nothing_moves(file):
+                raise
+            logger.debug("%s failed: %s", path, error)
+            self._failures.append(error)
+            self._schedule.close(file)
+
+    def _nothing_moves(self, file: int) -> bool:
+        # No other file got a byte either since this one did: the network is gone, and they need not all find out.
+        transfer = self._transfers.get(file)
+        return transfer is None or self._progressed_at <= transfer.progressed_at
+
+    def _let_go(self, file: int) -> None:
+        """Close the part of a file that ended, once none of its ranges is running any more."""
+        if self._schedule.is_over(file) and (transfer := self._transfers.pop(file, None)):
+            transfer.part.close()
+
+    # ---- a file begins ----------------------------------------------------------------------------------------------
+
+    async def _open(self, index: int) -> None:
+        file = self._files[index]
+        location = None
+        if file.checksum is None:
+            location = await self._first_location(file)
+            file = msgspec.structs.replace(file, checksum=location.checksum)
+        if file.checksum is None:
+            raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=None, actual=None)
+        name = part_name(self._dataset.repo, self._dataset.commit, file.path, self._files[index].checksum)
+        part = await to_thread.run_sync(open_part, self._folder, name, file.size, file.checksum)
+        transfer = self._transfers[index] = FileTransfer(self._dataset.repo, file, part, self._clock())
+        transfer.location = location
+        self._received += part.landed.total
+        self._on_event(FileStarted(path=file.path, size=file.size, kept_bytes=part.landed.total))
+        missing = part.landed.gaps(file.size)
+        self._schedule.add_ranges(index, missing)
+        if not missing:
+            await self._finish(index)
+
+    async def _first_location(self, file: RemoteFile) -> Location:
+        failures, since = 0, self._clock()
+        while True:
+            try:
+                return await self._content.locate(file)
+            except TryLater as error:
+                failures += 1
+                await self._wait_out(file, error, failures, self._clock() - since, in_ranges=False)
+
+    # ---- a range ----------------------------------------------------------------------------------------------------
+
+    async def _fetch(self, job: Job) -> None:
+        transfer = self._transfers[job.file]
+        span = transfer.span(job.wanted)
+        stream = RangeStream(transfer, span, on_landed=lambda count: self._landed(transfer, count))
+        location = transfer.location
+        try:
+            location = await self._locate(transfer)
+            await self._stream(transfer, stream, location, job)
+        except TryLater as error:
+            await self._recover(job, error, span, stream.position, location)
+        else:
+            if self._schedule.done(job):
+                await self._finish(job.file)
+
+    async def _locate(self, transfer: FileTransfer) -> Location:
+        async with transfer.locating:
+            if transfer.location is None:
+                transfer.location = await self._content.locate(transfer.file)
+                self._check_hash(transfer.file, transfer.location)
+            return transfer.location
+
+    def _check_hash(self, file: RemoteFile, location: Location) -> None:
+        # Before the first byte: a listing that contradicts the Hub's own answer cannot come out right.
+        if location.checksum and location.checksum != file.checksum:
+            raise ChecksumMismatch(
+                repo=self._dataset.repo, path=file.path, expected=file.checksum, actual=location.checksum
+            )
+
+    async def _stream(self, transfer: FileTransfer, stream: RangeStream, location: Location, job: Job) -> None:
+        if job.wanted is None:
+            await to_thread.run_sync(transfer.part.reset)
+        elif location.content is not None:
+            await stream.take(_one(location.content[job.wanted.start : job.wanted.stop]))
+            return
+        async with self._streams, self._content.open(location, transfer.file, job.wanted) as chunks:
+            await stream.take(chunks)
+
+    def _landed(self, transfer: FileTransfer, count: int) -> None:
+        self._received += count
+        transfer.progressed_at = self._progressed_at = self._clock()
+        self._tell_progress()
+
+    def _tell_progress(self, *, now: bool = False) -> None:
+        if now or self._clock() - self._told_at >= TELL_EVERY_S:
+            self._told_at = self._clock()
+            total = sum(file.size for file in self._files)
+            self._on_event(BytesReceived(received=min(self._received, total), total=total))
+
+    async def _recover(
+        self, job: Job, error: TryLater, span: ByteRange, position: int, location: Location | None
+    ) -> None:
+        transfer = self._transfers[job.file]
+        failures = transfer.count_failure(span, position)
+        idle_s = self._clock() - transfer.progressed_at
+        action = await self._wait_out(transfer.file, error, failures, idle_s, in_ranges=job.wanted is not None)
+        if action is Action.RELOCATE and transfer.location is location:
+            transfer.location = None
+            self._schedule.narrow(job.file)
+        if action is Action.ONE_STREAM:
+            self._schedule.add_whole(job.file)
+        rest = None if job.wanted is None else ByteRange(start=position, stop=span.stop)
+        self._schedule.again(job, rest)
+
+    async def _wait_out(
+        self, file: RemoteFile, error: TryLater, failures: int, idle_s: float, *, in_ranges: bool
+    ) -> Action:
+        decision = recover(
+            error,
+            failures=failures,
+            idle_s=idle_s,
+            patience_s=self._settings.give_up_after_s,
+            in_ranges=in_ranges,
+            jitter=random.random(),
+        )
+        if decision.action is Action.GIVE_UP:
+            raise self._given_up(file, error)
+        reason = error.reason if isinstance(error, HubUnavailable) else error.message()
+        logger.debug("%s: %s, try %d, %s in %.1f s", file.path, reason, failures, decision.action, decision.wait_s)
+        self._on_event(
+            Retried(path=file.path, reason=reason, attempt=failures, wait_s=decision.wait_s, at=datetime.now(UTC))
+        )
+        await anyio.sleep(decision.wait_s)
+        return decision.action
+
+    def _given_up(self, file: RemoteFile, error: TryLater) -> HfsvcError:
+        if not isinstance(error, HubUnavailable):
+            return error
+        landed = next((each.part.landed.total for each in self._transfers.values() if each.file.path == file.path), 0)
+        return TransferStalled(
+            repo=self._dataset.repo, path=file.path, offset=landed, reason=error.reason, request_id=error.request_id
+        )
+
+    # ---- a file ends ------------------------------------------------------------------------------------------------
+
+    async def _finish(self, index: int) -> None:
+        transfer = self._transfers[index]
+        file, part = transfer.file, transfer.part
+        expected = file.checksum or ""
+        actual = await transfer.verify(kind_of(expected))
+        if actual != expected:
+            await self._fetch_again(index, actual)
+            return
+        whole = await to_thread.run_sync(part.seal)
+        await self._on_verified(file, whole)
+        self._schedule.close(index)
+        self._on_event(FileVerified(path=file.path, size=file.size, checksum=expected))
+
+    async def _fetch_again(self, index: int, actual: str) -> None:
+        transfer = self._transfers[index]
+        file = transfer.file
+        self._received -= transfer.part.landed.total
+        await to_thread.run_sync(transfer.part.reset)
+        if transfer.refetched:
+            raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=file.checksum, actual=actual)
+        transfer.refetched, transfer.location = True, None
+        reason = "its content was not what the Hub lists"
+        self._on_event(Retried(path=file.path, reason=reason, attempt=1, wait_s=0.0, at=datetime.now(UTC)))
+        self._schedule.add_ranges(index, transfer.part.landed.gaps(file.size))
+
+
+def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
+    """The one to tell of several that ended a run together: ours before strangers'."""
+    flat: list[BaseException] = []
+    for error in errors.exceptions:
+        flat.append(_first(error) if isinstance(error, BaseExceptionGroup) else error)
+    return next((error for error in flat if isinstance(error, HfsvcError)), flat[0])
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content

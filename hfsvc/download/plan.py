@@ -1,0 +1,133 @@
+"""What a download has to do: from the listing, the index and what lies on disk to a plan. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from hfsvc.download.select import make_matcher, would_match_deeper
+from hfsvc.errors import FileNotFound, NoSpace
+from hfsvc.models import DownloadPlan, PlannedFile, RemoteDataset, RemoteFile
+
+SHOWN_FILES = 10
+
+
+class Selection(NamedTuple):
+    """One request's globs."""
+
+    include: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+
+
+class OnDisk(NamedTuple):
+    """What is here of the selected files.
+
+    Attributes:
+        present: Paths whose final file has the listed content.
+        copies: ``{path: where the same content lies on this disk}``, for files that need not be fetched.
+        kept: ``{path: bytes}`` of interrupted transfers.
+        free_bytes: Room on the disk.
+    """
+
+    present: frozenset[str]
+    copies: Mapping[str, str]
+    kept: Mapping[str, int]
+    free_bytes: int
+
+
+def select(files: Sequence[RemoteFile], selections: Sequence[Selection]) -> list[RemoteFile]:
+    """The files that any of the selections means, in byte order of paths."""
+    matchers = [(make_matcher(each.include), make_matcher(each.exclude)) for each in selections]
+    chosen = (
+        file for file in files if any(include(file.path) and not exclude(file.path) for include, exclude in matchers)
+    )
+    return sorted({file.path: file for file in chosen}.values(), key=lambda file: file.path.encode())
+
+
+def nothing_selected(dataset: RemoteDataset, files: Sequence[RemoteFile], selection: Selection) -> FileNotFound:
+    """The error that says what is there and what to pass, where a request matches no file."""
+    paths = sorted((file.path for file in files), key=lambda path: (path.startswith("."), path))
+    hint = None
+    if deeper := would_match_deeper(paths, selection.include):
+        hint = f"Did you mean --include '{deeper}'?"
+    elif paths:
+        hint = "Pass --include '**' for all of it, or the names of files."
+    return FileNotFound(
+        repo=dataset.repo,
+        patterns=selection.include,
+        available=tuple(paths[:SHOWN_FILES]),
+        total=len(paths),
+        hint=hint,
+    )
+
+
+def make_plan(
+    dataset: RemoteDataset,
+    files: Sequence[RemoteFile],
+    on_disk: OnDisk,
+    *,
+    recorded: Sequence[str] = (),
+    requests_left: int | None = None,
+) -> DownloadPlan:
+    """The plan for the selected `files`.
+
+    Args:
+        dataset: At its commit.
+        files: Selected, in order.
+        on_disk: What is here.
+        recorded: Paths that the index names now; those that are not selected any more go.
+        requests_left: From the Hub's rate limit.
+    """
+    first_path: dict[str, str] = {}
+    planned = [_planned(file, on_disk, first_path) for file in files]
+    to_fetch = [file for file in planned if file.to_fetch]
+    kept = sum(file.kept_bytes for file in to_fetch)
+    return DownloadPlan(
+        repo=dataset.repo,
+        revision=dataset.revision,
+        commit=dataset.commit,
+        files=tuple(planned),
+        removed=tuple(sorted(set(recorded) - {file.path for file in files})),
+        total_bytes=sum(file.size for file in planned),
+        present_bytes=sum(file.size for file in planned if file.present),
+        kept_bytes=kept,
+        fetch_bytes=sum(file.size for file in to_fetch) - kept,
+        free_bytes=on_disk.free_bytes,
+        hub_requests=sum(_requests(file) for file in to_fetch),
+        hub_requests_left=requests_left,
+    )
+
+
+def _planned(file: RemoteFile, on_disk: OnDisk, first_path: dict[str, str]) -> PlannedFile:
+    present = file.path in on_disk.present
+    copy_of = None if present else on_disk.copies.get(file.path) or first_path.get(file.checksum or "")
+    if file.checksum and not copy_of:
+        first_path.setdefault(file.checksum, file.path)
+    kept = 0 if present or copy_of else on_disk.kept.get(file.path, 0)
+    return PlannedFile(
+        path=file.path, size=file.size, checksum=file.checksum, present=present, copy_of=copy_of, kept_bytes=kept
+    )
+
+
+def _requests(file: PlannedFile) -> int:
+    # A git blob is answered by the Hub itself, after a redirect; LFS content lies elsewhere; nothing is asked for nothing.
+    if not file.size:
+        return 0
+    return 1 if (file.checksum or "").startswith("sha256:") else 2
+
+
+def check_room(plan: DownloadPlan, path: str) -> None:
+    """Raise where the disk cannot hold what the plan adds.
+
+    Raises:
+        NoSpace: With the numbers.
+    """
+    copied = sum(file.size for file in plan.files if file.copy_of)
+    needed = plan.fetch_bytes + copied
+    if needed > plan.free_bytes:
+        raise NoSpace(path=path, needed=needed, free=plan.free_bytes)
+
+
+def remote_file(file: PlannedFile) -> RemoteFile:
+    """The listed file behind a planned one."""
+    return msgspec.convert(file, RemoteFile, from_attributes=True)

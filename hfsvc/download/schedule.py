@@ -1,0 +1,128 @@
+"""Which range goes next: the order of work over all files of a download. No I/O, no clock.
+
+Files are worked on in order, a large one over several connections at once, so that the first files are done first and
+the last connections are never idle while something is left to fetch.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hfsvc.download.ranges import cut
+from hfsvc.models import ByteRange
+
+
+class Job(NamedTuple):
+    """One range of one file to fetch. `wanted` is None for the whole file in one stream without ranges."""
+
+    file: int
+    wanted: ByteRange | None
+
+
+class _Lane:
+    """One file's waiting ranges and its connections."""
+
+    def __init__(self, per_file: int) -> None:
+        self.waiting: deque[ByteRange | None] = deque()
+        self.running: set[ByteRange | None] = set()
+        self.limit = per_file
+        self.opened = False
+        self.whole = False
+        self.closed = False
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.waiting) and len(self.running) < self.limit and not self.closed
+
+    @property
+    def drained(self) -> bool:
+        return self.opened and not self.closed and not self.waiting and not self.running
+
+
+class Schedule:
+    """Hands out jobs to workers.
+
+    A file is first opened by one worker (`take_file`), which finds out what is missing of it and says so with
+    `add_ranges`; then its ranges go out one by one (`take`). Every job taken comes back through `done`, `again` or `drop`.
+
+    Args:
+        files: How many files there are; they are known by their index.
+        per_file: Connections at once for one file.
+        chunk_bytes: Longest range.
+    """
+
+    def __init__(self, files: int, *, per_file: int, chunk_bytes: int) -> None:
+        self._lanes = [_Lane(per_file) for _ in range(files)]
+        self._unopened = deque(range(files))
+        self._active: list[int] = []
+        self._chunk_bytes = chunk_bytes
+
+    @property
+    def finished(self) -> bool:
+        """True when every file is closed."""
+        return not self._unopened and not self._active
+
+    def take(self) -> Job | None:
+        """The next range to fetch, of the first file that may have one more connection; None when there is none now."""
+        for file in self._active:
+            lane = self._lanes[file]
+            if lane.ready:
+                wanted = lane.waiting.popleft()
+                lane.running.add(wanted)
+                return Job(file, wanted)
+        return None
+
+    def take_file(self) -> int | None:
+        """The next file to open; None when all are."""
+        if not self._unopened:
+            return None
+        file = self._unopened.popleft()
+        self._active.append(file)
+        return file
+
+    def add_ranges(self, file: int, ranges: Sequence[ByteRange]) -> None:
+        """What is missing of an opened file."""
+        lane = self._lanes[file]
+        lane.opened = True
+        lane.waiting.extend(cut(ranges, self._chunk_bytes))
+
+    def add_whole(self, file: int) -> None:
+        """Fetch a file as one stream from its first byte, once the ranges that are still running have come back."""
+        lane = self._lanes[file]
+        lane.whole = True
+        lane.limit = 1
+        lane.waiting = deque([None])
+
+    def done(self, job: Job) -> bool:
+        """A job's bytes have landed; True when it was the last one of its file."""
+        lane = self._lanes[job.file]
+        lane.running.discard(job.wanted)
+        return lane.drained
+
+    def again(self, job: Job, rest: ByteRange | None) -> None:
+        """A job ended early: its rest goes first among the file's waiting ranges."""
+        lane = self._lanes[job.file]
+        lane.running.discard(job.wanted)
+        if rest is None or not lane.whole:
+            lane.waiting.appendleft(rest)
+
+    def drop(self, job: Job) -> None:
+        """A job that came back neither way: its file has failed. Does nothing for a job that did come back."""
+        self._lanes[job.file].running.discard(job.wanted)
+
+    def is_over(self, file: int) -> bool:
+        """True when a file is closed and no job of it is running any more."""
+        lane = self._lanes[file]
+        return lane.closed and not lane.running
+
+    def narrow(self, file: int) -> None:
+        """One connection less for a file whose server refuses them."""
+        lane = self._lanes[file]
+        lane.limit = max(1, min(lane.limit, len(lane.running)) - 1)
+
+    def close(self, file: int) -> None:
+        """A file is complete, or failed: no more jobs of it. May be said twice."""
+        self._lanes[file].closed = True
+        self._lanes[file].waiting.clear()
+        if file in self._active:
+            self._active.remove(file)

@@ -1,0 +1,54 @@
+"""Which files of a listing a request means. Pure.
+
+Globs as in a shell: ``*`` stops at ``/``, ``**`` crosses it and matches nothing too, dot files match, braces work, case
+counts.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from wcmatch import glob
+
+from hfsvc.errors import InvalidPattern
+
+_FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX | glob.CASE
+
+
+class Matcher(Protocol):
+    """Says of a path whether any of its patterns means it."""
+
+    def __call__(self, path: str) -> bool: ...
+
+
+def make_matcher(patterns: Sequence[str]) -> Matcher:
+    """A matcher for all `patterns` together.
+
+    ``dir/`` means everything below it, and a text that is exactly a path means that path, whatever glob signs it holds.
+
+    Raises:
+        InvalidPattern: Too many alternatives, or no pattern at all.
+    """
+    exact = frozenset(patterns)
+    globs = [_as_glob(pattern) for pattern in patterns]
+    if "" in exact:
+        raise InvalidPattern(pattern="", reason="it is empty")
+    try:
+        compiled = glob.compile(globs, flags=_FLAGS) if globs else None
+    except Exception as error:  # wcmatch does not export the class it raises for too many alternatives
+        raise InvalidPattern(pattern=" ".join(patterns), reason=str(error)) from None
+    return lambda path: path in exact or (compiled is not None and bool(compiled.match(path)))
+
+
+def _as_glob(pattern: str) -> str:
+    pattern = pattern.removeprefix("./")
+    return f"{pattern}**" if pattern.endswith("/") else pattern
+
+
+def would_match_deeper(paths: Sequence[str], include: Sequence[str]) -> str | None:
+    """The same pattern with ``**/`` in front, where that would have found something."""
+    for pattern in include:
+        deeper = f"**/{pattern.removeprefix('/')}"
+        matches = make_matcher([deeper])
+        if not pattern.startswith("**/") and any(matches(path) for path in paths):
+            return deeper
+    return None

@@ -1,0 +1,122 @@
+"""One file on its way: what a downloader remembers of it between ranges, and the stream of one range into its part."""
+
+from collections.abc import AsyncIterator, Callable
+
+import anyio
+from anyio import to_thread
+
+from hfsvc.download.parts import Part
+from hfsvc.errors import ChecksumMismatch, HubUnavailable
+from hfsvc.models import ByteRange, Location, RemoteFile
+
+WRITE_BYTES = 1 << 20
+HASH_BYTES = 4 << 20
+
+
+class FileTransfer:
+    """State of one file. All of it belongs to the event loop.
+
+    Attributes:
+        file: What to fetch; its checksum is known once the file is open.
+        part: Where its bytes gather.
+        location: Where they come from; None until asked, and again after it was refused.
+        locating: Held while somebody asks, so that one request serves all ranges.
+        one_stream: The server does not serve ranges: the file comes as a whole.
+        refetched: Its content was wrong once and is fetched for the second time.
+        progressed_at: When its last byte landed (or it was opened), on the clock of the run.
+    """
+
+    def __init__(self, repo: str, file: RemoteFile, part: Part, now: float) -> None:
+        self.repo = repo
+        self.file = file
+        self.part = part
+        self.location: Location | None = None
+        self.locating = anyio.Lock()
+        self.one_stream = False
+        self.refetched = False
+        self.progressed_at = now
+        self._hashing = anyio.Lock()
+        self._failures: dict[int, int] = {}
+
+    def span(self, wanted: ByteRange | None) -> ByteRange:
+        """The bytes a job stands for."""
+        return wanted or ByteRange(start=0, stop=self.file.size)
+
+    def count_failure(self, span: ByteRange, position: int) -> int:
+        """Failures in a row of the range that ends where `span` ends; progress up to `position` starts the row anew."""
+        before = 0 if position > span.start else self._failures.get(span.stop, 0)
+        self._failures[span.stop] = before + 1
+        return before + 1
+
+    async def hash_landed(self) -> None:
+        """Hash what has landed in file order, unless somebody else is at it or it is not worth the while yet."""
+        stop = self.part.landed.prefix
+        if stop - self.part.hashed >= HASH_BYTES and not self._hashing.locked():
+            async with self._hashing:
+                await to_thread.run_sync(self.part.advance, stop)
+
+    async def verify(self, kind: str) -> str:
+        """The checksum of the complete part."""
+        async with self._hashing:
+            return await to_thread.run_sync(self.part.verify, kind)
+
+
+class RangeStream:
+    """Takes the chunks of one range into a part.
+
+    Attributes:
+        position: The next byte that is not written yet.
+    """
+
+    def __init__(self, transfer: FileTransfer, span: ByteRange, *, on_landed: Callable[[int], None]) -> None:
+        self.position = span.start
+        self._transfer = transfer
+        self._span = span
+        self._on_landed = on_landed
+        self._buffer: list[bytes] = []
+        self._buffered = 0
+
+    async def take(self, chunks: AsyncIterator[bytes]) -> None:
+        """Write the whole range, a megabyte at a time.
+
+        Raises:
+            HubUnavailable: The stream ended or broke before the range did; what came is written.
+            ChecksumMismatch: The stream is longer than the file.
+        """
+        try:
+            # To the stream's own end, not only to the range's: a connection is used again only then.
+            async for chunk in chunks:
+                if not self._put(chunk):
+                    break
+                if self._buffered >= WRITE_BYTES:
+                    await self._flush()
+                    await self._transfer.hash_landed()
+        finally:
+            # Also when cancelled: these bytes need not be fetched again.
+            with anyio.CancelScope(shield=True):
+                await self._flush()
+        if self.position < self._span.stop:
+            raise HubUnavailable(reason="the stream ended early")
+
+    def _put(self, chunk: bytes) -> bool:
+        """Buffer what belongs to the range; False when the server sends more than that."""
+        room = self._span.stop - self.position - self._buffered
+        if len(chunk) > room and self._span.stop == self._transfer.file.size:
+            self._refuse_longer()
+        self._buffer.append(chunk[:room])
+        self._buffered += len(self._buffer[-1])
+        return len(chunk) <= room
+
+    def _refuse_longer(self) -> None:
+        file = self._transfer.file
+        actual = f"more than the {file.size} bytes listed"
+        raise ChecksumMismatch(repo=self._transfer.repo, path=file.path, expected=file.checksum, actual=actual)
+
+    async def _flush(self) -> None:
+        if not self._buffer:
+            return
+        data, self._buffer, self._buffered = self._buffer, [], 0
+        landed = await to_thread.run_sync(self._transfer.part.write, self.position, data)
+        self._transfer.part.landed.add(landed)
+        self.position = landed.stop
+        self._on_landed(landed.length)

@@ -1,0 +1,152 @@
+"""index.json: what is recorded as downloaded. Always whole on disk, never loses an entry to a concurrent writer."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+import msgspec
+
+from hfsvc.disk import disk_errors, make_folder, write_whole
+from hfsvc.errors import DamagedIndex, HfsvcError
+from hfsvc.models import DownloadedDataset, Model
+from hfsvc.store.paths import STATE_FOLDER, check_path, size_of
+
+INDEX_VERSION = 1
+
+
+class Globs(Model, frozen=True, kw_only=True):
+    """One request's selection, kept so that a new commit is selected the same way."""
+
+    include: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+
+
+class Entry(Model, frozen=True, kw_only=True):
+    """A recorded dataset: the JSON of `DownloadedDataset`, and what the next download needs to know.
+
+    Attributes:
+        local_path: Relative to the root, always the canonical ``owner/name``.
+        checksums: ``{path: "sha256:…" | "git-sha1:…"}`` of every file.
+        sizes: Bytes of every file.
+        globs: Every selection that was asked for.
+        aliases: Other names under which it was asked for: the Hub renames repositories and ignores case.
+        hub_id: The Hub's own id of the repository.
+        changing_to: Commit whose files are being put in place right now (or were, when the process was killed).
+    """
+
+    repo: str
+    local_path: str
+    files: tuple[str, ...]
+    total_bytes: int
+    downloaded_at: datetime
+    revision: str
+    commit: str
+    license: str | None = None
+    globs: tuple[Globs, ...] = ()
+    checksums: dict[str, str]
+    sizes: dict[str, int]
+    aliases: tuple[str, ...] = ()
+    hub_id: str | None = None
+    changing_to: str | None = None
+
+    def dataset(self, root: Path) -> DownloadedDataset:
+        """The entry as callers see it."""
+        return DownloadedDataset(
+            repo=self.repo,
+            local_path=root / self.local_path,
+            files=self.files,
+            total_bytes=self.total_bytes,
+            downloaded_at=self.downloaded_at,
+            revision=self.revision,
+            commit=self.commit,
+            license=self.license,
+        )
+
+    def missing(self, root: Path) -> tuple[str, ...]:
+        """Recorded files that are not there, or not of their recorded size."""
+        folder = root / self.local_path
+        return tuple(path for path in self.files if size_of(folder / path) != self.sizes[path])
+
+
+class Index(Model, frozen=True, kw_only=True):
+    """The whole file."""
+
+    version: int = INDEX_VERSION
+    updated_at: datetime
+    datasets: dict[str, Entry]
+
+
+_decoder = msgspec.json.Decoder(Index)
+
+
+class Catalog:
+    """Reads and changes index.json. Its methods block: call them from a worker thread.
+
+    Args:
+        root: Absolute folder of the store.
+        clock: Gives the time of a change, UTC.
+    """
+
+    def __init__(self, root: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._root = root
+        self._path = root / "index.json"
+        self._clock = clock
+
+    def entries(self) -> dict[str, Entry]:
+        """All entries by canonical id; none where there is no index yet.
+
+        Raises:
+            DamagedIndex: The file is no index of this version, or holds a path that must not be touched.
+        """
+        with disk_errors(self._path):
+            try:
+                content = self._path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return {}
+        try:
+            index = _decoder.decode(content)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise DamagedIndex(path=str(self._path), reason=str(error)) from error
+        for repo, entry in index.datasets.items():
+            self._check(repo, entry, index.version)
+        return index.datasets
+
+    def _check(self, repo: str, entry: Entry, version: int) -> None:
+        reason = None
+        if version != INDEX_VERSION:
+            reason = f"version {version}, this hfsvc reads {INDEX_VERSION}"
+        elif not repo == entry.repo == entry.local_path:
+            reason = f"{repo} is recorded at {entry.local_path!r}"
+        elif set(entry.files) != entry.sizes.keys() or set(entry.files) != entry.checksums.keys():
+            reason = f"the files of {repo} lack sizes or checksums"
+        if reason:
+            raise DamagedIndex(path=str(self._path), reason=reason)
+        try:
+            for path in (entry.local_path, *entry.files):
+                check_path(path)
+        except HfsvcError as error:
+            raise DamagedIndex(path=str(self._path), reason=str(error)) from error
+
+    def find(self, repo: str) -> Entry | None:
+        """The entry of a dataset under its canonical id, another case of it, or a name it was asked for by."""
+        entries = self.entries()
+        wanted = repo.casefold()
+        return entries.get(repo) or next(
+            (each for each in entries.values() if wanted in {name.casefold() for name in (each.repo, *each.aliases)}),
+            None,
+        )
+
+    def record(self, entry: Entry) -> None:
+        """Add or replace one entry."""
+        self._change(lambda datasets: datasets | {entry.repo: entry})
+
+    def remove(self, repo: str) -> None:
+        """Take one entry out; files are not touched."""
+        self._change(lambda datasets: {name: entry for name, entry in datasets.items() if name != repo})
+
+    def _change(self, change: Callable[[dict[str, Entry]], dict[str, Entry]]) -> None:
+        lock = filelock.FileLock(make_folder(self._root / STATE_FOLDER / "locks") / "index.lock", thread_local=False)
+        with disk_errors(self._path), lock:
+            index = Index(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))
+            write_whole(self._path, msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n")

@@ -1,0 +1,75 @@
+"""One holder a dataset, over all tasks and all processes of a machine."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import anyio
+import filelock
+
+from hfsvc.disk import make_folder
+from hfsvc.errors import StoreLocked, StoreNotWritable
+
+POLL_S = 0.05
+
+
+class DatasetLocks:
+    """Exclusion by name, in the process first and then between processes.
+
+    A file lock alone does not do: two tasks of one process that share it are both let in. Lock files stay where they
+    are: to unlink one admits a second holder.
+
+    Args:
+        folder: Holds the lock files.
+        timeout_s: How long to wait for another process; None waits for ever.
+    """
+
+    def __init__(self, folder: Path, *, timeout_s: float | None = None) -> None:
+        self._folder = folder
+        self._timeout_s = timeout_s
+        self._tasks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """Hold `name` (a dataset's id) until the context ends; gives True when somebody else had it before.
+
+        Waiters queue. A cancelled or killed holder lets the next one in.
+
+        Raises:
+            StoreLocked: The wait took longer than allowed.
+            StoreNotWritable: Lock files cannot be made here.
+        """
+        return self._hold(name, name.replace("/", "--").casefold())
+
+    @asynccontextmanager
+    async def _hold(self, name: str, key: str) -> AsyncIterator[bool]:
+        task_lock = self._tasks.setdefault(key, anyio.Lock())
+        waited = task_lock.locked()
+        async with task_lock:
+            file_lock = self._file_lock(key)
+            try:
+                waited |= await self._acquire(file_lock, name)
+                yield waited
+            finally:
+                file_lock.release()
+
+    def _file_lock(self, key: str) -> filelock.BaseFileLock:
+        make_folder(self._folder)
+        return filelock.FileLock(self._folder / f"{key}.lock", thread_local=False)
+
+    async def _acquire(self, lock: filelock.BaseFileLock, name: str) -> bool:
+        started = time.monotonic()
+        waited = False
+        while True:
+            try:
+                lock.acquire(blocking=False)
+                return waited
+            except filelock.Timeout:
+                waited = True
+            except OSError as error:
+                raise StoreNotWritable(path=lock.lock_file, reason=error.strerror or str(error)) from error
+            spent_s = time.monotonic() - started
+            if self._timeout_s is not None and spent_s >= self._timeout_s:
+                raise StoreLocked(repo=name, waited_s=spent_s)
+            await anyio.sleep(POLL_S)

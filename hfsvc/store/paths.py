@@ -1,0 +1,138 @@
+"""Which paths may be written: what the Hub lists is not trusted. The checks are pure; `inside` looks at the disk.
+
+Devices, drives and backslashes of Windows are refused everywhere: a store may move between machines. Names that only
+Windows would change (a trailing dot, a colon) are refused there alone, since harmless datasets have them.
+"""
+
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hfsvc.errors import StoreNotWritable, UnsafePath
+
+STATE_FOLDER = ".hfsvc"
+MAX_NAME_BYTES = 255
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DEVICES = re.compile(
+    r"(con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])( *\.| *$| *:)", re.IGNORECASE
+)
+
+
+def check_path(path: str) -> str:
+    """The path itself, when it may become a file below a dataset's folder.
+
+    Raises:
+        UnsafePath: Absolute, ``..``, backslash, drive, control characters, a Windows device, a name that no disk can
+            hold, or the store's own folder.
+    """
+    if reason := _refusal(path):
+        raise UnsafePath(path=path, reason=reason)
+    return path
+
+
+def _refusal(path: str) -> str | None:
+    if not path or path.startswith("/"):
+        return "it is absolute or empty"
+    if "\\" in path or re.match(r"[A-Za-z]:", path):
+        return "it holds a backslash or names a drive"
+    if _CONTROL.search(path):
+        return "it holds control characters"
+    return next((reason for part in path.split("/") if (reason := _part_refusal(part))), None)
+
+
+def _part_refusal(part: str) -> str | None:
+    if part in {"", ".", ".."}:
+        return "it leaves its folder, or a part of it is empty"
+    if part.casefold() == STATE_FOLDER:
+        return f"{STATE_FOLDER} is the store's own"
+    if _DEVICES.match(part):
+        return "it names a device of Windows"
+    if os.name == "nt" and (part.endswith((".", " ")) or ":" in part):
+        return "Windows reads it as another name"
+    try:
+        length = len(part.encode())
+    except UnicodeEncodeError:
+        return "it is no text"
+    return f"a part of it is longer than {MAX_NAME_BYTES} bytes" if length > MAX_NAME_BYTES else None
+
+
+def check_together(paths: Iterable[str], *, case_sensitive: bool) -> None:
+    """Raise where two paths need the same place.
+
+    Args:
+        paths: All files of a dataset.
+        case_sensitive: Whether the disk keeps ``a`` and ``A``, and both unicode forms of a letter, apart.
+
+    Raises:
+        UnsafePath: One path is a file where another needs a folder, or two are one on this disk.
+    """
+    files: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    for path in paths:
+        key = path if case_sensitive else fold(path)
+        if key in files and files[key] != path:
+            raise UnsafePath(path=path, reason=f"on this disk it is the same file as {files[key]}")
+        files[key] = path
+        folders.update(dict.fromkeys(_parents(key), path))
+    for key in files.keys() & folders.keys():
+        raise UnsafePath(path=files[key], reason=f"it is a file where {folders[key]} needs a folder")
+
+
+def fold(path: str) -> str:
+    """The form under which disks that ignore case and unicode forms look a name up."""
+    return unicodedata.normalize("NFC", path.casefold())
+
+
+def _parents(path: str) -> Iterator[str]:
+    parts = path.split("/")
+    return ("/".join(parts[:length]) for length in range(1, len(parts)))
+
+
+def is_case_sensitive(folder: Path) -> bool:
+    """Whether the disk below an existing folder keeps names apart that differ in case."""
+    probe = folder / "case-probe"
+    try:
+        probe.touch()
+        return not (folder / "CASE-PROBE").exists()
+    except OSError as error:
+        raise StoreNotWritable(path=str(folder), reason=error.strerror or str(error)) from error
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def inside(folder: Path, path: str) -> Path:
+    """Where a checked path lies below `folder`, without leaving it through a link that someone put there.
+
+    Raises:
+        UnsafePath: A folder on the way is a link, or the place is taken by something that is no file.
+    """
+    target = folder
+    for part in check_path(path).split("/")[:-1]:
+        target /= part
+        if target.is_symlink():
+            raise UnsafePath(path=path, reason=f"{target} is a link, which may lead out of the store")
+        if _mode(target) and not stat.S_ISDIR(_mode(target)):
+            raise UnsafePath(path=path, reason=f"{target} is a file, and a folder is needed")
+    target /= path.rpartition("/")[2]
+    if stat.S_ISDIR(_mode(target)):
+        raise UnsafePath(path=path, reason=f"{target} is a folder, and a file is needed")
+    return target
+
+
+def _mode(path: Path) -> int:
+    try:
+        return os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of a regular file; None for anything else (missing, folder, link)."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
