@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from hfsvc.atif.schema import Trajectory
+
 DEFAULT_INCLUDE = ("**/*.parquet",)
 
 
@@ -283,12 +285,12 @@ class TrajectorySummary(Model, frozen=True, kw_only=True):
     """One row without its messages. Fields the row does not have are None. `row` counts from 0 over the dataset."""
 
     row: int
-    session_id: str | None
     agent: str | None
     model: str | None
     task: str | None
     episode: str | None
     trial_name: str | None
+    run_id: str | None
     date: str | None
     steps: int
     result: str | None = None
@@ -306,3 +308,19 @@ class SummaryPage(Model, frozen=True, kw_only=True):
     total: int
     offset: int
     items: tuple[TrajectorySummary, ...]
+
+
+class TrajectoryRow(Model, frozen=True, kw_only=True):
+    """A trajectory with its surroundings.
+
+    Attributes:
+        row: From 0 over the dataset.
+        file: Path of its file below the dataset's folder.
+        cursor: Opaque text; a stream that is given it goes on after this row.
+        trajectory: The row as ATIF.
+    """
+
+    row: int
+    file: str
+    cursor: str
+    trajectory: Trajectory

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import anyio
 import msgspec
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, from_thread, to_thread
 
+from hfsvc.checksum import kind_of
 from hfsvc.disk import disk_error
-from hfsvc.download.checksum import kind_of
-from hfsvc.download.parts import open_part, part_name
+from hfsvc.download.parts import adopt_whole, open_part, part_name
 from hfsvc.download.recovery import Action, recover
 from hfsvc.download.schedule import Job, Schedule
 from hfsvc.download.transfer import FileTransfer, RangeStream
@@ -126,6 +126,7 @@ class Downloader:
                 self._let_go(job.file)
             elif (file := self._schedule.take_file()) is not None:
                 await self._guard(file, self._open(file))
+                self._let_go(file)
             else:
                 await changed.wait()
                 continue
@@ -170,12 +171,21 @@ class Downloader:
         if file.checksum is None:
             raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=None, actual=None)
         name = part_name(self._dataset.repo, self._dataset.commit, file.path, self._files[index].checksum)
-        part = await to_thread.run_sync(open_part, self._folder, name, file.size, file.checksum)
+        check = from_thread.check_cancelled
+        if whole := await to_thread.run_sync(adopt_whole, self._folder, name, file.checksum, check):
+            self._received += file.size
+            await self._complete(index, file, whole)
+            return
+        part = await to_thread.run_sync(open_part, self._folder, name, file.size, file.checksum, check)
         transfer = self._transfers[index] = FileTransfer(self._dataset.repo, file, part, self._clock())
         transfer.location = location
-        self._received += part.landed.total
-        self._on_event(FileStarted(path=file.path, size=file.size, kept_bytes=part.landed.total))
-        missing = part.landed.gaps(file.size)
+        await self._begin(index, transfer)
+
+    async def _begin(self, index: int, transfer: FileTransfer) -> None:
+        file, kept = transfer.file, transfer.part.landed.total
+        self._received += kept
+        self._on_event(FileStarted(path=file.path, size=file.size, kept_bytes=kept))
+        missing = transfer.part.landed.gaps(file.size)
         self._schedule.add_ranges(index, missing)
         if not missing:
             await self._finish(index)
@@ -293,10 +303,12 @@ class Downloader:
         if actual != expected:
             await self._fetch_again(index, actual)
             return
-        whole = await to_thread.run_sync(part.seal)
+        await self._complete(index, file, await to_thread.run_sync(part.seal))
+
+    async def _complete(self, index: int, file: RemoteFile, whole: Path) -> None:
         await self._on_verified(file, whole)
         self._schedule.close(index)
-        self._on_event(FileVerified(path=file.path, size=file.size, checksum=expected))
+        self._on_event(FileVerified(path=file.path, size=file.size, checksum=file.checksum or ""))
 
     async def _fetch_again(self, index: int, actual: str) -> None:
         transfer = self._transfers[index]

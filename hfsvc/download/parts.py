@@ -7,11 +7,12 @@ range at a time. A sealed part is a whole file in the parts folder, verified and
 import hashlib
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from hfsvc.download.checksum import BLOCK_BYTES, Hasher, checksum_of, kind_of, make_hasher
+from hfsvc.checksum import BLOCK_BYTES, Hasher, checksum_file, checksum_of, kind_of, make_hasher
+from hfsvc.disk import size_of
 from hfsvc.download.journal import Extent, Header, extent_line, header_line, read_journal
 from hfsvc.download.ranges import Landed
 from hfsvc.models import ByteRange
@@ -123,9 +124,10 @@ class DiskPart:
         name: From `part_name`.
         size: Bytes of the whole file.
         kind: Of the checksum it will be verified by.
+        on_block: Called before every block that is read back at the start; what it raises ends the opening.
     """
 
-    def __init__(self, folder: Path, name: str, size: int, kind: str) -> None:
+    def __init__(self, folder: Path, name: str, size: int, kind: str, on_block: Callable[[], None]) -> None:
         self.size = size
         self.landed = Landed()
         self._kind = kind
@@ -137,20 +139,29 @@ class DiskPart:
         self.hashed = 0
         self._file = -1
         self._log = -1
-        self._open()
+        try:
+            self._open(on_block)
+        except BaseException:
+            self.close()
+            raise
 
-    def _open(self) -> None:
+    def _open(self, on_block: Callable[[], None]) -> None:
         self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        extents = self._intact(read_journal(_read(self._journal), self._header))
+        extents = self._intact(read_journal(_read(self._journal), self._header), on_block)
         os.ftruncate(self._file, self.size)
         # The journal is written anew: a cut line at its end would swallow the next one.
         self._log = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
         os.write(self._log, header_line(self._header) + b"".join(map(extent_line, extents)))
         self.landed = Landed(extent.span for extent in extents)
 
-    def _intact(self, extents: list[Extent]) -> list[Extent]:
+    def _intact(self, extents: list[Extent], on_block: Callable[[], None]) -> list[Extent]:
         # After a power loss the journal may be ahead of the data.
-        return [each for each in extents if zlib.crc32(os.pread(self._file, each.span.length, each.start)) == each.crc]
+        intact = []
+        for each in extents:
+            on_block()
+            if zlib.crc32(os.pread(self._file, each.span.length, each.start)) == each.crc:
+                intact.append(each)
+        return intact
 
     def write(self, offset: int, data: Sequence[bytes]) -> ByteRange:
         start, crc = offset, 0
@@ -193,7 +204,7 @@ class DiskPart:
         self.close()
         self._journal.unlink(missing_ok=True)
         self._hasher, self.hashed = make_hasher(self._kind, self.size), 0
-        self._open()
+        self._open(lambda: None)
 
     def close(self) -> None:
         for descriptor in (self._file, self._log):
@@ -202,15 +213,28 @@ class DiskPart:
         self._file = self._log = -1
 
 
-def open_part(folder: Path, name: str, size: int, checksum: str | None) -> Part:
-    """A file's part, with what an earlier run left of it. Blocks."""
+def open_part(folder: Path, name: str, size: int, checksum: str | None, on_block: Callable[[], None]) -> Part:
+    """A file's part, with what an earlier run left of it. Blocks; `on_block` may end it by raising."""
     if size <= SMALL_FILE_BYTES:
         return MemoryPart(folder, name, size)
-    return DiskPart(folder, name, size, kind_of(checksum or "sha256"))
+    return DiskPart(folder, name, size, kind_of(checksum or "sha256"), on_block)
+
+
+def adopt_whole(folder: Path, name: str, checksum: str, on_block: Callable[[], None]) -> Path | None:
+    """A sealed part that an earlier run could not put in place, when it is still right. Blocks."""
+    whole = whole_path(folder, name)
+    if not whole.exists():
+        return None
+    if checksum_file(whole, kind_of(checksum), on_block=on_block) == checksum:
+        return whole
+    whole.unlink()
+    return None
 
 
 def kept_bytes(folder: Path, name: str, size: int) -> int:
     """How much of a file an earlier run left, by its journal. Blocks."""
+    if size_of(whole_path(folder, name)) == size:
+        return size
     extents = read_journal(_read(journal_path(folder, name)), Header(identity=name, size=size))
     return Landed(each.span for each in extents).total
 

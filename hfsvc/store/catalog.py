@@ -7,10 +7,11 @@ from pathlib import Path
 import filelock
 import msgspec
 
-from hfsvc.disk import disk_errors, make_folder, write_whole
+from hfsvc.disk import disk_errors, make_folder, size_of, write_whole
 from hfsvc.errors import DamagedIndex, HfsvcError
-from hfsvc.models import DownloadedDataset, Model
-from hfsvc.store.paths import STATE_FOLDER, check_path, size_of
+from hfsvc.models import DownloadedDataset, Model, RemoteDataset
+from hfsvc.store.layout import locks_folder
+from hfsvc.store.paths import check_path
 
 INDEX_VERSION = 1
 
@@ -62,6 +63,16 @@ class Entry(Model, frozen=True, kw_only=True):
             commit=self.commit,
             license=self.license,
         )
+
+    def remote(self) -> RemoteDataset:
+        """The dataset on the Hub, at the recorded commit."""
+        return RemoteDataset(
+            repo=self.repo, hub_id=self.hub_id, revision=self.revision, commit=self.commit, license=self.license
+        )
+
+    def path_of(self, checksum: str | None) -> str | None:
+        """A recorded file with this content."""
+        return next((path for path, recorded in self.checksums.items() if recorded == checksum), None)
 
     def missing(self, root: Path) -> tuple[str, ...]:
         """Recorded files that are not there, or not of their recorded size."""
@@ -146,7 +157,7 @@ class Catalog:
         self._change(lambda datasets: {name: entry for name, entry in datasets.items() if name != repo})
 
     def _change(self, change: Callable[[dict[str, Entry]], dict[str, Entry]]) -> None:
-        lock = filelock.FileLock(make_folder(self._root / STATE_FOLDER / "locks") / "index.lock", thread_local=False)
+        lock = filelock.FileLock(make_folder(locks_folder(self._root)) / "index.lock", thread_local=False)
         with disk_errors(self._path), lock:
             index = Index(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))
             write_whole(self._path, msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n")

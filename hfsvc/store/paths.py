@@ -127,12 +127,3 @@ def _mode(path: Path) -> int:
         return os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return 0
-
-
-def size_of(path: Path) -> int | None:
-    """Bytes of a regular file; None for anything else (missing, folder, link)."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None

@@ -4,6 +4,8 @@ Source: git object ids hash ``blob <length>\0`` before the content, so a file's 
 """
 
 import hashlib
+from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
@@ -37,10 +39,24 @@ def checksum_of(kind: str, content: bytes) -> str:
     return f"{kind}:{hasher.hexdigest()}"
 
 
-def checksum_file(path: Path, kind: str) -> str:
-    """The checksum of a file, read in blocks. Blocks: call it from a worker thread."""
+def checksum_file(path: Path, kind: str, *, on_block: Callable[[], None]) -> str:
+    """The checksum of a file, read in blocks. Blocks: call it from a worker thread.
+
+    Args:
+        path: The file.
+        kind: ``sha256`` or ``git-sha1``.
+        on_block: Called before every block; what it raises ends the reading.
+    """
     with path.open("rb", buffering=0) as file:
         hasher = make_hasher(kind, path.stat().st_size)
-        while block := file.read(BLOCK_BYTES):
+        for block in read_blocks(file, on_block):
             hasher.update(block)
     return f"{kind}:{hasher.hexdigest()}"
+
+
+def read_blocks(file: FileIO, on_block: Callable[[], None]) -> Iterator[bytes]:
+    """The rest of an open file, block by block."""
+    on_block()
+    while block := file.read(BLOCK_BYTES):
+        yield block
+        on_block()

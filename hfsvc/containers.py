@@ -1,0 +1,88 @@
+"""The container: the one module that knows which class stands behind which protocol."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from dependency_injector import containers, providers
+
+from hfsvc.datasets import HubDatasetService
+from hfsvc.hub.client import HubClient
+from hfsvc.hub.session import HubSession
+from hfsvc.hub.transport import make_client
+from hfsvc.protocols import DatasetService, TrajectorySource
+from hfsvc.settings import Settings, load_settings
+from hfsvc.store.catalog import Catalog
+from hfsvc.store.layout import locks_folder
+from hfsvc.store.locks import DatasetLocks
+from hfsvc.trajectories.known import repo_of
+from hfsvc.trajectories.source import OnBadRow, ParquetTrajectorySource
+
+
+def _open_client(settings: Settings, lifetime: AsyncExitStack) -> httpx.AsyncClient:
+    client = make_client(settings)
+    lifetime.push_async_callback(client.aclose)
+    return client
+
+
+def _make_locks(settings: Settings) -> DatasetLocks:
+    return DatasetLocks(locks_folder(settings.root), timeout_s=settings.lock_timeout_s)
+
+
+def _make_source(name: str, *, datasets: DatasetService, on_bad_row: OnBadRow = "raise") -> ParquetTrajectorySource:
+    return ParquetTrajectorySource(repo_of(name), datasets=datasets, on_bad_row=on_bad_row)
+
+
+class Container(containers.DeclarativeContainer):
+    """What a process needs, built on first use. Open one with `open_container`.
+
+    Attributes:
+        settings: As given, the root made absolute.
+        lifetime: Closes what was opened, when the container ends.
+        http: The client for Hub and CDN.
+        hub: The Hub's API.
+        catalog: index.json.
+        datasets: `DatasetService`.
+        source: ``source(name, on_bad_row="raise")`` gives the `TrajectorySource` of an alias or a dataset id.
+    """
+
+    settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)
+    lifetime: providers.Provider[AsyncExitStack] = providers.Dependency(instance_of=AsyncExitStack)
+    http: providers.Provider[httpx.AsyncClient] = providers.Singleton(_open_client, settings, lifetime)
+    session: providers.Provider[HubSession] = providers.Singleton(HubSession, http, settings)
+    hub: providers.Provider[HubClient] = providers.Singleton(HubClient, session)
+    catalog: providers.Provider[Catalog] = providers.Singleton(Catalog, settings.provided.root)
+    locks: providers.Provider[DatasetLocks] = providers.Singleton(_make_locks, settings)
+    datasets: providers.Provider[DatasetService] = providers.Singleton(
+        HubDatasetService, hub=hub, catalog=catalog, locks=locks, settings=settings
+    )
+    source: providers.Provider[TrajectorySource] = providers.Callable(_make_source, datasets=datasets)
+
+
+@asynccontextmanager
+async def open_container(
+    settings: Settings | None = None, **overrides: providers.Provider[Any]
+) -> AsyncIterator[Container]:
+    """A fresh container for as long as the context lasts.
+
+    Args:
+        settings: From the environment, unless given.
+        overrides: Providers to use instead of the container's own, by name, for example
+            ``http=providers.Object(client)``. What was passed in is never closed here.
+
+    Raises:
+        InvalidSettings: The environment holds a value that cannot be used.
+    """
+    given = settings or load_settings(os.environ)
+    absolute = msgspec.structs.replace(given, root=_absolute(given.root))
+    async with AsyncExitStack() as lifetime:
+        yield Container(settings=providers.Object(absolute), lifetime=providers.Object(lifetime), **overrides)
+
+
+def _absolute(root: Path) -> Path:
+    # Not `resolve`: a root that is a link may be moved by moving the link.
+    return Path.cwd() / root.expanduser()

@@ -1,0 +1,146 @@
+"""The two protocols of the service layer. They say what is guaranteed, not how; implementations and fakes fit both."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Protocol
+
+from hfsvc.atif import Trajectory
+from hfsvc.models import (
+    DatasetRequest,
+    DownloadedDataset,
+    DownloadPlan,
+    OnEvent,
+    SummaryPage,
+    TrajectoryRow,
+    VerifyReport,
+)
+
+
+class DatasetService(Protocol):
+    """Brings datasets onto disk and knows which are there.
+
+    Only `download`, `plan` and `verify` with ``repair=True`` touch the network. Concurrent calls for one dataset, from
+    any task or process of this machine, do the work once: they queue, and a cancelled or killed one hands over. Every
+    ``repo`` may be given in any form that `DatasetRequest` takes.
+    """
+
+    async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
+        """Bring a dataset onto disk, or up to date.
+
+        When it returns, every file that it names is complete, verified against the Hub's hash, and in place. A second
+        call costs one request when the commit has not moved, and keeps `DownloadedDataset.downloaded_at`. Other globs
+        at the same commit add files. A new commit is selected by all globs asked for so far; only files whose hash
+        changed are fetched, and recorded files that are gone are removed. Readers see the old commit or the new one.
+
+        A cancelled call stops its streams, keeps what was fetched for the next call, and leaves nothing running.
+
+        Args:
+            request: What to bring.
+            on_event: Called on the event loop with what happens; an exception of its ends the download.
+
+        Raises:
+            DownloadFailed: Several files failed; the others are kept. A single failure is raised as itself.
+            FileNotFound: No file matches.
+            HfsvcError: See `hfsvc.errors`.
+        """
+
+    async def plan(self, request: DatasetRequest) -> DownloadPlan:
+        """What `download` would do now. Writes nothing."""
+
+    async def is_downloaded(self, repo: str) -> bool:
+        """Whether every recorded file is on disk with its recorded size."""
+
+    async def get_local_path(self, repo: str) -> Path | None:
+        """The folder of a recorded dataset."""
+
+    async def get_download_info(self, repo: str) -> DownloadedDataset | None:
+        """What is recorded of a dataset; None where nothing is, or while its files are being exchanged."""
+
+    async def list_downloaded(self) -> list[DownloadedDataset]:
+        """All recorded datasets, by id."""
+
+    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
+        """Hash every recorded file; with `repair`, fetch the damaged ones again at the recorded commit.
+
+        Raises:
+            NotDownloaded: Nothing is recorded.
+        """
+
+    async def delete(self, repo: str) -> None:
+        """Forget a dataset and remove its recorded files; other files in its folder stay.
+
+        Raises:
+            NotDownloaded: Nothing is recorded.
+        """
+
+
+class TrajectorySource(Protocol):
+    """The trajectories of one dataset.
+
+    Rows have numbers from 0 over all its files, in byte order of their paths; skipping a bad row renumbers nothing.
+    Only `ensure_downloaded` may touch the network.
+
+    Every other method raises NotDownloaded where the dataset is not on disk, DatasetChanged when it moved to another
+    commit in the meantime, BadParquet for a file that is not parquet or lacks the layout's columns, and BadRow for a
+    row that cannot be converted, unless the source was told to skip those.
+    """
+
+    async def ensure_downloaded(self) -> Path:
+        """The dataset's folder; downloads it first when it is not on disk."""
+
+    async def count(self) -> int:
+        """Rows, bad ones included, read from the files' footers."""
+
+    def stream_trajectories(
+        self,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        shard: tuple[int, int] | None = None,
+        cursor: str | None = None,
+    ) -> AsyncIterator[Trajectory]:
+        """Every trajectory, in row order, in bounded memory.
+
+        The iterator can be dropped at any time and leaves nothing running; `contextlib.aclosing` does so at once.
+
+        Args:
+            start: First row.
+            stop: Row to stop before; None for the end.
+            shard: ``(i, n)``, ``0 <= i < n``: the i-th of n parts of the rows from `start` to `stop`, disjoint and
+                together whole.
+            cursor: Go on after the row that this cursor of `stream_rows` came with.
+
+        Raises:
+            CursorMismatch: The cursor is of another dataset or commit.
+        """
+
+    def stream_rows(
+        self,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        shard: tuple[int, int] | None = None,
+        cursor: str | None = None,
+    ) -> AsyncIterator[TrajectoryRow]:
+        """The same stream, every trajectory with its row number and cursor."""
+
+    async def get_trajectory(self, key: int | str) -> Trajectory | None:
+        """One trajectory; None where no row answers.
+
+        Args:
+            key: A row number, or a text: the first row whose `trial_name` is it, else whose `run_id`, else whose
+                `task`. A `run_id` is shared by many rows.
+        """
+
+    async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
+        """The trajectories of rows `offset` to ``offset + limit``, fewer at the end."""
+
+    async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
+        """Rows without their messages.
+
+        Args:
+            offset: Matches to leave out.
+            limit: Longest page.
+            query: Words that must all occur, ignoring case, somewhere in a row's summary; ``field:word`` looks at one
+                field (agent, model, task, episode, trial_name, run_id, date, result).
+        """

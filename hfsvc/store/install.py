@@ -1,0 +1,86 @@
+"""Verified files into place: one by one where nothing is recorded, all together where readers know an older commit.
+
+Everything here blocks and runs to its end once begun: call it from a worker thread.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from hfsvc.checksum import kind_of, make_hasher, read_blocks
+from hfsvc.disk import disk_errors, make_folder, prune_empty, size_of, sync_folder
+from hfsvc.store.catalog import Catalog, Entry
+from hfsvc.store.paths import inside
+
+
+def place(folder: Path, path: str, whole: Path) -> None:
+    """Rename a verified file to its final path, over whatever file is there.
+
+    Raises:
+        UnsafePath: A folder or a link is in the way.
+    """
+    target = inside(folder, path)
+    make_folder(target.parent)
+    with disk_errors(target):
+        whole.replace(target)
+
+
+def swap(catalog: Catalog, root: Path, old: Entry | None, new: Entry, wholes: Mapping[str, Path]) -> None:
+    """Move a dataset from what is recorded to `new`, so that no reader takes one for the other.
+
+    The index says first that the dataset is changing; readers look there after they have opened a file. A crash in
+    between leaves that mark, and the next download checks every file by its hash.
+
+    Args:
+        catalog: Of the store.
+        root: Of the store.
+        old: What is recorded now.
+        new: What will be; its files that are not among `wholes` are in place.
+        wholes: Verified files by path.
+    """
+    folder = root / new.local_path
+    removed = sorted(set(old.files) - set(new.files)) if old else []
+    if old and (wholes or removed):
+        catalog.record(msgspec.structs.replace(old, changing_to=new.commit))
+    for path, whole in wholes.items():
+        place(folder, path, whole)
+    for path in removed:
+        remove_file(folder, path)
+    for parent in {(folder / path).parent for path in new.files}:
+        sync_folder(parent)
+    catalog.record(new)
+
+
+def remove_file(folder: Path, path: str) -> None:
+    """Delete a recorded file and the folders it leaves empty, `folder` itself included."""
+    target = inside(folder, path)
+    with disk_errors(target):
+        target.unlink(missing_ok=True)
+    prune_empty(target.parent, folder.parent)
+
+
+def copy_verified(source: Path, target: Path, checksum: str, on_block: Callable[[], None]) -> bool:
+    """Copy a file while hashing it; False, and no target, when it is missing or not what `checksum` says.
+
+    Never a hard link: a change made to one file in place must not reach the other.
+    """
+    if size_of(source) is None:
+        return False
+    scratch = target.with_suffix(".scratch")
+    with disk_errors(target, needed=source.stat().st_size):
+        hasher = make_hasher(kind_of(checksum), source.stat().st_size)
+        try:
+            with source.open("rb", buffering=0) as reader, scratch.open("wb") as writer:
+                for block in read_blocks(reader, on_block):
+                    hasher.update(block)
+                    writer.write(block)
+                writer.flush()
+                os.fsync(writer.fileno())
+            right = f"{kind_of(checksum)}:{hasher.hexdigest()}" == checksum
+            if right:
+                scratch.replace(target)
+        finally:
+            scratch.unlink(missing_ok=True)
+    return right

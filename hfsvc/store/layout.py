@@ -1,0 +1,44 @@
+"""Where things lie below the root.
+
+::
+
+    index.json                what is recorded
+    <owner>/<name>/…          the files of a dataset
+    .hfsvc/locks/             lock files, never removed while anything runs
+    .hfsvc/parts/<dataset>/   what is on its way, and its journals
+"""
+
+import shutil
+from pathlib import Path
+
+from hfsvc.store.paths import STATE_FOLDER
+
+
+def flat_name(repo: str) -> str:
+    """A dataset's id as one name; ``--`` cannot occur in an id."""
+    return repo.replace("/", "--")
+
+
+def locks_folder(root: Path) -> Path:
+    """Holds the lock files."""
+    return root / STATE_FOLDER / "locks"
+
+
+def parts_folder(root: Path, repo: str) -> Path:
+    """Holds what is on its way of one dataset."""
+    return root / STATE_FOLDER / "parts" / flat_name(repo)
+
+
+def clear_parts(root: Path, repo: str) -> None:
+    """Remove what earlier runs left of a dataset. Only the holder of its lock may."""
+    shutil.rmtree(parts_folder(root, repo), ignore_errors=True)
+
+
+def leftover_parts(root: Path) -> dict[str, int]:
+    """``{flat name: bytes on disk}`` of what unfinished downloads have left."""
+    folders = sorted((root / STATE_FOLDER / "parts").glob("*"))
+    return {
+        folder.name: sum(file.stat().st_blocks * 512 for file in folder.iterdir())
+        for folder in folders
+        if folder.is_dir()
+    }

@@ -1,0 +1,60 @@
+"""What of a listing already lies in the store: files in place, and the same content under other names."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from anyio import from_thread, to_thread
+
+from hfsvc.checksum import checksum_file, kind_of
+from hfsvc.disk import size_of
+from hfsvc.models import RemoteFile
+from hfsvc.store.catalog import Entry
+
+
+async def find_present(folder: Path, entry: Entry | None, files: Sequence[RemoteFile]) -> frozenset[str]:
+    """Paths of `files` whose content is in place.
+
+    A recorded file counts when its hash was recorded as the listed one and its size is right. A file that nothing is
+    recorded of (left by an interrupted run, or the index was lost) is hashed.
+
+    Args:
+        folder: The dataset's folder.
+        entry: What is recorded; None to hash everything that could be right.
+        files: What is wanted.
+    """
+    recorded = dict(entry.checksums) if entry else {}
+    candidates = await to_thread.run_sync(_of_listed_size, folder, files)
+    present = {file.path for file in candidates if recorded.get(file.path) == file.checksum}
+    for file in candidates:
+        if file.path not in recorded and await _has_checksum(folder / file.path, file.checksum):
+            present.add(file.path)
+    return frozenset(present)
+
+
+def _of_listed_size(folder: Path, files: Iterable[RemoteFile]) -> list[RemoteFile]:
+    return [file for file in files if file.checksum and size_of(folder / file.path) == file.size]
+
+
+async def _has_checksum(path: Path, checksum: str | None) -> bool:
+    return checksum is not None and await hash_file(path, checksum) == checksum
+
+
+async def hash_file(path: Path, like: str) -> str | None:
+    """The checksum of a file, of the kind of `like`; None where there is no such file. Cancelled within a block."""
+    return await to_thread.run_sync(_hash, path, kind_of(like), from_thread.check_cancelled)
+
+
+def _hash(path: Path, kind: str, on_block: Callable[[], None]) -> str | None:
+    return None if size_of(path) is None else checksum_file(path, kind, on_block=on_block)
+
+
+def find_copies(entry: Entry | None, files: Sequence[RemoteFile], present: frozenset[str]) -> dict[str, str]:
+    """``{path: recorded path}`` of wanted files whose content is recorded under another name. Pure."""
+    if entry is None:
+        return {}
+    donors = {checksum: path for path, checksum in entry.checksums.items()}
+    return {
+        file.path: donors[file.checksum]
+        for file in files
+        if file.path not in present and file.checksum in donors and donors[file.checksum] != file.path
+    }

@@ -1,0 +1,75 @@
+"""Record batches out of parquet files, in bounded memory. Everything here blocks: call it from a worker thread."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hfsvc.errors import BadParquet, NotDownloaded
+
+BATCH_BYTES = 8 << 20
+MAX_BATCH_ROWS = 1024
+BUFFER_BYTES = 1 << 20
+
+
+class Rows(NamedTuple):
+    """A batch and the place of its first row in the dataset."""
+
+    file: str
+    first_row: int
+    batch: pa.RecordBatch
+
+
+@contextmanager
+def open_parquet(folder: Path, file: str, repo: str) -> Iterator[pq.ParquetFile]:
+    """A parquet file of a dataset.
+
+    ``pre_buffer=False`` and a small buffer keep memory at the size of a batch for any layout of row groups, where the
+    defaults hold whole column chunks.
+
+    Raises:
+        BadParquet: It is no parquet file, or is cut.
+        NotDownloaded: It is gone.
+    """
+    try:
+        with pq.ParquetFile(folder / file, pre_buffer=False, buffer_size=BUFFER_BYTES) as parquet:
+            yield parquet
+    except FileNotFoundError as error:
+        raise NotDownloaded(repo=repo, missing=(file,)) from error
+    except (pa.ArrowException, OSError) as error:
+        raise BadParquet(file=str(folder / file), reason=str(error).splitlines()[0]) from error
+
+
+def batch_rows(parquet: pq.ParquetFile) -> int:
+    """Rows a batch, so that the widest row group yields about eight megabytes at a time."""
+    groups = (parquet.metadata.row_group(index) for index in range(parquet.num_row_groups))
+    widest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=1.0)
+    return max(1, min(MAX_BATCH_ROWS, int(BATCH_BYTES / max(1.0, widest))))
+
+
+def groups_from(parquet: pq.ParquetFile, row: int) -> tuple[list[int], int]:
+    """The row groups that hold `row` of the file and later ones, and the first row of the first of them."""
+    first = 0
+    for index in range(parquet.num_row_groups):
+        rows = parquet.metadata.row_group(index).num_rows
+        if row < first + rows:
+            return list(range(index, parquet.num_row_groups)), first
+        first += rows
+    return [], first
+
+
+def iter_batches(parquet: pq.ParquetFile, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Batches of a file from row `start` on, each with the number of its first row in the file.
+
+    Row groups before `start` are not read.
+    """
+    groups, first = groups_from(parquet, start)
+    size = batch_rows(parquet)
+    for batch in parquet.iter_batches(batch_size=size, row_groups=groups, columns=columns, use_threads=False):
+        skipped = min(max(0, start - first), batch.num_rows)
+        if skipped < batch.num_rows:
+            yield first + skipped, batch.slice(skipped)
+        first += batch.num_rows

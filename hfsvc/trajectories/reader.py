@@ -1,0 +1,108 @@
+"""A dataset's rows, batch after batch, read and converted in a worker thread while the event loop goes on."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Generic, NamedTuple, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from anyio import to_thread
+
+from hfsvc.errors import BadParquet
+from hfsvc.models import DownloadedDataset
+from hfsvc.trajectories.batches import iter_batches, open_parquet
+
+T = TypeVar("T")
+
+
+class FileRows(NamedTuple):
+    """A file and the numbers of its rows in the dataset: `first` inclusive, `stop` exclusive."""
+
+    file: str
+    first: int
+    stop: int
+
+
+class View(NamedTuple, Generic[T]):
+    """What to read of every file, and what to make of it. Both functions run in the worker thread.
+
+    Attributes:
+        columns_of: The columns to read of a file, given its name.
+        convert: Makes values of a batch, given the file's name and the number of the batch's first row.
+    """
+
+    columns_of: Callable[[pq.ParquetFile, str], list[str]]
+    convert: Callable[[str, int, pa.RecordBatch], list[T]]
+
+
+class RowReader(Generic[T]):
+    """Reads the rows from `first` (inclusive) to `last` (exclusive) of a dataset.
+
+    Args:
+        dataset: What is on disk.
+        files: Its files with rows, in order.
+        first: First row.
+        last: Row to stop before.
+        view: What to make of the batches.
+        check_unchanged: Awaited after a file was opened; raises when the dataset is another one by now.
+    """
+
+    def __init__(
+        self,
+        dataset: DownloadedDataset,
+        files: Sequence[FileRows],
+        first: int,
+        last: int,
+        view: View[T],
+        check_unchanged: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._dataset = dataset
+        self._files = iter([file for file in files if file.stop > first and file.first < last and first < last])
+        self._first = first
+        self._last = last
+        self._view = view
+        self._check_unchanged = check_unchanged
+        self._opened = ExitStack()
+        self._batches: Iterator[list[T]] | None = None
+
+    async def next(self) -> list[T] | None:
+        """The values of the next batch; None after the last one."""
+        while True:
+            if self._batches is None and not await self._open_next():
+                return None
+            if (values := await to_thread.run_sync(self._take)) is not None:
+                return values
+            self.close()
+
+    async def _open_next(self) -> bool:
+        file = next(self._files, None)
+        if file is None:
+            return False
+        parquet = await to_thread.run_sync(self._open, file)
+        # From here on this file stays what it is, whatever replaces it.
+        await self._check_unchanged()
+        self._batches = self._values(parquet, file)
+        return True
+
+    def _open(self, file: FileRows) -> pq.ParquetFile:
+        return self._opened.enter_context(open_parquet(self._dataset.local_path, file.file, self._dataset.repo))
+
+    def _values(self, parquet: pq.ParquetFile, file: FileRows) -> Iterator[list[T]]:
+        columns = self._view.columns_of(parquet, file.file)
+        for offset, batch in iter_batches(parquet, columns, max(0, self._first - file.first)):
+            row = file.first + offset
+            if row >= self._last:
+                return
+            yield self._view.convert(file.file, row, batch.slice(0, self._last - row))
+
+    def _take(self) -> list[T] | None:
+        try:
+            return next(self._batches, None) if self._batches else None
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadParquet(file=str(self._dataset.local_path), reason=reason) from error
+
+    def close(self) -> None:
+        """Let go of the file that is open. May be called at any time between two calls of `next`."""
+        self._batches = None
+        self._opened.close()
