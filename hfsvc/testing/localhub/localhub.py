@@ -78,7 +78,7 @@ class LocalHub:
         self._shared = Shared()
         self._registry = Registry(self.folder, lfs)
         self._grants = Grants(url_lifetime_s)
-        self._windows = {
+        self._windows: dict[Bucket, FixedWindow] = {
             bucket: FixedWindow(bucket, quota.get(bucket, DEFAULT_QUOTA[bucket]), window_s) for bucket in BUCKETS
         }
         self._hub = Hub(self._registry, self._grants, self._windows, self.options)
