@@ -165,7 +165,7 @@ class Repository:
 
     def refs(self) -> dict[str, str]:
         """Commit of each ref, as last scanned."""
-        return {name: head.commit for name, head in self._heads.items()}
+        return {name: self._heads[name].commit for name in self.branches if name in self._heads}
 
     def commits(self) -> list[str]:
         """Every commit seen, newest first."""
