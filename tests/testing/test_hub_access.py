@@ -59,7 +59,8 @@ def test_gated_listing_masks_hashes_until_access(hub: LocalHub, client: httpx.Cl
     hub.configure(REPO, gated="manual")
 
     def train(**more: Any) -> dict[str, Any]:
-        return client.get(f"{API}/tree/main/en", **more).json()[1]
+        entry: dict[str, Any] = client.get(f"{API}/tree/main/en", **more).json()[1]
+        return entry
 
     assert train()["lfs"]["oid"] == train()["xetHash"] == "*" * 64
     assert "*" not in train(headers=GOOD)["lfs"]["oid"]

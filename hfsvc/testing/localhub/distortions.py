@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -157,7 +157,7 @@ class WrongHash:
         return {**entry, "oid": "0" * 40}
 
 
-def masked(entry: dict[str, Any]) -> dict[str, Any]:
+def masked(entry: Mapping[str, Any]) -> dict[str, Any]:
     """A tree entry as it is shown to callers without access."""
     hidden: dict[str, Any] = {"xetHash": MASK} if "xetHash" in entry else {}
     if "lfs" in entry:

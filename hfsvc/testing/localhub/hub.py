@@ -1,7 +1,7 @@
 """The Hub's routes: the JSON API, and resolve with its redirects."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote
@@ -166,7 +166,7 @@ class Hub:
         if entries is None:
             raise HubError(404, f'{visit.path} does not exist on "{visit.revision}"', "EntryNotFound")
         if not visit.path:
-            entries += [*(self._entry(file) for file in visit.repo.extra.values()), *visit.repo.injected]
+            entries = (*entries, *map(self._entry, visit.repo.extra.values()), *visit.repo.injected)
         size = min(self._options.page_size, wire.EXPANDED_PAGE) if expand else self._options.page_size
         return wire.page_of(visit.request, self._shown(visit, entries, expand=expand), size, self.origin)
 
@@ -199,7 +199,9 @@ class Hub:
         folder = visit.snapshot.folders.get(path)
         return wire.folder_entry(path, folder) if folder else None
 
-    def _shown(self, visit: Visit, entries: list[dict[str, Any]], *, expand: bool) -> list[dict[str, Any]]:
+    def _shown(
+        self, visit: Visit, entries: Sequence[Mapping[str, Any]], *, expand: bool
+    ) -> Sequence[Mapping[str, Any]]:
         if not visit.open_to_caller:
             entries = [masked(entry) for entry in entries]
         return [wire.expanded(entry, visit.snapshot.commit) for entry in entries] if expand else entries

@@ -31,9 +31,9 @@ class Registry:
         """The id that a name stands for: after renames, in the right case, with an owner put before a single name."""
         if asked in self._renamed:
             return self.canonical(self._renamed[asked]) or self._renamed[asked]
-        known = [*self._found, *(repo for repo in self._on_disk() if repo not in self._renamed)]
-        if asked in known:
+        if self.get(asked):
             return asked
+        known = [*self._found, *(repo for repo in self._on_disk() if repo not in self._renamed)]
         same = [repo for repo in known if asked.lower() in {repo.lower(), repo.split("/")[1].lower()}]
         return same[0] if len(set(same)) == 1 else None
 

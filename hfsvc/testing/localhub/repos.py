@@ -93,7 +93,7 @@ class StoredFile:
         return hashlib.sha256(b"xet " + self.etag.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """A commit: its files by path, and git's ids of its folders (``""`` is the root)."""
 

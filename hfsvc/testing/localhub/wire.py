@@ -2,7 +2,8 @@
 
 import base64
 import mimetypes
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -101,8 +102,12 @@ def expanded(entry: Mapping[str, Any], commit: str) -> dict[str, Any]:
     return {**entry, "lastCommit": last, "securityFileStatus": {"status": "safe"}}
 
 
-def tree_entries(snapshot: Snapshot, below: str, *, recursive: bool, xet: bool) -> list[dict[str, Any]] | None:
-    """Everything below a folder, or only its members, in path order; None when there is no such folder."""
+@lru_cache(maxsize=8)
+def tree_entries(snapshot: Snapshot, below: str, *, recursive: bool, xet: bool) -> tuple[Mapping[str, Any], ...] | None:
+    """Everything below a folder, or only its members, in path order; None when there is no such folder.
+
+    Remembered, because a large tree is asked for page by page.
+    """
     if below not in snapshot.folders:
         return None
     prefix = f"{below}/" if below else ""
@@ -111,10 +116,10 @@ def tree_entries(snapshot: Snapshot, below: str, *, recursive: bool, xet: bool) 
     found = [entry for entry in entries if entry["path"].startswith(prefix)]
     if not recursive:
         found = [entry for entry in found if "/" not in entry["path"][len(prefix) :]]
-    return sorted(found, key=lambda entry: entry["path"].encode("utf-8", "surrogateescape"))
+    return tuple(sorted(found, key=lambda entry: entry["path"].encode("utf-8", "surrogateescape")))
 
 
-def page_of(request: Request, entries: list[dict[str, Any]], page_size: int, origin: str) -> Response:
+def page_of(request: Request, entries: Sequence[Mapping[str, Any]], page_size: int, origin: str) -> Response:
     """One page of a listing; `Link` leads to the next while there is one."""
     query = dict(request.query)
     limit = min(int(query.get("limit", page_size)), page_size)
