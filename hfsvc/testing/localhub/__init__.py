@@ -1,0 +1,68 @@
+"""A Hugging Face Hub on the loopback device, with faults."""
+
+from hfsvc.testing.localhub.distortions import (
+    Chunked,
+    Corrupt,
+    Direct,
+    Gzip,
+    IgnoreRange,
+    MaskedHashes,
+    OtherRange,
+    OtherTotal,
+    Pointer,
+    WrongHash,
+)
+from hfsvc.testing.localhub.faults import (
+    CaptivePortal,
+    Cut,
+    ForeignLinks,
+    Garbage,
+    HangUp,
+    Missing,
+    RateLimited,
+    Redirect,
+    Stall,
+    Status,
+    TooManyConnections,
+    WithHeader,
+    WithoutHeader,
+    mirror_of,
+)
+from hfsvc.testing.localhub.localhub import LocalHub
+from hfsvc.testing.localhub.messages import Request, Response
+from hfsvc.testing.localhub.records import RecordedRequest
+from hfsvc.testing.localhub.rules import Exchange, Fault, FaultRule
+
+__all__ = [
+    "CaptivePortal",
+    "Chunked",
+    "Corrupt",
+    "Cut",
+    "Direct",
+    "Exchange",
+    "Fault",
+    "FaultRule",
+    "ForeignLinks",
+    "Garbage",
+    "Gzip",
+    "HangUp",
+    "IgnoreRange",
+    "LocalHub",
+    "MaskedHashes",
+    "Missing",
+    "OtherRange",
+    "OtherTotal",
+    "Pointer",
+    "RateLimited",
+    "RecordedRequest",
+    "Redirect",
+    "Request",
+    "Response",
+    "Stall",
+    "Status",
+    "TooManyConnections",
+    "WithHeader",
+    "WithoutHeader",
+    "WrongHash",
+    "mirror_of",
+]

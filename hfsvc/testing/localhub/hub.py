@@ -1,0 +1,341 @@
+"""The Hub's routes: the JSON API, and resolve with its redirects."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote
+
+import anyio.to_thread
+import msgspec
+
+from hfsvc.testing.localhub import wire
+from hfsvc.testing.localhub.card import read_card
+from hfsvc.testing.localhub.cdn import Grants
+from hfsvc.testing.localhub.content import Content
+from hfsvc.testing.localhub.distortions import gzipped, masked
+from hfsvc.testing.localhub.limits import FixedWindow
+from hfsvc.testing.localhub.messages import Request, Response, content_response, json_response, text_response
+from hfsvc.testing.localhub.records import Bucket, RecordedRequest
+from hfsvc.testing.localhub.registry import Caller, Registry, Tokens, caller_of
+from hfsvc.testing.localhub.repos import Repository, Snapshot, StoredFile
+from hfsvc.testing.localhub.server import Answer
+from hfsvc.testing.localhub.wire import HubError
+
+OPEN_FILES = frozenset({"README.md", ".gitattributes"})
+MOST_PATHS = 2000
+COMMITS_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request about a repository, taken apart.
+
+    Attributes:
+        verb: What is asked of it: ``info``, ``tree``, ``resolve``, …
+        revision: As asked, decoded.
+        path: Inside the repository, decoded.
+    """
+
+    request: Request
+    record: RecordedRequest
+    caller: Caller
+    repo: Repository
+    verb: str
+    revision: str
+    path: str
+    snapshot: Snapshot
+
+    @property
+    def open_to_caller(self) -> bool:
+        """False while a gated dataset's content and hashes are hidden from this caller."""
+        return not self.repo.state.gated or self.caller.sees(self.repo.id)
+
+
+@dataclass
+class HubOptions:
+    """How the Hub behaves; changes apply to the next request.
+
+    Attributes:
+        tokens: Valid tokens, each with globs of the private and gated repositories it sees; None lets every token in.
+        page_size: Entries of a page of the tree.
+        cdn_url: Base of a CDN that is run elsewhere and has the folder at its root; None is the own one.
+        xet: Tell Xet hashes, as for files in Xet storage. No Xet server stands behind them.
+    """
+
+    tokens: Tokens | None = None
+    page_size: int = 1000
+    cdn_url: str | None = None
+    xet: bool = False
+
+
+class Hub:
+    """Routes of the Hub. `origin` and `cdn_origin` are set once the ports are known."""
+
+    def __init__(
+        self, registry: Registry, grants: Grants, windows: Mapping[Bucket, FixedWindow], options: HubOptions
+    ) -> None:
+        self.origin = ""
+        self.cdn_origin = ""
+        self._registry, self._grants, self._windows, self._options = registry, grants, windows, options
+        self._verbs: dict[str, Callable[[Visit], Answer | Response]] = {
+            "info": self._info,
+            "revision": self._info,
+            "tree": self._tree,
+            "paths-info": self._paths_info,
+            "refs": self._refs,
+            "commits": self._commits,
+            "resolve": self._resolve,
+            "resolve-cache": self._cached,
+            "raw": self._raw,
+        }
+
+    async def answer(self, request: Request, record: RecordedRequest) -> Answer:
+        """The answer to any request, with the headers that all answers of the Hub carry."""
+        record.bucket = _bucket(request.raw_path)
+        window = self._windows[record.bucket] if record.bucket else None
+        allowed = window is None or window.take()
+        try:
+            answer = await self._route(request, record) if allowed else Answer(_limited())
+        except HubError as error:
+            answer = Answer(error.response)
+        common = {"X-Request-Id": request.headers.get("x-request-id") or str(uuid.uuid4())}
+        if "authorization" not in request.headers:
+            common["X-HF-Warning"] = "unauthenticated; Set a token to get higher rate limits."
+        common |= window.headers() if window else {}
+        return Answer(answer.response.adding(common), answer.file, answer.commit)
+
+    async def _route(self, request: Request, record: RecordedRequest) -> Answer:
+        caller = caller_of(request, self._options.tokens)
+        if request.raw_path == "/api/whoami-v2":
+            return Answer(_whoami(caller))
+        head, parts = _split(request.raw_path)
+        if head is None or not parts:
+            raise HubError(404, "Sorry, we can't find the page you are looking for.")
+        asked = self._asked_repo(parts)
+        repo = self._visible(asked, caller)
+        rest = parts[asked.count("/") + 1 :]
+        if repo.id != asked:
+            return Answer(_moved(request, head, repo.id, rest))
+        record.repo = repo.id
+        return await self._visit(request, record, caller, repo, head, rest)
+
+    async def _visit(
+        self, request: Request, record: RecordedRequest, caller: Caller, repo: Repository, head: str, rest: list[str]
+    ) -> Answer:
+        verb, revision, path = _verb(head, [unquote(part) for part in rest])
+        if verb not in self._verbs:
+            raise HubError(404, "Sorry, we can't find the page you are looking for.")
+        pinned = repo.is_pinned(revision)
+        snapshot = repo.snapshot(revision) if pinned else await anyio.to_thread.run_sync(repo.refresh, revision)
+        if snapshot is None:
+            raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
+        found = self._verbs[verb](Visit(request, record, caller, repo, verb, revision, path, snapshot))
+        return found if isinstance(found, Answer) else Answer(found, commit=snapshot.commit)
+
+    def _asked_repo(self, parts: list[str]) -> str:
+        names = [unquote(part) for part in parts[:2]]
+        if len(names) == 2 and (self._registry.canonical("/".join(names)) or names[1] not in self._verbs):
+            return "/".join(names)
+        return names[0]
+
+    def _visible(self, asked: str, caller: Caller) -> Repository:
+        repo = self._registry.get(self._registry.canonical(asked) or asked)
+        if repo is None or (repo.state.private and not caller.sees(repo.id)):
+            raise wire.repo_not_found(anonymous=caller.anonymous)
+        return repo
+
+    # ---- the API ----------------------------------------------------------------------------------------------------
+
+    def _info(self, visit: Visit) -> Response:
+        values = {**wire.info(visit.repo, visit.snapshot, _card(visit)), "siblings": self._siblings(visit)}
+        wanted = [value for key, value in visit.request.query if key in {"expand", "expand[]"}]
+        if unknown := [name for name in wanted if name not in wire.INFO_FIELDS]:
+            raise HubError(400, f"Invalid expand: {unknown[0]}. Valid values: {', '.join(wire.INFO_FIELDS)}")
+        if wanted:
+            values = {name: value for name, value in values.items() if name in {"_id", "id", *wanted}}
+        return json_response(values)
+
+    def _siblings(self, visit: Visit) -> list[dict[str, Any]]:
+        files = [*visit.snapshot.files.values(), *visit.repo.extra.values()]
+        return wire.siblings(files, blobs=visit.request.flag("blobs"), hidden=not visit.open_to_caller)
+
+    def _tree(self, visit: Visit) -> Response:
+        recursive, expand = visit.request.flag("recursive"), visit.request.flag("expand")
+        entries = wire.tree_entries(visit.snapshot, visit.path, recursive=recursive, xet=self._options.xet)
+        if entries is None:
+            raise HubError(404, f'{visit.path} does not exist on "{visit.revision}"', "EntryNotFound")
+        if not visit.path:
+            entries = (*entries, *map(self._entry, visit.repo.extra.values()), *visit.repo.injected)
+        size = min(self._options.page_size, wire.EXPANDED_PAGE) if expand else self._options.page_size
+        return wire.page_of(visit.request, self._shown(visit, entries, expand=expand), size, self.origin)
+
+    def _paths_info(self, visit: Visit) -> Response:
+        paths, expand = _asked_paths(visit.request)
+        if len(paths) > MOST_PATHS:
+            raise HubError(400, f"Too many paths: at most {MOST_PATHS} are allowed")
+        entries = [entry for path in paths if (entry := self._entry_at(visit, path.strip("/")))]
+        return json_response(self._shown(visit, entries, expand=expand))
+
+    def _refs(self, visit: Visit) -> Response:
+        for name in visit.repo.branches:
+            visit.repo.refresh(name)
+        return json_response(wire.refs(visit.repo.refs(), pull_requests=visit.request.flag("include_prs")))
+
+    def _commits(self, visit: Visit) -> Response:
+        if not visit.open_to_caller:
+            raise wire.gated(visit.repo.id, anonymous=visit.caller.anonymous)
+        query, commits = dict(visit.request.query), visit.repo.commits()
+        page, limit = int(query.get("p", 0)), int(query.get("limit", COMMITS_PAGE))
+        shown = [wire.commit_entry(commit) for commit in commits[page * limit : (page + 1) * limit]]
+        return json_response(shown, headers={"X-Total-Count": str(len(commits))})
+
+    def _entry(self, file: StoredFile) -> dict[str, Any]:
+        return wire.file_entry(file, xet=self._options.xet)
+
+    def _entry_at(self, visit: Visit, path: str) -> dict[str, Any] | None:
+        if file := visit.repo.file(visit.snapshot, path):
+            return self._entry(file)
+        folder = visit.snapshot.folders.get(path)
+        return wire.folder_entry(path, folder) if folder else None
+
+    def _shown(
+        self, visit: Visit, entries: Sequence[Mapping[str, Any]], *, expand: bool
+    ) -> Sequence[Mapping[str, Any]]:
+        if not visit.open_to_caller:
+            entries = [masked(entry) for entry in entries]
+        return [wire.expanded(entry, visit.snapshot.commit) for entry in entries] if expand else entries
+
+    # ---- content ----------------------------------------------------------------------------------------------------
+
+    def _resolve(self, visit: Visit) -> Answer:
+        file = self._readable_file(visit)
+        if visit.request.headers.get("if-none-match") == f'"{file.etag}"':
+            response = Response(304).adding({"ETag": f'"{file.etag}"'})
+        elif file.sha256:
+            response = self._to_cdn(visit, file)
+        else:
+            response = _to_cache(visit, file)
+        commit = visit.snapshot.commit
+        return Answer(response.adding({"X-Repo-Commit": commit}), file, commit)
+
+    def _to_cdn(self, visit: Visit, file: StoredFile) -> Response:
+        if self._options.cdn_url is None:
+            location = self.cdn_origin + self._grants.issue(visit.repo, file, visit.request.headers.get("range"))
+        else:
+            location = f"{self._options.cdn_url.rstrip('/')}/{visit.repo.id}/{quote(file.path)}"
+        linked = {
+            "Location": location,
+            "X-Linked-Size": str(file.size),
+            "X-Linked-ETag": f'"{file.sha256}"',
+            "Accept-Ranges": "bytes",
+            "Cache-Control": "no-store",
+        }
+        if self._options.xet:
+            route = f"{self.origin}/api/datasets/{visit.repo.id}/xet-read-token/{visit.snapshot.commit}"
+            linked |= {"X-Xet-Hash": file.xet_hash, "Link": f'<{route}>; rel="xet-auth"'}
+        return text_response(f"Found. Redirecting to {location}", 302).adding(linked)
+
+    def _cached(self, visit: Visit) -> Answer:
+        file = self._readable_file(visit)
+        return Answer(_git_content(visit, file, file.content), file, visit.snapshot.commit)
+
+    def _raw(self, visit: Visit) -> Answer:
+        file = self._readable_file(visit)
+        content = Content.of(file.pointer) if file.sha256 else file.content
+        return Answer(_git_content(visit, file, content), file, visit.snapshot.commit)
+
+    def _readable_file(self, visit: Visit) -> StoredFile:
+        if visit.repo.state.disabled:
+            raise HubError(403, "Access to this resource is disabled.")
+        if not visit.open_to_caller and visit.path not in OPEN_FILES:
+            raise wire.gated(visit.repo.id, anonymous=visit.caller.anonymous)
+        file = visit.repo.file(visit.snapshot, visit.path)
+        if file is None:
+            raise wire.entry_not_found(visit.snapshot.commit)
+        visit.record.file = file.path
+        return file
+
+
+# ---- requests -------------------------------------------------------------------------------------------------------
+
+
+def _bucket(raw_path: str) -> Bucket | None:
+    if raw_path.startswith(("/datasets/", "/api/resolve-cache/")):
+        return "resolvers"
+    return "api" if raw_path.startswith("/api/") else None
+
+
+def _split(raw_path: str) -> tuple[str | None, list[str]]:
+    """The part of the address before the repository, and the segments from there on, still encoded."""
+    for head in ("/api/resolve-cache/datasets/", "/api/datasets/", "/datasets/"):
+        if raw_path.startswith(head):
+            return head, raw_path[len(head) :].split("/")
+    return None, []
+
+
+def _verb(head: str, rest: list[str]) -> tuple[str, str, str]:
+    """What is asked, at which revision, for which path."""
+    if head == "/api/resolve-cache/datasets/":
+        rest = ["resolve-cache", *rest]
+    if not rest:
+        return "info", "main", ""
+    if len(rest) == 1:
+        return rest[0], "main", ""
+    return rest[0], rest[1], "/".join(rest[2:]).strip("/")
+
+
+def _asked_paths(request: Request) -> tuple[list[str], bool]:
+    if request.headers.get("content-type", "").startswith("application/json"):
+        asked = msgspec.json.decode(request.body)
+        paths = asked.get("paths", [])
+        return ([paths] if isinstance(paths, str) else paths), asked.get("expand") is True
+    form = parse_qs(request.body.decode())
+    return form.get("paths", []), form.get("expand", ["false"])[0].lower() == "true"
+
+
+# ---- answers --------------------------------------------------------------------------------------------------------
+
+
+def _whoami(caller: Caller) -> Response:
+    if caller.anonymous:
+        raise wire.invalid_credentials()
+    return json_response(wire.whoami("localhub"))
+
+
+def _limited() -> Response:
+    return json_response({"error": "We had to rate limit you. Wait, or use a token."}, 429)
+
+
+def _moved(request: Request, head: str, repo: str, rest: list[str]) -> Response:
+    query = request.target[len(request.raw_path) :]
+    location = head + "/".join([repo, *rest]) + query
+    return text_response(f"Temporary Redirect. Redirecting to {location}", 307, Location=location)
+
+
+def _to_cache(visit: Visit, file: StoredFile) -> Response:
+    where = f"/api/resolve-cache/datasets/{visit.repo.id}/{visit.snapshot.commit}/{quote(file.path)}"
+    location = f"{where}?{quote(visit.request.raw_path, safe='')}=&etag=%22{file.oid}%22"
+    words = f"Temporary Redirect. Redirecting to {location}"
+    return text_response(words, 307, Location=location).adding({"X-Linked-ETag": f'"{file.oid}"'})
+
+
+def _git_content(visit: Visit, file: StoredFile, content: Content) -> Response:
+    named = {
+        "Content-Type": wire.content_type(file.path),
+        "Content-Disposition": wire.disposition(file.path),
+        "ETag": f'"{file.oid}"',
+        "X-Repo-Commit": visit.snapshot.commit,
+    }
+    response = content_response(visit.request, content, named)
+    packs = "gzip" in visit.request.headers.get("accept-encoding", "") and named["Content-Type"].startswith("text/")
+    if packs and response.status in {200, 206}:
+        return gzipped(response)
+    return response
+
+
+def _card(visit: Visit) -> Mapping[str, Any]:
+    if visit.repo.state.card is not None:
+        return visit.repo.state.card
+    readme = visit.snapshot.files.get("README.md")
+    return read_card(readme.content.read_all().decode("utf-8", "replace")) if readme else {}

@@ -1,0 +1,30 @@
+"""The pytest plugin: a loopback Hub as a fixture, for tests with and without an event loop and for child processes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from hfsvc.testing.localhub import LocalHub
+
+
+@pytest.fixture
+def local_hub_factory(tmp_path: Path) -> Iterator[Callable[..., "LocalHub"]]:
+    """Starts hubs with the options of `LocalHub`, by default on the empty folder ``hub`` of the test; stops them after it."""
+    from hfsvc.testing.localhub import LocalHub
+
+    with ExitStack() as running:
+
+        def start(folder: str | Path = tmp_path / "hub", **options: Any) -> LocalHub:
+            return running.enter_context(LocalHub(folder, **options))
+
+        yield start
+
+
+@pytest.fixture
+def local_hub(local_hub_factory: Callable[..., "LocalHub"]) -> "LocalHub":
+    """A running Hub without repositories: `LocalHub.write` makes them."""
+    return local_hub_factory()
