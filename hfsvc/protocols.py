@@ -43,21 +43,27 @@ class DatasetService(Protocol):
             FileNotFound: No file matches.
             HfsvcError: See `hfsvc.errors`.
         """
+        ...
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         """What `download` would do now. Writes nothing."""
+        ...
 
     async def is_downloaded(self, repo: str) -> bool:
         """Whether every recorded file is on disk with its recorded size."""
+        ...
 
     async def get_local_path(self, repo: str) -> Path | None:
         """The folder of a recorded dataset."""
+        ...
 
     async def get_download_info(self, repo: str) -> DownloadedDataset | None:
         """What is recorded of a dataset; None where nothing is, or while its files are being exchanged."""
+        ...
 
     async def list_downloaded(self) -> list[DownloadedDataset]:
         """All recorded datasets, by id."""
+        ...
 
     async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
         """Hash every recorded file; with `repair`, fetch the damaged ones again at the recorded commit.
@@ -65,6 +71,7 @@ class DatasetService(Protocol):
         Raises:
             NotDownloaded: Nothing is recorded.
         """
+        ...
 
     async def delete(self, repo: str) -> None:
         """Forget a dataset and remove its recorded files; other files in its folder stay.
@@ -72,6 +79,7 @@ class DatasetService(Protocol):
         Raises:
             NotDownloaded: Nothing is recorded.
         """
+        ...
 
 
 class TrajectorySource(Protocol):
@@ -87,9 +95,11 @@ class TrajectorySource(Protocol):
 
     async def ensure_downloaded(self) -> Path:
         """The dataset's folder; downloads it first when it is not on disk."""
+        ...
 
     async def count(self) -> int:
         """Rows, bad ones included, read from the files' footers."""
+        ...
 
     def stream_trajectories(
         self,
@@ -113,6 +123,7 @@ class TrajectorySource(Protocol):
         Raises:
             CursorMismatch: The cursor is of another dataset or commit.
         """
+        ...
 
     def stream_rows(
         self,
@@ -123,6 +134,7 @@ class TrajectorySource(Protocol):
         cursor: str | None = None,
     ) -> AsyncIterator[TrajectoryRow]:
         """The same stream, every trajectory with its row number and cursor."""
+        ...
 
     async def get_trajectory(self, key: int | str) -> Trajectory | None:
         """One trajectory; None where no row answers.
@@ -131,9 +143,11 @@ class TrajectorySource(Protocol):
             key: A row number, or a text: the first row whose `trial_name` is it, else whose `run_id`, else whose
                 `task`. A `run_id` is shared by many rows.
         """
+        ...
 
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
         """The trajectories of rows `offset` to ``offset + limit``, fewer at the end."""
+        ...
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
         """Rows without their messages.
@@ -144,3 +158,4 @@ class TrajectorySource(Protocol):
             query: Words that must all occur, ignoring case, somewhere in a row's summary; ``field:word`` looks at one
                 field (agent, model, task, episode, trial_name, run_id, date, result).
         """
+        ...

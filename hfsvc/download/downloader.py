@@ -42,11 +42,13 @@ class Content(Protocol):
 
     async def locate(self, file: RemoteFile) -> Location:
         """Where a file's content lies now."""
+        ...
 
     def open(
         self, location: Location, file: RemoteFile, wanted: ByteRange | None
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Stream one range of it, or with None the whole of it; the stream may end early."""
+        ...
 
 
 OnVerified = Callable[[RemoteFile, Path], Awaitable[None]]

@@ -57,24 +57,31 @@ class Part(Protocol):
     @property
     def hashed(self) -> int:
         """Bytes from the start on that `advance` has taken in."""
+        ...
 
     def write(self, offset: int, data: Sequence[bytes]) -> ByteRange:
         """Put bytes at `offset`, and give the range they fill. Blocks."""
+        ...
 
     def verify(self, kind: str) -> str:
         """The checksum of the whole content, ``kind:hex``. Blocks; the more has landed before, the less."""
+        ...
 
     def advance(self, stop: int) -> None:
         """Hash what has landed from the start up to `stop`, so that `verify` has less left to do. Blocks."""
+        ...
 
     def seal(self) -> Path:
         """Make the content a whole, synced file in the parts folder. Blocks; the part is closed then."""
+        ...
 
     def reset(self) -> None:
         """Forget all content. Blocks."""
+        ...
 
     def close(self) -> None:
         """Let go of the disk; what has landed stays for a later run. May be called twice."""
+        ...
 
 
 class MemoryPart:
