@@ -73,9 +73,14 @@ class Wire:
         Raises:
             Hangup: The client has gone.
         """
-        view = memoryview(data)
-        while view:
-            view = view[await self._when_writable(lambda part=view: self._sock.send(part)) :]
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._sock.send(left) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._sock)
+            except OSError:
+                raise Hangup from None
 
     async def send_file(self, descriptor: int, start: int, stop: int) -> None:
         """Bytes of an open file, without a copy through this process.
@@ -84,9 +89,13 @@ class Wire:
             Hangup: The client has gone, or the file has become shorter.
         """
         while start < stop:
-            sent = await self._when_writable(
-                lambda at=start: os.sendfile(self._sock.fileno(), descriptor, at, stop - at)
-            )
+            try:
+                sent = await anyio.to_thread.run_sync(os.sendfile, self._sock.fileno(), descriptor, start, stop - start)
+            except BlockingIOError:
+                await anyio.wait_writable(self._sock)
+                continue
+            except OSError:
+                raise Hangup from None
             if not sent:
                 raise Hangup
             start += sent
@@ -96,21 +105,6 @@ class Wire:
         if reset:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
-
-    async def _when_writable(self, write: "Write") -> int:
-        while True:
-            try:
-                return write()
-            except BlockingIOError:
-                await anyio.wait_writable(self._sock)
-            except OSError:
-                raise Hangup from None
-
-
-class Write(Protocol):
-    """One attempt to write; gives the number of bytes taken."""
-
-    def __call__(self) -> int: ...
 
 
 async def serve(listener: socket.socket, app: App) -> None:
@@ -240,7 +234,7 @@ class _Body:
         self._sent = 0
 
     async def __aenter__(self) -> Self:
-        if isinstance(self._response.body, Slice) and self._response.body.content.data is None:
+        if isinstance(self._response.body, Slice) and self._response.body.content.on_disk:
             self._descriptor = await anyio.to_thread.run_sync(self._response.body.content.open)
         self._began = anyio.current_time()
         return self

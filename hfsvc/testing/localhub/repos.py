@@ -144,13 +144,11 @@ class Repository:
         """True for a commit that is known, so that nothing needs to be scanned."""
         return revision in self._commits and revision not in self.branches
 
-    def snapshot(self, revision: str) -> Snapshot | None:
-        """The commit that a branch, tag or commit id stands for, without looking at the disk."""
-        name = self._branch(revision)
-        return self._heads.get(name) if name else self._commits.get(revision)
-
     def refresh(self, revision: str) -> Snapshot | None:
-        """The same, after looking at the folder; a branch moves when its files changed."""
+        """The commit that a branch, tag or commit id stands for; None where there is none.
+
+        A branch's folder is looked at, and the branch moves when its files changed. A commit stays what it was.
+        """
         name = self._branch(revision)
         if name is None:
             return self._commits.get(revision)
