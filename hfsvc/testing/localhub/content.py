@@ -86,6 +86,17 @@ class Content:
             if descriptor is not None:
                 os.close(descriptor)
 
+    def digest(self, algorithm: str, prefix: bytes = b"") -> str:
+        """Hash of `prefix` and the content, in hex."""
+        digest = hashlib.new(algorithm, prefix, usedforsecurity=False)
+        if self.path is None or not self.on_disk:
+            digest.update(self.data or b"")
+            return digest.hexdigest()
+        with self.path.open("rb") as file:
+            while piece := file.read(READ_BYTES):
+                digest.update(piece)
+        return digest.hexdigest()
+
     def _flip(self, piece: bytes, start: int) -> bytes:
         wrong = [at - start for at in self.flips if start <= at < start + len(piece)]
         if not wrong:
@@ -99,12 +110,3 @@ class Content:
 def git_sha1(kind: str, data: bytes) -> str:
     """Id of a git object held in memory; `kind` is ``blob``, ``tree`` or ``commit``."""
     return hashlib.sha1(f"{kind} {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest()
-
-
-def file_hash(path: Path, algorithm: str, prefix: bytes = b"") -> str:
-    """Hash of a file on disk, read in pieces, in hex."""
-    digest = hashlib.new(algorithm, prefix, usedforsecurity=False)
-    with path.open("rb") as file:
-        while piece := file.read(READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -32,7 +32,6 @@ class Visit:
     """A request about a repository, taken apart.
 
     Attributes:
-        verb: What is asked of it: ``info``, ``tree``, ``resolve``, …
         revision: As asked, decoded.
         path: Inside the repository, decoded.
     """
@@ -41,7 +40,6 @@ class Visit:
     record: RecordedRequest
     caller: Caller
     repo: Repository
-    verb: str
     revision: str
     path: str
     snapshot: Snapshot
@@ -137,7 +135,7 @@ class Hub:
         snapshot = repo.refresh(revision)
         if snapshot is None:
             raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
-        found = self._verbs[verb](Visit(request, record, caller, repo, verb, revision, path, snapshot))
+        found = self._verbs[verb](Visit(request, record, caller, repo, revision, path, snapshot))
         return found if isinstance(found, Answer) else Answer(found, commit=snapshot.commit)
 
     def _asked_repo(self, parts: list[str]) -> str:
