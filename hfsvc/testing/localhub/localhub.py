@@ -157,7 +157,10 @@ class LocalHub:
         disabled: bool = False,
         card: Mapping[str, Any] | None = None,
     ) -> None:
-        """Say who may read a repository; `card` is told as `cardData` instead of what the README says."""
+        """Say who may read a repository; `card` is told as `cardData` instead of what the README says.
+
+        Each call says everything: what it leaves out is back at its default.
+        """
         self._repo(repo).state = RepoState(private=private, gated=gated, disabled=disabled, card=card)
 
     def add_revision(self, repo: str, name: str, folder: str | Path) -> str:
