@@ -13,7 +13,7 @@ import pytest
 
 from hfsvc.testing import LocalHub
 from hfsvc.testing.__main__ import make_hub, parse_arguments
-from hfsvc.testing.localhub import Stall
+from hfsvc.testing.localhub import Stall, WithHeader
 from hfsvc.testing.localhub.card import read_card
 from hfsvc.testing.localhub.limits import FixedWindow
 
@@ -59,6 +59,15 @@ def test_leaving_ends_stalled_answers(tmp_path: Path) -> None:
             hub.wait_until(lambda: hub.stalled == 1)
             hub.__exit__()
             assert sock.recv(1) == b""
+
+
+def test_an_error_that_ends_the_servers_is_raised(tmp_path: Path) -> None:
+    hub = LocalHub(tmp_path).__enter__()
+    hub.fault(WithHeader("bad header", "x"))
+    with pytest.raises(httpx.TransportError):
+        httpx.get(hub.endpoint)
+    with pytest.raises(BaseExceptionGroup):
+        hub.__exit__()
 
 
 def test_a_port_in_use_is_an_error(hub: LocalHub, tmp_path: Path) -> None:
