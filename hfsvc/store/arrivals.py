@@ -20,10 +20,12 @@ class Arrivals:
 
     Attributes:
         held: Verified files in the parts folder, by path.
+        checksums: Of all that arrived, by path.
     """
 
     def __init__(self, folder: Path, parts: Path, *, recorded: Collection[str]) -> None:
         self.held: dict[str, Path] = {}
+        self.checksums: dict[str, str] = {}
         self._folder = folder
         self._parts = parts
         self._recorded = frozenset(recorded)
@@ -36,6 +38,8 @@ class Arrivals:
 
     async def take(self, file: RemoteFile, whole: Path) -> None:
         """A file was verified; it lies at `whole` in the parts folder."""
+        if file.checksum:
+            self.checksums[file.path] = file.checksum
         for other in self._copies.pop(file.path, ()):
             await self.copy(whole, other)
         if file.path in self._recorded:
