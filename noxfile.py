@@ -58,3 +58,10 @@ def peers(session: nox.Session) -> None:
     session.run(str(clients / "bin" / "pip"), "install", "-q", "-U", "huggingface_hub", "datasets", external=True)
     python = str(clients / "bin" / "python")
     session.run("pytest", "tests/peers", *session.posargs, env={"HFSVC_PEERS_PYTHON": python})
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """The benchmarks, side by side with the peers."""
+    session.install("-e", ".[all]")
+    session.run("python", "-m", "benchmarks.download", *session.posargs)
