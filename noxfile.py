@@ -15,7 +15,7 @@ GROUPS = nox.project.load_toml("pyproject.toml")
 
 def group(*names: str) -> list[str]:
     """The requirements of dependency groups."""
-    return nox.project.dependency_groups(GROUPS, *names)
+    return list(nox.project.dependency_groups(GROUPS, *names))
 
 
 @nox.session
