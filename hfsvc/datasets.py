@@ -1,7 +1,7 @@
 """The way of a dataset: resolve, list, select, plan, transfer, verify, record."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -105,9 +105,9 @@ class HubDatasetService:
         check_room(plan, str(self._root))
         await to_thread.run_sync(self._check_places, plan)
         tell(Planned(plan=plan))
-        held = await self._transfer(wish, remote, plan, entry, tell)
-        new = self._new_entry(wish, remote, plan, entry)
-        await to_thread.run_sync(swap, self._catalog, self._root, entry, new, held)
+        arrivals = await self._transfer(wish, remote, plan, entry, tell)
+        new = self._new_entry(wish, remote, plan, entry, arrivals.checksums)
+        await to_thread.run_sync(swap, self._catalog, self._root, entry, new, arrivals.held)
         await to_thread.run_sync(clear_parts, self._root, remote.repo)
         return new.dataset(self._root)
 
@@ -160,8 +160,8 @@ class HubDatasetService:
 
     async def _transfer(
         self, wish: _Wish, remote: RemoteDataset, plan: DownloadPlan, entry: Entry | None, tell: OnEvent
-    ) -> dict[str, Path]:
-        """Fetch what is missing; give the verified files that replace recorded ones, which go in place together."""
+    ) -> Arrivals:
+        """Fetch what is missing; the verified files that replace recorded ones are held, and go in place together."""
         parts = parts_folder(self._root, remote.repo)
         if wish.force:
             await to_thread.run_sync(_empty, parts)
@@ -178,7 +178,7 @@ class HubDatasetService:
         )
         if failures := await downloader.run():
             raise failures[0] if len(failures) == 1 else DownloadFailed(repo=remote.repo, failures=failures)
-        return arrivals.held
+        return arrivals
 
     async def _to_fetch(self, plan: DownloadPlan, entry: Entry | None, arrivals: Arrivals) -> list[RemoteFile]:
         """Copy what lies here under another name; give what is left, every content once."""
@@ -192,7 +192,14 @@ class HubDatasetService:
                 arrivals.expect_copy(first, file)
         return list(wanted.values())
 
-    def _new_entry(self, wish: _Wish, remote: RemoteDataset, plan: DownloadPlan, entry: Entry | None) -> Entry:
+    def _new_entry(
+        self,
+        wish: _Wish,
+        remote: RemoteDataset,
+        plan: DownloadPlan,
+        entry: Entry | None,
+        verified: Mapping[str, str],
+    ) -> Entry:
         files = {file.path: file for file in plan.files}
         return Entry(
             repo=remote.repo,
@@ -204,7 +211,8 @@ class HubDatasetService:
             commit=remote.commit,
             license=remote.license,
             globs=tuple(Globs(include=each.include, exclude=each.exclude) for each in _selections(wish, entry)),
-            checksums={path: file.checksum or "" for path, file in files.items()},
+            # A listing may mask a hash that the file was then verified against.
+            checksums={path: verified.get(path) or file.checksum or "" for path, file in files.items()},
             sizes={path: file.size for path, file in files.items()},
             aliases=_aliases(entry, wish.address.repo, remote.repo),
             hub_id=remote.hub_id,

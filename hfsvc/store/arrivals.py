@@ -20,10 +20,12 @@ class Arrivals:
 
     Attributes:
         held: Verified files in the parts folder, by path.
+        checksums: What each file that arrived was verified against, by path.
     """
 
     def __init__(self, folder: Path, parts: Path, *, recorded: Collection[str]) -> None:
         self.held: dict[str, Path] = {}
+        self.checksums: dict[str, str] = {}
         self._folder = folder
         self._parts = parts
         self._recorded = frozenset(recorded)
@@ -42,6 +44,7 @@ class Arrivals:
             self.held[file.path] = whole
         else:
             await to_thread.run_sync(place, self._folder, file.path, whole)
+        self.checksums[file.path] = file.checksum or ""
 
     async def copy(self, donor: Path, file: RemoteFile) -> bool:
         """Let a file arrive as a copy of another one; False when the donor is not what was recorded of it."""
