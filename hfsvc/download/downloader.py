@@ -221,7 +221,7 @@ class Downloader:
         async with transfer.locating:
             if transfer.location is None:
                 transfer.location = await self._content.locate(transfer.file)
-                self._check_hash(transfer.file, transfer.location)
+            self._check_hash(transfer.file, transfer.location)
             return transfer.location
 
     def _check_hash(self, file: RemoteFile, location: Location) -> None:
