@@ -6,13 +6,13 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hfsvc.containers import Container, open_container
-from hfsvc.models import DatasetRequest, RemoteDataset, RemoteFile
+from hfsvc.models import DatasetRequest, Event, RemoteDataset, RemoteFile
 from hfsvc.protocols import DatasetService
 from hfsvc.settings import Settings
 from hfsvc.testing import LocalHub
@@ -45,7 +45,8 @@ async def open_service(hub: LocalHub | str, root: Path, **changes: Any) -> Async
 
 def everything(repo: str = REPO, **facts: Any) -> DatasetRequest:
     """A request for all files."""
-    return DatasetRequest(repo=repo, **({"include": EVERYTHING} | facts))
+    facts = {"include": EVERYTHING} | facts
+    return DatasetRequest(repo=repo, **facts)
 
 
 def noise(size: int, seed: int = 0) -> bytes:
@@ -67,7 +68,8 @@ def lfs(path: str, content: bytes = b"content") -> RemoteFile:
 
 
 def dataset(repo: str = REPO, commit: str = COMMIT, **facts: Any) -> RemoteDataset:
-    return RemoteDataset(repo=repo, commit=commit, **({"hub_id": "5" * 24, "revision": "main"} | facts))
+    facts = {"hub_id": "5" * 24, "revision": "main"} | facts
+    return RemoteDataset(repo=repo, commit=commit, **facts)
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -99,3 +101,11 @@ def run_python(code: str, *arguments: str, env: Mapping[str, str] | None = None)
         text=True,
         env={**os.environ, **(env or {})},
     )
+
+
+E = TypeVar("E")
+
+
+def of_kind(events: Iterable[Event], kind: type[E]) -> list[E]:
+    """The events of one kind, in order."""
+    return [event for event in events if isinstance(event, kind)]

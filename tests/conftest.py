@@ -1,5 +1,5 @@
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,12 @@ _OURS = ("HF_", "HFSVC_", "HUGGING_FACE_")
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith(_OURS) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     # So that no login of this machine is found.
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))
-    return
 
 
 @pytest.fixture

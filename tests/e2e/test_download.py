@@ -1,16 +1,25 @@
 """What lies on disk after a download, whatever the content is like."""
 
 from collections import Counter
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from hfsvc.errors import ChecksumMismatch, DatasetNotFound, DownloadFailed, FileNotFound, InvalidPattern, RevisionNotFound
-from hfsvc.models import DatasetRequest, Event
+from hfsvc.errors import (
+    ChecksumMismatch,
+    DatasetNotFound,
+    DownloadFailed,
+    FileNotFound,
+    InvalidPattern,
+    RevisionNotFound,
+)
+from hfsvc.models import BytesReceived, DatasetRequest, Event, FileStarted, Finished, Retried
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Corrupt, MaskedHashes, Missing, Status, WithoutHeader, WrongHash
 
-from ..builders import REPO, MiB, everything, files_below, noise, open_service, parts_left, read_index, sha256
+from ..builders import REPO, MiB, everything, files_below, noise, of_kind, open_service, parts_left, read_index, sha256
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +61,7 @@ async def test_a_large_file_comes_in_ranges_and_whole(local_hub: LocalHub, servi
     assert files_below(found.local_path) == {"big.parquet": content}
     ranges = sorted(request.range or (0, 0) for request in local_hub.find(server="cdn"))
     assert ranges[0][0] == 0
-    assert all(left[1] == right[0] for left, right in zip(ranges, ranges[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in pairwise(ranges))
     assert ranges[-1][1] == len(content)
 
 
@@ -109,10 +118,10 @@ async def test_copies_are_files_of_their_own(local_hub: LocalHub, service: Datas
     assert two.read_bytes() == b"same"
 
 
-async def test_nothing_is_left_on_its_way(local_hub: LocalHub, service: DatasetService, root: object) -> None:
+async def test_nothing_is_left_on_its_way(local_hub: LocalHub, service: DatasetService, root: Path) -> None:
     local_hub.write(REPO, "big.parquet", noise(3 * MiB))
-    found = await service.download(everything())
-    assert parts_left(found.local_path.parents[1]) == []
+    await service.download(everything())
+    assert parts_left(root) == []
 
 
 async def test_the_licence_of_the_card_is_recorded(local_hub: LocalHub, service: DatasetService) -> None:
@@ -130,7 +139,7 @@ async def test_a_corrupt_range_is_fetched_once_more(local_hub: LocalHub, service
 
 @pytest.mark.parametrize("size", [100, 3 * MiB])
 async def test_content_that_stays_corrupt_never_reaches_its_place(
-    local_hub: LocalHub, service: DatasetService, root: object, size: int
+    local_hub: LocalHub, service: DatasetService, size: int
 ) -> None:
     content = noise(size)
     target = local_hub.write(REPO, "bad.parquet", content)
@@ -142,12 +151,12 @@ async def test_content_that_stays_corrupt_never_reaches_its_place(
     assert await service.get_download_info(REPO) is None
 
 
-async def test_corrupt_content_leaves_no_file(local_hub: LocalHub, service: DatasetService, tmp_path: object) -> None:
+async def test_corrupt_content_leaves_no_file(local_hub: LocalHub, service: DatasetService, root: Path) -> None:
     local_hub.write(REPO, "bad.parquet", noise(100))
     local_hub.fault(Corrupt(), server="cdn")
     with pytest.raises(ChecksumMismatch):
         await service.download(everything())
-    assert not [path for path in local_hub.folder.parent.rglob("store/acme/**/*") if path.is_file()]
+    assert not files_below(root)
 
 
 @pytest.mark.parametrize("name", ["file.parquet", "file.txt"])
@@ -170,12 +179,14 @@ async def test_a_masked_hash_is_taken_from_the_linked_etag(local_hub: LocalHub, 
     assert files_below(found.local_path) == {"file.parquet": content}
 
 
-async def test_a_masked_hash_is_recorded_as_it_was_verified(local_hub: LocalHub, service: DatasetService) -> None:
+async def test_a_masked_hash_is_recorded_as_it_was_verified(
+    local_hub: LocalHub, service: DatasetService, root: Path
+) -> None:
     content = noise(100)
     local_hub.write(REPO, "file.parquet", content)
     local_hub.fault(MaskedHashes(), server="hub")
-    found = await service.download(everything())
-    assert read_index(found.local_path.parents[1])["datasets"][REPO]["checksums"] == {"file.parquet": sha256(content)}
+    await service.download(everything())
+    assert read_index(root)["datasets"][REPO]["checksums"] == {"file.parquet": sha256(content)}
     assert (await service.verify(REPO)).ok
 
 
@@ -204,7 +215,7 @@ async def test_a_file_that_nobody_tells_the_hash_of_fails(local_hub: LocalHub, s
 # ---- several files ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_dangling_entry_fails_alone(local_hub: LocalHub, service: DatasetService, root: object) -> None:
+async def test_a_dangling_entry_fails_alone(local_hub: LocalHub, service: DatasetService) -> None:
     for name in ("a.parquet", "b.parquet", "c.parquet"):
         local_hub.write(REPO, name, name.encode())
     local_hub.fault(Missing(), server="hub", path="b.parquet")
@@ -215,6 +226,14 @@ async def test_a_dangling_entry_fails_alone(local_hub: LocalHub, service: Datase
     local_hub.clear_faults()
     local_hub.reset()
     await service.download(everything())
+    assert local_hub.count(bucket="resolvers") == 1
+
+
+async def test_a_large_file_fails_once_not_once_a_range(local_hub: LocalHub, service: DatasetService) -> None:
+    local_hub.write(REPO, "big.parquet", noise(3 * MiB))
+    local_hub.fault(Missing(), server="hub", path="big.parquet")
+    with pytest.raises(FileNotFound):
+        await service.download(everything())
     assert local_hub.count(bucket="resolvers") == 1
 
 
@@ -293,17 +312,15 @@ async def test_events_tell_the_download_in_order(local_hub: LocalHub, service: D
     assert names[-1] == "Finished"
     assert names[-2] == "BytesReceived"
     assert Counter(names)["FileStarted"] == Counter(names)["FileVerified"] == 2
-    assert events[-1].dataset == found  # type: ignore[union-attr]
+    assert of_kind(events, Finished)[0].dataset == found
 
 
-async def test_progress_never_falls_and_ends_at_the_total(local_hub: LocalHub, root: object, tmp_path: object) -> None:
+async def test_progress_never_falls_and_ends_at_the_total(local_hub: LocalHub, root: Path) -> None:
     local_hub.write(REPO, "a.parquet", noise(4 * MiB))
     events: list[Event] = []
-    from pathlib import Path
-
-    async with open_service(local_hub, Path(str(root))) as service:
+    async with open_service(local_hub, root) as service:
         await service.download(everything(), on_event=events.append)
-    received = [event.received for event in events if type(event).__name__ == "BytesReceived"]  # type: ignore[union-attr]
+    received = [event.received for event in of_kind(events, BytesReceived)]
     assert received == sorted(received)
     assert received[-1] == 4 * MiB
 
@@ -321,9 +338,9 @@ async def test_a_retry_says_what_failed(local_hub: LocalHub, service: DatasetSer
     local_hub.fault(Status(503), server="cdn", times=1)
     events: list[Event] = []
     await service.download(everything(), on_event=events.append)
-    (retried,) = [event for event in events if type(event).__name__ == "Retried"]
-    assert retried.path == "a.parquet"  # type: ignore[union-attr]
-    assert "503" in retried.reason  # type: ignore[union-attr]
+    (retried,) = of_kind(events, Retried)
+    assert retried.path == "a.parquet"
+    assert "503" in retried.reason
 
 
 class _Enough(Exception): ...
@@ -336,7 +353,7 @@ async def test_what_a_listener_raises_comes_out_as_it_is(
     local_hub.write(REPO, "a.parquet", noise(3 * MiB))
 
     def refuse(event: Event) -> None:
-        if type(event).__name__ == "FileStarted":
+        if isinstance(event, FileStarted):
             raise kind("enough")
 
     with pytest.raises(kind, match="enough"):
