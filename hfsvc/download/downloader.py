@@ -336,7 +336,7 @@ class Downloader:
         await to_thread.run_sync(transfer.part.reset)
         if transfer.refetched:
             raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=file.checksum, actual=actual)
-        transfer.refetched, transfer.location = True, None
+        transfer.fetch_again()
         reason = "its content was not what the Hub lists"
         self._tell(Retried(path=file.path, reason=reason, attempt=1, wait_s=0.0, at=datetime.now(UTC)))
         self._schedule.add_ranges(index, transfer.part.landed.gaps(file.size))
