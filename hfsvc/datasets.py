@@ -38,7 +38,7 @@ from hfsvc.store.catalog import Catalog, Entry, Globs
 from hfsvc.store.install import remove_file, swap
 from hfsvc.store.layout import clear_parts, parts_folder
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.store.paths import check_path, check_together, is_case_sensitive
+from hfsvc.store.paths import check_dataset_folder, check_path, check_together, is_case_sensitive
 from hfsvc.store.survey import find_copies, find_present, hash_file
 
 
@@ -247,7 +247,10 @@ class HubDatasetService:
         return await self._plan(wish, remote, entry, None)
 
     async def _resolve(self, wish: _Wish, tell: OnEvent) -> RemoteDataset:
-        return await self._hub.resolve(wish.address.repo, wish.revision, token=wish.token, on_retry=_on_retry(tell))
+        on_retry = _on_retry(tell)
+        remote = await self._hub.resolve(wish.address.repo, wish.revision, token=wish.token, on_retry=on_retry)
+        check_dataset_folder(remote.repo)
+        return remote
 
     def _wish(self, request: DatasetRequest) -> _Wish:
         address = parse_repo(request.repo, self._settings.endpoint)
