@@ -153,9 +153,13 @@ def _is_true(text: str | None) -> bool:
 
 
 def _check_endpoint(endpoint: str) -> None:
-    parts = urlsplit(endpoint)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        reason = "it must be an address such as https://huggingface.co"
+    reason = "it must be an address such as https://huggingface.co"
+    try:
+        parts = urlsplit(endpoint)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and endpoint.isprintable()
+    except ValueError:
+        raise InvalidSettings(setting="endpoint", reason=reason) from None
+    if not usable or parts.query or parts.fragment or " " in endpoint:
         raise InvalidSettings(setting="endpoint", reason=reason)
     if parts.username or parts.password:
         raise InvalidSettings(setting="endpoint", reason="it must not hold a user or a password")
