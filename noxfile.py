@@ -1,5 +1,6 @@
 """The checks, as CI runs them: ``nox`` for all of the default ones, ``nox -s NAME`` for one."""
 
+import os
 from pathlib import Path
 
 import nox
@@ -10,6 +11,11 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "tests", "docs"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
+# What pyenv has installed counts too, whether or not it is its global version.
+PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+FOUND = [str(folder) for version in PYTHONS for folder in sorted(PYENV.glob(f"{version}.*/bin"))]
+os.environ["PATH"] = os.pathsep.join([*FOUND, os.environ.get("PATH", "")])
+
 GROUPS = nox.project.load_toml("pyproject.toml")
 
 

@@ -19,8 +19,6 @@ from pyreqwest.response import Response
 from hfsvc.disk import disk_errors
 from hfsvc.settings import Settings
 
-READ_BYTES = 1 << 20
-
 # Most specific first. A stream that breaks must end in an httpx error, or nobody resumes it.
 _ERRORS: tuple[tuple[type[exceptions.PyreqwestError], type[httpx.RequestError]], ...] = (
     (exceptions.ConnectTimeoutError, httpx.ConnectTimeout),
@@ -82,6 +80,8 @@ class FastTransport(httpx.AsyncBaseTransport):
         headers = [(name, value) for name, value in request.headers.multi_items() if name.lower() != "host"]
         body = await request.aread()
         builder = self._client.request(request.method, str(request.url)).headers(headers)
+        # Unbuffered and chunk by chunk: what was read ahead would be lost when the stream breaks.
+        builder = builder.streamed_read_buffer_limit(0)
         if body:
             builder = builder.body_bytes(body)
         opened = builder.build_streamed()
@@ -108,7 +108,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            while (chunk := await self._reader.read(READ_BYTES)) is not None:
+            while (chunk := await self._reader.read_chunk()) is not None:
                 yield bytes(chunk)
         except exceptions.PyreqwestError as error:
             raise _httpx_error(error, self._request) from None
