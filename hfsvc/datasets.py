@@ -182,15 +182,13 @@ class HubDatasetService:
 
     async def _to_fetch(self, plan: DownloadPlan, entry: Entry | None, arrivals: Arrivals) -> list[RemoteFile]:
         """Copy what lies here under another name; give what is left, every content once."""
-        wanted: dict[str, RemoteFile] = {}
+        wanted: list[RemoteFile] = []
         for file in (remote_file(each) for each in plan.files if not each.present):
             donor = entry.path_of(file.checksum) if entry else None
             if donor and await arrivals.copy(self._root / plan.repo / donor, file):
                 continue
-            first = wanted.setdefault(file.checksum or file.path, file)
-            if first is not file:
-                arrivals.expect_copy(first, file)
-        return list(wanted.values())
+            wanted.append(file)
+        return arrivals.each_content_once(wanted)
 
     def _new_entry(
         self,
@@ -325,7 +323,7 @@ class HubDatasetService:
         files = [RemoteFile(path=path, size=entry.sizes[path], checksum=entry.checksums[path]) for path in paths]
         downloader = Downloader(
             remote,
-            files,
+            arrivals.each_content_once(files),
             self._hub.content(remote, token=self._settings.token),
             folder=parts,
             settings=self._settings,
