@@ -1,7 +1,7 @@
 """From a plan to verified files: what is copied, what is fetched, and where it arrives."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 
 from anyio import to_thread
@@ -49,7 +49,7 @@ class Transfer:
         await self._fetch(wanted, arrivals)
         return arrivals
 
-    async def fetch(self, files: Collection[RemoteFile]) -> None:
+    async def fetch(self, files: Sequence[RemoteFile]) -> None:
         """Fetch files from scratch and put each in place as it is verified.
 
         Raises:
@@ -57,7 +57,7 @@ class Transfer:
         """
         await to_thread.run_sync(_empty, self._parts)
         arrivals = Arrivals(self._folder, self._parts, recorded=())
-        await self._fetch(_each_content_once(files, arrivals), arrivals)
+        await self._fetch(arrivals.each_content_once(files), arrivals)
 
     async def _copy(self, plan: DownloadPlan, entry: Entry | None, arrivals: Arrivals) -> list[RemoteFile]:
         """Copy what lies here under another name; give what is left to fetch."""
@@ -66,7 +66,7 @@ class Transfer:
             donor = entry.path_of(file.checksum) if entry else None
             if donor is None or not await arrivals.copy(self._folder / donor, file):
                 left.append(file)
-        return _each_content_once(left, arrivals)
+        return arrivals.each_content_once(left)
 
     async def _fetch(self, files: list[RemoteFile], arrivals: Arrivals) -> None:
         downloader = Downloader(
@@ -80,15 +80,6 @@ class Transfer:
         )
         if failures := await downloader.run():
             raise failures[0] if len(failures) == 1 else DownloadFailed(repo=self._remote.repo, failures=failures)
-
-
-def _each_content_once(files: Collection[RemoteFile], arrivals: Arrivals) -> list[RemoteFile]:
-    wanted: dict[str, RemoteFile] = {}
-    for file in files:
-        first = wanted.setdefault(file.checksum or file.path, file)
-        if first is not file:
-            arrivals.expect_copy(first, file)
-    return list(wanted.values())
 
 
 def _empty(parts: Path) -> None:

@@ -44,10 +44,11 @@ def swap(catalog: Catalog, root: Path, old: Entry | None, new: Entry, wholes: Ma
     removed = sorted(set(old.files) - set(new.files)) if old else []
     if old and (wholes or removed):
         catalog.record(msgspec.structs.replace(old, changing_to=new.commit))
-    for path, whole in wholes.items():
-        place(folder, path, whole)
+    # Removed first: a folder may come where a file was.
     for path in removed:
         remove_file(folder, path)
+    for path, whole in wholes.items():
+        place(folder, path, whole)
     for parent in {(folder / path).parent for path in new.files}:
         sync_folder(parent)
     catalog.record(new)
