@@ -8,9 +8,14 @@ import click
 import msgspec
 
 
+def as_json(value: Any) -> bytes:
+    """A value as JSON, paths as texts."""
+    return msgspec.json.encode(value, enc_hook=str)
+
+
 def write_json(value: Any, *, err: bool = False) -> None:
     """One JSON value and a line end; indented for a person at a terminal."""
-    text = msgspec.json.encode(value)
+    text = as_json(value)
     stream = sys.stderr if err else sys.stdout
     click.echo(msgspec.json.format(text, indent=2) if stream.isatty() else text, err=err)
 

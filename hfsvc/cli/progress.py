@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
+from hfsvc.cli.output import as_json
 from hfsvc.models import BytesReceived, Event, FileVerified, Finished, OnEvent, Planned, Retried
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def show_progress(kind: str, *, quiet: bool) -> Iterator[OnEvent]:
         quiet: Show nothing in ``auto``.
     """
     if kind == "json":
-        yield lambda event: click.echo(msgspec.json.encode(event), err=True)
+        yield lambda event: click.echo(as_json(event), err=True)
     elif kind == "auto" and not quiet and _wants_bars():
         with _bar() as listen:
             yield listen
