@@ -36,6 +36,9 @@ def report(error: BaseException, argv: Sequence[str]) -> int:
         return TERMINATED
     if "-v" in argv or "--verbose" in argv:
         traceback.print_exception(error)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return USAGE
     if isinstance(error, click.UsageError) and error.ctx and "--json" not in argv:
         click.echo(error.ctx.get_usage(), err=True)
     _tell(error, as_json="--json" in argv)

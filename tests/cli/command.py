@@ -68,7 +68,8 @@ class Command:
             main(arguments)
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 1
-        return Ended(code, *self._capsys.readouterr())
+        printed = self._capsys.readouterr()
+        return Ended(code, printed.out, printed.err)
 
     def succeeds(self, *arguments: str) -> Ended:
         """Run it; it must end with 0."""
