@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hfsvc.cli.output import write_json
+from hfsvc.cli.output import say, write_json
 from hfsvc.errors import HfsvcError
 
 USAGE = 2
@@ -56,7 +56,7 @@ def _tell(error: BaseException, *, as_json: bool) -> None:
     if as_json:
         write_json({"error": as_document(error)}, err=True)
         return
-    click.echo(f"Error: {_sentence(error)}", err=True)
+    say(f"Error: {_sentence(error)}")
 
 
 def as_document(error: BaseException) -> dict[str, Any]:

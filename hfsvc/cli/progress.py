@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hfsvc.cli.output import as_json
+from hfsvc.cli.output import as_json, printable
 from hfsvc.models import BytesReceived, Event, FileVerified, Finished, OnEvent, Planned, Retried
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ def _listener(progress: "Progress") -> Callable[[Event], None]:
         elif isinstance(event, BytesReceived):
             progress.update(task, completed=event.received)
         elif isinstance(event, FileVerified):
-            progress.console.print(f"verified {event.path}", highlight=False, markup=False)
+            progress.console.print(printable(f"verified {event.path}"), highlight=False, markup=False)
         elif isinstance(event, Retried):
             where = event.path or "the Hub"
             text = f"{where}: {event.reason}; trying again in {event.wait_s:.1f} s"
-            progress.console.print(text, highlight=False, markup=False)
+            progress.console.print(printable(text), highlight=False, markup=False)
         elif isinstance(event, Finished):
             progress.update(task, visible=False)
 

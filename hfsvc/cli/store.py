@@ -82,7 +82,7 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
 
     Ends with exit code 6 when something is damaged and not repaired.
     """
-    from hfsvc.cli.output import say, write_json
+    from hfsvc.cli.output import printable, say, write_json
     from hfsvc.cli.run import run
     from hfsvc.trajectories.known import repo_of
     from hfsvc.units import format_bytes
@@ -94,7 +94,7 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
     else:
         for file in report.damaged:
             state = "repaired" if file.path in report.repaired else "missing" if file.actual is None else "damaged"
-            click.echo(f"{state}\t{file.path}")
+            click.echo(printable(f"{state}\t{file.path}"))
         if not options.quiet:
             checked = f"{report.checked_files} files, {format_bytes(report.checked_bytes)} checked"
             advice = "" if report.ok else f"; mend it: hfsvc verify {dataset} --repair"
