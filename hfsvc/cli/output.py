@@ -57,6 +57,11 @@ def write_facts(facts: Iterable[tuple[str, str]]) -> None:
         click.echo(printable(f"{name.ljust(width)}  {value}"))
 
 
+def count_files(count: int) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} file{'s' * (count != 1)}"
+
+
 def say(text: str) -> None:
     """Words for a person, on stderr."""
     click.echo(printable(text), err=True)
