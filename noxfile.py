@@ -1,5 +1,6 @@
 """The checks, as CI runs them: ``nox`` for all of the default ones, ``nox -s NAME`` for one."""
 
+import os
 from pathlib import Path
 
 import nox
@@ -10,12 +11,17 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "tests", "docs"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
+# What pyenv has installed counts too, whether or not it is its global version.
+PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+FOUND = [str(folder) for version in PYTHONS for folder in sorted(PYENV.glob(f"{version}.*/bin"))]
+os.environ["PATH"] = os.pathsep.join([*FOUND, os.environ.get("PATH", "")])
+
 GROUPS = nox.project.load_toml("pyproject.toml")
 
 
 def group(*names: str) -> list[str]:
     """The requirements of dependency groups."""
-    return nox.project.dependency_groups(GROUPS, *names)
+    return list(nox.project.dependency_groups(GROUPS, *names))
 
 
 @nox.session
@@ -58,3 +64,10 @@ def peers(session: nox.Session) -> None:
     session.run(str(clients / "bin" / "pip"), "install", "-q", "-U", "huggingface_hub", "datasets", external=True)
     python = str(clients / "bin" / "python")
     session.run("pytest", "tests/peers", *session.posargs, env={"HFSVC_PEERS_PYTHON": python})
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """The benchmarks, side by side with the peers."""
+    session.install("-e", ".[all]")
+    session.run("python", "-m", "benchmarks.download", *session.posargs)

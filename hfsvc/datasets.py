@@ -31,7 +31,7 @@ from hfsvc.store.catalog import Catalog, Entry
 from hfsvc.store.install import remove_file, swap
 from hfsvc.store.layout import clear_parts, parts_folder
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.store.paths import check_path, check_together, is_case_sensitive
+from hfsvc.store.paths import check_dataset_folder, check_path, check_together, is_case_sensitive
 from hfsvc.store.survey import find_copies, find_present, hash_file
 from hfsvc.transfers import Transfer
 from hfsvc.wishes import Wish, all_paths, check_same_repository, new_entry, read_wish
@@ -139,7 +139,9 @@ class HubDatasetService:
         check_together(paths, case_sensitive=is_case_sensitive(parts))
 
     async def _resolve(self, wish: Wish, on_retry: OnRetry | None) -> RemoteDataset:
-        return await self._hub.resolve(wish.address.repo, wish.revision, token=wish.token, on_retry=on_retry)
+        remote = await self._hub.resolve(wish.address.repo, wish.revision, token=wish.token, on_retry=on_retry)
+        check_dataset_folder(remote.repo)
+        return remote
 
     async def _is_here(self, entry: Entry, wish: Wish, commit: str) -> bool:
         return wish.is_recorded(entry, commit) and not await to_thread.run_sync(entry.missing, self._root)

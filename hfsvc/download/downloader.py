@@ -51,6 +51,13 @@ class Content(Protocol):
         ...
 
 
+class _ListenerFailed(Exception):
+    """Carries what the caller's `on_event` raised to the end of the run."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
 OnVerified = Callable[[RemoteFile, Path], Awaitable[None]]
 """Takes a verified file from the parts folder to where it belongs."""
 
@@ -91,7 +98,7 @@ class Downloader:
         self._clock = clock
         self._schedule = Schedule(len(files), per_file=settings.connections_per_file, chunk_bytes=settings.chunk_bytes)
         self._transfers: dict[int, FileTransfer] = {}
-        self._failures: list[HfsvcError] = []
+        self._failures: dict[int, HfsvcError] = {}
         self._changed = anyio.Event()
         self._streams = CapacityLimiter(settings.max_connections)
         self._received = 0
@@ -117,7 +124,7 @@ class Downloader:
                 transfer.part.close()
         if self._files:
             self._tell_progress(now=True)
-        return self._failures
+        return list(self._failures.values())
 
     async def _work(self) -> None:
         while not self._schedule.finished:
@@ -149,7 +156,8 @@ class Downloader:
             if isinstance(error, TransferStalled) and self._nothing_moves(file):
                 raise
             logger.debug("%s failed: %s", path, error)
-            self._failures.append(error)
+            # Of several ranges that fail alike, the first one tells.
+            self._failures.setdefault(file, error)
             self._schedule.close(file)
 
     def _nothing_moves(self, file: int) -> bool:
@@ -186,7 +194,7 @@ class Downloader:
     async def _begin(self, index: int, transfer: FileTransfer) -> None:
         file, kept = transfer.file, transfer.part.landed.total
         self._received += kept
-        self._on_event(FileStarted(path=file.path, size=file.size, kept_bytes=kept))
+        self._tell(FileStarted(path=file.path, size=file.size, kept_bytes=kept))
         missing = transfer.part.landed.gaps(file.size)
         self._schedule.add_ranges(index, missing)
         if not missing:
@@ -209,7 +217,7 @@ class Downloader:
         stream = RangeStream(transfer, span, on_landed=lambda count: self._landed(transfer, count))
         location = transfer.location
         try:
-            location = await self._locate(transfer)
+            location = await self._locate(job.file, transfer)
             await self._stream(transfer, stream, location, job)
         except TryLater as error:
             await self._recover(job, error, span, stream.position, location)
@@ -217,11 +225,13 @@ class Downloader:
             if self._schedule.done(job):
                 await self._finish(job.file)
 
-    async def _locate(self, transfer: FileTransfer) -> Location:
+    async def _locate(self, index: int, transfer: FileTransfer) -> Location:
         async with transfer.locating:
+            if failure := self._failures.get(index):
+                raise failure
             if transfer.location is None:
                 transfer.location = await self._content.locate(transfer.file)
-                self._check_hash(transfer.file, transfer.location)
+            self._check_hash(transfer.file, transfer.location)
             return transfer.location
 
     def _check_hash(self, file: RemoteFile, location: Location) -> None:
@@ -245,11 +255,18 @@ class Downloader:
         transfer.progressed_at = self._progressed_at = self._clock()
         self._tell_progress()
 
+    def _tell(self, event: Event) -> None:
+        try:
+            self._on_event(event)
+        except Exception as error:
+            # Wrapped, so that it is not taken for a failure of the file: a closed pipe is no full disk.
+            raise _ListenerFailed(error) from None
+
     def _tell_progress(self, *, now: bool = False) -> None:
         if now or self._clock() - self._told_at >= TELL_EVERY_S:
             self._told_at = self._clock()
             total = sum(file.size for file in self._files)
-            self._on_event(BytesReceived(received=min(self._received, total), total=total))
+            self._tell(BytesReceived(received=min(self._received, total), total=total))
 
     async def _recover(
         self, job: Job, error: TryLater, span: ByteRange, position: int, location: Location | None
@@ -281,7 +298,7 @@ class Downloader:
             raise self._given_up(file, error)
         reason = error.reason if isinstance(error, HubUnavailable) else error.message()
         logger.debug("%s: %s, try %d, %s in %.1f s", file.path, reason, failures, decision.action, decision.wait_s)
-        self._on_event(
+        self._tell(
             Retried(path=file.path, reason=reason, attempt=failures, wait_s=decision.wait_s, at=datetime.now(UTC))
         )
         await anyio.sleep(decision.wait_s)
@@ -310,7 +327,7 @@ class Downloader:
     async def _complete(self, index: int, file: RemoteFile, whole: Path) -> None:
         await self._on_verified(file, whole)
         self._schedule.close(index)
-        self._on_event(FileVerified(path=file.path, size=file.size, checksum=file.checksum or ""))
+        self._tell(FileVerified(path=file.path, size=file.size, checksum=file.checksum or ""))
 
     async def _fetch_again(self, index: int, actual: str) -> None:
         transfer = self._transfers[index]
@@ -319,17 +336,19 @@ class Downloader:
         await to_thread.run_sync(transfer.part.reset)
         if transfer.refetched:
             raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=file.checksum, actual=actual)
-        transfer.refetched, transfer.location = True, None
+        transfer.fetch_again()
         reason = "its content was not what the Hub lists"
-        self._on_event(Retried(path=file.path, reason=reason, attempt=1, wait_s=0.0, at=datetime.now(UTC)))
+        self._tell(Retried(path=file.path, reason=reason, attempt=1, wait_s=0.0, at=datetime.now(UTC)))
         self._schedule.add_ranges(index, transfer.part.landed.gaps(file.size))
 
 
 def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
-    """The one to tell of several that ended a run together: ours before strangers'."""
+    """The one to tell of several that ended a run together: the caller's own, else ours before strangers'."""
     flat: list[BaseException] = []
     for error in errors.exceptions:
         flat.append(_first(error) if isinstance(error, BaseExceptionGroup) else error)
+    if listener := next((error for error in flat if isinstance(error, _ListenerFailed)), None):
+        return listener.error
     return next((error for error in flat if isinstance(error, HfsvcError)), flat[0])
 
 

@@ -37,16 +37,28 @@ class FileTransfer:
         self.progressed_at = now
         self._hashing = anyio.Lock()
         self._failures: dict[int, int] = {}
+        self._reached: dict[int, int] = {}
 
     def span(self, wanted: ByteRange | None) -> ByteRange:
         """The bytes a job stands for."""
         return wanted or ByteRange(start=0, stop=self.file.size)
 
     def count_failure(self, span: ByteRange, position: int) -> int:
-        """Failures in a row of the range that ends where `span` ends; progress up to `position` starts the row anew."""
-        before = 0 if position > span.start else self._failures.get(span.stop, 0)
+        """Failures in a row of the range that ends where `span` ends; progress up to `position` starts the row anew.
+
+        Coming as far as an earlier try did is no progress: a stream without ranges begins at its first byte each time.
+        """
+        reached = self._reached.get(span.stop, span.start)
+        before = 0 if position > reached else self._failures.get(span.stop, 0)
+        self._reached[span.stop] = max(reached, position)
         self._failures[span.stop] = before + 1
         return before + 1
+
+    def fetch_again(self) -> None:
+        """Begin anew: what came was wrong."""
+        self.refetched, self.location = True, None
+        self._failures.clear()
+        self._reached.clear()
 
     async def hash_landed(self) -> None:
         """Hash what has landed in file order, unless somebody else is at it or it is not worth the while yet."""

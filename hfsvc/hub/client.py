@@ -76,8 +76,12 @@ class HubClient:
         target = next_page(link)
         if target is None:
             return None
-        target = at_endpoint(target, self.endpoint)
-        if not same_origin(target, self.endpoint) or target == url:
+        try:
+            target = at_endpoint(target, self.endpoint)
+            here = same_origin(target, self.endpoint) and target != url
+        except ValueError:
+            here = False
+        if not here:
             raise NotAHub(url=without_query(url), reason="its listing goes on somewhere else")
         return target
 

@@ -13,8 +13,8 @@ import httpx
 from hfsvc.errors import NotAHub, RangeRefused
 from hfsvc.hub.faults import Asked, connection_fault
 from hfsvc.hub.limits import Bucket
-from hfsvc.hub.session import HubSession, read_capped
-from hfsvc.hub.urls import is_downgrade, next_hop, resolve_url, same_origin, without_query
+from hfsvc.hub.session import HubSession, read_capped, redirect_target
+from hfsvc.hub.urls import resolve_url, same_origin, without_query
 from hfsvc.hub.wire import checksum_of_etag
 from hfsvc.models import ByteRange, Location, RemoteDataset, RemoteFile
 from hfsvc.settings import Secret
@@ -50,9 +50,7 @@ class HubContent:
             if not response.has_redirect_location:
                 content = await _small_content(response, file.size)
                 return Location(url=str(response.request.url), checksum=_checksum(response), content=content)
-            target = next_hop(str(response.request.url), response.headers["location"])
-            if is_downgrade(str(response.request.url), target):
-                raise NotAHub(url=without_query(url), reason="it redirects from https to http")
+            target = redirect_target(str(response.request.url), response)
             await read_capped(response)
             return Location(url=target, checksum=_checksum(response))
 

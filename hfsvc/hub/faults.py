@@ -19,7 +19,6 @@ from hfsvc.errors import (
     GatedDataset,
     HfsvcError,
     HubUnavailable,
-    InvalidSettings,
     NotAHub,
     RateLimited,
     RevisionNotFound,
@@ -150,7 +149,8 @@ def connection_fault(error: Exception, url: str) -> HfsvcError:
     """The error that a failure of the transport means. Its text never quotes the original, which may hold an address."""
     where = without_query(url)
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
-        return InvalidSettings(setting="endpoint", reason=f"{where} is no address that can be asked")
+        # Of a redirect: httpx looks at where it leads, even where it is told not to follow. The endpoint was checked.
+        return NotAHub(url=where, reason="it names an address that cannot be asked")
     for kind, reason in _REASONS:
         if isinstance(error, kind):
             return HubUnavailable(url=where, reason=reason.format(detail=_detail(error)))

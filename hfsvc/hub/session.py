@@ -95,11 +95,8 @@ class HubSession:
             response = await self.send(url, asked, token=token, bucket=bucket, content=content)
             if not response.has_redirect_location or stop(response):
                 return response
-            target = next_hop(url, response.headers["location"])
             await read_capped(response)
-            if is_downgrade(url, target):
-                raise NotAHub(url=without_query(url), reason="it redirects from https to http")
-            url = target
+            url = redirect_target(url, response)
         raise NotAHub(url=without_query(url), reason="it redirects for ever")
 
     async def send(
@@ -117,15 +114,15 @@ class HubSession:
             raise Offline(wanted=asked.repo)
         if bucket and same_origin(url, self.endpoint):
             await self._ready(bucket, url)
-        request = self._build(url, token, content=content, byte_range=byte_range)
-        sent = asked._replace(token_sent="authorization" in request.headers)
         try:
+            request = self._build(url, token, content=content, byte_range=byte_range)
             response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # The original may hold a signed address: it must not hang on as the cause.
             raise connection_fault(error, url) from None
         self.limiter.observe(response.headers, self._clock())
         if response.status_code >= 400:
+            sent = asked._replace(token_sent="authorization" in request.headers)
             raise await self._fault(response, url, sent, bucket)
         return response
 
@@ -167,6 +164,20 @@ class HubSession:
     def is_hub(self, url: str) -> bool:
         """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""
         return same_origin(url, self.endpoint) or origin(url)[1] in PUBLIC_HOSTS
+
+
+def redirect_target(url: str, response: httpx.Response) -> str:
+    """Where a redirect leads.
+
+    Raises:
+        NotAHub: Nowhere, or away from https.
+    """
+    target = next_hop(url, response.headers["location"])
+    if target is None:
+        raise NotAHub(url=without_query(url), reason="it redirects to no address that can be asked")
+    if is_downgrade(url, target):
+        raise NotAHub(url=without_query(url), reason="it redirects from https to http")
+    return target
 
 
 async def _read(response: httpx.Response) -> None:

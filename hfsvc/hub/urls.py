@@ -143,9 +143,14 @@ def is_downgrade(url: str, target: str) -> bool:
     return urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https"
 
 
-def next_hop(url: str, location: str) -> str:
-    """The target of a redirect: relative or absolute, its query kept as it is."""
-    return urljoin(url, location)
+def next_hop(url: str, location: str) -> str | None:
+    """The target of a redirect: relative or absolute, its query kept as it is; None where nothing can be asked there."""
+    try:
+        target = urljoin(url, location)
+        scheme, host, _ = origin(target)
+    except ValueError:
+        return None
+    return target if scheme in {"http", "https"} and host else None
 
 
 def at_endpoint(url: str, endpoint: str) -> str:

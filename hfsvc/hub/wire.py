@@ -1,11 +1,12 @@
 """What the Hub sends, as tolerant structs: unknown fields pass, and nothing of these crosses this room's border."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from hfsvc.errors import NotAHub
+from hfsvc.errors import InvalidRepoId, NotAHub
+from hfsvc.hub.urls import check_repo_id
 from hfsvc.models import RemoteDataset, RemoteFile
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
@@ -36,7 +37,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     type: str
     path: str
-    size: int = 0
+    size: Annotated[int, msgspec.Meta(ge=0)] = 0
     oid: str | None = None
     lfs: Lfs | None = None
 
@@ -49,11 +50,12 @@ def decode_info(body: bytes, revision: str, url: str) -> RemoteDataset:
     """The dataset that an info answer describes.
 
     Raises:
-        NotAHub: The body is not an info answer, or its commit is not 40 hex digits.
+        NotAHub: The body is not an info answer, its id is none, or its commit is not 40 hex digits.
     """
     try:
         info = _info.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        check_repo_id(info.id)
+    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidRepoId) as error:
         raise NotAHub(url=url, reason=f"it sent no dataset info ({error})") from None
     if not _SHA1.fullmatch(info.sha):
         raise NotAHub(url=url, reason="its dataset info names no commit")

@@ -20,7 +20,7 @@ class Arrivals:
 
     Attributes:
         held: Verified files in the parts folder, by path.
-        checksums: Of all that arrived, by path.
+        checksums: What each file that arrived was verified against, by path.
     """
 
     def __init__(self, folder: Path, parts: Path, *, recorded: Collection[str]) -> None:
@@ -38,14 +38,13 @@ class Arrivals:
 
     async def take(self, file: RemoteFile, whole: Path) -> None:
         """A file was verified; it lies at `whole` in the parts folder."""
-        if file.checksum:
-            self.checksums[file.path] = file.checksum
         for other in self._copies.pop(file.path, ()):
             await self.copy(whole, other)
         if file.path in self._recorded:
             self.held[file.path] = whole
         else:
             await to_thread.run_sync(place, self._folder, file.path, whole)
+        self.checksums[file.path] = file.checksum or ""
 
     async def copy(self, donor: Path, file: RemoteFile) -> bool:
         """Let a file arrive as a copy of another one; False when the donor is not what was recorded of it."""

@@ -11,7 +11,7 @@ from hfsvc.disk import disk_errors, make_folder, size_of, write_whole
 from hfsvc.errors import DamagedIndex, HfsvcError
 from hfsvc.models import DownloadedDataset, Model, RemoteDataset, RemoteFile
 from hfsvc.store.layout import locks_folder
-from hfsvc.store.paths import check_path
+from hfsvc.store.paths import INDEX_NAME, check_path
 
 INDEX_VERSION = 1
 
@@ -105,7 +105,7 @@ class Catalog:
 
     def __init__(self, root: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._root = root
-        self._path = root / "index.json"
+        self._path = root / INDEX_NAME
         self._clock = clock
 
     def entries(self) -> dict[str, Entry]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from hfsvc.errors import StoreNotWritable, UnsafePath
 
 STATE_FOLDER = ".hfsvc"
+INDEX_NAME = "index.json"
 MAX_NAME_BYTES = 255
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DEVICES = re.compile(
@@ -31,6 +32,17 @@ def check_path(path: str) -> str:
     if reason := _refusal(path):
         raise UnsafePath(path=path, reason=reason)
     return path
+
+
+def check_dataset_folder(repo: str) -> str:
+    """The id itself, when a folder of that name may lie in the root.
+
+    Raises:
+        UnsafePath: As for files, or it is the name of the index.
+    """
+    if repo.casefold() == INDEX_NAME:
+        raise UnsafePath(path=repo, reason=f"{INDEX_NAME} is the store's own")
+    return check_path(repo)
 
 
 def _refusal(path: str) -> str | None:

@@ -1,0 +1,38 @@
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hfsvc.protocols import DatasetService
+from hfsvc.testing import LocalHub
+
+from .builders import open_service
+
+_OURS = ("HF_", "HFSVC_", "HUGGING_FACE_")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    # So that no login of this machine is found.
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The store's folder; does not exist yet."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+async def service(local_hub: LocalHub, root: Path) -> AsyncIterator[DatasetService]:
+    async with open_service(local_hub, root) as service:
+        yield service

@@ -1,0 +1,190 @@
+"""Content that breaks on its way: what is fetched again, and what is given up."""
+
+from pathlib import Path
+
+import pytest
+
+from hfsvc.errors import HubUnavailable, TransferStalled
+from hfsvc.models import Event, Retried
+from hfsvc.protocols import DatasetService
+from hfsvc.testing import LocalHub
+from hfsvc.testing.localhub import (
+    Chunked,
+    Cut,
+    Direct,
+    Fault,
+    Garbage,
+    Gzip,
+    HangUp,
+    IgnoreRange,
+    OtherRange,
+    OtherTotal,
+    Pointer,
+    RateLimited,
+    Stall,
+    Status,
+    TooManyConnections,
+)
+
+from ..builders import REPO, KiB, MiB, everything, files_below, noise, of_kind, open_service
+
+pytestmark = pytest.mark.anyio
+
+BIG = noise(3 * MiB + 17)
+SMALL = noise(50 * KiB)
+
+PASSING = [
+    pytest.param(Cut(after=0), id="cut before the first byte"),
+    pytest.param(Cut(after=1), id="cut after the first byte"),
+    pytest.param(Cut(after=1000), id="cut"),
+    pytest.param(Cut(after=1000, reset=True), id="reset"),
+    pytest.param(HangUp(), id="no answer"),
+    pytest.param(HangUp(reset=True), id="no answer, reset"),
+    pytest.param(Garbage(), id="no HTTP"),
+    pytest.param(Status(500), id="500"),
+    pytest.param(Status(502), id="502"),
+    pytest.param(Status(503, "json"), id="503"),
+    pytest.param(Status(403, "xml", "Request has expired"), id="403 of an expired address"),
+    pytest.param(Status(416), id="416"),
+    pytest.param(Gzip(), id="compressed"),
+    pytest.param(IgnoreRange(), id="all of it"),
+    pytest.param(OtherRange(), id="another range"),
+    pytest.param(OtherTotal(), id="another total"),
+    pytest.param(Pointer(), id="the LFS pointer"),
+    pytest.param(RateLimited(), id="429"),
+    pytest.param(Chunked(), id="without a length"),
+]
+
+
+@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("content", [SMALL, BIG], ids=["small", "big"])
+async def test_a_passing_fault_of_the_cdn_is_healed(
+    local_hub: LocalHub, service: DatasetService, fault: Fault, content: bytes
+) -> None:
+    local_hub.write(REPO, "file.parquet", content)
+    local_hub.fault(fault, server="cdn", times=1)
+    found = await service.download(everything())
+    assert files_below(found.local_path) == {"file.parquet": content}
+
+
+@pytest.mark.parametrize("fault", [IgnoreRange(), OtherRange(), OtherTotal(), Gzip(), Chunked()], ids=str)
+async def test_a_cdn_that_never_serves_ranges_is_read_as_one_stream(
+    local_hub: LocalHub, service: DatasetService, fault: Fault
+) -> None:
+    local_hub.write(REPO, "file.parquet", BIG)
+    local_hub.fault(fault, server="cdn")
+    found = await service.download(everything())
+    assert files_below(found.local_path) == {"file.parquet": BIG}
+
+
+@pytest.mark.parametrize("content", [SMALL, BIG], ids=["small", "big"])
+async def test_a_mirror_that_answers_with_the_content_itself_serves(
+    local_hub: LocalHub, service: DatasetService, content: bytes
+) -> None:
+    local_hub.write(REPO, "file.parquet", content)
+    local_hub.fault(Direct(), server="hub", path="*/resolve/*")
+    found = await service.download(everything())
+    assert files_below(found.local_path) == {"file.parquet": content}
+
+
+async def test_a_cut_costs_only_what_was_cut_off(local_hub: LocalHub, service: DatasetService) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.fault(Cut(after=40_000), server="cdn", times=1)
+    await service.download(everything())
+    assert local_hub.bytes_sent() == len(SMALL)
+    assert [request.range for request in local_hub.find(server="cdn")] == [(0, len(SMALL)), (40_000, len(SMALL))]
+
+
+async def test_a_connection_that_breaks_over_and_over_still_gets_through(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", noise(3000))
+    local_hub.fault(Cut(after=100), server="cdn")
+    async with open_service(local_hub, root) as service:
+        found = await service.download(everything())
+    assert local_hub.bytes_sent() == found.total_bytes
+
+
+async def test_a_stalled_stream_is_left_and_continued(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.fault(Stall(after=1000), server="cdn", times=1)
+    async with open_service(local_hub, root, stall_timeout_s=0.2) as service:
+        found = await service.download(everything())
+    assert files_below(found.local_path) == {"file.parquet": SMALL}
+    assert [request.range for request in local_hub.find(server="cdn")][-1] == (1000, len(SMALL))
+
+
+async def test_an_answer_that_never_begins_is_left(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.fault(Stall(), server="cdn", times=1)
+    async with open_service(local_hub, root, stall_timeout_s=0.2) as service:
+        assert (await service.download(everything())).total_bytes == len(SMALL)
+
+
+async def test_an_expired_address_is_asked_for_again_and_the_file_goes_on(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", BIG)
+    async with open_service(local_hub, root, connections_per_file=1, chunk_bytes=MiB) as service:
+
+        def expire(event: Event) -> None:
+            if local_hub.bytes_sent() >= MiB and local_hub.count(bucket="resolvers") == 1:
+                local_hub.expire_urls()
+
+        found = await service.download(everything(), on_event=expire)
+    assert files_below(found.local_path) == {"file.parquet": BIG}
+
+
+async def test_extra_connections_refused_are_given_up_not_the_file(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", BIG)
+    local_hub.fault(TooManyConnections(1), server="cdn")
+    async with open_service(local_hub, root) as service:
+        found = await service.download(everything())
+    assert files_below(found.local_path) == {"file.parquet": BIG}
+
+
+@pytest.mark.parametrize("fault", [Status(503), HangUp(), Cut(after=0)], ids=str)
+async def test_a_cdn_that_stays_broken_is_given_up_with_the_file_named(
+    local_hub: LocalHub, root: Path, fault: Fault
+) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.fault(fault, server="cdn")
+    async with open_service(local_hub, root) as service:
+        with pytest.raises(TransferStalled) as caught:
+            await service.download(everything())
+    assert (caught.value.path, caught.value.offset) == ("file.parquet", 0)
+    assert caught.value.retryable
+
+
+async def test_a_stream_without_ranges_that_is_always_cut_is_given_up(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.fault(IgnoreRange(), server="cdn")
+    local_hub.fault(Cut(after=1000), server="cdn")
+    async with open_service(local_hub, root) as service:
+        with pytest.raises(TransferStalled):
+            await service.download(everything())
+
+
+async def test_what_was_fetched_before_giving_up_is_kept(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", BIG)
+    local_hub.fault(Status(503), server="cdn", covering=len(BIG) - 1)
+    async with open_service(local_hub, root) as service:
+        with pytest.raises(TransferStalled):
+            await service.download(everything())
+        local_hub.clear_faults()
+        local_hub.reset()
+        plan = await service.plan(everything())
+        found = await service.download(everything())
+    assert plan.kept_bytes > 2 * MiB
+    assert local_hub.bytes_sent() == plan.fetch_bytes < MiB
+    assert files_below(found.local_path) == {"file.parquet": BIG}
+
+
+async def test_retries_are_told_with_the_file_and_the_reason(local_hub: LocalHub, service: DatasetService) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.fault(Cut(after=10), server="cdn", times=1)
+    events: list[Event] = []
+    await service.download(everything(), on_event=events.append)
+    assert [(each.path, each.attempt) for each in of_kind(events, Retried)] == [("file.parquet", 1)]
+
+
+async def test_a_hub_that_is_not_there_is_unavailable(root: Path) -> None:
+    async with open_service("http://127.0.0.1:9", root) as service:
+        with pytest.raises(HubUnavailable):
+            await service.download(everything())

@@ -1,0 +1,126 @@
+from pathlib import Path
+
+import pytest
+
+from hfsvc.errors import InvalidSettings
+from hfsvc.settings import DEFAULT_ENDPOINT, DEFAULT_ROOT, Secret, Settings, find_token, load_settings
+
+NOWHERE = {"HF_HOME": "/nowhere"}
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert load_settings(NOWHERE) == Settings()
+    assert (Settings().endpoint, Settings().root) == (DEFAULT_ENDPOINT, DEFAULT_ROOT)
+
+
+@pytest.mark.parametrize("field", [name for name in Settings.__struct_fields__ if name not in {"token", "endpoint"}])
+def test_every_field_has_a_variable(field: str) -> None:
+    text = {"root": "/x", "offline": "1", "trust_env": "0", "transport": "httpx"}.get(field, "7")
+    assert getattr(load_settings(NOWHERE | {f"HFSVC_{field.upper()}": text}), field) != getattr(Settings(), field)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "max_connections",
+        "connections_per_file",
+        "chunk_bytes",
+        "connect_timeout_s",
+        "api_timeout_s",
+        "stall_timeout_s",
+        "give_up_after_s",
+    ],
+)
+@pytest.mark.parametrize("text", ["0", "-1", "many", "nan"])
+def test_a_number_that_cannot_be_used_is_refused(field: str, text: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings(NOWHERE | {f"HFSVC_{field.upper()}": text})
+    assert field in caught.value.setting.lower()
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "huggingface.co",
+        "ftp://huggingface.co",
+        "https://",
+        "https://h?x=1",
+        "https://h#x",
+        "https://user:pass@h",
+        "http://[",
+        "http://h:99999",
+        "http://h:port",
+        "http://h:0",
+        "http://exa mple",
+        "http://h\x00x",
+    ],
+)
+def test_an_endpoint_that_is_no_address_is_refused(endpoint: str) -> None:
+    with pytest.raises(InvalidSettings):
+        load_settings(NOWHERE | {"HF_ENDPOINT": endpoint})
+
+
+def test_a_refused_endpoint_does_not_show_its_password() -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        Settings(endpoint="https://user:geheim@h")
+    assert "geheim" not in f"{caught.value} {caught.value!r}"
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://mirror.example/hf/", " https://mirror.example/hf ", "https://mirror.example/hf"]
+)
+def test_an_endpoint_loses_blanks_and_its_last_slash(endpoint: str) -> None:
+    assert load_settings(NOWHERE | {"HF_ENDPOINT": endpoint}).endpoint == "https://mirror.example/hf"
+
+
+def test_the_hubs_download_timeout_is_the_stall_timeout() -> None:
+    assert load_settings(NOWHERE | {"HF_HUB_DOWNLOAD_TIMEOUT": "42"}).stall_timeout_s == 42
+    both = NOWHERE | {"HF_HUB_DOWNLOAD_TIMEOUT": "42", "HFSVC_STALL_TIMEOUT_S": "43"}
+    assert load_settings(both).stall_timeout_s == 43
+
+
+@pytest.mark.parametrize(
+    ("text", "offline"), [("1", True), ("true", True), ("ON", True), ("yes", True), ("0", False), ("", False)]
+)
+def test_offline_is_read_as_the_hubs_own_tools_read_it(text: str, offline: bool) -> None:
+    assert load_settings(NOWHERE | {"HF_HUB_OFFLINE": text}).offline is offline
+
+
+def test_overrides_win_unless_they_are_none() -> None:
+    env = NOWHERE | {"HFSVC_ROOT": "/env"}
+    assert load_settings(env, root=Path("/given")).root == Path("/given")
+    assert load_settings(env, root=None).root == Path("/env")
+
+
+@pytest.mark.parametrize(
+    ("env", "token"),
+    [
+        ({"HF_TOKEN": "hf_a", "HUGGING_FACE_HUB_TOKEN": "hf_b"}, "hf_a"),
+        ({"HUGGING_FACE_HUB_TOKEN": "hf_b"}, "hf_b"),
+        ({"HF_TOKEN": "  hf_a\n"}, "hf_a"),
+        ({"HF_TOKEN": "", "HUGGING_FACE_HUB_TOKEN": "hf_b"}, "hf_b"),
+        ({"HF_TOKEN": "hf_a", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}, None),
+        ({}, None),
+    ],
+)
+def test_the_token_comes_from_the_first_variable_that_holds_one(env: dict[str, str], token: str | None) -> None:
+    assert find_token(NOWHERE | env) == (Secret(token) if token else None)
+
+
+def test_the_token_comes_from_the_login_file_last(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hf_file\n")
+    assert find_token({"HF_HOME": str(tmp_path)}) == Secret("hf_file")
+    assert find_token({"HF_HOME": str(tmp_path), "HF_TOKEN": "hf_env"}) == Secret("hf_env")
+    assert find_token({"HF_TOKEN_PATH": str(tmp_path / "token"), **NOWHERE}) == Secret("hf_file")
+
+
+def test_a_login_file_that_is_no_text_is_no_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    assert find_token({"HF_HOME": str(tmp_path)}) is None
+
+
+def test_a_secret_never_shows_itself() -> None:
+    settings = Settings(token=Secret("hf_geheim"))
+    assert "geheim" not in f"{settings} {settings!r} {settings.token} {settings.token!r}"
+    assert settings.token is not None
+    assert settings.token.reveal() == "hf_geheim"
