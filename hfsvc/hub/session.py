@@ -17,6 +17,7 @@ from hfsvc.hub.faults import Answer, Asked, cdn_fault, connection_fault, hub_fau
 from hfsvc.hub.limits import Bucket, Limiter, told_wait_s
 from hfsvc.hub.retries import OnRetry, api_retry_s
 from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
+from hfsvc.metrics import Metrics
 from hfsvc.settings import Secret, Settings
 
 MAX_HOPS: Final = 20
@@ -30,14 +31,21 @@ class HubSession:
     Args:
         http: Serves the Hub and its CDN. Its cookies, default authorization and redirect handling are not used.
         settings: Endpoint and timeouts.
+        metrics: Told of requests to the Hub, and of waits that it asked for.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, settings: Settings, *, clock: Callable[[], float] = time.monotonic
+        self,
+        http: httpx.AsyncClient,
+        settings: Settings,
+        *,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
         self._settings = settings
+        self._metrics = metrics
         self._clock = clock
         self.limiter = Limiter()
         self.endpoint = settings.endpoint
@@ -150,7 +158,9 @@ class HubSession:
         while wait_s := self.limiter.delay_s(bucket, self._clock()):
             if wait_s > self._settings.give_up_after_s:
                 raise RateLimited(url=without_query(url), retry_after_s=wait_s)
+            self._metrics.add("wait_seconds", wait_s)
             await anyio.sleep(wait_s)
+        self._metrics.add("hub_requests")
         self.limiter.spend(bucket, self._clock())
 
     async def _fault(self, response: httpx.Response, url: str, asked: Asked, bucket: Bucket | None) -> HfsvcError:
