@@ -38,7 +38,7 @@ from hfsvc.store.catalog import Catalog, Entry, Globs
 from hfsvc.store.install import remove_file, swap
 from hfsvc.store.layout import clear_parts, parts_folder
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.store.paths import check_dataset_folder, check_path, check_together, is_case_sensitive
+from hfsvc.store.paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
 from hfsvc.store.survey import find_copies, find_present, hash_file
 
 
@@ -166,7 +166,7 @@ class HubDatasetService:
         if wish.force:
             await to_thread.run_sync(_empty, parts)
         recorded = entry.files if entry else ()
-        arrivals = Arrivals(self._root / remote.repo, parts, recorded=recorded)
+        arrivals = Arrivals(self._root, remote.repo, parts, recorded=recorded)
         downloader = Downloader(
             remote,
             await self._to_fetch(plan, None if wish.force else entry, arrivals),
@@ -319,7 +319,7 @@ class HubDatasetService:
         remote = entry.remote()
         parts = parts_folder(self._root, entry.repo)
         await to_thread.run_sync(_empty, parts)
-        arrivals = Arrivals(self._root / entry.repo, parts, recorded=())
+        arrivals = Arrivals(self._root, entry.repo, parts, recorded=())
         files = [RemoteFile(path=path, size=entry.sizes[path], checksum=entry.checksums[path]) for path in paths]
         downloader = Downloader(
             remote,
@@ -340,10 +340,13 @@ class HubDatasetService:
             await to_thread.run_sync(self._delete, entry)
 
     def _delete(self, entry: Entry) -> None:
+        places = [f"{entry.repo}/{path}" for path in entry.files]
+        for place in places:
+            inside(self._root, place)
         # The index first: after a crash the files are unrecorded, and a later download adopts them.
         self._catalog.remove(entry.repo)
-        for path in entry.files:
-            remove_file(self._root / entry.repo, path)
+        for place in places:
+            remove_file(self._root, place)
         clear_parts(self._root, entry.repo)
 
 
