@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
@@ -20,7 +20,9 @@ from hfsvc.store.catalog import Catalog
 from hfsvc.store.layout import locks_folder
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.trajectories.known import repo_of
-from hfsvc.trajectories.source import OnBadRow, ParquetTrajectorySource
+
+if TYPE_CHECKING:
+    from hfsvc.trajectories.source import OnBadRow, ParquetTrajectorySource
 
 
 def _open_client(settings: Settings, lifetime: AsyncExitStack) -> httpx.AsyncClient:
@@ -33,7 +35,10 @@ def _make_locks(settings: Settings) -> DatasetLocks:
     return DatasetLocks(locks_folder(settings.root), timeout_s=settings.lock_timeout_s)
 
 
-def _make_source(name: str, *, datasets: DatasetService, on_bad_row: OnBadRow = "raise") -> ParquetTrajectorySource:
+def _make_source(name: str, *, datasets: DatasetService, on_bad_row: "OnBadRow" = "raise") -> "ParquetTrajectorySource":
+    # Late: a process that only downloads needs no pyarrow.
+    from hfsvc.trajectories.source import ParquetTrajectorySource
+
     return ParquetTrajectorySource(repo_of(name), datasets=datasets, on_bad_row=on_bad_row)
 
 

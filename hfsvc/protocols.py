@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import (
@@ -14,6 +14,8 @@ from hfsvc.models import (
     TrajectoryRow,
     VerifyReport,
 )
+
+KeyColumn = Literal["trial_name", "run_id", "task"]
 
 
 class DatasetService(Protocol):
@@ -141,7 +143,16 @@ class TrajectorySource(Protocol):
 
         Args:
             key: A row number, or a text: the first row whose `trial_name` is it, else whose `run_id`, else whose
-                `task`. A `run_id` is shared by many rows.
+                `task`. A `run_id` is shared by many rows; `find_rows` tells how many.
+        """
+        ...
+
+    async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
+        """Numbers of all rows that answer to a text.
+
+        Args:
+            key: Compared as a whole, case counts.
+            by: The column to look at; None for the first of `trial_name`, `run_id`, `task` in which any row has it.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         give_up_after_s: Seconds without any progress after which a call or a file fails. Waits that the Hub asks for
             count.
         lock_timeout_s: Seconds to wait for another process that works on the same dataset; None waits for ever.
+        transport: ``fast`` (pyreqwest, extra ``fast``), ``httpx`` (its own), or ``auto``: the fast one where installed.
         trust_env: Read proxies and CA certificates from the environment, as httpx does.
     """
 
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stall_timeout_s: float = 20.0
     give_up_after_s: float = 600.0
     lock_timeout_s: float | None = None
+    transport: Literal["auto", "httpx", "fast"] = "auto"
     trust_env: bool = True
 
     def __post_init__(self) -> None:

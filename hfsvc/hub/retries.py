@@ -1,9 +1,11 @@
 """Which failures are worth another try, and when. Pure: attempt numbers and jitter are arguments."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from hfsvc.backoff import backoff_s
 from hfsvc.errors import HfsvcError, HubUnavailable, RateLimited
+from hfsvc.models import OnEvent, Retried
 
 ATTEMPTS = 5
 UNREACHED_ATTEMPTS = 3
@@ -28,3 +30,12 @@ def api_retry_s(error: Exception, attempt: int, *, jitter: float, patience_s: fl
         return None
     wait_s = max(backoff_s(attempt, jitter), error.retry_after_s or 0.0)
     return wait_s if wait_s <= patience_s else None
+
+
+def tell_retries(tell: OnEvent) -> OnRetry:
+    """Retries of calls as events."""
+
+    def on_retry(error: HfsvcError, attempt: int, wait_s: float) -> None:
+        tell(Retried(path=None, reason=error.message(), attempt=attempt, wait_s=wait_s, at=datetime.now(UTC)))
+
+    return on_retry

@@ -6,6 +6,7 @@ from http.cookiejar import DefaultCookiePolicy
 
 import httpx
 
+from hfsvc.errors import InvalidSettings
 from hfsvc.settings import Settings
 
 # Parts of httpx and httpcore log whole addresses (INFO) and headers (DEBUG); filters do not reach child loggers.
@@ -20,6 +21,7 @@ def make_client(settings: Settings) -> httpx.AsyncClient:
     """A client for the Hub and its CDN: no cookies, no redirects of its own, proxies and CA files as httpx reads them."""
     hide_secrets()
     client = httpx.AsyncClient(
+        transport=_transport(settings),
         trust_env=settings.trust_env,
         follow_redirects=False,
         # How many connections there are is decided by who uses them.
@@ -27,6 +29,19 @@ def make_client(settings: Settings) -> httpx.AsyncClient:
     )
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client
+
+
+def _transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
+    """The fast one where it is asked for or installed; None for httpx's own."""
+    if settings.transport == "httpx":
+        return None
+    try:
+        from hfsvc.hub.fast import make_fast_transport
+    except ImportError:
+        if settings.transport == "fast":
+            raise InvalidSettings(setting="transport", reason="pip install 'hfsvc[fast]' first") from None
+        return None
+    return make_fast_transport(settings)
 
 
 def redact(text: str) -> str:

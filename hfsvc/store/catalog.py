@@ -9,7 +9,7 @@ import msgspec
 
 from hfsvc.disk import disk_errors, make_folder, size_of, write_whole
 from hfsvc.errors import DamagedIndex, HfsvcError
-from hfsvc.models import DownloadedDataset, Model, RemoteDataset
+from hfsvc.models import DownloadedDataset, Model, RemoteDataset, RemoteFile
 from hfsvc.store.layout import locks_folder
 from hfsvc.store.paths import INDEX_NAME, check_path
 
@@ -69,6 +69,10 @@ class Entry(Model, frozen=True, kw_only=True):
         return RemoteDataset(
             repo=self.repo, hub_id=self.hub_id, revision=self.revision, commit=self.commit, license=self.license
         )
+
+    def remote_files(self) -> list[RemoteFile]:
+        """The recorded files as the Hub lists them."""
+        return [RemoteFile(path=path, size=self.sizes[path], checksum=self.checksums[path]) for path in self.files]
 
     def path_of(self, checksum: str | None) -> str | None:
         """A recorded file with this content."""

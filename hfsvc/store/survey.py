@@ -48,13 +48,7 @@ def _hash(path: Path, kind: str, on_block: Callable[[], None]) -> str | None:
     return None if size_of(path) is None else checksum_file(path, kind, on_block=on_block)
 
 
-def find_copies(entry: Entry | None, files: Sequence[RemoteFile], present: frozenset[str]) -> dict[str, str]:
-    """``{path: recorded path}`` of wanted files whose content is recorded under another name. Pure."""
-    if entry is None:
-        return {}
-    donors = {checksum: path for path, checksum in entry.checksums.items()}
-    return {
-        file.path: donors[file.checksum]
-        for file in files
-        if file.path not in present and file.checksum in donors and donors[file.checksum] != file.path
-    }
+def find_copies(entry: Entry | None, files: Sequence[RemoteFile]) -> dict[str, str]:
+    """``{path: recorded path}`` of missing files whose content is recorded under another name. Pure."""
+    donors = {checksum: path for path, checksum in entry.checksums.items()} if entry else {}
+    return {file.path: donors[file.checksum] for file in files if file.checksum in donors}

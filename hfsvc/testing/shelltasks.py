@@ -171,13 +171,16 @@ def _null_check(rng: Random) -> Task:
         "    public string Label(Order order) => order.Customer.Name;",
         "}",
     ])
+    fixed = '    public string Label(Order order) => order?.Customer?.Name ?? "";'
     fix = f"sed -i 's/order.Customer.Name/order?.Customer?.Name ?? \"\"/' src/{name}.cs"
     return Task(
         "inferredbugs",
         f"A check reports that `Label` in src/{name}.cs may read a null customer. Repair it.",
         (
             Turn("The source comes first.", "Read the file.", (f"cat src/{name}.cs",), source),
-            Turn("`order` and its customer may both be null.", "Guard both.", (fix, f"grep Label src/{name}.cs"), ""),
+            Turn(
+                "`order` and its customer may both be null.", "Guard both.", (fix, f"grep Label src/{name}.cs"), fixed
+            ),
             Turn("The guard is in place.", "Build it.", ("dotnet build --nologo",), "Build succeeded.\n    0 Error(s)"),
         ),
     )

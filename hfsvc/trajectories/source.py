@@ -12,7 +12,7 @@ from anyio import to_thread
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, DatasetChanged, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset, SummaryPage, TrajectoryRow, TrajectorySummary
-from hfsvc.protocols import DatasetService
+from hfsvc.protocols import DatasetService, KeyColumn
 from hfsvc.trajectories.batches import open_parquet
 from hfsvc.trajectories.cursor import row_after, write_cursor
 from hfsvc.trajectories.harbor_rows import Unreadable, missing_columns, trajectories_of, wanted_columns
@@ -22,7 +22,7 @@ from hfsvc.trajectories.summaries import make_filter, summaries_of, summary_colu
 logger = logging.getLogger(__name__)
 OnBadRow = Literal["raise", "skip"]
 T = TypeVar("T")
-KEY_COLUMNS = ("trial_name", "run_id", "task")
+KEY_COLUMNS: tuple[KeyColumn, ...] = ("trial_name", "run_id", "task")
 
 
 class ParquetTrajectorySource:
@@ -125,10 +125,10 @@ class ParquetTrajectorySource:
     # ---- single rows ------------------------------------------------------------------------------------------------
 
     async def get_trajectory(self, key: int | str) -> Trajectory | None:
-        row = key if isinstance(key, int) else await self.find_row(key)
-        if row is None or row < 0:
+        rows = (key,) if isinstance(key, int) else await self.find_rows(key)
+        if not rows or rows[0] < 0:
             return None
-        found = await self.get_trajectories(row, 1)
+        found = await self.get_trajectories(rows[0], 1)
         return found[0] if found else None
 
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
@@ -136,21 +136,14 @@ class ParquetTrajectorySource:
             return []
         return [each async for each in self.stream_trajectories(start=offset, stop=offset + limit)]
 
-    async def find_row(self, key: str, *, by: str | None = None) -> int | None:
-        """The first row whose `trial_name` is `key`, else whose `run_id`, else whose `task`; only `by`, if given."""
+    async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
         columns = (by,) if by else KEY_COLUMNS
-        firsts: dict[str, int] = {}
+        found: dict[str, list[int]] = {column: [] for column in columns}
         async for summary in self.iter_summaries():
             for column in columns:
                 if getattr(summary, column) == key:
-                    firsts.setdefault(column, summary.row)
-            if columns[0] in firsts:
-                break
-        return next((firsts[column] for column in columns if column in firsts), None)
-
-    async def count_matches(self, key: str, by: str) -> int:
-        """How many rows have `key` in the column `by`."""
-        return len([None async for summary in self.iter_summaries() if getattr(summary, by) == key])
+                    found[column].append(summary.row)
+        return next((tuple(rows) for rows in found.values() if rows), ())
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
         matches = make_filter(query)

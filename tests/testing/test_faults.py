@@ -12,6 +12,7 @@ from hfsvc.testing.localhub import (
     Corrupt,
     Cut,
     Direct,
+    Exchange,
     Fault,
     ForeignLinks,
     Garbage,
@@ -25,6 +26,7 @@ from hfsvc.testing.localhub import (
     Pointer,
     RateLimited,
     Redirect,
+    Response,
     Stall,
     Status,
     TooManyConnections,
@@ -296,6 +298,18 @@ def test_faults_are_matched_by_server_path_and_method(hub: LocalHub, client: htt
     assert client.head(resolve("README.md")).status_code == 502
     hub.clear_faults()
     assert client.head(resolve("README.md")).status_code == 307
+
+
+class Broken:
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        raise ZeroDivisionError
+
+
+def test_a_fault_of_ones_own_that_fails_is_seen(hub: LocalHub, client: httpx.Client) -> None:
+    hub.fault(Broken())
+    response = client.get(TREE)
+    assert response.status_code == 500
+    assert "ZeroDivisionError" in response.text
 
 
 @pytest.mark.parametrize("faults", [(Corrupt(at=0), Cut(after=5)), (Cut(after=5), Corrupt(at=0))])

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from hfsvc.testing import LocalHub
-from hfsvc.testing.localhub import Stall
+from hfsvc.testing.__main__ import make_hub, parse_arguments
+from hfsvc.testing.localhub import Stall, WithHeader
 from hfsvc.testing.localhub.card import read_card
 from hfsvc.testing.localhub.limits import FixedWindow
 
@@ -58,6 +59,15 @@ def test_leaving_ends_stalled_answers(tmp_path: Path) -> None:
             hub.wait_until(lambda: hub.stalled == 1)
             hub.__exit__()
             assert sock.recv(1) == b""
+
+
+def test_an_error_that_ends_the_servers_is_raised(tmp_path: Path) -> None:
+    hub = LocalHub(tmp_path).__enter__()
+    hub.fault(WithHeader("bad header", "x"))
+    with pytest.raises(httpx.TransportError):
+        httpx.get(hub.endpoint)
+    with pytest.raises(BaseExceptionGroup):
+        hub.__exit__()
 
 
 def test_a_port_in_use_is_an_error(hub: LocalHub, tmp_path: Path) -> None:
@@ -145,6 +155,18 @@ def test_serves_a_folder_as_a_process(hub: LocalHub) -> None:
         assert httpx.get(ready["cdn"]).status_code == 403
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+def test_command_line_describes_the_hub(hub: LocalHub) -> None:
+    declared = f"{REPO}/en/train.parquet={'ab' * 32}"
+    described = make_hub(
+        parse_arguments([str(hub.folder), "--private", REPO, "--sha256", declared, "--page-size", "1"])
+    )
+    with described, httpx.Client(base_url=described.endpoint) as client:
+        url = f"/api/datasets/{REPO}/tree/main/en?cursor=eyJvZmZzZXQiOjF9"
+        assert client.get(url).status_code == 401
+        (entry,) = client.get(url, headers={"Authorization": "Bearer any"}).json()
+        assert entry["lfs"]["oid"] == "ab" * 32
 
 
 def test_importing_the_plugin_is_cheap() -> None:

@@ -38,6 +38,11 @@ class Content:
         """Content that lies in memory."""
         return cls(size=len(data), data=data)
 
+    @property
+    def on_disk(self) -> bool:
+        """True while the bytes must be read from the disk."""
+        return self.path is not None and self.data is None
+
     def corrupted(self, at: int) -> "Content":
         """The same size, with one byte wrong; a negative `at` counts from the end."""
         return replace(self, flips=(*self.flips, at % self.size)) if self.size else self
@@ -48,7 +53,7 @@ class Content:
         Raises:
             ContentGone: The file on disk is not the one that was scanned.
         """
-        if self.path is None or self.data is not None:
+        if self.path is None:
             return
         try:
             found = self.path.stat()
@@ -59,7 +64,7 @@ class Content:
 
     def open(self) -> int | None:
         """A file descriptor to send from, to be closed by the caller; None where the bytes are in memory."""
-        if self.path is None or self.data is not None:
+        if self.path is None or not self.on_disk:
             return None
         return os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
 
@@ -81,6 +86,17 @@ class Content:
             if descriptor is not None:
                 os.close(descriptor)
 
+    def digest(self, algorithm: str, prefix: bytes = b"") -> str:
+        """Hash of `prefix` and the content, in hex."""
+        digest = hashlib.new(algorithm, prefix, usedforsecurity=False)
+        if self.path is None or not self.on_disk:
+            digest.update(self.data or b"")
+            return digest.hexdigest()
+        with self.path.open("rb") as file:
+            while piece := file.read(READ_BYTES):
+                digest.update(piece)
+        return digest.hexdigest()
+
     def _flip(self, piece: bytes, start: int) -> bytes:
         wrong = [at - start for at in self.flips if start <= at < start + len(piece)]
         if not wrong:
@@ -94,12 +110,3 @@ class Content:
 def git_sha1(kind: str, data: bytes) -> str:
     """Id of a git object held in memory; `kind` is ``blob``, ``tree`` or ``commit``."""
     return hashlib.sha1(f"{kind} {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest()
-
-
-def file_hash(path: Path, algorithm: str, prefix: bytes = b"") -> str:
-    """Hash of a file on disk, read in pieces, in hex."""
-    digest = hashlib.new(algorithm, prefix, usedforsecurity=False)
-    with path.open("rb") as file:
-        while piece := file.read(READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -90,10 +90,10 @@ class Corrupt:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """The LFS pointer comes where the content should."""
+    """The pointer comes where the content of an LFS file should."""
 
     def apply(self, exchange: Exchange, response: Response) -> Response:
-        if exchange.file is None:
+        if exchange.file is None or exchange.file.sha256 is None:
             return response
         return content_response(exchange.request, Content.of(exchange.file.pointer), {"Content-Type": "text/plain"})
 

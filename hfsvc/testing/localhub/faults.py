@@ -16,7 +16,10 @@ from hfsvc.testing.localhub.rules import Exchange
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The body ends after so many of its bytes, with FIN or, if `reset`, with RST."""
+    """The body ends after so many of its bytes, with FIN or, if `reset`, with RST.
+
+    A reset may also take away bytes that the client has not read yet, as TCP does.
+    """
 
     after: int
     reset: bool = False

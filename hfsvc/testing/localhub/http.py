@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from http.client import responses as reasons
 from typing import Protocol, Self, cast
 
@@ -73,9 +74,14 @@ class Wire:
         Raises:
             Hangup: The client has gone.
         """
-        view = memoryview(data)
-        while view:
-            view = view[await self._when_writable(lambda part=view: self._sock.send(part)) :]
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._sock.send(left) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._sock)
+            except OSError:
+                raise Hangup from None
 
     async def send_file(self, descriptor: int, start: int, stop: int) -> None:
         """Bytes of an open file, without a copy through this process.
@@ -84,9 +90,13 @@ class Wire:
             Hangup: The client has gone, or the file has become shorter.
         """
         while start < stop:
-            sent = await self._when_writable(
-                lambda at=start: os.sendfile(self._sock.fileno(), descriptor, at, stop - at)
-            )
+            try:
+                sent = await anyio.to_thread.run_sync(os.sendfile, self._sock.fileno(), descriptor, start, stop - start)
+            except BlockingIOError:
+                await anyio.wait_writable(self._sock)
+                continue
+            except OSError:
+                raise Hangup from None
             if not sent:
                 raise Hangup
             start += sent
@@ -96,21 +106,6 @@ class Wire:
         if reset:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
-
-    async def _when_writable(self, write: "Write") -> int:
-        while True:
-            try:
-                return write()
-            except BlockingIOError:
-                await anyio.wait_writable(self._sock)
-            except OSError:
-                raise Hangup from None
-
-
-class Write(Protocol):
-    """One attempt to write; gives the number of bytes taken."""
-
-    def __call__(self) -> int: ...
 
 
 async def serve(listener: socket.socket, app: App) -> None:
@@ -240,7 +235,7 @@ class _Body:
         self._sent = 0
 
     async def __aenter__(self) -> Self:
-        if isinstance(self._response.body, Slice) and self._response.body.content.data is None:
+        if isinstance(self._response.body, Slice) and self._response.body.content.on_disk:
             self._descriptor = await anyio.to_thread.run_sync(self._response.body.content.open)
         self._began = anyio.current_time()
         return self
@@ -259,36 +254,37 @@ class _Body:
             await self._keep_pace()
 
     async def _send(self, start: int, stop: int) -> None:
-        body = self._response.body
-        first = start if isinstance(body, bytes) else body.start + start
-        by_kernel = self._descriptor is not None and isinstance(body, Slice) and not body.content.flips and SENDFILE
-        data = _Hole(stop - start) if by_kernel else await self._read(start, stop)
-        for part in self._state.send_with_data_passthrough(h11.Data(data=cast("bytes", data))) or ():
-            if part is data and self._descriptor is not None and by_kernel:
-                await self._wire.send_file(self._descriptor, first, first + stop - start)
+        data = cast("bytes", await self._piece(start, stop))
+        parts = self._state.send_with_data_passthrough(h11.Data(data=data)) or []
+        for part in cast("list[bytes | _Hole]", parts):
+            if isinstance(part, _Hole):
+                await self._wire.send_file(part.descriptor, part.start, part.stop)
             else:
                 await self._wire.send(part)
 
-    async def _read(self, start: int, stop: int) -> bytes:
+    async def _piece(self, start: int, stop: int) -> "bytes | _Hole":
         body = self._response.body
         if isinstance(body, bytes):
             return body[start:stop]
+        first, last = body.start + start, body.start + stop
         if self._descriptor is None:
-            return body.content.read(None, body.start + start, body.start + stop)
-        return await anyio.to_thread.run_sync(
-            body.content.read, self._descriptor, body.start + start, body.start + stop
-        )
+            return body.content.read(None, first, last)
+        if SENDFILE and not body.content.flips:
+            return _Hole(self._descriptor, first, last)
+        return await anyio.to_thread.run_sync(body.content.read, self._descriptor, first, last)
 
     async def _keep_pace(self) -> None:
         due = self._began + self._sent / self._pace if self._pace else 0
         await anyio.sleep(max(0, due - anyio.current_time()))
 
 
+@dataclass(frozen=True, slots=True)
 class _Hole:
-    """Stands for so many bytes that h11 must count, but that the kernel sends straight from the file."""
+    """Bytes of an open file that h11 must count, but that the kernel sends by itself."""
 
-    def __init__(self, length: int) -> None:
-        self._length = length
+    descriptor: int
+    start: int
+    stop: int
 
     def __len__(self) -> int:
-        return self._length
+        return self.stop - self.start

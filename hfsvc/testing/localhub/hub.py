@@ -32,7 +32,6 @@ class Visit:
     """A request about a repository, taken apart.
 
     Attributes:
-        verb: What is asked of it: ``info``, ``tree``, ``resolve``, …
         revision: As asked, decoded.
         path: Inside the repository, decoded.
     """
@@ -41,7 +40,6 @@ class Visit:
     record: RecordedRequest
     caller: Caller
     repo: Repository
-    verb: str
     revision: str
     path: str
     snapshot: Snapshot
@@ -96,7 +94,7 @@ class Hub:
         window = self._windows[record.bucket] if record.bucket else None
         allowed = window is None or window.take()
         try:
-            answer = await self._route(request, record) if allowed else Answer(_limited())
+            answer = await self._route_anywhere(request, record) if allowed else Answer(_limited())
         except HubError as error:
             answer = Answer(error.response)
         common = {"X-Request-Id": request.headers.get("x-request-id") or str(uuid.uuid4())}
@@ -105,7 +103,15 @@ class Hub:
         common |= window.headers() if window else {}
         return Answer(answer.response.adding(common), answer.file, answer.commit)
 
-    async def _route(self, request: Request, record: RecordedRequest) -> Answer:
+    async def _route_anywhere(self, request: Request, record: RecordedRequest) -> Answer:
+        """Route at once where nothing needs to be looked up on disk, in a worker thread otherwise."""
+        _, parts = _split(request.raw_path)
+        repo = self._registry.known("/".join(parts[:2]))
+        if repo and any(repo.is_pinned(part) for part in parts[2:4]):
+            return self._route(request, record)
+        return await anyio.to_thread.run_sync(self._route, request, record)
+
+    def _route(self, request: Request, record: RecordedRequest) -> Answer:
         caller = caller_of(request, self._options.tokens)
         if request.raw_path == "/api/whoami-v2":
             return Answer(_whoami(caller))
@@ -118,19 +124,18 @@ class Hub:
         if repo.id != asked:
             return Answer(_moved(request, head, repo.id, rest))
         record.repo = repo.id
-        return await self._visit(request, record, caller, repo, head, rest)
+        return self._visit(request, record, caller, repo, head, rest)
 
-    async def _visit(
+    def _visit(
         self, request: Request, record: RecordedRequest, caller: Caller, repo: Repository, head: str, rest: list[str]
     ) -> Answer:
         verb, revision, path = _verb(head, [unquote(part) for part in rest])
         if verb not in self._verbs:
             raise HubError(404, "Sorry, we can't find the page you are looking for.")
-        pinned = repo.is_pinned(revision)
-        snapshot = repo.snapshot(revision) if pinned else await anyio.to_thread.run_sync(repo.refresh, revision)
+        snapshot = repo.refresh(revision)
         if snapshot is None:
             raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
-        found = self._verbs[verb](Visit(request, record, caller, repo, verb, revision, path, snapshot))
+        found = self._verbs[verb](Visit(request, record, caller, repo, revision, path, snapshot))
         return found if isinstance(found, Answer) else Answer(found, commit=snapshot.commit)
 
     def _asked_repo(self, parts: list[str]) -> str:

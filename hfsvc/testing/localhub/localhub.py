@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -95,7 +96,7 @@ class LocalHub:
         with ExitStack() as stack:
             portal = stack.enter_context(start_blocking_portal())
             running, (self._hub.origin, self._hub.cdn_origin) = portal.start_task(self._serve)
-            stack.callback(running.cancel)
+            stack.callback(_stop, running)
             self._portal = portal
             self._stack = stack.pop_all()
         return self
@@ -157,7 +158,10 @@ class LocalHub:
         disabled: bool = False,
         card: Mapping[str, Any] | None = None,
     ) -> None:
-        """Say who may read a repository; `card` is told as `cardData` instead of what the README says."""
+        """Say who may read a repository; `card` is told as `cardData` instead of what the README says.
+
+        Each call says everything: what it leaves out is back at its default.
+        """
         self._repo(repo).state = RepoState(private=private, gated=gated, disabled=disabled, card=card)
 
     def add_revision(self, repo: str, name: str, folder: str | Path) -> str:
@@ -309,3 +313,9 @@ class LocalHub:
     async def until(self, condition: Callable[[], bool], timeout_s: float = WAIT_S) -> None:
         """`wait_until` for tests on an event loop."""
         await anyio.to_thread.run_sync(self.wait_until, condition, timeout_s, abandon_on_cancel=True)
+
+
+def _stop(running: Future[None]) -> None:
+    # servers that can no longer be cancelled ended by an error, which must not pass unseen
+    if not running.cancel():
+        running.result()

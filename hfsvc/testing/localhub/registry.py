@@ -1,5 +1,6 @@
 """The repositories of a folder, found as they are asked for, with their renames; and who may see them."""
 
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -20,11 +21,17 @@ class Registry:
     lfs: LfsRule = is_lfs
     _found: dict[str, Repository] = field(default_factory=dict)
     _renamed: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, repo: str) -> Repository | None:
         """The repository with exactly this id."""
-        if repo not in self._found and repo not in self._renamed and repo in self._on_disk():
-            self._found[repo] = Repository(repo, {"main": self.folder / repo}, self.lfs)
+        with self._lock:
+            if repo not in self._found and repo not in self._renamed and repo in self._on_disk():
+                self._found[repo] = Repository(repo, {"main": self.folder / repo}, self.lfs)
+            return self._found.get(repo)
+
+    def known(self, repo: str) -> Repository | None:
+        """The same, without looking at the disk; None also for one that was not asked for yet."""
         return self._found.get(repo)
 
     def canonical(self, asked: str) -> str | None:

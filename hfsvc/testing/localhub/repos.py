@@ -9,44 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hfsvc.testing.localhub.content import Content, file_hash, git_sha1
+from hfsvc.testing.localhub.content import Content, git_sha1
 
 KEPT_FILE_BYTES = 4 * 1024 * 1024
 KEPT_REPO_BYTES = 64 * 1024 * 1024
 LFS_BYTES = 10 * 1024 * 1024
-LFS_SUFFIXES = frozenset([
-    ".7z",
-    ".arrow",
-    ".bin",
-    ".bz2",
-    ".ftz",
-    ".gz",
-    ".h5",
-    ".jpeg",
-    ".jpg",
-    ".lz4",
-    ".mp3",
-    ".mp4",
-    ".npy",
-    ".npz",
-    ".onnx",
-    ".parquet",
-    ".pickle",
-    ".pkl",
-    ".png",
-    ".pt",
-    ".pth",
-    ".rar",
-    ".safetensors",
-    ".tar",
-    ".tgz",
-    ".wasm",
-    ".wav",
-    ".webp",
-    ".xz",
-    ".zip",
-    ".zst",
-])
+LFS_SUFFIX = re.compile(
+    r"\.(7z|arrow|bin|bz2|ftz|gz|h5|jpe?g|lz4|mp[34]|np[yz]|onnx|parquet|pickle|pkl|png|pth?|rar|safetensors|tar|tgz"
+    r"|wasm|wav|webp|xz|zip|zst)$",
+    re.IGNORECASE,
+)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 LfsRule = Callable[[str, int], bool]
@@ -55,7 +27,7 @@ Gated = Literal[False, "auto", "manual"]
 
 def is_lfs(path: str, size: int) -> bool:
     """The default rule: binary suffixes and files of 10 MiB or more; empty files never are."""
-    return size > 0 and (size >= LFS_BYTES or Path(path).suffix.lower() in LFS_SUFFIXES)
+    return size > 0 and (size >= LFS_BYTES or LFS_SUFFIX.search(path) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +116,11 @@ class Repository:
         """True for a commit that is known, so that nothing needs to be scanned."""
         return revision in self._commits and revision not in self.branches
 
-    def snapshot(self, revision: str) -> Snapshot | None:
-        """The commit that a branch, tag or commit id stands for, without looking at the disk."""
-        name = self._branch(revision)
-        return self._heads.get(name) if name else self._commits.get(revision)
-
     def refresh(self, revision: str) -> Snapshot | None:
-        """The same, after looking at the folder; a branch moves when its files changed."""
+        """The commit that a branch, tag or commit id stands for; None where there is none.
+
+        A branch's folder is looked at, and the branch moves when its files changed. A commit stays what it was.
+        """
         name = self._branch(revision)
         if name is None:
             return self._commits.get(revision)
@@ -190,8 +160,8 @@ class Repository:
             return known
         content = Content(found.st_size, full, found.st_mtime_ns, self._kept(full, found.st_size))
         if self.lfs(path, content.size):
-            return lfs_file(path, content, self.declared.get(path) or file_hash(full, "sha256"))
-        return StoredFile(path, content, file_hash(full, "sha1", f"blob {content.size}\0".encode()))
+            return lfs_file(path, content, self.declared.get(path) or content.digest("sha256"))
+        return StoredFile(path, content, content.digest("sha1", f"blob {content.size}\0".encode()))
 
     def _kept(self, full: Path, size: int) -> bytes | None:
         if size > KEPT_FILE_BYTES or self._kept_bytes + size > KEPT_REPO_BYTES:

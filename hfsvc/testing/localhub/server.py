@@ -1,6 +1,7 @@
 """What Hub and CDN have in common: records, faults, delays, and the count of what is under way."""
 
 import threading
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,7 +11,6 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
-from hfsvc.testing.localhub.content import ContentGone
 from hfsvc.testing.localhub.messages import Request, Response, Slice, text_response
 from hfsvc.testing.localhub.records import Log, RecordedRequest, ServerName
 from hfsvc.testing.localhub.repos import StoredFile
@@ -111,12 +111,17 @@ class Server:
         await self.shared.stall()
 
     async def _answer(self, request: Request, record: RecordedRequest) -> Response:
-        answer = await self.routes.answer(request, record)
-        exchange = Exchange(request, record, answer.file, answer.commit, self._active[request.path])
-        response = answer.response
-        for rule in self.shared.firing(record):
-            response = rule.fault.apply(exchange, response)
-        return await _readable(response)
+        try:
+            answer = await self.routes.answer(request, record)
+            exchange = Exchange(request, record, answer.file, answer.commit, self._active[request.path])
+            response = answer.response
+            for rule in self.shared.firing(record):
+                response = rule.fault.apply(exchange, response)
+            if isinstance(response.body, Slice) and response.body.content.on_disk:
+                await anyio.to_thread.run_sync(response.body.content.check)
+        except Exception:  # a fault of the test's own may raise anything, and the test should see it
+            return text_response(traceback.format_exc(), 500)
+        return response
 
     def _meter(self, record: RecordedRequest) -> Callable[[int], None]:
         def count(sent: int) -> None:
@@ -128,14 +133,3 @@ class Server:
     def _count_connection(self, by: int) -> None:
         self.shared.connections[self.name] += by
         self.shared.log.notify()
-
-
-async def _readable(response: Response) -> Response:
-    """The answer, or 500 in words when its file is no longer what was scanned."""
-    if not isinstance(response.body, Slice) or response.body.content.data is not None:
-        return response
-    try:
-        await anyio.to_thread.run_sync(response.body.content.check)
-    except ContentGone as gone:
-        return text_response(str(gone), 500)
-    return response

@@ -122,7 +122,7 @@ def tree_entries(snapshot: Snapshot, below: str, *, recursive: bool, xet: bool) 
 def page_of(request: Request, entries: Sequence[Mapping[str, Any]], page_size: int, origin: str) -> Response:
     """One page of a listing; `Link` leads to the next while there is one."""
     query = dict(request.query)
-    limit = min(int(query.get("limit", page_size)), page_size)
+    limit = max(1, min(int(query.get("limit", page_size)), page_size))
     start = _offset(query["cursor"]) if "cursor" in query else 0
     stop = start + limit
     answer = json_response(entries[start:stop])

@@ -1,0 +1,5 @@
+"""``python -m hfsvc``."""
+
+from hfsvc.cli.main import main
+
+main()

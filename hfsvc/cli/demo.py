@@ -1,0 +1,67 @@
+"""``hfsvc demo``: the whole way, on a Hub of its own."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hfsvc.cli.options import Options, command
+
+if TYPE_CHECKING:
+    from hfsvc.containers import Container
+
+ALIAS = "openthoughts-sft"
+CHUNK_BYTES = 1 << 20
+# Slow enough for eyes to follow, quick enough for nobody to wait.
+BYTES_PER_S = 3_000_000
+SHOWN_CHARACTERS = 120
+
+
+@command("demo")
+def demo_command(options: Options) -> None:
+    """See it work, without a network.
+
+    Starts a Hub on this machine over a small dataset of made-up trajectories, and does with it what you would do with
+    the real one. Everything lies in a temporary folder that is removed at the end.
+    """
+    from hfsvc.cli.output import say
+    from hfsvc.testing.localhub import LocalHub
+    from hfsvc.testing.samples import write_sample_hub
+
+    with tempfile.TemporaryDirectory(prefix="hfsvc-demo-") as folder:
+        say("Making a small dataset in the layout of open-thoughts/OpenThoughts-Agent-v1-SFT …")
+        repo = write_sample_hub(Path(folder) / "hub")
+        with LocalHub(Path(folder) / "hub", bytes_per_s=BYTES_PER_S) as hub:
+            say(f"A Hub answers at {hub.endpoint}.")
+            _show(options, repo, hub.endpoint, Path(folder) / "datasets")
+    say("\nNow the real one, 110 MB:\n\n    hfsvc download openthoughts-sft\n    hfsvc show 0\n")
+
+
+def _show(options: Options, repo: str, endpoint: str, root: Path) -> None:
+    from hfsvc.cli.output import say
+    from hfsvc.cli.progress import show_progress
+    from hfsvc.cli.run import run
+    from hfsvc.cli.trajectories import print_trajectory
+    from hfsvc.models import DatasetRequest, OnEvent
+    from hfsvc.settings import Settings
+
+    async def work(container: "Container", listen: OnEvent) -> None:
+        datasets, source = container.datasets(), container.source(ALIAS)
+        say(f"\n$ hfsvc download {ALIAS}")
+        dataset = await datasets.download(DatasetRequest(repo=repo), on_event=listen)
+        click.echo(f"{len(dataset.files)} file, {dataset.total_bytes} bytes, commit {dataset.commit[:12]}")
+        say(f"\n$ hfsvc verify {ALIAS}")
+        report = await datasets.verify(repo)
+        click.echo(f"{report.checked_files} file checked, {len(report.damaged)} damaged")
+        say("\n$ hfsvc list")
+        click.echo("\n".join(each.repo for each in await datasets.list_downloaded()))
+        say(f"\n$ hfsvc count {ALIAS}")
+        click.echo(await source.count())
+        say("\n$ hfsvc sample 2")
+        for row, trajectory in enumerate(await source.get_trajectories(0, 2)):
+            print_trajectory(row, trajectory, longest=SHOWN_CHARACTERS)
+
+    settings = Settings(root=root, endpoint=endpoint, chunk_bytes=CHUNK_BYTES, trust_env=False)
+    with show_progress("auto", quiet=options.quiet) as listen:
+        run(options, lambda container: work(container, listen), settings)

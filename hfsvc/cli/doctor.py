@@ -1,0 +1,121 @@
+"""``hfsvc doctor``: what works on the way to the Hub, and what does not."""
+
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from hfsvc.cli.options import Options, command
+
+if TYPE_CHECKING:
+    from hfsvc.containers import Container
+
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+class Check(NamedTuple):
+    """One finding. `exit_code` is 0 where all is well."""
+
+    check: str
+    ok: bool
+    detail: str
+    exit_code: int = 0
+
+
+@command("doctor")
+@click.option("--repo", metavar="OWNER/NAME", help="The dataset to try (default: the one behind openthoughts-sft).")
+def doctor_command(options: Options, repo: str | None) -> None:
+    """Check endpoint, token, proxy, CDN and root: what works and what does not.
+
+    Downloads one byte. Ends with the exit code of the worst finding.
+    """
+    from hfsvc.cli.output import write_json
+    from hfsvc.cli.run import run
+    from hfsvc.trajectories.known import DEFAULT_SOURCE, repo_of
+
+    wanted = repo or repo_of(DEFAULT_SOURCE)
+
+    async def work(container: "Container") -> list[Check]:
+        return [check async for check in examine(container, wanted)]
+
+    checks = run(options, work)
+    if options.as_json:
+        write_json([{"check": each.check, "ok": each.ok, "detail": each.detail} for each in checks])
+    else:
+        for each in checks:
+            click.echo(f"{'ok     ' if each.ok else 'PROBLEM'}  {each.check:<9} {each.detail}")
+    sys.exit(max(each.exit_code for each in checks))
+
+
+async def examine(container: "Container", repo: str) -> AsyncIterator[Check]:
+    """All checks, one after the other; none of them raises."""
+    yield await _try("root", lambda: _check_root(container))
+    yield Check("proxy", True, _proxies())
+    yield await _try("token", lambda: _check_token(container))
+    yield await _try("endpoint", lambda: _check_endpoint(container, repo))
+    yield await _try("cdn", lambda: _check_cdn(container, repo))
+
+
+async def _try(name: str, check: Callable[[], Awaitable[str]]) -> Check:
+    from hfsvc.errors import HfsvcError
+
+    try:
+        return Check(name, True, await check())
+    except HfsvcError as error:
+        return Check(name, False, str(error), error.exit_code)
+
+
+async def _check_root(container: "Container") -> str:
+    from anyio import to_thread
+
+    from hfsvc.disk import free_bytes, make_folder
+    from hfsvc.store.layout import leftover_parts
+    from hfsvc.store.paths import STATE_FOLDER, is_case_sensitive
+    from hfsvc.units import format_bytes
+
+    root = container.settings().root
+    state = await to_thread.run_sync(make_folder, root / STATE_FOLDER)
+    await to_thread.run_sync(is_case_sensitive, state)
+    recorded = len(await to_thread.run_sync(container.catalog().entries))
+    leftovers = sum((await to_thread.run_sync(leftover_parts, root)).values())
+    unfinished = f", {format_bytes(leftovers)} of unfinished downloads" if leftovers else ""
+    return f"{root}: writable, {format_bytes(free_bytes(root))} free, {recorded} datasets{unfinished}"
+
+
+def _proxies() -> str:
+    named = [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
+    return f"set in the environment: {', '.join(named)}" if named else "none set"
+
+
+async def _check_token(container: "Container") -> str:
+    token = container.settings().token
+    if token is None:
+        return "none set: public datasets only, and the smaller quota"
+    return f"belongs to {await container.hub().whoami(token=token)}"
+
+
+async def _check_endpoint(container: "Container", repo: str) -> str:
+    started = time.monotonic()
+    token = container.settings().token
+    dataset = await container.hub().resolve(repo, "main", token=token)
+    spent_ms = (time.monotonic() - started) * 1000
+    return f"{container.hub().endpoint} answers in {spent_ms:.0f} ms: {dataset.repo} is at {dataset.commit[:12]}"
+
+
+async def _check_cdn(container: "Container", repo: str) -> str:
+    from hfsvc.hub.urls import without_query
+    from hfsvc.models import ByteRange
+
+    hub, token = container.hub(), container.settings().token
+    dataset = await hub.resolve(repo, "main", token=token)
+    content = hub.content(dataset, token=token)
+    async for file in hub.list_files(dataset, token=token):
+        if file.size and (file.checksum or "").startswith("sha256:"):
+            location = await content.locate(file)
+            async with content.open(location, file, ByteRange(start=0, stop=1)) as chunks:
+                received = sum([len(chunk) async for chunk in chunks])
+            return f"{without_query(location.url).rsplit('/', 1)[0]} sent {received} byte of {file.path}"
+    return f"not tried: {repo} has no large file"

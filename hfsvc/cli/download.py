@@ -1,0 +1,98 @@
+"""``hfsvc download``."""
+
+from typing import Any
+
+import click
+
+from hfsvc.cli.options import Options, command
+
+
+@command("download")
+@click.argument("dataset", required=False)
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("--repo", metavar="OWNER/NAME", help="The dataset by its id or address, instead of DATASET.")
+@click.option("--revision", metavar="REV", help="Branch, tag or commit (default: main).")
+@click.option("--include", multiple=True, metavar="GLOB", help="Files to take, may repeat (default: **/*.parquet).")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Files to leave out, may repeat.")
+@click.option("--force", is_flag=True, help="Fetch every file again.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be fetched.")
+@click.option(
+    "--progress", type=click.Choice(["auto", "json", "none"]), default="auto", help="A bar, or events as JSON lines."
+)
+def download_command(options: Options, **given: Any) -> None:
+    """Bring a dataset onto disk, verified, or up to date.
+
+    DATASET is an alias such as openthoughts-sft, or OWNER/NAME. FILEs are exact paths inside it.
+    """
+    from hfsvc.cli.run import run
+
+    dry_run, progress = given.pop("dry_run"), given.pop("progress")
+    request = _request(**given)
+    if dry_run:
+        _print_plan(options, run(options, lambda container: container.datasets().plan(request)))
+        return
+    from hfsvc.cli.progress import show_progress
+
+    with show_progress(progress, quiet=options.quiet or options.as_json) as listen:
+        dataset = run(options, lambda container: container.datasets().download(request, on_event=listen))
+    _print_dataset(options, dataset)
+
+
+def _request(
+    dataset: str | None,
+    files: tuple[str, ...],
+    repo: str | None,
+    revision: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    *,
+    force: bool,
+) -> Any:
+    from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest
+    from hfsvc.trajectories.known import repo_of
+
+    if bool(dataset) == bool(repo):
+        raise click.UsageError("Name one dataset: DATASET or --repo OWNER/NAME.")
+    if files and include:
+        raise click.UsageError("Name files or give --include, not both.")
+    return DatasetRequest(
+        repo=repo or repo_of(dataset or ""),
+        revision=revision or "main",
+        include=files or include or DEFAULT_INCLUDE,
+        exclude=exclude,
+        force=force,
+    )
+
+
+def _print_dataset(options: Options, dataset: Any) -> None:
+    from hfsvc.cli.output import say, write_json
+    from hfsvc.units import format_bytes
+
+    if options.as_json:
+        write_json(dataset)
+        return
+    if not options.quiet:
+        count = f"{len(dataset.files)} file{'s' * (len(dataset.files) != 1)}"
+        say(f"{dataset.repo}: {count}, {format_bytes(dataset.total_bytes)}, commit {dataset.commit[:12]}, verified")
+    click.echo(dataset.local_path)
+
+
+def _print_plan(options: Options, plan: Any) -> None:
+    from hfsvc.cli.output import say, write_columns, write_json
+    from hfsvc.units import format_bytes
+
+    if options.as_json:
+        write_json(plan)
+        return
+    write_columns(("FILE", "SIZE", "STATE"), [(file.path, str(file.size), _state(file)) for file in plan.files])
+    if not options.quiet:
+        fetch, total = format_bytes(plan.fetch_bytes), format_bytes(plan.total_bytes)
+        say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_bytes(plan.free_bytes)} free")
+
+
+def _state(file: Any) -> str:
+    if file.present:
+        return "here"
+    if file.copy_of:
+        return f"copy of {file.copy_of}"
+    return f"{file.kept_bytes} bytes here" if file.kept_bytes else "to fetch"

@@ -1,0 +1,84 @@
+"""How a command that failed ends: one sentence on stderr, or one JSON value, and an exit code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from hfsvc.cli.output import write_json
+from hfsvc.errors import HfsvcError
+
+USAGE = 2
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Terminated(Exception):
+    """SIGTERM came."""
+
+
+def report(error: BaseException, argv: Sequence[str]) -> int:
+    """Say what happened, and give the exit code.
+
+    Args:
+        error: What ended the command.
+        argv: Its arguments: ``--json`` and ``-v`` count also where they could not be parsed.
+    """
+    if isinstance(error, BrokenPipeError):
+        return _reader_left()
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        click.echo("Interrupted; what was fetched is kept.", err=True)
+        return INTERRUPTED
+    if isinstance(error, Terminated):
+        return TERMINATED
+    if "-v" in argv or "--verbose" in argv:
+        traceback.print_exception(error)
+    if isinstance(error, click.UsageError) and error.ctx and "--json" not in argv:
+        click.echo(error.ctx.get_usage(), err=True)
+    _tell(error, as_json="--json" in argv)
+    return exit_code(error)
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code that an error stands for."""
+    if isinstance(error, HfsvcError):
+        return error.exit_code
+    return error.exit_code if isinstance(error, click.ClickException) else 1
+
+
+def _tell(error: BaseException, *, as_json: bool) -> None:
+    if as_json:
+        write_json({"error": as_document(error)}, err=True)
+        return
+    click.echo(f"Error: {_sentence(error)}", err=True)
+
+
+def as_document(error: BaseException) -> dict[str, Any]:
+    """An error as JSON: ``code``, ``message``, ``retryable``, ``retryAfter`` (seconds), ``hint``."""
+    if not isinstance(error, HfsvcError):
+        code = "usage" if isinstance(error, click.UsageError) else "failed"
+        return {"code": code, "message": _sentence(error), "retryable": False, "retryAfter": None, "hint": None}
+    return {
+        "code": error.code,
+        "message": error.message(),
+        "retryable": error.retryable,
+        "retryAfter": getattr(error, "retry_after_s", None),
+        "hint": error.hint,
+    }
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, HfsvcError):
+        return str(error)
+    return f"hfsvc failed in a way it should not ({type(error).__name__}); run it with -v and report what it prints."
+
+
+def _reader_left() -> int:
+    # Whoever read our output has enough; Python must not trip over the closed pipe again at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,66 @@
+"""The command line's front door: which commands there are. Their modules load when they are run."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from hfsvc import __version__
+
+_COMMANDS = {
+    "download": ("hfsvc.cli.download", "Bring a dataset onto disk, verified, or up to date."),
+    "list": ("hfsvc.cli.store", "Show the datasets that are on disk."),
+    "info": ("hfsvc.cli.store", "Show what is recorded of a dataset."),
+    "path": ("hfsvc.cli.store", "Print the folder of a dataset."),
+    "verify": ("hfsvc.cli.store", "Hash a dataset's files again; --repair fetches the damaged ones."),
+    "delete": ("hfsvc.cli.store", "Remove a dataset from disk."),
+    "count": ("hfsvc.cli.trajectories", "Count a dataset's trajectories."),
+    "sample": ("hfsvc.cli.trajectories", "Print the first trajectories of a dataset."),
+    "show": ("hfsvc.cli.trajectories", "Print one trajectory."),
+    "demo": ("hfsvc.cli.demo", "See it work, without a network."),
+    "doctor": ("hfsvc.cli.doctor", "Check endpoint, token, proxy, CDN and root: what works and what does not."),
+}
+
+
+class _LateGroup(click.Group):
+    """Lists commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+
+
+@click.group(cls=_LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hfsvc", message="%(prog)s %(version)s")
+def hfsvc() -> None:
+    """Hugging Face datasets on disk, verified; their agent trajectories as ATIF.
+
+    Results go to stdout, words and progress to stderr. Every command takes --json, and --help says the rest.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        hfsvc.main(args=argv, prog_name="hfsvc", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except (Exception, KeyboardInterrupt) as error:
+        failures = importlib.import_module("hfsvc.cli.failures")
+        sys.exit(failures.report(error, argv))
+
+
+if __name__ == "__main__":
+    main()

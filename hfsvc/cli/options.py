@@ -1,0 +1,57 @@
+"""The options that every command takes."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+
+class Options(NamedTuple):
+    """What was given of them.
+
+    Attributes:
+        root: Instead of HFSVC_ROOT.
+        endpoint: Instead of HF_ENDPOINT.
+        token: Instead of HF_TOKEN.
+        as_json: Print one JSON value.
+        quiet: Print only what a script wants.
+        verbose: Log to stderr, and show tracebacks.
+    """
+
+    root: Path | None
+    endpoint: str | None
+    token: str | None
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+
+_OPTIONS = (
+    click.option("--root", type=click.Path(path_type=Path), help="Folder of the store (HFSVC_ROOT)."),
+    click.option("--endpoint", metavar="URL", help="The Hub to ask (HF_ENDPOINT)."),
+    click.option("--token", metavar="TOKEN", help="The Hub's token; better set HF_TOKEN."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON value."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only what a script wants."),
+    click.option("-v", "--verbose", is_flag=True, help="Log what happens, show tracebacks."),
+)
+
+
+def command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command whose function gets `Options` first."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        @wraps(function)
+        def gather(**given: Any) -> Any:
+            options = Options(**{field: given.pop(field) for field in Options._fields})
+            return function(options, **given)
+
+        decorated: Callable[..., Any] = gather
+        for option in reversed(_OPTIONS):
+            decorated = option(decorated)
+        context = {"help_option_names": ["-h", "--help"]}
+        make: Callable[[Callable[..., Any]], click.Command] = click.command(name, context_settings=context, **settings)
+        return make(decorated)
+
+    return decorate

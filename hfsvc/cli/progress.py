@@ -1,0 +1,75 @@
+"""Progress of a download: a bar on a terminal, or NDJSON events, on stderr."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from hfsvc.models import BytesReceived, Event, FileVerified, Finished, OnEvent, Planned, Retried
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+@contextmanager
+def show_progress(kind: str, *, quiet: bool) -> Iterator[OnEvent]:
+    """A listener for a download's events.
+
+    Args:
+        kind: ``auto`` (a bar, where stderr is a terminal), ``json`` (an event a line) or ``none``.
+        quiet: Show nothing in ``auto``.
+    """
+    if kind == "json":
+        yield lambda event: click.echo(msgspec.json.encode(event), err=True)
+    elif kind == "auto" and not quiet and _wants_bars():
+        with _bar() as listen:
+            yield listen
+    else:
+        yield lambda _: None
+
+
+def _wants_bars() -> bool:
+    disabled = os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS", "").upper() in {"1", "ON", "YES", "TRUE"}
+    return sys.stderr.isatty() and not disabled
+
+
+@contextmanager
+def _bar() -> Iterator[OnEvent]:
+    # Late: rich takes a while to load, and a pipe needs none of it.
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield _listener(progress)
+
+
+def _listener(progress: "Progress") -> Callable[[Event], None]:
+    task = progress.add_task("asking the Hub", total=None)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Planned):
+            total = event.plan.kept_bytes + event.plan.fetch_bytes
+            progress.update(task, description=event.plan.repo, total=total, completed=event.plan.kept_bytes)
+        elif isinstance(event, BytesReceived):
+            progress.update(task, completed=event.received)
+        elif isinstance(event, FileVerified):
+            progress.console.print(f"verified {event.path}", highlight=False, markup=False)
+        elif isinstance(event, Retried):
+            where = event.path or "the Hub"
+            text = f"{where}: {event.reason}; trying again in {event.wait_s:.1f} s"
+            progress.console.print(text, highlight=False, markup=False)
+        elif isinstance(event, Finished):
+            progress.update(task, visible=False)
+
+    return listen

@@ -1,0 +1,67 @@
+"""From a command to the event loop and back: settings, container, signals, logs."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from hfsvc.cli.failures import Terminated
+from hfsvc.cli.options import Options
+from hfsvc.containers import Container, open_container
+from hfsvc.settings import Secret, Settings, load_settings
+
+T = TypeVar("T")
+
+
+def settings_of(options: Options) -> Settings:
+    """Settings from the environment and the options, which win."""
+    token = Secret(options.token.strip()) if options.token else None
+    return load_settings(os.environ, root=options.root, endpoint=options.endpoint, token=token)
+
+
+def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: Settings | None = None) -> T:
+    """Open a container, await `work` with it, and give its result.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; everything was closed.
+        Terminated: SIGTERM came; everything was closed.
+    """
+    _set_up_logs(verbose=options.verbose)
+    chosen = settings or settings_of(options)
+
+    async def main() -> T:
+        async with open_container(chosen) as container:
+            return await work(container)
+
+    return asyncio.run(_until_terminated(main()))
+
+
+async def _until_terminated(work: Awaitable[T]) -> T:
+    task = asyncio.ensure_future(work)
+    terminated = False
+
+    def stop() -> None:
+        nonlocal terminated
+        terminated = True
+        task.cancel()
+
+    if sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if terminated:
+            raise Terminated from None
+        raise
+
+
+def _set_up_logs(*, verbose: bool) -> None:
+    level = logging.DEBUG if verbose else logging.ERROR
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("hfsvc").setLevel(level)
+    # Its retries are told as events; its own lines would repeat them.
+    logging.getLogger("stamina").setLevel(logging.DEBUG if verbose else logging.ERROR)
+    logging.getLogger("httpx").setLevel(logging.INFO if verbose else logging.WARNING)

@@ -1,0 +1,137 @@
+"""The commands about what is on disk: ``list``, ``info``, ``path``, ``verify``, ``delete``."""
+
+import sys
+from typing import Any
+
+import click
+
+from hfsvc.cli.options import Options, command
+
+
+@command("list")
+def list_command(options: Options) -> None:
+    """Show the datasets that are on disk."""
+    from hfsvc.cli.output import say, write_columns, write_json
+    from hfsvc.cli.run import run
+    from hfsvc.units import format_bytes
+
+    datasets = run(options, lambda container: container.datasets().list_downloaded())
+    if options.as_json:
+        write_json(datasets)
+        return
+    if options.quiet:
+        for each in datasets:
+            click.echo(each.repo)
+        return
+    rows = [
+        (
+            each.repo,
+            str(len(each.files)),
+            format_bytes(each.total_bytes),
+            each.commit[:12],
+            f"{each.downloaded_at:%Y-%m-%d}",
+        )
+        for each in datasets
+    ]
+    write_columns(("DATASET", "FILES", "SIZE", "COMMIT", "DOWNLOADED"), rows)
+    if not rows:
+        say("No datasets here yet: hfsvc download openthoughts-sft")
+
+
+@command("info")
+@click.argument("dataset")
+def info_command(options: Options, dataset: str) -> None:
+    """Show what is recorded of a dataset."""
+    from hfsvc.cli.output import write_facts, write_json
+    from hfsvc.units import format_bytes
+
+    found = _recorded(options, dataset)
+    if options.as_json:
+        write_json(found)
+        return
+    facts = [
+        ("dataset", found.repo),
+        ("path", str(found.local_path)),
+        ("size", format_bytes(found.total_bytes)),
+        ("revision", found.revision),
+        ("commit", found.commit),
+        ("license", found.license or "not stated"),
+        ("downloaded", f"{found.downloaded_at:%Y-%m-%d %H:%M:%S} UTC"),
+    ]
+    write_facts([*facts, *(("file", file) for file in found.files)])
+
+
+@command("path")
+@click.argument("dataset")
+def path_command(options: Options, dataset: str) -> None:
+    """Print the folder of a dataset."""
+    from hfsvc.cli.output import write_json
+
+    found = _recorded(options, dataset)
+    if options.as_json:
+        write_json({"dataset": found.repo, "path": found.local_path})
+    else:
+        click.echo(found.local_path)
+
+
+@command("verify")
+@click.argument("dataset")
+@click.option("--repair", is_flag=True, help="Fetch damaged files again, at the recorded commit.")
+def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
+    """Hash a dataset's files again.
+
+    Ends with exit code 6 when something is damaged and not repaired.
+    """
+    from hfsvc.cli.output import say, write_json
+    from hfsvc.cli.run import run
+    from hfsvc.trajectories.known import repo_of
+    from hfsvc.units import format_bytes
+
+    repo = repo_of(dataset)
+    report = run(options, lambda container: container.datasets().verify(repo, repair=repair))
+    if options.as_json:
+        write_json(report)
+    else:
+        for file in report.damaged:
+            state = "repaired" if file.path in report.repaired else "missing" if file.actual is None else "damaged"
+            click.echo(f"{state}\t{file.path}")
+        if not options.quiet:
+            checked = f"{report.checked_files} files, {format_bytes(report.checked_bytes)} checked"
+            advice = "" if report.ok else f"; mend it: hfsvc verify {dataset} --repair"
+            say(f"{report.repo}: {checked}, {len(report.damaged)} damaged{advice}")
+    if not report.ok:
+        sys.exit(6)
+
+
+@command("delete")
+@click.argument("dataset")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def delete_command(options: Options, dataset: str, *, yes: bool) -> None:
+    """Remove a dataset from disk."""
+    from hfsvc.cli.output import say, write_json
+    from hfsvc.cli.run import run
+    from hfsvc.units import format_bytes
+
+    found = _recorded(options, dataset)
+    size = format_bytes(found.total_bytes)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("Without a terminal to ask on, deleting needs --yes.")
+        click.confirm(f"Delete {len(found.files)} files, {size}, of {found.repo}?", abort=True, err=True)
+    run(options, lambda container: container.datasets().delete(found.repo))
+    if options.as_json:
+        write_json({"deleted": found.repo, "bytes": found.total_bytes})
+    elif not options.quiet:
+        say(f"{found.repo} deleted, {size} freed")
+
+
+def _recorded(options: Options, dataset: str) -> Any:
+    from hfsvc.cli.run import run
+    from hfsvc.errors import NotDownloaded
+    from hfsvc.trajectories.known import repo_of
+
+    repo = repo_of(dataset)
+    found = run(options, lambda container: container.datasets().get_download_info(repo))
+    if found is None:
+        raise NotDownloaded(repo=dataset)
+    return found

@@ -1,0 +1,102 @@
+"""The commands about trajectories: ``count``, ``sample``, ``show``."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hfsvc.cli.options import Options, command
+
+if TYPE_CHECKING:
+    from hfsvc.atif import Trajectory
+    from hfsvc.containers import Container
+    from hfsvc.protocols import KeyColumn
+
+DEFAULT = "openthoughts-sft"
+SHOWN_CHARACTERS = 400
+
+
+@command("count")
+@click.argument("dataset", default=DEFAULT)
+def count_command(options: Options, dataset: str) -> None:
+    """Count a dataset's trajectories, from the footers of its files."""
+    from hfsvc.cli.output import write_json
+    from hfsvc.cli.run import run
+
+    count = run(options, lambda container: container.source(dataset).count())
+    if options.as_json:
+        write_json({"source": dataset, "count": count})
+    else:
+        click.echo(count)
+
+
+@command("sample")
+@click.argument("number", type=click.IntRange(min=1), default=1)
+@click.option("--dataset", default=DEFAULT, show_default=True)
+def sample_command(options: Options, number: int, dataset: str) -> None:
+    """Print the first NUMBER trajectories of a dataset (default: 1)."""
+    from hfsvc.cli.output import write_json
+    from hfsvc.cli.run import run
+
+    found = run(options, lambda container: container.source(dataset).get_trajectories(0, number))
+    if options.as_json:
+        write_json(found)
+        return
+    for row, trajectory in enumerate(found):
+        print_trajectory(row, trajectory)
+
+
+@command("show")
+@click.argument("key")
+@click.option("--dataset", default=DEFAULT, show_default=True)
+@click.option(
+    "--by", type=click.Choice(["trial_name", "run_id", "task"]), help="What KEY is; digits are a row otherwise."
+)
+def show_command(options: Options, key: str, dataset: str, by: Any) -> None:
+    """Print one trajectory.
+
+    KEY is a row number from 0, or a trial_name, a run_id or a task: the first row that has it.
+    """
+    from hfsvc.cli.output import write_json
+    from hfsvc.cli.run import run
+
+    row, trajectory = run(options, lambda container: _find(container, key, dataset, by))
+    if options.as_json:
+        write_json(trajectory)
+    else:
+        print_trajectory(row, trajectory, longest=None)
+
+
+async def _find(container: "Container", key: str, dataset: str, by: "KeyColumn | None") -> "tuple[int, Trajectory]":
+    from hfsvc.cli.output import say
+    from hfsvc.errors import TrajectoryNotFound
+
+    source = container.source(dataset)
+    number = int(key) if by is None and key.isdecimal() else None
+    rows = await source.find_rows(key, by=by) if number is None else ()
+    row = rows[0] if rows else number
+    trajectory = None if row is None else await source.get_trajectory(row)
+    if row is None or trajectory is None:
+        raise TrajectoryNotFound(source=dataset, key=key if number is None else number, by=by)
+    if len(rows) > 1:
+        say(f"{len(rows)} rows answer to {key}; this is the first of them, row {row}.")
+    return row, trajectory
+
+
+def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None = SHOWN_CHARACTERS) -> None:
+    """A trajectory for a person: who, what, and every step's message, cut at `longest` characters."""
+    model = trajectory.agent.model_name or "unknown model"
+    task = (trajectory.extra or {}).get("task", "no task")
+    click.echo(f"row {row}: {task}, {trajectory.agent.name} with {model}, {len(trajectory.steps)} steps")
+    for step in trajectory.steps:
+        text = (
+            step.message
+            if isinstance(step.message, str)
+            else "\n".join(part.text or part.type for part in step.message)
+        )
+        click.echo(f"--- {step.step_id} {step.source}")
+        click.echo(_printable(text if longest is None or len(text) <= longest else f"{text[:longest]} …"))
+
+
+def _printable(text: str) -> str:
+    # A trajectory must not be able to steer the terminal it is shown on.
+    return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)

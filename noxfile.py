@@ -1,0 +1,73 @@
+"""The checks, as CI runs them: ``nox`` for all of the default ones, ``nox -s NAME`` for one."""
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "types", "tests", "docs"]
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+# What pyenv has installed counts too, whether or not it is its global version.
+PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+FOUND = [str(folder) for version in PYTHONS for folder in sorted(PYENV.glob(f"{version}.*/bin"))]
+os.environ["PATH"] = os.pathsep.join([*FOUND, os.environ.get("PATH", "")])
+
+GROUPS = nox.project.load_toml("pyproject.toml")
+
+
+def group(*names: str) -> list[str]:
+    """The requirements of dependency groups."""
+    return list(nox.project.dependency_groups(GROUPS, *names))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", *session.posargs, ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Two type checkers."""
+    session.install("-e", ".[all]", *group("types", "test"), "nox")
+    session.run("mypy", *session.posargs)
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The test suite, on every Python that is there."""
+    session.install("-e", ".[all]", *group("test"))
+    session.run("pytest", "-n", "auto", *(session.posargs or ["--ignore=tests/docs"]))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, strict, its examples executed."""
+    session.install("-e", ".[all]", *group("docs", "test"))
+    session.run("mkdocs", "build", "--strict", "--site-dir", str(Path(session.create_tmp()) / "site"))
+    session.run("pytest", "tests/docs", *session.posargs)
+
+
+@nox.session(default=False, python="3.12")
+def peers(session: nox.Session) -> None:
+    """The Hub's own clients against the loopback Hub, each in a venv of its own."""
+    session.install("-e", ".[all]", *group("test"))
+    clients = Path(session.create_tmp()) / "clients"
+    session.run("python", "-m", "venv", str(clients))
+    session.run(str(clients / "bin" / "pip"), "install", "-q", "-U", "huggingface_hub", "datasets", external=True)
+    python = str(clients / "bin" / "python")
+    session.run("pytest", "tests/peers", *session.posargs, env={"HFSVC_PEERS_PYTHON": python})
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """The benchmarks, side by side with the peers."""
+    session.install("-e", ".[all]")
+    session.run("python", "-m", "benchmarks.download", *session.posargs)
