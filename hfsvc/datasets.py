@@ -29,7 +29,7 @@ from hfsvc.store.catalog import Catalog, Entry
 from hfsvc.store.install import remove_file, swap
 from hfsvc.store.layout import clear_parts, digests_folder, keep_digests, parts_folder
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.store.paths import check_dataset_folder, check_path, check_together, is_case_sensitive
+from hfsvc.store.paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
 from hfsvc.store.survey import find_copies, find_present, hash_file
 from hfsvc.transfers import Engine, Transfer
 from hfsvc.wishes import Wish, all_paths, check_same_repository, new_entry, read_wish
@@ -234,9 +234,12 @@ class HubDatasetService:
             await to_thread.run_sync(self._delete, await self._recorded(repo))
 
     def _delete(self, entry: Entry) -> None:
+        places = [f"{entry.repo}/{path}" for path in entry.files]
+        for place in places:
+            inside(self._root, place)
         # The index first: after a crash the files are unrecorded, and a later download adopts them.
         self._catalog.remove(entry.repo)
-        for path in entry.files:
-            remove_file(self._root / entry.repo, path)
+        for place in places:
+            remove_file(self._root, place)
         clear_parts(self._root, entry.repo)
         keep_digests(self._root, entry.repo, ())

@@ -490,7 +490,7 @@ class DownloadFailed(HfsvcError):
     @property
     def retryable(self) -> bool:  # type: ignore[override]
         """True when every failure is."""
-        return all(failure.retryable for failure in self.failures)
+        return bool(self.failures) and all(failure.retryable for failure in self.failures)
 
     def message(self) -> str:
         lines = "\n".join(f"  {failure}" for failure in self.failures)

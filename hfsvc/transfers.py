@@ -57,7 +57,9 @@ class Transfer:
         """
         if force:
             await to_thread.run_sync(_empty, self._parts)
-        arrivals = Arrivals(self._folder, self._parts, recorded=entry.files if entry else ())
+        arrivals = Arrivals(
+            self._engine.settings.root, self._remote.repo, self._parts, recorded=entry.files if entry else ()
+        )
         files = [file for file in plan.files if not file.present]
         left = [remote_file(file) for file in files if force or not await self._copy(file, arrivals)]
         await self._fetch(arrivals.each_content_once(left), arrivals)
@@ -70,7 +72,7 @@ class Transfer:
             HfsvcError: As `run`.
         """
         await to_thread.run_sync(_empty, self._parts)
-        arrivals = Arrivals(self._folder, self._parts, recorded=())
+        arrivals = Arrivals(self._engine.settings.root, self._remote.repo, self._parts, recorded=())
         wanted = arrivals.each_content_once(files)
         for file in wanted:
             name = part_name(self._remote.repo, self._remote.commit, file.path, file.checksum)

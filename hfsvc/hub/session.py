@@ -12,10 +12,11 @@ import httpx
 import stamina
 
 from hfsvc import __version__
-from hfsvc.errors import HfsvcError, NotAHub, Offline, RateLimited
+from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited
 from hfsvc.hub.faults import Answer, Asked, cdn_fault, connection_fault, hub_fault
 from hfsvc.hub.limits import Bucket, Limiter, told_wait_s
 from hfsvc.hub.retries import OnRetry, api_retry_s
+from hfsvc.hub.transport import hide_secrets
 from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
 from hfsvc.metrics import Metrics
 from hfsvc.settings import Secret, Settings
@@ -43,6 +44,8 @@ class HubSession:
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        # Here and not only where a client is made: one that was passed in logs addresses just the same.
+        hide_secrets()
         self._http = http
         self._settings = settings
         self._metrics = metrics
@@ -151,7 +154,7 @@ class HubSession:
         for name in ("cookie", "authorization"):
             request.headers.pop(name, None)
         if token and same_origin(url, self.endpoint):
-            request.headers["authorization"] = f"Bearer {token.reveal()}"
+            request.headers["authorization"] = f"Bearer {_checked(token)}"
         return request
 
     async def _ready(self, bucket: Bucket, url: str) -> None:
@@ -174,6 +177,14 @@ class HubSession:
     def is_hub(self, url: str) -> bool:
         """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""
         return same_origin(url, self.endpoint) or origin(url)[1] in PUBLIC_HOSTS
+
+
+def _checked(token: Secret) -> str:
+    # What no header can carry would come out in the transport's own words, which quote it.
+    text = token.reveal()
+    if not text.isascii() or not text.isprintable():
+        raise InvalidSettings(setting="token", reason="it holds characters that no token has")
+    return text
 
 
 def redirect_target(url: str, response: httpx.Response) -> str:

@@ -15,7 +15,8 @@ class Arrivals:
     """Takes the verified files of one download.
 
     Args:
-        folder: The dataset's folder.
+        root: Of the store.
+        repo: The dataset's id.
         parts: Its parts folder; exists.
         recorded: Paths that readers know of: their new content is held back, and what needs their place.
 
@@ -24,10 +25,11 @@ class Arrivals:
         checksums: What each file that arrived was verified against, by path.
     """
 
-    def __init__(self, folder: Path, parts: Path, *, recorded: Collection[str]) -> None:
+    def __init__(self, root: Path, repo: str, parts: Path, *, recorded: Collection[str]) -> None:
         self.held: dict[str, Path] = {}
         self.checksums: dict[str, str] = {}
-        self._folder = folder
+        self._root = root
+        self._repo = repo
         self._parts = parts
         self._recorded = frozenset(recorded)
         self._recorded_folders = frozenset(folder for path in recorded for folder in parents(path))
@@ -50,7 +52,7 @@ class Arrivals:
         if self._must_wait(file.path):
             self.held[file.path] = whole
         else:
-            await to_thread.run_sync(place, self._folder, file.path, whole)
+            await to_thread.run_sync(place, self._root, f"{self._repo}/{file.path}", whole)
         self.checksums[file.path] = file.checksum or ""
 
     def _must_wait(self, path: str) -> bool:
