@@ -28,7 +28,9 @@ def _for_terminal(text: bytes) -> str:
 
 def printable(text: str) -> str:
     """The text without what could steer the terminal it is shown on: names and messages come from strangers."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(each) else each for each in text)
+    # What was taken from a terminal ends its lines with both characters.
+    lines = text.replace("\r\n", "\n")
+    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(each) else each for each in lines)
 
 
 def _steers(character: str) -> bool:

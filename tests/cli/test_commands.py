@@ -9,6 +9,7 @@ import pytest
 
 from hfsvc import atif
 from hfsvc.testing import LocalHub
+from hfsvc.testing.localhub import Status
 
 from .command import ALIAS, FILE, REPO, ROWS, WAIT_S, Command, tree
 
@@ -37,6 +38,22 @@ def test_download_quietly(hfsvc: Command, folder: Path) -> None:
     ended = hfsvc.succeeds("download", ALIAS, "-q")
     assert ended.out == f"{folder}\n"
     assert not ended.err
+
+
+def test_retries_are_told_without_a_terminal_too(hfsvc: Command, hub: LocalHub) -> None:
+    hub.fault(Status(503), server="hub", times=1)
+    ended = hfsvc.succeeds("download", ALIAS)
+    assert "it answered 503" in ended.err
+    assert "trying again in" in ended.err
+    hub.fault(Status(503), server="hub", times=1)
+    assert not hfsvc.succeeds("download", ALIAS, "--force", "-q").err
+
+
+def test_a_download_of_n_files_costs_n_requests_and_two(hfsvc: Command, hub: LocalHub) -> None:
+    for number in range(5):
+        hub.write("o/five", f"{number}.parquet", bytes([number]) * 100)
+    hfsvc.succeeds("download", "o/five")
+    assert hub.count(server="hub") == 5 + 2
 
 
 def test_a_second_download_costs_one_request(downloaded: Command, hub: LocalHub) -> None:

@@ -90,6 +90,12 @@ def test_rows_cannot_steer_the_terminal(hfsvc: Command, hub: LocalHub) -> None:
         assert "after" in ended.out
 
 
+def test_line_ends_of_terminals_are_line_ends(hfsvc: Command, hub: LocalHub) -> None:
+    write_rows(hub, "o/lines", "one\r\ntwo\rthree")
+    hfsvc.succeeds("download", "o/lines")
+    assert "one\ntwo\N{REPLACEMENT CHARACTER}three\n" in hfsvc.succeeds("show", "0", "--dataset", "o/lines").out
+
+
 def test_names_from_the_hub_cannot_steer_the_terminal(hfsvc: Command, hub: LocalHub) -> None:
     hub.write("o/evil", "README.md", b"# evil\n")
     hub.inject_entries("o/evil", [f"{EVIL}.txt"])
