@@ -22,6 +22,7 @@ EXAMPLES = {
     "endpoint": "http://hub.test",
     "token": "hf_x",
     "offline": "1",
+    "reuse_hf_cache": "0",
     "lock_timeout_s": "3",
     "transport": "httpx",
     "trust_env": "0",
@@ -46,9 +47,9 @@ def test_a_setting_is_as_its_row_says(name: str) -> None:
     assert code(default) == str(getattr(Settings(), name))
     assert unit
     assert meaning.endswith(".")
-    changed = load_settings({code(variable): EXAMPLES.get(name, "7")})
-    assert getattr(changed, name) != getattr(Settings(), name)
-    assert all(getattr(changed, other) == getattr(Settings(), other) for other in settings_rows() if other != name)
+    before, changed = load_settings({}), load_settings({code(variable): EXAMPLES.get(name, "7")})
+    assert getattr(changed, name) != getattr(before, name)
+    assert all(getattr(changed, other) == getattr(before, other) for other in settings_rows() if other != name)
 
 
 @pytest.mark.parametrize(
