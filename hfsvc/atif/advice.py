@@ -176,8 +176,17 @@ def _totals(trajectory: Trajectory, path: Path) -> Warnings:
     yield from _total_steps(trajectory, total, place)
     names = ("total_prompt_tokens", "total_completion_tokens", "total_cached_tokens", "total_cost_usd")
     yield from _negative(total, names, place)
-    for name in names[:3]:
-        yield from _total_tokens(trajectory.steps, getattr(total, name), name, place)
+    if not _has_other_costs(trajectory):
+        for name in names[:3]:
+            yield from _total_tokens(trajectory.steps, getattr(total, name), name, place)
+
+
+def _has_other_costs(trajectory: Trajectory) -> bool:
+    """Whether totals may rightly differ from the steps' sums: writers count subagents and continuations in."""
+    observations = [step.observation for step in trajectory.steps if step.observation]
+    refers = any(result.subagent_trajectory_ref for each in observations for result in each.results)
+    copied = any(step.is_copied_context for step in trajectory.steps)
+    return refers or copied or bool(trajectory.subagent_trajectories or trajectory.continued_trajectory_ref)
 
 
 def _total_steps(trajectory: Trajectory, total: FinalMetrics, path: Path) -> Warnings:
