@@ -5,6 +5,7 @@ Useful on its own; does no I/O. docs/atif.md explains it.
 
 from hfsvc.atif.checking import Report, check
 from hfsvc.atif.codec import decode, encode
+from hfsvc.atif.converting import Change, Converted, convert_version
 from hfsvc.atif.findings import Finding
 from hfsvc.atif.media import MediaPath, media_paths
 from hfsvc.atif.schema import (
@@ -36,8 +37,10 @@ __all__ = [
     "Agent",
     "AudioPart",
     "AudioSource",
+    "Change",
     "Content",
     "ContentPart",
+    "Converted",
     "FinalMetrics",
     "Finding",
     "ImagePart",
@@ -55,6 +58,7 @@ __all__ = [
     "ToolCall",
     "Trajectory",
     "check",
+    "convert_version",
     "decode",
     "encode",
     "media_paths",

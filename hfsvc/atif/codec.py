@@ -3,13 +3,15 @@
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from hfsvc.atif.findings import Finding
+from hfsvc.atif.media import media_parts
 from hfsvc.atif.reading import UNREADABLE, Reading, read_document, too_deep
-from hfsvc.atif.schema import Trajectory
+from hfsvc.atif.schema import AudioPart, Trajectory
 from hfsvc.errors import InvalidTrajectory
 
 _decoder = msgspec.json.Decoder(Trajectory)
@@ -83,15 +85,24 @@ def _encode_slowly(trajectory: Trajectory) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _has_odd_number(value: Any) -> bool:
+def _has_odd_number(trajectory: Trajectory) -> bool:
     """Whether a field of the format, free-form objects left aside, holds NaN or an infinity."""
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, list):
-        return any(map(_has_odd_number, value))
-    if isinstance(value, msgspec.Struct):
-        return any(_has_odd_number(getattr(value, field)) for field in value.__struct_fields__)
-    return False
+    numbers = (value for value in _numbers(trajectory) if isinstance(value, float))
+    return not all(map(math.isfinite, numbers))
+
+
+def _numbers(trajectory: Trajectory) -> Iterator[Any]:
+    # Every field that may hold a float. A walk over all fields would cost four times the encoding itself.
+    yield trajectory.final_metrics and trajectory.final_metrics.total_cost_usd
+    for step in trajectory.steps:
+        yield step.reasoning_effort
+        if step.metrics:
+            yield step.metrics.cost_usd
+            yield from step.metrics.logprobs or ()
+    for _, part in media_parts(trajectory):
+        yield part.source.duration_sec if isinstance(part, AudioPart) else None
+    for subagent in trajectory.subagent_trajectories or ():
+        yield from _numbers(subagent)
 
 
 def _plain(value: Any) -> Any:

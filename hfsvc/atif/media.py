@@ -31,7 +31,7 @@ def media_paths(trajectory: Trajectory) -> tuple[MediaPath, ...]:
     """
     return tuple(
         MediaPath(path=part.source.path, at=json_path((*place, "source", "path")), kind=_kind(part))
-        for place, part in _media_parts(trajectory)
+        for place, part in media_parts(trajectory)
         if part.source.path and "://" not in part.source.path
     )
 
@@ -40,7 +40,8 @@ def _kind(part: ImagePart | AudioPart) -> str:
     return "image" if isinstance(part, ImagePart) else "audio"
 
 
-def _media_parts(trajectory: Trajectory) -> Iterator[tuple[Path, ImagePart | AudioPart]]:
+def media_parts(trajectory: Trajectory) -> Iterator[tuple[Path, ImagePart | AudioPart]]:
+    """All image and audio parts of the document's own steps, and where each is."""
     for place, content in _contents(trajectory):
         for index, part in enumerate(content if isinstance(content, list) else ()):
             if isinstance(part, ImagePart | AudioPart):

@@ -183,7 +183,9 @@ def dump(document: Json) -> bytes:
 
 def places(document: Json, path: Path = ()) -> Iterator[Path]:
     yield path
-    items = document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    items = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
     for key, value in items:
         yield from places(value, (*path, key))
 
@@ -212,8 +214,9 @@ def single_changes(base: Json) -> Iterator[Json]:
 def containers(value: Json) -> Iterator[Json]:
     """An object or list with one member less, one more, one twice, or in another order."""
     if isinstance(value, dict):
+        members: tuple[Json, ...] = (None, {}, "x")
         yield from ({other: value[other] for other in value if other != key} for key in value)
-        yield from (value | {key: member} for key in ("zz", "is_error", "type", "extra") for member in (None, {}, "x"))
+        yield from (value | {key: member} for key in ("zz", "is_error", "type", "extra") for member in members)
         yield dict(reversed(value.items()))
     if isinstance(value, list) and value:
         yield from (value[1:], value[:-1], value + value[:1], value[::-1], [*value, None])
@@ -238,15 +241,30 @@ def special_documents() -> Iterator[Json]:
         yield nested_subagents(depth)
     for depth in (50, 300):
         yield changed(FULL, ("extra",), {"deep": nested_list(depth)})
-    for alias in ("mp3", "mpga", "x-mpeg", "x-wav", "wave", "vnd.wave", "x-m4a", "m4a", "x-aac", "x-flac", "x-aiff", "opus"):
+    for alias in (
+        "mp3",
+        "mpga",
+        "x-mpeg",
+        "x-wav",
+        "wave",
+        "vnd.wave",
+        "x-m4a",
+        "m4a",
+        "x-aac",
+        "x-flac",
+        "x-aiff",
+        "opus",
+    ):
         yield changed(FULL, ("steps", 0, "message", 1, "source", "media_type"), f"audio/{alias}")
     step = STEP_DISPATCH | {"step_id": 1}
-    for field, value in (("metrics", {}), ("reasoning_content", ""), ("model_name", "m"), ("reasoning_effort", 1)):
+    llm_fields: Json = {"metrics": {}, "reasoning_content": "", "model_name": "m", "reasoning_effort": 1}
+    empty: tuple[Json, ...] = (None, "", 0, [], {}, {"results": []})
+    for field, value in llm_fields.items():
         for count in (0, "0", False, 0.0, 1, None):
             for source in ("agent", "user"):
                 yield SMALL | {"steps": [step | {field: value, "llm_call_count": count, "source": source}]}
     for field in ("model_name", "reasoning_effort", "reasoning_content", "tool_calls", "metrics", "observation"):
-        for value in (None, "", 0, [], {}, {"results": []}):
+        for value in empty:
             for source in ("agent", "user", "system"):
                 yield SMALL | {"steps": [{"step_id": 1, "source": source, "message": "", field: value}]}
 
@@ -278,10 +296,24 @@ def text_changes() -> Iterator[bytes]:
     yield text.replace(b'"go"', b'5, "message": "go"')
     yield text.replace(b'"go"', b'[{"type": "text", "text": "a", "type": "image"}]')
     yield text.replace(b'"go"', b'[{"type": "image", "text": "a", "type": "text"}]')
-    for number in (b"NaN", b"-Infinity", b"1e999", b"9" * 400, b"9" * 4301, b"1.0", b"1e0", b"-0", b"01", b"1.", b"0x1"):
+    for number in (
+        b"NaN",
+        b"-Infinity",
+        b"1e999",
+        b"9" * 400,
+        b"9" * 4301,
+        b"1.0",
+        b"1e0",
+        b"-0",
+        b"01",
+        b"1.",
+        b"0x1",
+    ):
         yield text.replace(b'"step_id": 1', b'"step_id": ' + number)
         yield text.replace(b'"go"', b'"go", "extra": {"n": [' + number + b'], "m": null}')
-        yield text.replace(b'"user"', b'"agent", "metrics": {"cost_usd": ' + number + b', "logprobs": [' + number + b"]}")
+        yield text.replace(
+            b'"user"', b'"agent", "metrics": {"cost_usd": ' + number + b', "logprobs": [' + number + b"]}"
+        )
         yield text.replace(b'"user"', b'"agent", "reasoning_effort": ' + number)
 
 

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from harbor.models.trajectories import Trajectory
-from harbor.utils.trajectory_validator import TrajectoryValidator
+from harbor.models.trajectories import Trajectory  # pyright: ignore[reportMissingImports]
+from harbor.utils.trajectory_validator import TrajectoryValidator  # pyright: ignore[reportMissingImports]
 
 
 def judge(document: bytes, file: Path, *, media: bool) -> dict[str, Any]:

@@ -36,7 +36,9 @@ class Harbor:
 
     def __init__(self, python: str) -> None:
         script = Path(__file__).with_name("harbor_judge.py")
-        self._process = subprocess.Popen([python, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            [python, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def judge(self, documents: list[bytes], *, media: bool = False) -> list[dict[str, Any]]:
         assert self._process.stdin
@@ -101,7 +103,14 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=6,
 )
-loose = st.none() | st.booleans() | st.integers(-2, 3) | st.floats() | st.text(max_size=4) | st.sampled_from(["1", "1.0", "c"])
+loose = (
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 3)
+    | st.floats()
+    | st.text(max_size=4)
+    | st.sampled_from(["1", "1.0", "c"])
+)
 part = st.fixed_dictionaries(
     {"type": st.sampled_from(["text", "text", "image", "audio"])},
     optional={
@@ -134,13 +143,11 @@ step = st.fixed_dictionaries(
         "reasoning_content": st.none() | st.text(max_size=3),
         "tool_calls": st.none()
         | st.lists(
-            st.fixed_dictionaries(
-                {
-                    "tool_call_id": st.sampled_from(["c", "d"]),
-                    "function_name": st.text(max_size=3),
-                    "arguments": st.dictionaries(st.text(max_size=3), json_values, max_size=2),
-                }
-            ),
+            st.fixed_dictionaries({
+                "tool_call_id": st.sampled_from(["c", "d"]),
+                "function_name": st.text(max_size=3),
+                "arguments": st.dictionaries(st.text(max_size=3), json_values, max_size=2),
+            }),
             max_size=2,
         ),
         "observation": st.none() | st.fixed_dictionaries({"results": st.lists(result, max_size=2)}),
@@ -155,11 +162,19 @@ step = st.fixed_dictionaries(
 )
 trajectory = st.fixed_dictionaries(
     {"agent": st.just({"name": "a", "version": "1"}), "steps": st.lists(step, min_size=1, max_size=1)},
-    optional={"schema_version": st.sampled_from(["ATIF-v1.4", "ATIF-v1.8", None]), "notes": loose, "extra": json_values},
+    optional={
+        "schema_version": st.sampled_from(["ATIF-v1.4", "ATIF-v1.8", None]),
+        "notes": loose,
+        "extra": json_values,
+    },
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large],
+)
 @given(st.lists(trajectory | json_values, min_size=20, max_size=40))
 def test_generated_documents(harbor: Harbor, documents: list[Any]) -> None:
     _, _, differences = compare(harbor, map(dump, documents))
