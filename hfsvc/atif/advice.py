@@ -1,6 +1,5 @@
 """What the format's text asks for and no validator enforces, as warnings about a valid trajectory."""
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -92,13 +91,14 @@ def _content(content: Content | None, version: int, path: Path) -> Warnings:
 
 
 def _calls(step: Step, version: int, path: Path) -> Warnings:
-    counts = Counter(call.tool_call_id for call in step.tool_calls or ())
+    seen: set[str] = set()
     for index, call in enumerate(step.tool_calls or ()):
         place = (*path, "tool_calls", index)
         yield from _newer(call, version, place)
-        if counts[call.tool_call_id] > 1:
-            message = f"{call.tool_call_id[:60]!r} is the id of several calls of this step"
+        if call.tool_call_id in seen:
+            message = f"{call.tool_call_id[:60]!r} is the id of an earlier call of this step"
             yield _warn("duplicate_tool_call_id", (*place, "tool_call_id"), message, "ids are unique within a step")
+        seen.add(call.tool_call_id)
 
 
 def _observation(step: Step, version: int, path: Path, ids: set[str | None]) -> Warnings:

@@ -9,13 +9,34 @@ what stands there instead (``now``)::
 import re
 from typing import Any
 
+import msgspec
+
+from hfsvc.atif.schema import Content, Observation, SubagentTrajectoryRef, Trajectory
+
 Json = dict[str, Any]
 
 MOVED = "atif_moved"
 _NO_EXTRA = "no_extra"
 """In a record: the object had no ``extra`` before."""
 
-_STEP = re.compile(r"[^.\[\]]+")
+_PLACE = re.compile(r"(?:(?P<list>tool_calls|observation\.results)\[(?P<index>\d{1,9})\]\.)?(?P<field>\w+)")
+_KEEPABLE: dict[str, Any] = {
+    "completion_token_ids": list[int],
+    "content": Content,
+    "continued_trajectory_ref": str,
+    "extra": dict[str, Any],
+    "is_copied_context": bool,
+    "llm_call_count": int,
+    "message": Content,
+    "observation": Observation,
+    "prompt_token_ids": list[int],
+    "session_id": None,
+    "subagent_trajectories": list[Trajectory],
+    "subagent_trajectory_ref": list[SubagentTrajectoryRef],
+    "tool_definitions": list[dict[str, Any]],
+    "trajectory_id": str,
+}
+"""The fields that some version lacks, and their types."""
 
 
 def keep(holder: Json, place: str, was: Any, now: Any = None) -> Any:
@@ -69,19 +90,27 @@ def _own_record(value: Any) -> tuple[Json, Any]:
 
 
 def _restore(holder: Json, place: str, entry: Json) -> bool:
-    *way, last = _STEP.findall(place)
-    target: Any = holder
-    for key in way:
-        target = _member(target, key)
-    if not isinstance(target, dict) or target.get(last) != entry.get("now"):
+    match = _PLACE.fullmatch(place)
+    if match is None or not _fits(match["field"], entry["was"]):
         return False
-    target.pop(last, None)
+    target = _listed(holder, match["list"], int(match["index"])) if match["list"] else holder
+    if target is None or target.get(match["field"]) != entry.get("now"):
+        return False
+    target.pop(match["field"], None)
     if entry["was"] is not None:
-        target[last] = entry["was"]
+        target[match["field"]] = entry["was"]
     return True
 
 
-def _member(value: Any, key: str) -> Any:
-    if isinstance(value, list):
-        return value[int(key)] if key.isdecimal() and int(key) < len(value) else None
-    return value.get(key) if isinstance(value, dict) else None
+def _fits(field: str, value: Any) -> bool:
+    """Records lie in documents that anyone may have edited, so a value must still be one for its field."""
+    try:
+        msgspec.convert(value, _KEEPABLE[field])
+    except (KeyError, msgspec.ValidationError):
+        return False
+    return True
+
+
+def _listed(holder: Json, name: str, index: int) -> Json | None:
+    items = holder.get("tool_calls") if name == "tool_calls" else (holder.get("observation") or {}).get("results")
+    return items[index] if items and index < len(items) else None

@@ -4,18 +4,23 @@ Runs only where HFSVC_PEERS_HARBOR names a Python that has Harbor 0.25 (pip inst
 HFSVC_PEERS_DOCUMENTS changes how many random mixtures are tried on top of the systematic changes.
 """
 
-import base64
 import json
 import os
 import random
-import subprocess
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-from atif_corpus import FULL, dump, variants
+from atif_corpus import (  # pyright: ignore[reportMissingImports]
+    FULL,
+    VERDICTS,
+    dump,
+    recorded,
+    variants,
+    verdict_text,
+)
+from atif_harbor import Harbor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,28 +36,6 @@ pytestmark = [
 ]
 
 
-class Harbor:
-    """A process that judges documents with Harbor's own code."""
-
-    def __init__(self, python: str) -> None:
-        script = Path(__file__).with_name("harbor_judge.py")
-        self._process = subprocess.Popen(
-            [python, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def judge(self, documents: list[bytes], *, media: bool = False) -> list[dict[str, Any]]:
-        assert self._process.stdin
-        assert self._process.stdout
-        order = {"documents": [base64.b64encode(document).decode() for document in documents], "media": media}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        verdicts: list[dict[str, Any]] = json.loads(self._process.stdout.readline())
-        return verdicts
-
-    def close(self) -> None:
-        self._process.communicate()
-
-
 @pytest.fixture(scope="module")
 def harbor() -> Iterator[Harbor]:
     peer = Harbor(str(HARBOR))
@@ -62,12 +45,11 @@ def harbor() -> Iterator[Harbor]:
 
 def compare(harbor: Harbor, documents: Iterable[bytes]) -> tuple[int, int, list[str]]:
     """How many documents were compared, how many of them are valid, and where the judges differ."""
-    iterator, count, valid, differences = iter(documents), 0, 0, list[str]()
-    while batch := list(islice(iterator, 500)):
-        for document, theirs in zip(batch, harbor.judge(batch), strict=True):
-            differences += difference(document, theirs)
-            valid += theirs["valid"]
-        count += len(batch)
+    count, valid, differences = 0, 0, list[str]()
+    for document, theirs in harbor.judge(documents):
+        differences += difference(document, theirs)
+        valid += theirs["valid"]
+        count += 1
     return count, valid, differences
 
 
@@ -91,6 +73,11 @@ def assert_equal(harbor: Harbor, documents: Iterable[bytes]) -> None:
 
 def test_changed_documents(harbor: Harbor) -> None:
     assert_equal(harbor, variants(random.Random(1), MIXTURES))
+
+
+def test_recorded_verdicts_are_harbors(harbor: Harbor) -> None:
+    theirs = [verdict["valid"] for _, verdict in harbor.judge(recorded())]
+    assert VERDICTS.read_text("ascii") == verdict_text(theirs)
 
 
 @pytest.mark.skipif(not DATA, reason="HFSVC_TEST_DATA names no folder of recorded documents")
@@ -183,7 +170,7 @@ def test_generated_documents(harbor: Harbor, documents: list[Any]) -> None:
 
 def test_the_files_that_must_exist_are_the_same(harbor: Harbor) -> None:
     """Harbor names each missing file, and in the judge's empty folder all of them are missing."""
-    (theirs,) = harbor.judge([dump(FULL)], media=True)
+    ((_, theirs),) = harbor.judge([dump(FULL)], media=True)
     trajectory = check(dump(FULL)).trajectory
     assert trajectory is not None
     named = [error.rpartition(": ")[2] for error in theirs["errors"]]

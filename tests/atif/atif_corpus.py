@@ -3,7 +3,10 @@
 import copy
 import json
 import random
+import textwrap
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path as File
 from typing import Any
 
 Json = Any
@@ -69,9 +72,9 @@ STEP_DISPATCH: Json = {
     "step_id": 3,
     "source": "agent",
     "message": "",
-    "llm_call_count": 0,
     "tool_calls": [{"tool_call_id": "r", "function_name": "dispatch", "arguments": {"to": "tester"}}],
     "observation": {"results": [{"source_call_id": "r", "content": "queued"}]},
+    "llm_call_count": 0,
 }
 STEP_SYSTEM: Json = {
     "step_id": 4,
@@ -80,7 +83,7 @@ STEP_SYSTEM: Json = {
     "observation": {"results": [{"content": "So far: fine."}]},
     "extra": {"context_management": {"type": "compaction"}},
 }
-FULL: Json = {
+FULL: dict[str, Json] = {
     "schema_version": "ATIF-v1.8",
     "session_id": "run-42",
     "trajectory_id": "main",
@@ -117,7 +120,7 @@ FULL: Json = {
         },
     ],
 }
-SMALL: Json = {
+SMALL: dict[str, Json] = {
     "schema_version": "ATIF-v1.4",
     "session_id": "s",
     "agent": {"name": "a", "version": "1"},
@@ -175,6 +178,23 @@ def variants(rng: random.Random, combined: int) -> Iterator[bytes]:
     for base in (FULL, SMALL):
         yield from byte_changes(base, rng, combined // 4)
     yield from (dump(mixture(rng)) for _ in range(combined))
+
+
+VERDICTS = File(__file__).with_name("harbor_verdicts.txt")
+"""What Harbor 0.25.0 says about the recorded documents; tests/peers/record_atif_verdicts.py writes it."""
+
+
+def recorded() -> Iterator[bytes]:
+    """The documents whose verdicts are kept: all changes to the small one, every kind of the others."""
+    yield from map(dump, single_changes(SMALL))
+    yield from map(dump, islice(single_changes(FULL), 0, None, 7))
+    yield from map(dump, scalar_changes(FULL))
+    yield from map(dump, special_documents())
+    yield from text_changes()
+
+
+def verdict_text(verdicts: list[bool]) -> str:
+    return "\n".join(textwrap.wrap("".join("+" if valid else "." for valid in verdicts), 120)) + "\n"
 
 
 def dump(document: Json) -> bytes:
