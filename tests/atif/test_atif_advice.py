@@ -143,6 +143,7 @@ QUIET: dict[str, dict[str, Any]] = {
     "a reason in the notes": total(total_steps=2) | {"notes": "one step was cut"},
     "totals with a continuation": total(total_prompt_tokens=4) | {"continued_trajectory_ref": "next.json"},
     "right totals": total(total_prompt_tokens=3, total_completion_tokens=1, total_steps=1),
+    "equal times": timed("2025-01-01T10:00:00Z", "2025-01-01T11:00:00+01:00"),
     "times with and without a zone": timed("2025-01-01T10:00:00Z", "2025-01-01T09:00:00"),
 }
 

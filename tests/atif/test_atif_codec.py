@@ -83,10 +83,28 @@ def test_a_missing_version_is_the_newest() -> None:
     )
 
 
-def test_audio_types_get_their_one_spelling() -> None:
-    source = {"media_type": " Audio/X-M4A ", "path": "p"}
+SPELLINGS = {
+    "mpeg": ("mpeg", "mp3", "mpga", "x-mpeg", "MPEG"),
+    "wav": ("wav", "x-wav", "wave", "vnd.wave"),
+    "mp4": ("mp4", "x-m4a", "m4a", "M4A\t"),
+    "aac": ("aac", "x-aac"),
+    "flac": ("flac", "x-flac"),
+    "aiff": ("aiff", "x-aiff"),
+    "ogg": ("ogg", "Ogg "),
+    "webm": ("webm",),
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "spelled"), [(name, each) for name, spelled in SPELLINGS.items() for each in spelled]
+)
+def test_audio_types_get_their_one_spelling(wanted: str, spelled: str) -> None:
+    source = {"media_type": f"audio/{spelled}", "path": "p"}
     written = rewritten(step(message=[{"type": "audio", "source": source}]))
-    assert written["steps"][0]["message"][0] == {"type": "audio", "source": {"media_type": "audio/mp4", "path": "p"}}
+    assert written["steps"][0]["message"][0] == {
+        "type": "audio",
+        "source": {"media_type": f"audio/{wanted}", "path": "p"},
+    }
 
 
 def test_parts_are_told_apart_by_type() -> None:

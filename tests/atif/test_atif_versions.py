@@ -52,6 +52,34 @@ def test_stopping_halfway_changes_nothing(version: SchemaVersion) -> None:
     assert halfway == convert_version(trajectory, version).trajectory
 
 
+ADDED = {
+    "ATIF-v1.1": {"$.extra"},
+    "ATIF-v1.2": {"$.steps[3].observation"},
+    "ATIF-v1.3": {"$.steps[1].metrics.completion_token_ids"},
+    "ATIF-v1.4": {"$.steps[1].metrics.prompt_token_ids", "$.continued_trajectory_ref"},
+    "ATIF-v1.5": {"$.agent.tool_definitions", "$.steps[0].is_copied_context", "$.steps[1].is_copied_context"},
+    "ATIF-v1.6": {"$.steps[1].observation.results[1].content"},
+    "ATIF-v1.7": {
+        "$.trajectory_id",
+        "$.subagent_trajectories",
+        "$.steps[1].tool_calls[0].extra",
+        "$.steps[1].observation.results[0].extra",
+        "$.steps[1].observation.results[2].subagent_trajectory_ref",
+        "$.steps[1].llm_call_count",
+        "$.steps[2].llm_call_count",
+    },
+}
+
+
+@pytest.mark.parametrize(("version", "added"), ADDED.items())
+def test_every_version_has_what_it_added_and_nothing_newer(version: SchemaVersion, added: set[str]) -> None:
+    newer = {path for other, paths in ADDED.items() if other > version for path in paths} | {"$.steps[0].message"}
+    converted = convert_version(read(WHOLE), version)
+    assert {change.path for change in converted.moved} == newer
+    before = convert_version(read(WHOLE), VERSIONS[VERSIONS.index(version) - 1])
+    assert {change.path for change in (*before.moved, *before.lost)} == newer | added
+
+
 def test_what_is_moved_is_named_and_kept() -> None:
     converted = convert_version(read(step(llm_call_count=2, extra={"k": 1})), "ATIF-v1.4")
     (moved,) = converted.moved

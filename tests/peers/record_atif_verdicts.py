@@ -1,13 +1,9 @@
 """Write down Harbor's verdicts for the default tests: `python tests/peers/record_atif_verdicts.py PYTHON_WITH_HARBOR`."""
 
 import sys
-from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "atif")]
-
-from atif_corpus import VERDICTS, recorded, verdict_text  # noqa: E402  # pyright: ignore[reportMissingImports]
-from atif_harbor import Harbor  # noqa: E402
+from atif_documents import VERDICTS, recorded, verdict_text
+from atif_harbor import Harbor
 
 
 def main() -> None:

@@ -12,14 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from atif_corpus import (  # pyright: ignore[reportMissingImports]
-    FULL,
-    VERDICTS,
-    dump,
-    recorded,
-    variants,
-    verdict_text,
-)
+from atif_documents import FULL, VERDICTS, dump, recorded, variants, verdict_text
 from atif_harbor import Harbor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
