@@ -17,7 +17,7 @@ from atif_harbor import Harbor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hfsvc.atif import check, encode, media_paths
+from hfsvc.atif import VERSIONS, check, convert_version, encode, media_paths
 
 HARBOR = os.environ.get("HFSVC_PEERS_HARBOR")
 DATA = os.environ.get("HFSVC_TEST_DATA")
@@ -71,6 +71,18 @@ def test_changed_documents(harbor: Harbor) -> None:
 def test_recorded_verdicts_are_harbors(harbor: Harbor) -> None:
     theirs = [verdict["valid"] for _, verdict in harbor.judge(recorded())]
     assert VERDICTS.read_text("ascii") == verdict_text(theirs)
+
+
+def converted() -> Iterator[bytes]:
+    """Every valid document of the recorded ones in every version."""
+    valid = [trajectory for document in recorded() if (trajectory := check(document).trajectory)]
+    for trajectory in valid:
+        yield from (encode(convert_version(trajectory, version).trajectory) for version in VERSIONS)
+
+
+def test_converted_documents_are_valid(harbor: Harbor) -> None:
+    refused = [(theirs["errors"], document) for document, theirs in harbor.judge(converted()) if not theirs["valid"]]
+    assert refused == []
 
 
 @pytest.mark.skipif(not DATA, reason="HFSVC_TEST_DATA names no folder of recorded documents")
