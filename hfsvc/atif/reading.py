@@ -132,7 +132,7 @@ class _Reader:
         known = [field.name for field in kind.fields]
         for key in value:
             if key not in known:
-                self._unknown_field(key, known, path)
+                self._unknown_field(str(key), known, path)
 
     def _unknown_field(self, key: str, known: list[str], path: Path) -> None:
         place = "into `extra`" if "extra" in known else "into an `extra` object further up"
@@ -265,8 +265,10 @@ def _found(value: Any) -> str:
             return "a list"
         case str():
             return f"the string {_short(value)}"
-        case _:
+        case int() | float():
             return f"the number {_short(value)}"
+        case _:
+            return f"a Python {type(value).__name__}"
 
 
 def _short(value: Any) -> str:

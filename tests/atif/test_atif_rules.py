@@ -310,3 +310,11 @@ def test_a_finding_says_what_mends_it() -> None:
 def test_a_path_quotes_keys_that_are_no_names() -> None:
     (finding,) = check(root(**{"a b": 1})).findings
     assert finding.path == "$['a b']"
+
+
+@pytest.mark.parametrize("value", [(), b"x", {1}, object()], ids=lambda value: type(value).__name__)
+def test_what_json_cannot_hold_is_refused(value: Any) -> None:
+    """A parsed document may come from elsewhere than JSON."""
+    assert [finding.code for finding in check(root(notes=value)).findings] == ["wrong_type"]
+    odd_key: Any = {7: value}
+    assert [finding.path for finding in check(root() | odd_key).findings] == ["$['7']"]
