@@ -6,7 +6,7 @@
     <owner>/<name>/…          the files of a dataset
     .hfsvc/locks/             lock files, never removed while anything runs
     .hfsvc/parts/<dataset>/   what is on its way, and its journals
-    .hfsvc/digests/<dataset>/ a crc of every range of the files that are here, for repairs
+    .hfsvc/digests/<dataset>/ a digest of every range of the files that are here, for repairs
 """
 
 import shutil
