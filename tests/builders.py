@@ -96,6 +96,7 @@ def run_python(code: str, *arguments: str, env: Mapping[str, str] | None = None)
     """A child process that runs `code` with what this one imports; `env` is added to the environment."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hfsvc import backoff
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
 
@@ -36,3 +37,10 @@ def root(tmp_path: Path) -> Path:
 async def service(local_hub: LocalHub, root: Path) -> AsyncIterator[DatasetService]:
     async with open_service(local_hub, root) as service:
         yield service
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other at once, as many as ever."""
+    monkeypatch.setattr(backoff, "FIRST_WAIT_S", 0.002)
+    monkeypatch.setattr(backoff, "LONGEST_WAIT_S", 0.01)

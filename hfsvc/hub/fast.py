@@ -74,11 +74,13 @@ class FastTransport(httpx.AsyncBaseTransport):
     """See the module."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self._client: Client | None = client
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         headers = [(name, value) for name, value in request.headers.multi_items() if name.lower() != "host"]
         body = await request.aread()
+        if self._client is None:
+            raise RuntimeError("this transport is closed")
         builder = self._client.request(request.method, str(request.url)).headers(headers)
         # Unbuffered and chunk by chunk: what was read ahead would be lost when the stream breaks.
         builder = builder.streamed_read_buffer_limit(0)
@@ -95,7 +97,10 @@ class FastTransport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        await self._client.close()
+        # Its idle connections are closed only when nothing refers to it any more.
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
 
 class _Body(httpx.AsyncByteStream):

@@ -31,7 +31,7 @@ def parse_rate_limit(header: str | None) -> Quota | None:
 def parse_retry_after(header: str | None, *, now: float | None = None) -> float | None:
     """Seconds in a ``Retry-After``: a number, or an HTTP date (RFC 9110 §10.2.3) against `now`, a Unix time."""
     text = (header or "").strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return float(text)
     try:
         until = email.utils.parsedate_to_datetime(text).timestamp()

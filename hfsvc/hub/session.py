@@ -12,11 +12,13 @@ import httpx
 import stamina
 
 from hfsvc import __version__
-from hfsvc.errors import HfsvcError, NotAHub, Offline, RateLimited
+from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited
 from hfsvc.hub.faults import Answer, Asked, cdn_fault, connection_fault, hub_fault
 from hfsvc.hub.limits import Bucket, Limiter, told_wait_s
 from hfsvc.hub.retries import OnRetry, api_retry_s
+from hfsvc.hub.transport import hide_secrets
 from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
+from hfsvc.metrics import Metrics
 from hfsvc.settings import Secret, Settings
 
 MAX_HOPS: Final = 20
@@ -30,14 +32,23 @@ class HubSession:
     Args:
         http: Serves the Hub and its CDN. Its cookies, default authorization and redirect handling are not used.
         settings: Endpoint and timeouts.
+        metrics: Told of requests to the Hub, and of waits that it asked for.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, settings: Settings, *, clock: Callable[[], float] = time.monotonic
+        self,
+        http: httpx.AsyncClient,
+        settings: Settings,
+        *,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        # Here and not only where a client is made: one that was passed in logs addresses just the same.
+        hide_secrets()
         self._http = http
         self._settings = settings
+        self._metrics = metrics
         self._clock = clock
         self.limiter = Limiter()
         self.endpoint = settings.endpoint
@@ -143,14 +154,16 @@ class HubSession:
         for name in ("cookie", "authorization"):
             request.headers.pop(name, None)
         if token and same_origin(url, self.endpoint):
-            request.headers["authorization"] = f"Bearer {token.reveal()}"
+            request.headers["authorization"] = f"Bearer {_checked(token)}"
         return request
 
     async def _ready(self, bucket: Bucket, url: str) -> None:
         while wait_s := self.limiter.delay_s(bucket, self._clock()):
             if wait_s > self._settings.give_up_after_s:
                 raise RateLimited(url=without_query(url), retry_after_s=wait_s)
+            self._metrics.add("wait_seconds", wait_s)
             await anyio.sleep(wait_s)
+        self._metrics.add("hub_requests")
         self.limiter.spend(bucket, self._clock())
 
     async def _fault(self, response: httpx.Response, url: str, asked: Asked, bucket: Bucket | None) -> HfsvcError:
@@ -164,6 +177,14 @@ class HubSession:
     def is_hub(self, url: str) -> bool:
         """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""
         return same_origin(url, self.endpoint) or origin(url)[1] in PUBLIC_HOSTS
+
+
+def _checked(token: Secret) -> str:
+    # What no header can carry would come out in the transport's own words, which quote it.
+    text = token.reveal()
+    if not text.isascii() or not text.isprintable():
+        raise InvalidSettings(setting="token", reason="it holds characters that no token has")
+    return text
 
 
 def redirect_target(url: str, response: httpx.Response) -> str:

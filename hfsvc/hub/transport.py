@@ -19,7 +19,6 @@ _SECRETS = (
 
 def make_client(settings: Settings) -> httpx.AsyncClient:
     """A client for the Hub and its CDN: no cookies, no redirects of its own, proxies and CA files as httpx reads them."""
-    hide_secrets()
     client = httpx.AsyncClient(
         transport=_transport(settings),
         trust_env=settings.trust_env,

@@ -70,11 +70,16 @@ def _parse_hf_uri(text: str) -> RepoAddress:
         owner, _, tail = rest.partition("/")
         name, _, path = tail.partition("/")
         return RepoAddress(_checked(f"{owner}/{name}" if name else owner, text), None, path or None)
-    return RepoAddress(_checked(repo, text), *_split_revision(tail))
+    # Not a web address: a path in it stands as it is, only the revision may be quoted.
+    revision, inside = _split_revision(tail)
+    return RepoAddress(_checked(repo, text), revision and unquote(revision), inside)
 
 
 def _parse_page(text: str, endpoint: str) -> RepoAddress:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise InvalidRepoId(repo=text, reason="it is no address") from None
     if parts.hostname not in PUBLIC_HOSTS | {urlsplit(endpoint).hostname}:
         raise InvalidRepoId(repo=text, reason="it is an address of another site")
     path = parts.path.removeprefix(urlsplit(endpoint).path).strip("/").removeprefix("api/")
@@ -82,7 +87,7 @@ def _parse_page(text: str, endpoint: str) -> RepoAddress:
         raise InvalidRepoId(repo=text, reason="it is no page of a dataset")
     repo, rest = _split_page([unquote(part) for part in path.split("/")[1:]], path.split("/")[1:])
     revision, inside = _split_revision(rest) if rest else (None, None)
-    return RepoAddress(_checked(repo, text), revision, inside)
+    return RepoAddress(_checked(repo, text), revision and unquote(revision), inside and unquote(inside))
 
 
 def _split_page(parts: list[str], raw: list[str]) -> tuple[str, str | None]:
@@ -95,9 +100,9 @@ def _split_page(parts: list[str], raw: list[str]) -> tuple[str, str | None]:
 
 def _split_revision(tail: str) -> tuple[str | None, str | None]:
     if greedy := _GREEDY_REVISION.fullmatch(tail):
-        return greedy[1], unquote(greedy[2]) if greedy[2] else None
+        return greedy[1], greedy[2] or None
     revision, _, path = tail.partition("/")
-    return unquote(revision) or None, unquote(path) or None
+    return revision or None, path or None
 
 
 # ---- addresses the Hub knows ------------------------------------------------------------------------------------------

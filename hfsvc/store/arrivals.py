@@ -1,50 +1,63 @@
 """Verified files as they arrive: put in place at once, or held back until all of a commit can be exchanged together."""
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from anyio import from_thread, to_thread
 
 from hfsvc.models import RemoteFile
 from hfsvc.store.install import copy_verified, place
+from hfsvc.store.paths import parents
 
 
 class Arrivals:
     """Takes the verified files of one download.
 
     Args:
-        folder: The dataset's folder.
+        root: Of the store.
+        repo: The dataset's id.
         parts: Its parts folder; exists.
-        recorded: Paths that readers know of: their new content is held back.
+        recorded: Paths that readers know of: their new content is held back, and what needs their place.
 
     Attributes:
         held: Verified files in the parts folder, by path.
         checksums: What each file that arrived was verified against, by path.
     """
 
-    def __init__(self, folder: Path, parts: Path, *, recorded: Collection[str]) -> None:
+    def __init__(self, root: Path, repo: str, parts: Path, *, recorded: Collection[str]) -> None:
         self.held: dict[str, Path] = {}
         self.checksums: dict[str, str] = {}
-        self._folder = folder
+        self._root = root
+        self._repo = repo
         self._parts = parts
         self._recorded = frozenset(recorded)
+        self._recorded_folders = frozenset(folder for path in recorded for folder in parents(path))
         self._copies: dict[str, list[RemoteFile]] = {}
         self._numbers = itertools.count()
 
-    def expect_copy(self, first: RemoteFile, other: RemoteFile) -> None:
-        """Let `other`, of the same content, arrive as soon as `first` does."""
-        self._copies.setdefault(first.path, []).append(other)
+    def each_content_once(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """One of the files for every content; the others of the same content arrive as soon as it does."""
+        first: dict[str, RemoteFile] = {}
+        for file in files:
+            fetched = first.setdefault(file.checksum or file.path, file)
+            if fetched is not file:
+                self._copies.setdefault(fetched.path, []).append(file)
+        return list(first.values())
 
     async def take(self, file: RemoteFile, whole: Path) -> None:
         """A file was verified; it lies at `whole` in the parts folder."""
         for other in self._copies.pop(file.path, ()):
             await self.copy(whole, other)
-        if file.path in self._recorded:
+        if self._must_wait(file.path):
             self.held[file.path] = whole
         else:
-            await to_thread.run_sync(place, self._folder, file.path, whole)
+            await to_thread.run_sync(place, self._root, f"{self._repo}/{file.path}", whole)
         self.checksums[file.path] = file.checksum or ""
+
+    def _must_wait(self, path: str) -> bool:
+        # Also a file whose folder is a recorded file until the exchange, and the other way round.
+        return path in self._recorded or path in self._recorded_folders or not self._recorded.isdisjoint(parents(path))
 
     async def copy(self, donor: Path, file: RemoteFile) -> bool:
         """Let a file arrive as a copy of another one; False when the donor is not what was recorded of it."""

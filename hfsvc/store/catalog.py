@@ -74,10 +74,6 @@ class Entry(Model, frozen=True, kw_only=True):
         """The recorded files as the Hub lists them."""
         return [RemoteFile(path=path, size=self.sizes[path], checksum=self.checksums[path]) for path in self.files]
 
-    def path_of(self, checksum: str | None) -> str | None:
-        """A recorded file with this content."""
-        return next((path for path, recorded in self.checksums.items() if recorded == checksum), None)
-
     def missing(self, root: Path) -> tuple[str, ...]:
         """Recorded files that are not there, or not of their recorded size."""
         folder = root / self.local_path
@@ -123,15 +119,16 @@ class Catalog:
             index = _decoder.decode(content)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DamagedIndex(path=str(self._path), reason=str(error)) from error
+        if index.version != INDEX_VERSION:
+            reason = f"version {index.version}, this hfsvc reads {INDEX_VERSION}"
+            raise DamagedIndex(path=str(self._path), reason=reason)
         for repo, entry in index.datasets.items():
-            self._check(repo, entry, index.version)
+            self._check(repo, entry)
         return index.datasets
 
-    def _check(self, repo: str, entry: Entry, version: int) -> None:
+    def _check(self, repo: str, entry: Entry) -> None:
         reason = None
-        if version != INDEX_VERSION:
-            reason = f"version {version}, this hfsvc reads {INDEX_VERSION}"
-        elif not repo == entry.repo == entry.local_path:
+        if not repo == entry.repo == entry.local_path:
             reason = f"{repo} is recorded at {entry.local_path!r}"
         elif set(entry.files) != entry.sizes.keys() or set(entry.files) != entry.checksums.keys():
             reason = f"the files of {repo} lack sizes or checksums"

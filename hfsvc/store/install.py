@@ -15,13 +15,13 @@ from hfsvc.store.catalog import Catalog, Entry
 from hfsvc.store.paths import inside
 
 
-def place(folder: Path, path: str, whole: Path) -> None:
-    """Rename a verified file to its final path, over whatever file is there.
+def place(root: Path, path: str, whole: Path) -> None:
+    """Rename a verified file to its final path below the root, over whatever file is there.
 
     Raises:
         UnsafePath: A folder or a link is in the way.
     """
-    target = inside(folder, path)
+    target = inside(root, path)
     make_folder(target.parent)
     with disk_errors(target):
         whole.replace(target)
@@ -44,21 +44,26 @@ def swap(catalog: Catalog, root: Path, old: Entry | None, new: Entry, wholes: Ma
     removed = sorted(set(old.files) - set(new.files)) if old else []
     if old and (wholes or removed):
         catalog.record(msgspec.structs.replace(old, changing_to=new.commit))
-    for path, whole in wholes.items():
-        place(folder, path, whole)
+    # Removed first: a folder may come where a file was.
     for path in removed:
-        remove_file(folder, path)
+        remove_file(root, f"{new.local_path}/{path}")
+    for path, whole in wholes.items():
+        place(root, f"{new.local_path}/{path}", whole)
     for parent in {(folder / path).parent for path in new.files}:
         sync_folder(parent)
     catalog.record(new)
 
 
-def remove_file(folder: Path, path: str) -> None:
-    """Delete a recorded file and the folders it leaves empty, `folder` itself included."""
-    target = inside(folder, path)
+def remove_file(root: Path, path: str) -> None:
+    """Delete a recorded file and the folders below the root that it leaves empty.
+
+    Raises:
+        UnsafePath: A folder or a link is in the way.
+    """
+    target = inside(root, path)
     with disk_errors(target):
         target.unlink(missing_ok=True)
-    prune_empty(target.parent, folder.parent)
+    prune_empty(target.parent, root)
 
 
 def copy_verified(source: Path, target: Path, checksum: str, on_block: Callable[[], None]) -> bool:

@@ -88,7 +88,7 @@ def check_together(paths: Iterable[str], *, case_sensitive: bool) -> None:
         if key in files and files[key] != path:
             raise UnsafePath(path=path, reason=f"on this disk it is the same file as {files[key]}")
         files[key] = path
-        folders.update(dict.fromkeys(_parents(key), path))
+        folders.update(dict.fromkeys(parents(key), path))
     for key in files.keys() & folders.keys():
         raise UnsafePath(path=files[key], reason=f"it is a file where {folders[key]} needs a folder")
 
@@ -98,7 +98,8 @@ def fold(path: str) -> str:
     return unicodedata.normalize("NFC", path.casefold())
 
 
-def _parents(path: str) -> Iterator[str]:
+def parents(path: str) -> Iterator[str]:
+    """The folders that a path needs, outermost first."""
     parts = path.split("/")
     return ("/".join(parts[:length]) for length in range(1, len(parts)))
 

@@ -1,0 +1,63 @@
+"""How many streams at once: more while that brings more bytes a second, fewer when it does not or a server refuses.
+
+No clock and no I/O: times and counts are arguments.
+"""
+
+FIRST_STREAMS = 8
+WINDOW_S = 0.5
+GAIN = 1.05
+LOSS = 0.8
+
+
+class Pace:
+    """Additive increase while goodput grows, multiplicative decrease when streams are refused.
+
+    Args:
+        most: Never more streams than this.
+        now: Monotonic seconds.
+
+    Attributes:
+        limit: Streams at once, now.
+    """
+
+    def __init__(self, most: int, now: float) -> None:
+        self.limit = min(FIRST_STREAMS, most)
+        self._most = most
+        self._window_began = now
+        self._window_bytes = 0
+        self._best = 0.0
+        self._settled = False
+
+    def landed(self, count: int, now: float, *, saturated: bool) -> None:
+        """Count bytes, and think again at the end of every window.
+
+        Args:
+            count: Bytes that landed.
+            now: Monotonic seconds.
+            saturated: Whether all allowed streams are in use; the line is not tested otherwise.
+        """
+        self._window_bytes += count
+        span_s = now - self._window_began
+        if span_s < WINDOW_S:
+            return
+        goodput = self._window_bytes / span_s
+        self._window_began, self._window_bytes = now, 0
+        if saturated:
+            self._judge(goodput)
+
+    def _judge(self, goodput: float) -> None:
+        if goodput > self._best * GAIN and not self._settled:
+            self._best = goodput
+            self.limit = min(self._most, self.limit + 2)
+        elif goodput < self._best * LOSS:
+            # The line itself got slower, or the last streams were too many: look for the best number again.
+            self._best = goodput
+            self.limit = max(1, self.limit - 1)
+            self._settled = False
+        else:
+            self._settled = True
+
+    def refused(self) -> None:
+        """A server refused a stream, or asked for patience."""
+        self.limit = max(1, self.limit // 2)
+        self._settled = True

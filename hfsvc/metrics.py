@@ -1,0 +1,37 @@
+"""A hook for metrics: what the transfer layer counts, and the counters that are there unless others are put in."""
+
+from collections import Counter
+from typing import Literal, Protocol
+
+MetricName = Literal[
+    "bytes_received",
+    "bytes_reused",
+    "files_verified",
+    "hub_requests",
+    "retries",
+    "stalls",
+    "wait_seconds",
+]
+"""Everything that is counted. All only grow; bytes are bytes, `wait_seconds` are waits that rate limits asked for."""
+
+
+class Metrics(Protocol):
+    """Takes counts as they happen, on the event loop: it must not block."""
+
+    def add(self, name: MetricName, value: float = 1) -> None:
+        """Count `value` more of `name`."""
+        ...
+
+
+class Counters:
+    """`Metrics` that keeps totals.
+
+    Attributes:
+        totals: What was counted so far; names that never were are 0.
+    """
+
+    def __init__(self) -> None:
+        self.totals: Counter[str] = Counter()
+
+    def add(self, name: MetricName, value: float = 1) -> None:
+        self.totals[name] += value  # type: ignore[assignment]  # seconds are fractions; Counter adds them all the same
