@@ -23,6 +23,8 @@ EXAMPLES = {
     "token": "hf_x",
     "offline": "1",
     "lock_timeout_s": "3",
+    "reuse_hf_cache": "0",
+    "hf_cache": "/cache",
     "transport": "httpx",
     "trust_env": "0",
 }
@@ -46,9 +48,9 @@ def test_a_setting_is_as_its_row_says(name: str) -> None:
     assert code(default) == str(getattr(Settings(), name))
     assert unit
     assert meaning.endswith(".")
-    changed = load_settings({code(variable): EXAMPLES.get(name, "7")})
-    assert getattr(changed, name) != getattr(Settings(), name)
-    assert all(getattr(changed, other) == getattr(Settings(), other) for other in settings_rows() if other != name)
+    plain, changed = load_settings({}), load_settings({code(variable): EXAMPLES.get(name, "7")})
+    assert getattr(changed, name) != getattr(plain, name)
+    assert all(getattr(changed, other) == getattr(plain, other) for other in settings_rows() if other != name)
 
 
 @pytest.mark.parametrize(
