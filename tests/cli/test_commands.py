@@ -1,5 +1,6 @@
 """What commands print where all is well: results on stdout, words on stderr, little with ``-q``."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -117,6 +118,33 @@ def test_verify(downloaded: Command) -> None:
     assert not ended.out
     assert ended.err.startswith(f"{REPO}: 1 file, ")
     assert not downloaded.succeeds("verify", ALIAS, "-q").err
+
+
+def test_a_repair_fetches_damaged_ranges_only(hfsvc: Command, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytes(range(256)) * (1 << 13)
+    chunk = len(content) // 8
+    monkeypatch.setenv("HFSVC_CHUNK_BYTES", str(chunk))
+    hub.write("o/big", "a.parquet", content)
+    path = Path(hfsvc.succeeds("download", "o/big").out.strip()) / "a.parquet"
+    path.write_bytes(b"?" + content[1:])
+    hub.reset()
+    assert hfsvc.succeeds("verify", "o/big", "--repair").out == "repaired\ta.parquet\n"
+    assert path.read_bytes() == content
+    assert 0 < hub.bytes_sent() <= chunk
+
+
+def test_what_lies_in_the_cache_of_the_hubs_tools_is_copied(
+    hfsvc: Command, hub: LocalHub, sample: Path, folder: Path, tmp_path: Path
+) -> None:
+    content = (sample / REPO / FILE).read_bytes()
+    blobs = tmp_path / "hf-home" / "hub" / f"datasets--{REPO.replace('/', '--')}" / "blobs"
+    blobs.mkdir(parents=True)
+    blob = blobs / hashlib.sha256(content).hexdigest()
+    blob.write_bytes(content)
+    assert hfsvc.succeeds("download", ALIAS, "--dry-run").out.endswith(f"\tcopy of {blob}\n")
+    hfsvc.succeeds("download", ALIAS)
+    assert (folder / FILE).read_bytes() == content
+    assert hub.count(server="cdn") == 0
 
 
 def test_delete_leaves_what_is_not_recorded(downloaded: Command, folder: Path) -> None:
