@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hfsvc import atif
+from hfsvc.cli.trajectories import print_trajectory
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Status
 
@@ -188,6 +189,14 @@ def test_show_does_not_cut_messages(downloaded: Command) -> None:
     longest = max((step["message"] for step in downloaded.succeeds("show", "0", "--json").json["steps"]), key=len)
     assert len(longest) > 400
     assert longest.rstrip() in downloaded.succeeds("show", "0").out
+
+
+def test_messages_of_several_parts_are_shown_part_by_part(capsys: pytest.CaptureFixture[str]) -> None:
+    image = atif.ImagePart(source=atif.ImageSource(media_type="image/png", path="images/1.png"))
+    step = atif.Step(step_id=1, source="user", message=[atif.TextPart(text="Look:"), image])
+    agent = atif.Agent(name="a", version="1")
+    print_trajectory(0, atif.Trajectory(schema_version="ATIF-v1.8", agent=agent, steps=[step]))
+    assert capsys.readouterr().out.endswith("--- 1 user\nLook:\n[images/1.png]\n")
 
 
 def test_doctor_says_what_works(hfsvc: Command, hub: LocalHub) -> None:
