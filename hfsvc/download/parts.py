@@ -4,6 +4,7 @@ Both kinds have the same verbs. `write`, `verify` and `seal` block: call them fr
 range at a time. A sealed part is a whole file in the parts folder, verified and synced, ready to be renamed.
 """
 
+import errno
 import hashlib
 import os
 import zlib
@@ -191,6 +192,8 @@ class DiskPart:
     def advance(self, stop: int) -> None:
         while self.hashed < stop:
             block = os.pread(self._file, min(BLOCK_BYTES, stop - self.hashed), self.hashed)
+            if not block:
+                raise OSError(errno.EIO, f"{self._part} ends before what was written to it")
             self._hasher.update(block)
             self.hashed += len(block)
 
