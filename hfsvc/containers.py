@@ -11,15 +11,18 @@ import msgspec
 from dependency_injector import containers, providers
 
 from hfsvc.datasets import HubDatasetService
+from hfsvc.download.throttle import Throttle
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
+from hfsvc.metrics import Counters, Metrics
 from hfsvc.protocols import DatasetService, TrajectorySource
 from hfsvc.settings import Settings, load_settings
 from hfsvc.store.catalog import Catalog
 from hfsvc.store.layout import locks_folder
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.trajectories.known import repo_of
+from hfsvc.transfers import Engine
 
 if TYPE_CHECKING:
     from hfsvc.trajectories.source import OnBadRow, ParquetTrajectorySource
@@ -50,6 +53,7 @@ class Container(containers.DeclarativeContainer):
         lifetime: Closes what was opened, when the container ends.
         http: The client for Hub and CDN.
         hub: The Hub's API.
+        metrics: Counts bytes, requests, retries and waits; a `Counters` unless overridden.
         catalog: index.json.
         datasets: `DatasetService`.
         source: ``source(name, on_bad_row="raise")`` gives the `TrajectorySource` of an alias or a dataset id.
@@ -58,12 +62,17 @@ class Container(containers.DeclarativeContainer):
     settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)
     lifetime: providers.Provider[AsyncExitStack] = providers.Dependency(instance_of=AsyncExitStack)
     http: providers.Provider[httpx.AsyncClient] = providers.Singleton(_open_client, settings, lifetime)
-    session: providers.Provider[HubSession] = providers.Singleton(HubSession, http, settings)
+    metrics: providers.Provider[Metrics] = providers.Singleton(Counters)
+    session: providers.Provider[HubSession] = providers.Singleton(HubSession, http, settings, metrics=metrics)
     hub: providers.Provider[HubClient] = providers.Singleton(HubClient, session)
     catalog: providers.Provider[Catalog] = providers.Singleton(Catalog, settings.provided.root)
     locks: providers.Provider[DatasetLocks] = providers.Singleton(_make_locks, settings)
+    throttle: providers.Provider[Throttle] = providers.Singleton(Throttle, settings.provided.bandwidth_limit)
+    engine: providers.Provider[Engine] = providers.Singleton(
+        Engine, hub=hub, settings=settings, throttle=throttle, metrics=metrics
+    )
     datasets: providers.Provider[DatasetService] = providers.Singleton(
-        HubDatasetService, hub=hub, catalog=catalog, locks=locks, settings=settings
+        HubDatasetService, engine=engine, catalog=catalog, locks=locks
     )
     source: providers.Provider[TrajectorySource] = providers.Callable(_make_source, datasets=datasets)
 

@@ -8,10 +8,9 @@ import msgspec
 from anyio import to_thread
 
 from hfsvc.disk import free_bytes, make_folder
-from hfsvc.download.parts import kept_bytes, part_name
+from hfsvc.download.parts import Places, kept_bytes, left_behind, part_name
 from hfsvc.download.plan import OnDisk, check_room, make_plan, nothing_selected, select
 from hfsvc.errors import NotDownloaded, Offline
-from hfsvc.hub.client import HubClient
 from hfsvc.hub.retries import OnRetry, tell_retries
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
@@ -26,14 +25,13 @@ from hfsvc.models import (
     RemoteFile,
     VerifyReport,
 )
-from hfsvc.settings import Settings
 from hfsvc.store.catalog import Catalog, Entry
 from hfsvc.store.install import remove_file, swap
-from hfsvc.store.layout import clear_parts, parts_folder
+from hfsvc.store.layout import clear_parts, digests_folder, keep_digests, parts_folder
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
 from hfsvc.store.survey import find_copies, find_present, hash_file
-from hfsvc.transfers import Transfer
+from hfsvc.transfers import Engine, Transfer
 from hfsvc.wishes import Wish, all_paths, check_same_repository, new_entry, read_wish
 
 
@@ -41,27 +39,26 @@ class HubDatasetService:
     """`DatasetService` over a Hub and a folder.
 
     Args:
-        hub: Answers what there is.
+        engine: The Hub, and what transfers share.
         catalog: Records what is here.
         locks: One holder a dataset.
-        settings: The root (absolute), the token, and how to transfer.
         now: The time for records, UTC.
     """
 
     def __init__(
         self,
         *,
-        hub: HubClient,
+        engine: Engine,
         catalog: Catalog,
         locks: DatasetLocks,
-        settings: Settings,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._hub = hub
+        self._engine = engine
+        self._hub = engine.hub
         self._catalog = catalog
         self._locks = locks
-        self._settings = settings
-        self._root = settings.root
+        self._settings = engine.settings
+        self._root = engine.settings.root
         self._now = now
 
     # ---- download ---------------------------------------------------------------------------------------------------
@@ -90,12 +87,17 @@ class HubDatasetService:
         check_room(plan, str(self._root))
         await to_thread.run_sync(self._check_places, plan)
         tell(Planned(plan=plan))
-        transfer = Transfer(self._hub, remote, wish.token, self._settings, tell)
+        transfer = Transfer(self._engine, remote, wish.token, tell)
         arrivals = await transfer.run(plan, entry, force=wish.force)
         new = new_entry(wish, remote, plan, entry, learned=arrivals.checksums, now=self._now())
         await to_thread.run_sync(swap, self._catalog, self._root, entry, new, arrivals.held)
-        await to_thread.run_sync(clear_parts, self._root, remote.repo)
+        await to_thread.run_sync(self._clean_up, new)
         return new.dataset(self._root)
+
+    def _clean_up(self, entry: Entry) -> None:
+        clear_parts(self._root, entry.repo)
+        names = {part_name(entry.repo, entry.commit, path, checksum) for path, checksum in entry.checksums.items()}
+        keep_digests(self._root, entry.repo, names)
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         wish = read_wish(request, self._settings)
@@ -126,12 +128,19 @@ class HubDatasetService:
         present = await find_present(self._root / remote.repo, trusted, files)
         missing = [file for file in files if file.path not in present]
         kept = await to_thread.run_sync(self._kept, remote, missing)
-        return OnDisk(present, find_copies(trusted, missing), kept, free)
+        cache = self._settings.hf_cache if self._settings.reuse_hf_cache else None
+        copies = await to_thread.run_sync(find_copies, trusted, remote.repo, missing, cache)
+        return OnDisk(present, copies, kept, free)
 
     def _kept(self, remote: RemoteDataset, files: list[RemoteFile]) -> dict[str, int]:
-        folder = parts_folder(self._root, remote.repo)
+        folders = parts_folder(self._root, remote.repo), digests_folder(self._root, remote.repo)
+        left = left_behind(folders[0])
         names = {file.path: part_name(remote.repo, remote.commit, file.path, file.checksum) for file in files}
-        return {file.path: kept_bytes(folder, names[file.path], file.size) for file in files}
+        return {
+            file.path: kept_bytes(Places(*folders, names[file.path]), file.size)
+            for file in files
+            if names[file.path] in left
+        }
 
     def _check_places(self, plan: DownloadPlan) -> None:
         parts = make_folder(parts_folder(self._root, plan.repo))
@@ -216,8 +225,8 @@ class HubDatasetService:
                 yield DamagedFile(path=path, expected=expected, actual=actual)
 
     async def _repair(self, entry: Entry, paths: set[str]) -> None:
-        transfer = Transfer(self._hub, entry.remote(), self._settings.token, self._settings, lambda _: None)
-        await transfer.fetch([file for file in entry.remote_files() if file.path in paths])
+        transfer = Transfer(self._engine, entry.remote(), self._settings.token, lambda _: None)
+        await transfer.repair([file for file in entry.remote_files() if file.path in paths])
         await to_thread.run_sync(clear_parts, self._root, entry.repo)
 
     async def delete(self, repo: str) -> None:
@@ -233,3 +242,4 @@ class HubDatasetService:
         for place in places:
             remove_file(self._root, place)
         clear_parts(self._root, entry.repo)
+        keep_digests(self._root, entry.repo, ())

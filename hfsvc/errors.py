@@ -276,9 +276,13 @@ class RateLimited(TryLater):
 
 @dataclass(eq=False, kw_only=True)
 class HubUnavailable(TryLater):
-    """No usable answer: connection refused or lost, a proxy's error, a server error that stayed."""
+    """No usable answer: connection refused or lost, a proxy's error, a server error that stayed.
+
+    `stalled` is true where the connection stood, but nothing came over it in time.
+    """
 
     reason: str = "no answer"
+    stalled: bool = False
 
     def message(self) -> str:
         return f"The Hub cannot be reached{self.at()}: {self.reason}. Check the network, then try again."

@@ -117,7 +117,8 @@ class PlannedFile(Model, frozen=True, kw_only=True):
 
     Attributes:
         present: True when it lies at its final path, verified.
-        copy_of: Another file of the dataset with the same content, from which it is copied instead of fetched.
+        copy_of: Where the same content is copied from instead of fetched: another file of the dataset (which may have
+            to be fetched itself), or an absolute path in the cache of Hugging Face's own tools.
         kept_bytes: Bytes of an interrupted transfer that need not be fetched again.
     """
 

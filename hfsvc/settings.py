@@ -47,12 +47,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         max_connections: Content streams at once, over all files.
         connections_per_file: Content streams at once for one file.
         chunk_bytes: Length of the ranges that a large file is fetched in.
+        bandwidth_limit: Bytes of content a second, over all downloads of the process; None for no limit.
         connect_timeout_s: Seconds to wait for a connection.
         api_timeout_s: Seconds to wait for each read of an API answer.
         stall_timeout_s: Seconds without a byte after which a content stream is given up and continued on a new one.
         give_up_after_s: Seconds without any progress after which a call or a file fails. Waits that the Hub asks for
             count.
         lock_timeout_s: Seconds to wait for another process that works on the same dataset; None waits for ever.
+        reuse_hf_cache: Copy blobs that lie in `hf_cache` with the right hash instead of fetching them.
+        hf_cache: Cache of Hugging Face's own tools (``HF_HUB_CACHE``, else ``$HF_HOME/hub``); None for none.
         transport: ``fast`` (pyreqwest, extra ``fast``), ``httpx`` (its own), or ``auto``: the fast one where installed.
         trust_env: Read proxies and CA certificates from the environment, as httpx does.
     """
@@ -64,18 +67,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_connections: int = 16
     connections_per_file: int = 8
     chunk_bytes: int = 8 * MiB
+    bandwidth_limit: int | None = None
     connect_timeout_s: float = 10.0
     api_timeout_s: float = 30.0
     stall_timeout_s: float = 20.0
     give_up_after_s: float = 600.0
     lock_timeout_s: float | None = None
+    reuse_hf_cache: bool = True
+    hf_cache: Path | None = None
     transport: Literal["auto", "httpx", "fast"] = "auto"
     trust_env: bool = True
 
     def __post_init__(self) -> None:
         _check_endpoint(self.endpoint)
-        for name in ("max_connections", "connections_per_file", "chunk_bytes"):
-            if getattr(self, name) < 1:
+        for name in ("max_connections", "connections_per_file", "chunk_bytes", "bandwidth_limit"):
+            if (value := getattr(self, name)) is not None and value < 1:
                 raise InvalidSettings(setting=name, reason="it must be at least 1")
         for name in ("connect_timeout_s", "api_timeout_s", "stall_timeout_s", "give_up_after_s"):
             if not getattr(self, name) > 0:
@@ -87,7 +93,7 @@ def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
 
     Args:
         env: Usually ``os.environ``. Read are the Hub's own variables (``HF_TOKEN``, ``HUGGING_FACE_HUB_TOKEN``,
-            ``HF_TOKEN_PATH``, ``HF_HOME``, ``HF_HUB_DISABLE_IMPLICIT_TOKEN``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE``,
+            ``HF_TOKEN_PATH``, ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_HUB_DISABLE_IMPLICIT_TOKEN``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE``,
             ``HF_HUB_DOWNLOAD_TIMEOUT``) and ``HFSVC_<FIELD>`` for every field but the token.
         overrides: Values for fields that win over the environment; None means not given.
 
@@ -95,6 +101,7 @@ def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
         InvalidSettings: A value cannot be used; the error names the variable.
     """
     values: dict[str, Any] = {"token": find_token(env), "offline": _is_true(env.get("HF_HUB_OFFLINE"))}
+    values["hf_cache"] = Path(env.get("HF_HUB_CACHE") or hf_home(env) / "hub").expanduser()
     if endpoint := env.get("HF_ENDPOINT"):
         values["endpoint"] = endpoint
     if timeout := env.get("HF_HUB_DOWNLOAD_TIMEOUT"):

@@ -1,35 +1,48 @@
 """From a plan to verified files: what is copied, what is fetched, and where it arrives."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from anyio import to_thread
 
 from hfsvc.disk import make_folder
 from hfsvc.download.downloader import Downloader
+from hfsvc.download.parts import Places, part_name, salvage
 from hfsvc.download.plan import remote_file
+from hfsvc.download.throttle import Throttle
 from hfsvc.errors import DownloadFailed
 from hfsvc.hub.client import HubClient
-from hfsvc.models import DownloadPlan, OnEvent, RemoteDataset, RemoteFile
+from hfsvc.metrics import Metrics
+from hfsvc.models import DownloadPlan, OnEvent, PlannedFile, RemoteDataset, RemoteFile
 from hfsvc.settings import Secret, Settings
 from hfsvc.store.arrivals import Arrivals
 from hfsvc.store.catalog import Entry
-from hfsvc.store.layout import parts_folder
+from hfsvc.store.layout import digests_folder, parts_folder
+
+
+class Engine(NamedTuple):
+    """What all transfers of a process share."""
+
+    hub: HubClient
+    settings: Settings
+    throttle: Throttle
+    metrics: Metrics
 
 
 class Transfer:
     """Brings files of one dataset at one commit. Whoever uses it holds the dataset's lock."""
 
-    def __init__(
-        self, hub: HubClient, remote: RemoteDataset, token: Secret | None, settings: Settings, tell: OnEvent
-    ) -> None:
-        self._content = hub.content(remote, token=token)
+    def __init__(self, engine: Engine, remote: RemoteDataset, token: Secret | None, tell: OnEvent) -> None:
+        root = engine.settings.root
+        self._engine = engine
+        self._content = engine.hub.content(remote, token=token)
         self._remote = remote
-        self._settings = settings
         self._tell = tell
-        self._folder = settings.root / remote.repo
-        self._parts = parts_folder(settings.root, remote.repo)
+        self._folder = root / remote.repo
+        self._parts = parts_folder(root, remote.repo)
+        self._digests = digests_folder(root, remote.repo)
 
     async def run(self, plan: DownloadPlan, entry: Entry | None, *, force: bool) -> Arrivals:
         """Do what a plan says.
@@ -44,37 +57,46 @@ class Transfer:
         """
         if force:
             await to_thread.run_sync(_empty, self._parts)
-        arrivals = Arrivals(self._settings.root, self._remote.repo, self._parts, recorded=entry.files if entry else ())
-        wanted = await self._copy(plan, None if force else entry, arrivals)
-        await self._fetch(wanted, arrivals)
+        arrivals = Arrivals(
+            self._engine.settings.root, self._remote.repo, self._parts, recorded=entry.files if entry else ()
+        )
+        files = [file for file in plan.files if not file.present]
+        left = [remote_file(file) for file in files if force or not await self._copy(file, arrivals)]
+        await self._fetch(arrivals.each_content_once(left), arrivals)
         return arrivals
 
-    async def fetch(self, files: Collection[RemoteFile]) -> None:
-        """Fetch files from scratch and put each in place as it is verified.
+    async def repair(self, files: Sequence[RemoteFile]) -> None:
+        """Bring damaged files back, each in place as it is verified; ranges that are still right are not fetched.
 
         Raises:
             HfsvcError: As `run`.
         """
         await to_thread.run_sync(_empty, self._parts)
-        arrivals = Arrivals(self._settings.root, self._remote.repo, self._parts, recorded=())
-        await self._fetch(arrivals.each_content_once(list(files)), arrivals)
+        arrivals = Arrivals(self._engine.settings.root, self._remote.repo, self._parts, recorded=())
+        wanted = arrivals.each_content_once(files)
+        for file in wanted:
+            name = part_name(self._remote.repo, self._remote.commit, file.path, file.checksum)
+            await to_thread.run_sync(salvage, Places(self._parts, self._digests, name), self._folder / file.path)
+        await self._fetch(wanted, arrivals)
 
-    async def _copy(self, plan: DownloadPlan, entry: Entry | None, arrivals: Arrivals) -> list[RemoteFile]:
-        """Copy what lies here under another name; give what is left to fetch."""
-        left = []
-        for file in (remote_file(each) for each in plan.files if not each.present):
-            donor = entry.path_of(file.checksum) if entry else None
-            if donor is None or not await arrivals.copy(self._folder / donor, file):
-                left.append(file)
-        return arrivals.each_content_once(left)
+    async def _copy(self, file: PlannedFile, arrivals: Arrivals) -> bool:
+        """Take a file from where its content lies on this disk already; False when it does not."""
+        if file.copy_of is None or not await arrivals.copy(self._folder / file.copy_of, remote_file(file)):
+            return False
+        self._engine.metrics.add("bytes_reused", file.size)
+        return True
 
     async def _fetch(self, files: list[RemoteFile], arrivals: Arrivals) -> None:
+        await to_thread.run_sync(make_folder, self._digests)
         downloader = Downloader(
             self._remote,
             files,
             self._content,
             folder=self._parts,
-            settings=self._settings,
+            digests_folder=self._digests,
+            settings=self._engine.settings,
+            throttle=self._engine.throttle,
+            metrics=self._engine.metrics,
             on_verified=arrivals.take,
             on_event=self._tell,
         )

@@ -9,7 +9,7 @@ NOWHERE = {"HF_HOME": "/nowhere"}
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
-    assert load_settings(NOWHERE) == Settings()
+    assert load_settings(NOWHERE) == Settings(hf_cache=Path("/nowhere/hub"))
     assert (Settings().endpoint, Settings().root) == (DEFAULT_ENDPOINT, DEFAULT_ROOT)
 
 

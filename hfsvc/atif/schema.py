@@ -1,11 +1,11 @@
 """The objects of ATIF up to v1.8, as msgspec structs (RFC 0001 of the Harbor framework; field order as its models dump).
 
 An optional field that is absent and one that is ``null`` mean the same, so encoding leaves ``None`` out. Unknown fields
-are refused everywhere; the places for own data are the ``extra`` objects. What the fields must hold together is not
-said here but in the rules of the format: constructing a struct checks nothing.
+are refused everywhere; the places for own data are the ``extra`` objects. What fields must hold together is said in
+`hfsvc.atif.rules`. Constructing a struct checks nothing: types and limits are checked where a document is read.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -22,34 +22,68 @@ SchemaVersion = Literal[
 ]
 """Every published version. They differ in which fields exist; one set of structs holds them all."""
 
+VERSIONS: tuple[SchemaVersion, ...] = get_args(SchemaVersion)
+NEWEST: SchemaVersion = VERSIONS[-1]
+
 Source = Literal["system", "user", "agent"]
+ImageMediaType = Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
+AudioMediaType = Literal[
+    "audio/wav",
+    "audio/mpeg",
+    "audio/mp4",
+    "audio/aac",
+    "audio/ogg",
+    "audio/flac",
+    "audio/webm",
+    "audio/aiff",
+]
 Extra = dict[str, Any]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Atif(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+# gc=False: a stream builds hundreds of thousands of these a second, and the collector would walk every live one again
+# and again for nothing. A frozen struct cannot hold itself; only an own dict inside `extra` could be made to.
+class Atif(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """Base of all objects of the format."""
 
 
-class MediaSource(Atif, frozen=True, kw_only=True):
-    """Where the bytes of an image (v1.6) or of a recording (v1.8, with `duration_sec`) lie.
+class ImageSource(Atif, frozen=True, kw_only=True):
+    """Where the bytes of an image lie (v1.6). `path` is relative to the document's folder, absolute, or a URL."""
 
-    `path` is relative to the document's folder, absolute, or a URL.
-    """
-
-    media_type: str
+    media_type: ImageMediaType
     path: str
-    duration_sec: float | None = None
 
 
-class ContentPart(Atif, frozen=True, kw_only=True):
-    """Part of a multimodal message (v1.6): ``text`` has `text`, ``image`` and ``audio`` have `source`."""
+class AudioSource(Atif, frozen=True, kw_only=True):
+    """Where the bytes of a recording lie (v1.8), and how many seconds it lasts. `path` as in `ImageSource`."""
 
-    type: Literal["text", "image", "audio"]
-    text: str | None = None
-    source: MediaSource | None = None
+    media_type: AudioMediaType
+    path: str
+    duration_sec: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
-Content = str | list[ContentPart]
+class TextPart(Atif, frozen=True, kw_only=True, tag_field="type", tag="text"):
+    """Text inside a multimodal message (v1.6)."""
+
+    text: str
+
+
+class ImagePart(Atif, frozen=True, kw_only=True, tag_field="type", tag="image"):
+    """An image inside a multimodal message (v1.6)."""
+
+    source: ImageSource
+
+
+class AudioPart(Atif, frozen=True, kw_only=True, tag_field="type", tag="audio"):
+    """A recording inside a multimodal message (v1.8)."""
+
+    source: AudioSource
+
+
+ContentPart = TextPart | ImagePart | AudioPart
+"""Part of a multimodal message; in JSON its ``type`` says which."""
+
+Content = str | list[TextPart | ImagePart | AudioPart]
 
 
 class ToolCall(Atif, frozen=True, kw_only=True):
@@ -101,7 +135,7 @@ class Metrics(Atif, frozen=True, kw_only=True):
 class Step(Atif, frozen=True, kw_only=True):
     """One turn. `step_id` counts from 1; the fields from `model_name` to `metrics` but `observation` are the agent's."""
 
-    step_id: int
+    step_id: Annotated[int, msgspec.Meta(ge=1)]
     timestamp: str | None = None
     source: Source
     model_name: str | None = None
@@ -112,7 +146,7 @@ class Step(Atif, frozen=True, kw_only=True):
     observation: Observation | None = None
     metrics: Metrics | None = None
     is_copied_context: bool | None = None
-    llm_call_count: int | None = None
+    llm_call_count: Count | None = None
     extra: Extra | None = None
 
 
@@ -123,7 +157,7 @@ class FinalMetrics(Atif, frozen=True, kw_only=True):
     total_completion_tokens: int | None = None
     total_cached_tokens: int | None = None
     total_cost_usd: float | None = None
-    total_steps: int | None = None
+    total_steps: Count | None = None
     extra: Extra | None = None
 
 
@@ -144,7 +178,7 @@ class Trajectory(Atif, frozen=True, kw_only=True):
     session_id: str | None = None
     trajectory_id: str | None = None
     agent: Agent
-    steps: list[Step]
+    steps: Annotated[list[Step], msgspec.Meta(min_length=1)]
     notes: str | None = None
     final_metrics: FinalMetrics | None = None
     continued_trajectory_ref: str | None = None

@@ -1,6 +1,7 @@
 """``hfsvc demo``: the whole way, on a Hub of its own."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ CHUNK_BYTES = 1 << 20
 # Slow enough for eyes to follow, quick enough for nobody to wait.
 BYTES_PER_S = 3_000_000
 SHOWN_CHARACTERS = 120
+SHOWN_ROWS = 2
 
 
 @command("demo")
@@ -29,17 +31,22 @@ def demo_command(options: Options) -> None:
     from hfsvc.testing.localhub import LocalHub
     from hfsvc.testing.samples import write_sample_hub
 
+    tell = _say_nothing if options.quiet or options.as_json else say
     with tempfile.TemporaryDirectory(prefix="hfsvc-demo-") as folder:
-        say("Making a small dataset in the layout of open-thoughts/OpenThoughts-Agent-v1-SFT …")
+        tell("Making a small dataset in the layout of open-thoughts/OpenThoughts-Agent-v1-SFT …")
         repo = write_sample_hub(Path(folder) / "hub")
         with LocalHub(Path(folder) / "hub", bytes_per_s=BYTES_PER_S) as hub:
-            say(f"A Hub answers at {hub.endpoint}.")
-            _show(options, repo, hub.endpoint, Path(folder) / "datasets")
-    say("\nNow the real one, 110 MB:\n\n    hfsvc download openthoughts-sft\n    hfsvc show 0\n")
+            tell(f"A Hub answers at {hub.endpoint}.")
+            _show(options, tell, repo, hub.endpoint, Path(folder) / "datasets")
+    tell("\nNow the real one, 110 MB:\n\n    hfsvc download openthoughts-sft\n    hfsvc show 0\n")
 
 
-def _show(options: Options, repo: str, endpoint: str, root: Path) -> None:
-    from hfsvc.cli.output import say
+def _say_nothing(_: str) -> None:
+    pass
+
+
+def _show(options: Options, tell: Callable[[str], None], repo: str, endpoint: str, root: Path) -> None:
+    from hfsvc.cli.output import write_json
     from hfsvc.cli.progress import show_progress
     from hfsvc.cli.run import run
     from hfsvc.cli.trajectories import print_trajectory
@@ -48,20 +55,27 @@ def _show(options: Options, repo: str, endpoint: str, root: Path) -> None:
 
     async def work(container: "Container", listen: OnEvent) -> None:
         datasets, source = container.datasets(), container.source(ALIAS)
-        say(f"\n$ hfsvc download {ALIAS}")
+        if options.as_json:
+            dataset = await datasets.download(DatasetRequest(repo=repo), on_event=listen)
+            report, count = await datasets.verify(repo), await source.count()
+            sample = await source.get_trajectories(0, SHOWN_ROWS)
+            write_json({"dataset": dataset, "report": report, "count": count, "sample": sample})
+            return
+        tell(f"\n$ hfsvc download {ALIAS}")
         dataset = await datasets.download(DatasetRequest(repo=repo), on_event=listen)
         click.echo(f"{len(dataset.files)} file, {dataset.total_bytes} bytes, commit {dataset.commit[:12]}")
-        say(f"\n$ hfsvc verify {ALIAS}")
+        tell(f"\n$ hfsvc verify {ALIAS}")
         report = await datasets.verify(repo)
         click.echo(f"{report.checked_files} file checked, {len(report.damaged)} damaged")
-        say("\n$ hfsvc list")
+        tell("\n$ hfsvc list")
         click.echo("\n".join(each.repo for each in await datasets.list_downloaded()))
-        say(f"\n$ hfsvc count {ALIAS}")
+        tell(f"\n$ hfsvc count {ALIAS}")
         click.echo(await source.count())
-        say("\n$ hfsvc sample 2")
-        for row, trajectory in enumerate(await source.get_trajectories(0, 2)):
+        tell(f"\n$ hfsvc sample {SHOWN_ROWS}")
+        for row, trajectory in enumerate(await source.get_trajectories(0, SHOWN_ROWS)):
             print_trajectory(row, trajectory, longest=SHOWN_CHARACTERS)
 
+    quiet = options.quiet or options.as_json
     settings = Settings(root=root, endpoint=endpoint, chunk_bytes=CHUNK_BYTES, trust_env=False)
-    with show_progress("auto", quiet=options.quiet) as listen:
+    with show_progress("auto", quiet=quiet) as listen:
         run(options, lambda container: work(container, listen), settings)

@@ -32,7 +32,7 @@ def doctor_command(options: Options, repo: str | None) -> None:
 
     Downloads one byte. Ends with the exit code of the worst finding.
     """
-    from hfsvc.cli.output import write_json
+    from hfsvc.cli.output import printable, write_json
     from hfsvc.cli.run import run
     from hfsvc.trajectories.known import DEFAULT_SOURCE, repo_of
 
@@ -46,7 +46,7 @@ def doctor_command(options: Options, repo: str | None) -> None:
         write_json([{"check": each.check, "ok": each.ok, "detail": each.detail} for each in checks])
     else:
         for each in checks:
-            click.echo(f"{'ok     ' if each.ok else 'PROBLEM'}  {each.check:<9} {each.detail}")
+            click.echo(printable(f"{'ok     ' if each.ok else 'PROBLEM'}  {each.check:<9} {each.detail}"))
     sys.exit(max(each.exit_code for each in checks))
 
 

@@ -65,14 +65,14 @@ def _request(
 
 
 def _print_dataset(options: Options, dataset: Any) -> None:
-    from hfsvc.cli.output import say, write_json
+    from hfsvc.cli.output import count_files, say, write_json
     from hfsvc.units import format_bytes
 
     if options.as_json:
         write_json(dataset)
         return
     if not options.quiet:
-        count = f"{len(dataset.files)} file{'s' * (len(dataset.files) != 1)}"
+        count = count_files(len(dataset.files))
         say(f"{dataset.repo}: {count}, {format_bytes(dataset.total_bytes)}, commit {dataset.commit[:12]}, verified")
     click.echo(dataset.local_path)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hfsvc.cli.output import write_json
+from hfsvc.cli.output import say, write_json
 from hfsvc.errors import HfsvcError
 
 USAGE = 2
@@ -20,6 +20,10 @@ class Terminated(Exception):
     """SIGTERM came."""
 
 
+class ReaderLeft(Exception):
+    """Whoever read our output has enough."""
+
+
 def report(error: BaseException, argv: Sequence[str]) -> int:
     """Say what happened, and give the exit code.
 
@@ -27,19 +31,30 @@ def report(error: BaseException, argv: Sequence[str]) -> int:
         error: What ended the command.
         argv: Its arguments: ``--json`` and ``-v`` count also where they could not be parsed.
     """
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, ReaderLeft):
         return _reader_left()
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        click.echo("Interrupted; what was fetched is kept.", err=True)
-        return INTERRUPTED
+        return _stopped("interrupted", INTERRUPTED, as_json="--json" in argv)
     if isinstance(error, Terminated):
-        return TERMINATED
+        return _stopped("terminated", TERMINATED, as_json="--json" in argv)
     if "-v" in argv or "--verbose" in argv:
         traceback.print_exception(error)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return USAGE
     if isinstance(error, click.UsageError) and error.ctx and "--json" not in argv:
         click.echo(error.ctx.get_usage(), err=True)
     _tell(error, as_json="--json" in argv)
     return exit_code(error)
+
+
+def _stopped(how: str, code: int, *, as_json: bool) -> int:
+    sentence = f"{how.capitalize()}; what was fetched is kept."
+    if as_json:
+        write_json({"error": _document(how, sentence)}, err=True)
+    else:
+        say(sentence)
+    return code
 
 
 def exit_code(error: BaseException) -> int:
@@ -53,14 +68,14 @@ def _tell(error: BaseException, *, as_json: bool) -> None:
     if as_json:
         write_json({"error": as_document(error)}, err=True)
         return
-    click.echo(f"Error: {_sentence(error)}", err=True)
+    say(f"Error: {_sentence(error)}")
 
 
 def as_document(error: BaseException) -> dict[str, Any]:
     """An error as JSON: ``code``, ``message``, ``retryable``, ``retryAfter`` (seconds), ``hint``."""
     if not isinstance(error, HfsvcError):
         code = "usage" if isinstance(error, click.UsageError) else "failed"
-        return {"code": code, "message": _sentence(error), "retryable": False, "retryAfter": None, "hint": None}
+        return _document(code, _sentence(error))
     return {
         "code": error.code,
         "message": error.message(),
@@ -68,6 +83,10 @@ def as_document(error: BaseException) -> dict[str, Any]:
         "retryAfter": getattr(error, "retry_after_s", None),
         "hint": error.hint,
     }
+
+
+def _document(code: str, sentence: str) -> dict[str, Any]:
+    return {"code": code, "message": sentence, "retryable": False, "retryAfter": None, "hint": None}
 
 
 def _sentence(error: BaseException) -> str:
@@ -79,6 +98,6 @@ def _sentence(error: BaseException) -> str:
 
 
 def _reader_left() -> int:
-    # Whoever read our output has enough; Python must not trip over the closed pipe again at exit.
+    # Python must not trip over the closed pipe again at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

@@ -45,7 +45,13 @@ def command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.
         @wraps(function)
         def gather(**given: Any) -> Any:
             options = Options(**{field: given.pop(field) for field in Options._fields})
-            return function(options, **given)
+            try:
+                return function(options, **given)
+            except BrokenPipeError:
+                from hfsvc.cli.failures import ReaderLeft
+
+                # Under another name: click would end with 1.
+                raise ReaderLeft from None
 
         decorated: Callable[..., Any] = gather
         for option in reversed(_OPTIONS):

@@ -1,6 +1,7 @@
 """What commands print."""
 
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,11 +9,33 @@ import click
 import msgspec
 
 
+def as_json(value: Any) -> bytes:
+    """A value as JSON, paths as texts."""
+    return msgspec.json.encode(value, enc_hook=str)
+
+
 def write_json(value: Any, *, err: bool = False) -> None:
     """One JSON value and a line end; indented for a person at a terminal."""
-    text = msgspec.json.encode(value)
+    text = as_json(value)
     stream = sys.stderr if err else sys.stdout
-    click.echo(msgspec.json.format(text, indent=2) if stream.isatty() else text, err=err)
+    click.echo(_for_terminal(text) if stream.isatty() else text, err=err)
+
+
+def _for_terminal(text: bytes) -> str:
+    indented = msgspec.json.format(text, indent=2).decode()
+    return "".join(f"\\u{ord(each):04x}" if _steers(each) and ord(each) <= 0xFFFF else each for each in indented)
+
+
+def printable(text: str) -> str:
+    """The text without what could steer the terminal it is shown on: names and messages come from strangers."""
+    # What was taken from a terminal ends its lines with both characters.
+    lines = text.replace("\r\n", "\n")
+    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(each) else each for each in lines)
+
+
+def _steers(character: str) -> bool:
+    # Control characters of both sets, what reorders or hides text, and halves of characters.
+    return character not in "\n\t" and unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def write_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -20,11 +43,12 @@ def write_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     rows = list(rows)
     if not sys.stdout.isatty():
         for row in rows:
-            click.echo("\t".join(row))
+            click.echo(printable("\t".join(row)))
         return
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     for row in (header, *rows):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(printable(line.rstrip()))
 
 
 def write_facts(facts: Iterable[tuple[str, str]]) -> None:
@@ -32,9 +56,14 @@ def write_facts(facts: Iterable[tuple[str, str]]) -> None:
     facts = list(facts)
     width = max((len(name) for name, _ in facts), default=0)
     for name, value in facts:
-        click.echo(f"{name.ljust(width)}  {value}")
+        click.echo(printable(f"{name.ljust(width)}  {value}"))
+
+
+def count_files(count: int) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} file{'s' * (count != 1)}"
 
 
 def say(text: str) -> None:
     """Words for a person, on stderr."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
+from hfsvc.cli.output import as_json, printable, say
 from hfsvc.models import BytesReceived, Event, FileVerified, Finished, OnEvent, Planned, Retried
 
 if TYPE_CHECKING:
@@ -21,15 +21,26 @@ def show_progress(kind: str, *, quiet: bool) -> Iterator[OnEvent]:
 
     Args:
         kind: ``auto`` (a bar, where stderr is a terminal), ``json`` (an event a line) or ``none``.
-        quiet: Show nothing in ``auto``.
+        quiet: Show nothing in ``auto``; otherwise retries are told also without a terminal.
     """
     if kind == "json":
-        yield lambda event: click.echo(msgspec.json.encode(event), err=True)
+        yield lambda event: click.echo(as_json(event), err=True)
     elif kind == "auto" and not quiet and _wants_bars():
         with _bar() as listen:
             yield listen
+    elif kind == "auto" and not quiet:
+        yield _say_retries
     else:
         yield lambda _: None
+
+
+def _say_retries(event: Event) -> None:
+    if isinstance(event, Retried):
+        say(_retry_sentence(event))
+
+
+def _retry_sentence(event: Retried) -> str:
+    return f"{event.path or 'the Hub'}: {event.reason}; trying again in {event.wait_s:.1f} s"
 
 
 def _wants_bars() -> bool:
@@ -64,11 +75,9 @@ def _listener(progress: "Progress") -> Callable[[Event], None]:
         elif isinstance(event, BytesReceived):
             progress.update(task, completed=event.received)
         elif isinstance(event, FileVerified):
-            progress.console.print(f"verified {event.path}", highlight=False, markup=False)
+            progress.console.print(printable(f"verified {event.path}"), highlight=False, markup=False)
         elif isinstance(event, Retried):
-            where = event.path or "the Hub"
-            text = f"{where}: {event.reason}; trying again in {event.wait_s:.1f} s"
-            progress.console.print(text, highlight=False, markup=False)
+            progress.console.print(printable(_retry_sentence(event)), highlight=False, markup=False)
         elif isinstance(event, Finished):
             progress.update(task, visible=False)
 

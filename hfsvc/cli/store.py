@@ -82,7 +82,7 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
 
     Ends with exit code 6 when something is damaged and not repaired.
     """
-    from hfsvc.cli.output import say, write_json
+    from hfsvc.cli.output import count_files, printable, say, write_json
     from hfsvc.cli.run import run
     from hfsvc.trajectories.known import repo_of
     from hfsvc.units import format_bytes
@@ -94,9 +94,9 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
     else:
         for file in report.damaged:
             state = "repaired" if file.path in report.repaired else "missing" if file.actual is None else "damaged"
-            click.echo(f"{state}\t{file.path}")
+            click.echo(printable(f"{state}\t{file.path}"))
         if not options.quiet:
-            checked = f"{report.checked_files} files, {format_bytes(report.checked_bytes)} checked"
+            checked = f"{count_files(report.checked_files)}, {format_bytes(report.checked_bytes)} checked"
             advice = "" if report.ok else f"; mend it: hfsvc verify {dataset} --repair"
             say(f"{report.repo}: {checked}, {len(report.damaged)} damaged{advice}")
     if not report.ok:
@@ -108,7 +108,7 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def delete_command(options: Options, dataset: str, *, yes: bool) -> None:
     """Remove a dataset from disk."""
-    from hfsvc.cli.output import say, write_json
+    from hfsvc.cli.output import count_files, say, write_json
     from hfsvc.cli.run import run
     from hfsvc.units import format_bytes
 
@@ -117,7 +117,8 @@ def delete_command(options: Options, dataset: str, *, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("Without a terminal to ask on, deleting needs --yes.")
-        click.confirm(f"Delete {len(found.files)} files, {size}, of {found.repo}?", abort=True, err=True)
+        if not click.confirm(f"Delete {count_files(len(found.files))}, {size}, of {found.repo}?", err=True):
+            raise click.ClickException("Nothing was deleted.")
     run(options, lambda container: container.datasets().delete(found.repo))
     if options.as_json:
         write_json({"deleted": found.repo, "bytes": found.total_bytes})

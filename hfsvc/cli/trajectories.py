@@ -84,9 +84,12 @@ async def _find(container: "Container", key: str, dataset: str, by: "KeyColumn |
 
 def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None = SHOWN_CHARACTERS) -> None:
     """A trajectory for a person: who, what, and every step's message, cut at `longest` characters."""
+    from hfsvc.cli.output import printable
+
     model = trajectory.agent.model_name or "unknown model"
     task = (trajectory.extra or {}).get("task", "no task")
-    click.echo(f"row {row}: {task}, {trajectory.agent.name} with {model}, {len(trajectory.steps)} steps")
+    steps = f"{len(trajectory.steps)} step{'s' * (len(trajectory.steps) != 1)}"
+    click.echo(printable(f"row {row}: {task}, {trajectory.agent.name} with {model}, {steps}"))
     for step in trajectory.steps:
         text = (
             step.message
@@ -94,9 +97,4 @@ def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None 
             else "\n".join(part.text or part.type for part in step.message)
         )
         click.echo(f"--- {step.step_id} {step.source}")
-        click.echo(_printable(text if longest is None or len(text) <= longest else f"{text[:longest]} …"))
-
-
-def _printable(text: str) -> str:
-    # A trajectory must not be able to steer the terminal it is shown on.
-    return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
+        click.echo(printable(text if longest is None or len(text) <= longest else f"{text[:longest]} …"))

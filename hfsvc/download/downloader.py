@@ -5,36 +5,28 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import anyio
 import msgspec
-from anyio import CapacityLimiter, from_thread, to_thread
+from anyio import from_thread, to_thread
 
-from hfsvc.checksum import kind_of
 from hfsvc.disk import disk_error
-from hfsvc.download.parts import adopt_whole, open_part, part_name
+from hfsvc.download.pace import Pace
+from hfsvc.download.parts import Part, Places, adopt_whole, is_small, left_behind, open_part, part_name
+from hfsvc.download.progress import ListenerFailed, Progress
 from hfsvc.download.recovery import Action, recover
 from hfsvc.download.schedule import Job, Schedule
+from hfsvc.download.throttle import Throttle
 from hfsvc.download.transfer import FileTransfer, RangeStream
 from hfsvc.errors import ChecksumMismatch, Damaged, FileNotFound, HfsvcError, HubUnavailable, TransferStalled, TryLater
-from hfsvc.models import (
-    ByteRange,
-    BytesReceived,
-    Event,
-    FileStarted,
-    FileVerified,
-    Location,
-    RemoteDataset,
-    RemoteFile,
-    Retried,
-)
+from hfsvc.metrics import Metrics
+from hfsvc.models import ByteRange, Location, OnEvent, RemoteDataset, RemoteFile
 from hfsvc.settings import Settings
 
 logger = logging.getLogger(__name__)
-TELL_EVERY_S = 0.1
+_REFUSALS = frozenset({403, 429})
 
 
 class Content(Protocol):
@@ -51,13 +43,6 @@ class Content(Protocol):
         ...
 
 
-class _ListenerFailed(Exception):
-    """Carries what the caller's `on_event` raised to the end of the run."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
 OnVerified = Callable[[RemoteFile, Path], Awaitable[None]]
 """Takes a verified file from the parts folder to where it belongs."""
 
@@ -70,7 +55,10 @@ class Downloader:
         files: All of different content.
         content: Where their bytes come from.
         folder: The parts folder of the dataset; exists, and nobody else uses it now.
+        digests_folder: Where the journals of finished files stay; exists.
         settings: Connections, ranges and times.
+        throttle: Shared by all runs of the process.
+        metrics: Told of bytes and retries.
         on_verified: Awaited for every file as it is verified; what it raises ends the run.
         on_event: Told what happens, on the event loop.
         clock: Monotonic seconds.
@@ -83,27 +71,31 @@ class Downloader:
         content: Content,
         *,
         folder: Path,
+        digests_folder: Path,
         settings: Settings,
+        throttle: Throttle,
+        metrics: Metrics,
         on_verified: OnVerified,
-        on_event: Callable[[Event], None],
+        on_event: OnEvent,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._dataset = dataset
         self._files = files
         self._content = content
         self._folder = folder
+        self._digests_folder = digests_folder
         self._settings = settings
+        self._throttle = throttle
         self._on_verified = on_verified
-        self._on_event = on_event
         self._clock = clock
+        self._pace = Pace(settings.max_connections, clock())
+        self._progress = Progress(files, self._pace, on_event=on_event, metrics=metrics, clock=clock)
         self._schedule = Schedule(len(files), per_file=settings.connections_per_file, chunk_bytes=settings.chunk_bytes)
         self._transfers: dict[int, FileTransfer] = {}
         self._failures: dict[int, HfsvcError] = {}
+        self._left_behind: frozenset[str] = frozenset()
         self._changed = anyio.Event()
-        self._streams = CapacityLimiter(settings.max_connections)
-        self._received = 0
-        self._told_at = 0.0
-        self._progressed_at = clock()
+        self._streaming = 0
 
     async def run(self) -> list[HfsvcError]:
         """Fetch and verify every file; give the errors of those that failed, the others are complete.
@@ -112,19 +104,22 @@ class Downloader:
             HfsvcError: What ends the whole run: no access, a full disk, a network that is gone. What was fetched stays
                 for a later run.
         """
+        self._left_behind = await to_thread.run_sync(left_behind, self._folder)
         # Twice as many workers as streams: one half asks the Hub for the next addresses while the other one streams.
         try:
             async with anyio.create_task_group() as group:
-                for _ in range(2 * self._settings.max_connections):
+                for _ in range(min(2 * self._settings.max_connections, self._most_jobs())):
                     group.start_soon(self._work)
         except ExceptionGroup as errors:
             raise _first(errors) from None
         finally:
             for transfer in self._transfers.values():
                 transfer.part.close()
-        if self._files:
-            self._tell_progress(now=True)
+        self._progress.tell_bytes()
         return list(self._failures.values())
+
+    def _most_jobs(self) -> int:
+        return sum(1 + file.size // self._settings.chunk_bytes for file in self._files)
 
     async def _work(self) -> None:
         while not self._schedule.finished:
@@ -163,7 +158,7 @@ class Downloader:
     def _nothing_moves(self, file: int) -> bool:
         # No other file got a byte either since this one did: the network is gone, and they need not all find out.
         transfer = self._transfers.get(file)
-        return transfer is None or self._progressed_at <= transfer.progressed_at
+        return transfer is None or self._progress.progressed_at <= transfer.progressed_at
 
     def _let_go(self, file: int) -> None:
         """Close the part of a file that ended, once none of its ranges is running any more."""
@@ -174,31 +169,40 @@ class Downloader:
 
     async def _open(self, index: int) -> None:
         file = self._files[index]
+        places = self._places(file)
         location = None
         if file.checksum is None:
             location = await self._first_location(file)
             file = msgspec.structs.replace(file, checksum=location.checksum)
         if file.checksum is None:
             raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=None, actual=None)
-        name = part_name(self._dataset.repo, self._dataset.commit, file.path, self._files[index].checksum)
-        check = from_thread.check_cancelled
-        if whole := await to_thread.run_sync(adopt_whole, self._folder, name, file.checksum, check):
-            self._received += file.size
+        if whole := await self._adopt(places, file.checksum):
+            self._progress.started(file, file.size)
             await self._complete(index, file, whole)
             return
-        part = await to_thread.run_sync(open_part, self._folder, name, file.size, file.checksum, check)
+        part = await self._open_part(places, file.size, file.checksum)
         transfer = self._transfers[index] = FileTransfer(self._dataset.repo, file, part, self._clock())
         transfer.location = location
-        await self._begin(index, transfer)
-
-    async def _begin(self, index: int, transfer: FileTransfer) -> None:
-        file, kept = transfer.file, transfer.part.landed.total
-        self._received += kept
-        self._tell(FileStarted(path=file.path, size=file.size, kept_bytes=kept))
-        missing = transfer.part.landed.gaps(file.size)
+        self._progress.started(file, part.landed.total)
+        missing = part.landed.gaps(file.size)
         self._schedule.add_ranges(index, missing)
         if not missing:
             await self._finish(index)
+
+    def _places(self, file: RemoteFile) -> Places:
+        name = part_name(self._dataset.repo, self._dataset.commit, file.path, file.checksum)
+        return Places(self._folder, self._digests_folder, name)
+
+    async def _adopt(self, places: Places, checksum: str) -> Path | None:
+        # Most names are new, and a thread for each of thousands of small files costs more than their bytes.
+        if places.name not in self._left_behind:
+            return None
+        return await to_thread.run_sync(adopt_whole, places, checksum, from_thread.check_cancelled)
+
+    async def _open_part(self, places: Places, size: int, checksum: str) -> Part:
+        if is_small(size):
+            return open_part(places, size, checksum, lambda: None)
+        return await to_thread.run_sync(open_part, places, size, checksum, from_thread.check_cancelled)
 
     async def _first_location(self, file: RemoteFile) -> Location:
         failures, since = 0, self._clock()
@@ -214,7 +218,7 @@ class Downloader:
     async def _fetch(self, job: Job) -> None:
         transfer = self._transfers[job.file]
         span = transfer.span(job.wanted)
-        stream = RangeStream(transfer, span, on_landed=lambda count: self._landed(transfer, count))
+        stream = RangeStream(transfer, span, throttle=self._throttle, on_landed=self._landed)
         location = transfer.location
         try:
             location = await self._locate(job.file, transfer)
@@ -247,26 +251,22 @@ class Downloader:
         elif location.content is not None:
             await stream.take(_one(location.content[job.wanted.start : job.wanted.stop]))
             return
-        async with self._streams, self._content.open(location, transfer.file, job.wanted) as chunks:
-            await stream.take(chunks)
+        await self._wait_for_turn()
+        self._streaming += 1
+        try:
+            async with self._content.open(location, transfer.file, job.wanted) as chunks:
+                await stream.take(chunks)
+        finally:
+            self._streaming -= 1
+            self._wake_workers()
+
+    async def _wait_for_turn(self) -> None:
+        while self._streaming >= self._pace.limit:
+            await self._changed.wait()
 
     def _landed(self, transfer: FileTransfer, count: int) -> None:
-        self._received += count
-        transfer.progressed_at = self._progressed_at = self._clock()
-        self._tell_progress()
-
-    def _tell(self, event: Event) -> None:
-        try:
-            self._on_event(event)
-        except Exception as error:
-            # Wrapped, so that it is not taken for a failure of the file: a closed pipe is no full disk.
-            raise _ListenerFailed(error) from None
-
-    def _tell_progress(self, *, now: bool = False) -> None:
-        if now or self._clock() - self._told_at >= TELL_EVERY_S:
-            self._told_at = self._clock()
-            total = sum(file.size for file in self._files)
-            self._tell(BytesReceived(received=min(self._received, total), total=total))
+        self._progress.landed(count, saturated=self._streaming >= self._pace.limit)
+        transfer.progressed_at = self._progress.progressed_at
 
     async def _recover(
         self, job: Job, error: TryLater, span: ByteRange, position: int, location: Location | None
@@ -274,10 +274,12 @@ class Downloader:
         transfer = self._transfers[job.file]
         failures = transfer.count_failure(span, position)
         idle_s = self._clock() - transfer.progressed_at
+        if error.status in _REFUSALS and transfer.location is location:
+            self._schedule.narrow(job.file)
+            self._pace.refused()
         action = await self._wait_out(transfer.file, error, failures, idle_s, in_ranges=job.wanted is not None)
         if action is Action.RELOCATE and transfer.location is location:
             transfer.location = None
-            self._schedule.narrow(job.file)
         if action is Action.ONE_STREAM:
             self._schedule.add_whole(job.file)
         rest = None if job.wanted is None else ByteRange(start=position, stop=span.stop)
@@ -296,11 +298,7 @@ class Downloader:
         )
         if decision.action is Action.GIVE_UP:
             raise self._given_up(file, error)
-        reason = error.reason if isinstance(error, HubUnavailable) else error.message()
-        logger.debug("%s: %s, try %d, %s in %.1f s", file.path, reason, failures, decision.action, decision.wait_s)
-        self._tell(
-            Retried(path=file.path, reason=reason, attempt=failures, wait_s=decision.wait_s, at=datetime.now(UTC))
-        )
+        self._progress.retried(file.path, error, failures, decision.wait_s, decision.action.value)
         await anyio.sleep(decision.wait_s)
         return decision.action
 
@@ -316,29 +314,26 @@ class Downloader:
 
     async def _finish(self, index: int) -> None:
         transfer = self._transfers[index]
-        file, part = transfer.file, transfer.part
-        expected = file.checksum or ""
-        actual = await transfer.verify(kind_of(expected))
-        if actual != expected:
-            await self._fetch_again(index, actual)
-            return
-        await self._complete(index, file, await to_thread.run_sync(part.seal))
+        found, whole = await transfer.finish()
+        if whole is None:
+            await self._fetch_again(index, found)
+        else:
+            await self._complete(index, transfer.file, whole)
 
     async def _complete(self, index: int, file: RemoteFile, whole: Path) -> None:
         await self._on_verified(file, whole)
         self._schedule.close(index)
-        self._tell(FileVerified(path=file.path, size=file.size, checksum=file.checksum or ""))
+        self._progress.verified(file)
 
-    async def _fetch_again(self, index: int, actual: str) -> None:
+    async def _fetch_again(self, index: int, found: str) -> None:
         transfer = self._transfers[index]
         file = transfer.file
-        self._received -= transfer.part.landed.total
+        self._progress.lost(transfer.part.landed.total)
         await to_thread.run_sync(transfer.part.reset)
         if transfer.refetched:
-            raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=file.checksum, actual=actual)
+            raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=file.checksum, actual=found)
         transfer.fetch_again()
-        reason = "its content was not what the Hub lists"
-        self._tell(Retried(path=file.path, reason=reason, attempt=1, wait_s=0.0, at=datetime.now(UTC)))
+        self._progress.fetched_again(file.path)
         self._schedule.add_ranges(index, transfer.part.landed.gaps(file.size))
 
 
@@ -347,7 +342,7 @@ def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
     flat: list[BaseException] = []
     for error in errors.exceptions:
         flat.append(_first(error) if isinstance(error, BaseExceptionGroup) else error)
-    if listener := next((error for error in flat if isinstance(error, _ListenerFailed)), None):
+    if listener := next((error for error in flat if isinstance(error, ListenerFailed)), None):
         return listener.error
     return next((error for error in flat if isinstance(error, HfsvcError)), flat[0])
 

@@ -1,16 +1,17 @@
 """Where a file's bytes gather before it is verified: on disk with a journal, or in memory when it is small.
 
-Both kinds have the same verbs. `write`, `verify` and `seal` block: call them from a worker thread, one `write` per
-range at a time. A sealed part is a whole file in the parts folder, verified and synced, ready to be renamed.
+Both kinds have the same verbs. What blocks is called from a worker thread. A finished part is a whole file in the parts
+folder, verified and synced, ready to be renamed.
 """
 
 import errno
 import hashlib
 import os
+import shutil
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hfsvc.checksum import BLOCK_BYTES, Hasher, checksum_file, checksum_of, kind_of, make_hasher
 from hfsvc.disk import size_of
@@ -29,30 +30,49 @@ def part_name(repo: str, commit: str, path: str, checksum: str | None) -> str:
     return f"unhashed-{hashlib.sha256(place.encode()).hexdigest()}"
 
 
-def whole_path(folder: Path, name: str) -> Path:
-    """Where a sealed part lies."""
-    return folder / f"{name}.whole"
+class Places(NamedTuple):
+    """Where the pieces of one file in the making lie.
 
+    Attributes:
+        folder: The parts folder of the dataset.
+        digests_folder: Where journals of finished files stay.
+        name: From `part_name`.
+    """
 
-def journal_path(folder: Path, name: str) -> Path:
-    """Where a part's journal lies."""
-    return folder / f"{name}.journal"
+    folder: Path
+    digests_folder: Path
+    name: str
 
+    @property
+    def part(self) -> Path:
+        """The bytes so far."""
+        return self.folder / f"{self.name}.part"
 
-def part_path(folder: Path, name: str) -> Path:
-    """Where a part's bytes lie."""
-    return folder / f"{name}.part"
+    @property
+    def journal(self) -> Path:
+        """Which of them are there."""
+        return self.folder / f"{self.name}.journal"
+
+    @property
+    def whole(self) -> Path:
+        """The whole file, verified."""
+        return self.folder / f"{self.name}.whole"
+
+    @property
+    def digests(self) -> Path:
+        """The journal of the finished file."""
+        return self.digests_folder / f"{self.name}.journal"
 
 
 class Part(Protocol):
     """A file in the making.
 
     Attributes:
-        size: Bytes of the whole file.
+        in_memory: Whether `write` only copies bytes, so that it needs no worker thread.
         landed: What is there. Read it on the event loop only.
     """
 
-    size: int
+    in_memory: bool
     landed: Landed
 
     @property
@@ -64,16 +84,15 @@ class Part(Protocol):
         """Put bytes at `offset`, and give the range they fill. Blocks."""
         ...
 
-    def verify(self, kind: str) -> str:
-        """The checksum of the whole content, ``kind:hex``. Blocks; the more has landed before, the less."""
-        ...
-
     def advance(self, stop: int) -> None:
-        """Hash what has landed from the start up to `stop`, so that `verify` has less left to do. Blocks."""
+        """Hash what has landed from the start up to `stop`, so that `finish` has less left to do. Blocks."""
         ...
 
-    def seal(self) -> Path:
-        """Make the content a whole, synced file in the parts folder. Blocks; the part is closed then."""
+    def finish(self) -> tuple[str, Path | None]:
+        """Hash the complete content; when it is right, make it a whole, synced file in the parts folder. Blocks.
+
+        Gives the checksum found, and the file; None where the checksum is another one than wanted.
+        """
         ...
 
     def reset(self) -> None:
@@ -88,10 +107,12 @@ class Part(Protocol):
 class MemoryPart:
     """A small file, gathered in memory: no journal, since a rerun fetches it in one request anyway."""
 
-    def __init__(self, folder: Path, name: str, size: int) -> None:
-        self.size = size
+    in_memory = True
+
+    def __init__(self, places: Places, size: int, checksum: str) -> None:
         self.landed = Landed()
-        self._whole = whole_path(folder, name)
+        self._whole = places.whole
+        self._checksum = checksum
         self._content = bytearray(size)
 
     @property
@@ -106,16 +127,16 @@ class MemoryPart:
     def advance(self, stop: int) -> None:
         """Nothing to gain: hashing a small file takes no time."""
 
-    def verify(self, kind: str) -> str:
-        return checksum_of(kind, bytes(self._content))
-
-    def seal(self) -> Path:
+    def finish(self) -> tuple[str, Path | None]:
+        found = checksum_of(kind_of(self._checksum), bytes(self._content))
+        if found != self._checksum:
+            return found, None
         scratch = self._whole.with_suffix(".scratch")
         with scratch.open("wb") as file:
             file.write(self._content)
             file.flush()
             os.fsync(file.fileno())
-        return scratch.replace(self._whole)
+        return found, scratch.replace(self._whole)
 
     def reset(self) -> None:
         self.landed = Landed()
@@ -127,24 +148,25 @@ class MemoryPart:
 class DiskPart:
     """A large file: a sparse part file of its full size, and a journal that a later run reads.
 
+    The journal stays when the file is done: the crc of each of its ranges tells later which ones are damaged.
+
     Args:
-        folder: The parts folder; exists.
-        name: From `part_name`.
+        places: In the parts folder, which exists.
         size: Bytes of the whole file.
-        kind: Of the checksum it will be verified by.
+        checksum: What the whole must have.
         on_block: Called before every block that is read back at the start; what it raises ends the opening.
     """
 
-    def __init__(self, folder: Path, name: str, size: int, kind: str, on_block: Callable[[], None]) -> None:
-        self.size = size
+    in_memory = False
+
+    def __init__(self, places: Places, size: int, checksum: str, on_block: Callable[[], None]) -> None:
         self.landed = Landed()
-        self._kind = kind
-        self._header = Header(identity=name, size=size)
-        self._part = part_path(folder, name)
-        self._journal = journal_path(folder, name)
-        self._whole = whole_path(folder, name)
-        self._hasher: Hasher = make_hasher(kind, size)
         self.hashed = 0
+        self._places = places
+        self._size = size
+        self._checksum = checksum
+        self._header = Header(identity=places.name, size=size)
+        self._hasher: Hasher = make_hasher(kind_of(checksum), size)
         self._file = -1
         self._log = -1
         try:
@@ -154,11 +176,12 @@ class DiskPart:
             raise
 
     def _open(self, on_block: Callable[[], None]) -> None:
-        self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        extents = self._intact(read_journal(_read(self._journal), self._header), on_block)
-        os.ftruncate(self._file, self.size)
+        self._file = os.open(self._places.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        extents = self._intact(read_journal(_read(self._places.journal), self._header), on_block)
+        os.ftruncate(self._file, self._size)
         # The journal is written anew: a cut line at its end would swallow the next one.
-        self._log = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        self._log = os.open(self._places.journal, flags, 0o644)
         os.write(self._log, header_line(self._header) + b"".join(map(extent_line, extents)))
         self.landed = Landed(extent.span for extent in extents)
 
@@ -172,18 +195,18 @@ class DiskPart:
         return intact
 
     def write(self, offset: int, data: Sequence[bytes]) -> ByteRange:
-        start, crc = offset, 0
+        crc, length = 0, 0
         for chunk in data:
             crc = zlib.crc32(chunk, crc)
-        self._pwrite(start, data)
-        stop = start + sum(len(chunk) for chunk in data)
-        os.write(self._log, extent_line(Extent(start, stop, crc)))
-        return ByteRange(start=start, stop=stop)
+            length += len(chunk)
+        self._pwrite(offset, data, length)
+        os.write(self._log, extent_line(Extent(offset, offset + length, crc)))
+        return ByteRange(start=offset, stop=offset + length)
 
-    def _pwrite(self, offset: int, data: Sequence[bytes]) -> None:
+    def _pwrite(self, offset: int, data: Sequence[bytes], length: int) -> None:
         written = os.pwritev(self._file, data, offset)
         # A disk that fills up takes a part of it first.
-        rest = memoryview(b"".join(data))[written:] if written < sum(map(len, data)) else memoryview(b"")
+        rest = memoryview(b"".join(data))[written:] if written < length else memoryview(b"")
         while rest:
             offset += written
             written = os.pwrite(self._file, rest, offset)
@@ -197,23 +220,20 @@ class DiskPart:
             self._hasher.update(block)
             self.hashed += len(block)
 
-    def verify(self, kind: str) -> str:
-        if kind != self._kind:
-            self._kind, self._hasher, self.hashed = kind, make_hasher(kind, self.size), 0
-        self.advance(self.size)
-        return f"{kind}:{self._hasher.hexdigest()}"
-
-    def seal(self) -> Path:
+    def finish(self) -> tuple[str, Path | None]:
+        self.advance(self._size)
+        found = f"{kind_of(self._checksum)}:{self._hasher.hexdigest()}"
+        if found != self._checksum:
+            return found, None
         os.fsync(self._file)
         self.close()
-        whole = self._part.replace(self._whole)
-        self._journal.unlink(missing_ok=True)
-        return whole
+        self._places.journal.replace(self._places.digests)
+        return found, self._places.part.replace(self._places.whole)
 
     def reset(self) -> None:
         self.close()
-        self._journal.unlink(missing_ok=True)
-        self._hasher, self.hashed = make_hasher(self._kind, self.size), 0
+        self._places.journal.unlink(missing_ok=True)
+        self._hasher, self.hashed = make_hasher(kind_of(self._checksum), self._size), 0
         self._open(lambda: None)
 
     def close(self) -> None:
@@ -223,30 +243,49 @@ class DiskPart:
         self._file = self._log = -1
 
 
-def open_part(folder: Path, name: str, size: int, checksum: str | None, on_block: Callable[[], None]) -> Part:
-    """A file's part, with what an earlier run left of it. Blocks; `on_block` may end it by raising."""
-    if size <= SMALL_FILE_BYTES:
-        return MemoryPart(folder, name, size)
-    return DiskPart(folder, name, size, kind_of(checksum or "sha256"), on_block)
+def open_part(places: Places, size: int, checksum: str, on_block: Callable[[], None]) -> Part:
+    """A file's part, with what an earlier run left of it. Blocks for a large file; `on_block` may end it by raising."""
+    if is_small(size):
+        return MemoryPart(places, size, checksum)
+    return DiskPart(places, size, checksum, on_block)
 
 
-def adopt_whole(folder: Path, name: str, checksum: str, on_block: Callable[[], None]) -> Path | None:
+def is_small(size: int) -> bool:
+    """Whether a file of `size` bytes gathers in memory."""
+    return size <= SMALL_FILE_BYTES
+
+
+def adopt_whole(places: Places, checksum: str, on_block: Callable[[], None]) -> Path | None:
     """A sealed part that an earlier run could not put in place, when it is still right. Blocks."""
-    whole = whole_path(folder, name)
-    if not whole.exists():
+    if not places.whole.exists():
         return None
-    if checksum_file(whole, kind_of(checksum), on_block=on_block) == checksum:
-        return whole
-    whole.unlink()
+    if checksum_file(places.whole, kind_of(checksum), on_block=on_block) == checksum:
+        return places.whole
+    places.whole.unlink()
     return None
 
 
-def kept_bytes(folder: Path, name: str, size: int) -> int:
+def salvage(places: Places, damaged: Path) -> None:
+    """Make a damaged file a part of itself: what its digests show to be right need not be fetched again. Blocks.
+
+    A copy is worked on; the file itself is left as it is. Without digests there is nothing to salvage.
+    """
+    if places.digests.exists() and size_of(damaged) is not None:
+        shutil.copyfile(damaged, places.part)
+        shutil.copyfile(places.digests, places.journal)
+
+
+def kept_bytes(places: Places, size: int) -> int:
     """How much of a file an earlier run left, by its journal. Blocks."""
-    if size_of(whole_path(folder, name)) == size:
+    if size_of(places.whole) == size:
         return size
-    extents = read_journal(_read(journal_path(folder, name)), Header(identity=name, size=size))
+    extents = read_journal(_read(places.journal), Header(identity=places.name, size=size))
     return Landed(each.span for each in extents).total
+
+
+def left_behind(folder: Path) -> frozenset[str]:
+    """Names of which earlier runs left anything. Blocks."""
+    return frozenset(path.stem for path in folder.iterdir()) if folder.exists() else frozenset()
 
 
 def _read(path: Path) -> bytes:

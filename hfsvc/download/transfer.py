@@ -1,11 +1,13 @@
 """One file on its way: what a downloader remembers of it between ranges, and the stream of one range into its part."""
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import anyio
 from anyio import to_thread
 
 from hfsvc.download.parts import Part
+from hfsvc.download.throttle import Throttle
 from hfsvc.errors import ChecksumMismatch, HubUnavailable
 from hfsvc.models import ByteRange, Location, RemoteFile
 
@@ -67,10 +69,10 @@ class FileTransfer:
             async with self._hashing:
                 await to_thread.run_sync(self.part.advance, stop)
 
-    async def verify(self, kind: str) -> str:
-        """The checksum of the complete part."""
+    async def finish(self) -> tuple[str, Path | None]:
+        """The checksum of the complete part, and the whole file where it is the right one."""
         async with self._hashing:
-            return await to_thread.run_sync(self.part.verify, kind)
+            return await to_thread.run_sync(self.part.finish)
 
 
 class RangeStream:
@@ -80,10 +82,18 @@ class RangeStream:
         position: The next byte that is not written yet.
     """
 
-    def __init__(self, transfer: FileTransfer, span: ByteRange, *, on_landed: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        transfer: FileTransfer,
+        span: ByteRange,
+        *,
+        throttle: Throttle,
+        on_landed: Callable[[FileTransfer, int], None],
+    ) -> None:
         self.position = span.start
         self._transfer = transfer
         self._span = span
+        self._throttle = throttle
         self._on_landed = on_landed
         self._buffer: list[bytes] = []
         self._buffered = 0
@@ -100,6 +110,7 @@ class RangeStream:
             async for chunk in chunks:
                 if not self._put(chunk):
                     break
+                await self._throttle.passed(len(chunk))
                 if self._buffered >= WRITE_BYTES:
                     await self._flush()
                     await self._transfer.hash_landed()
@@ -128,7 +139,11 @@ class RangeStream:
         if not self._buffer:
             return
         data, self._buffer, self._buffered = self._buffer, [], 0
-        landed = await to_thread.run_sync(self._transfer.part.write, self.position, data)
-        self._transfer.part.landed.add(landed)
+        part = self._transfer.part
+        landed = part.write(self.position, data) if part.in_memory else await self._write(data)
+        part.landed.add(landed)
         self.position = landed.stop
-        self._on_landed(landed.length)
+        self._on_landed(self._transfer, landed.length)
+
+    async def _write(self, data: list[bytes]) -> ByteRange:
+        return await to_thread.run_sync(self._transfer.part.write, self.position, data)

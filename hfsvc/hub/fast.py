@@ -80,7 +80,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         headers = [(name, value) for name, value in request.headers.multi_items() if name.lower() != "host"]
         body = await request.aread()
         if self._client is None:
-            raise RuntimeError("The transport is closed.")
+            raise RuntimeError("this transport is closed")
         builder = self._client.request(request.method, str(request.url)).headers(headers)
         # Unbuffered and chunk by chunk: what was read ahead would be lost when the stream breaks.
         builder = builder.streamed_read_buffer_limit(0)
@@ -97,8 +97,9 @@ class FastTransport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        if self._client is not None:
-            client, self._client = self._client, None
+        # Its idle connections are closed only when nothing refers to it any more.
+        client, self._client = self._client, None
+        if client is not None:
             await client.close()
 
 

@@ -18,6 +18,7 @@ from hfsvc.hub.limits import Bucket, Limiter, told_wait_s
 from hfsvc.hub.retries import OnRetry, api_retry_s
 from hfsvc.hub.transport import hide_secrets
 from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
+from hfsvc.metrics import Metrics
 from hfsvc.settings import Secret, Settings
 
 MAX_HOPS: Final = 20
@@ -31,16 +32,23 @@ class HubSession:
     Args:
         http: Serves the Hub and its CDN. Its cookies, default authorization and redirect handling are not used.
         settings: Endpoint and timeouts.
+        metrics: Told of requests to the Hub, and of waits that it asked for.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, settings: Settings, *, clock: Callable[[], float] = time.monotonic
+        self,
+        http: httpx.AsyncClient,
+        settings: Settings,
+        *,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # Here and not only where a client is made: one that was passed in logs addresses just the same.
         hide_secrets()
         self._http = http
         self._settings = settings
+        self._metrics = metrics
         self._clock = clock
         self.limiter = Limiter()
         self.endpoint = settings.endpoint
@@ -153,7 +161,9 @@ class HubSession:
         while wait_s := self.limiter.delay_s(bucket, self._clock()):
             if wait_s > self._settings.give_up_after_s:
                 raise RateLimited(url=without_query(url), retry_after_s=wait_s)
+            self._metrics.add("wait_seconds", wait_s)
             await anyio.sleep(wait_s)
+        self._metrics.add("hub_requests")
         self.limiter.spend(bucket, self._clock())
 
     async def _fault(self, response: httpx.Response, url: str, asked: Asked, bucket: Bucket | None) -> HfsvcError:

@@ -74,10 +74,6 @@ class Entry(Model, frozen=True, kw_only=True):
         """The recorded files as the Hub lists them."""
         return [RemoteFile(path=path, size=self.sizes[path], checksum=self.checksums[path]) for path in self.files]
 
-    def path_of(self, checksum: str | None) -> str | None:
-        """A recorded file with this content."""
-        return next((path for path, recorded in self.checksums.items() if recorded == checksum), None)
-
     def missing(self, root: Path) -> tuple[str, ...]:
         """Recorded files that are not there, or not of their recorded size."""
         folder = root / self.local_path

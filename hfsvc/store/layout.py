@@ -6,9 +6,11 @@
     <owner>/<name>/…          the files of a dataset
     .hfsvc/locks/             lock files, never removed while anything runs
     .hfsvc/parts/<dataset>/   what is on its way, and its journals
+    .hfsvc/digests/<dataset>/ a crc of every range of the files that are here, for repairs
 """
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from hfsvc.store.paths import STATE_FOLDER
@@ -27,6 +29,18 @@ def locks_folder(root: Path) -> Path:
 def parts_folder(root: Path, repo: str) -> Path:
     """Holds what is on its way of one dataset."""
     return root / STATE_FOLDER / "parts" / flat_name(repo)
+
+
+def digests_folder(root: Path, repo: str) -> Path:
+    """Holds the range digests of one dataset's files."""
+    return root / STATE_FOLDER / "digests" / flat_name(repo)
+
+
+def keep_digests(root: Path, repo: str, names: Collection[str]) -> None:
+    """Remove the digests of content that is not recorded any more."""
+    for path in digests_folder(root, repo).glob("*.journal"):
+        if path.stem not in names:
+            path.unlink(missing_ok=True)
 
 
 def clear_parts(root: Path, repo: str) -> None:

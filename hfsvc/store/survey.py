@@ -9,6 +9,7 @@ from hfsvc.checksum import checksum_file, kind_of
 from hfsvc.disk import size_of
 from hfsvc.models import RemoteFile
 from hfsvc.store.catalog import Entry
+from hfsvc.store.hfcache import blob_path
 
 
 async def find_present(folder: Path, entry: Entry | None, files: Sequence[RemoteFile]) -> frozenset[str]:
@@ -48,7 +49,23 @@ def _hash(path: Path, kind: str, on_block: Callable[[], None]) -> str | None:
     return None if size_of(path) is None else checksum_file(path, kind, on_block=on_block)
 
 
-def find_copies(entry: Entry | None, files: Sequence[RemoteFile]) -> dict[str, str]:
-    """``{path: recorded path}`` of missing files whose content is recorded under another name. Pure."""
+def find_copies(entry: Entry | None, repo: str, files: Sequence[RemoteFile], hf_cache: Path | None) -> dict[str, str]:
+    """Where the content of missing files lies under another name.
+
+    Args:
+        entry: What is recorded, if it can be trusted.
+        repo: The dataset.
+        files: What is missing.
+        hf_cache: The cache of Hugging Face's own tools; None to leave it alone.
+
+    Returns:
+        ``{path: other path}``, relative to the dataset's folder, or absolute for blobs of the cache. Blocks.
+    """
     donors = {checksum: path for path, checksum in entry.checksums.items()} if entry else {}
-    return {file.path: donors[file.checksum] for file in files if file.checksum in donors}
+    found = {file.path: donors[file.checksum] for file in files if file.checksum in donors}
+    for file in files:
+        if hf_cache and file.checksum and file.path not in found:
+            blob = blob_path(hf_cache, repo, file.checksum)
+            if size_of(blob) == file.size > 0:
+                found[file.path] = str(blob)
+    return found

@@ -20,6 +20,7 @@ from hfsvc.errors import (
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.faults import DISABLED_MESSAGE, Answer, Asked, cdn_fault, connection_fault, hub_fault
 from hfsvc.hub.session import HubSession
+from hfsvc.metrics import Counters
 from hfsvc.settings import Secret, Settings
 
 URL = "https://huggingface.co/api/datasets/a/b?Signature=geheim"
@@ -130,7 +131,7 @@ async def test_no_traceback_holds_a_signed_address_or_a_token(
 ) -> None:
     respx_mock.get(url__startswith="https://huggingface.co/").mock(side_effect=kind(f"at {SIGNED} {TOKEN.reveal()}"))
     async with httpx.AsyncClient() as http:
-        client = HubClient(HubSession(http, Settings(give_up_after_s=0.01)))
+        client = HubClient(HubSession(http, Settings(give_up_after_s=0.01), metrics=Counters()))
         with pytest.raises(HfsvcError) as caught:
             await client.resolve("a/b", "main", token=TOKEN)
     assert "geheim" not in "".join(traceback.format_exception(caught.value))

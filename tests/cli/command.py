@@ -1,0 +1,126 @@
+"""The command as tests run it: in this process, or as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from hfsvc.cli.main import main
+from hfsvc.testing.samples import SAMPLE_REPO
+
+REPO = SAMPLE_REPO
+ALIAS = "openthoughts-sft"
+FILE = "data/train-00000-of-00001.parquet"
+ROWS = 40
+WAIT_S = 60
+# What the installed script does, and Ctrl-C as a terminal has it, also where these tests run in the background.
+RUN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from hfsvc.cli.main import main; main()"
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON value on stdout."""
+        assert self.out.endswith("\n")
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The JSON error on stderr."""
+        document = json.loads(self.err.splitlines()[-1])
+        assert document.keys() == {"error"}
+        found: dict[str, Any] = document["error"]
+        assert found.keys() == {"code", "message", "retryable", "retryAfter", "hint"}
+        return found
+
+    @property
+    def sentence(self) -> str:
+        """What the command says went wrong: the last line on stderr, and no traceback before it."""
+        assert "Traceback" not in self.err
+        last = self.err.splitlines()[-1]
+        assert last.startswith("Error: ")
+        return last.removeprefix("Error: ")
+
+
+class Command:
+    """Runs ``hfsvc`` in the test's folder, against the test's Hub."""
+
+    def __init__(self, env: Mapping[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+        self.env = dict(env)
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> Ended:
+        """Run it in this process."""
+        self._capsys.readouterr()
+        code = 0
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+        printed = self._capsys.readouterr()
+        return Ended(code, printed.out, printed.err)
+
+    def succeeds(self, *arguments: str) -> Ended:
+        """Run it; it must end with 0."""
+        ended = self(*arguments)
+        assert ended.code == 0, ended.err
+        return ended
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
+        """Start it as a process, without a terminal."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN, *arguments],
+            env=self.env | dict(env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+        )
+
+    def start_on_terminal(
+        self, terminal: int, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        """Start it as a process on a terminal."""
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN, *arguments],
+            env=self.env | {"TERM": "xterm-256color"} | dict(env or {}),
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+        )
+
+    def spawn(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ended:
+        """Run it as a process, to its end."""
+        with self.start(*arguments, env=env) as process:
+            return finish(process)
+
+
+def finish(process: "subprocess.Popen[bytes]") -> Ended:
+    """Wait for the end of a process."""
+    out, err = process.communicate(timeout=WAIT_S)
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without anything that hfsvc, the Hub's tools, httpx or a terminal library reads."""
+    prefixes = ("HF_", "HFSVC_", "HUGGING_FACE_", "XDG_")
+    names = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONWARNINGS"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes) and name not in names}
+    return {name: value for name, value in kept.items() if not name.lower().endswith("_proxy")}
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its content, but for locks and parts."""
+    files = (path for path in folder.rglob("*") if path.is_file() and ".hfsvc" not in path.parts)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(files)}

@@ -1,0 +1,239 @@
+"""What commands print where all is well: results on stdout, words on stderr, little with ``-q``."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hfsvc import atif
+from hfsvc.testing import LocalHub
+from hfsvc.testing.localhub import Status
+
+from .command import ALIAS, FILE, REPO, ROWS, WAIT_S, Command, tree
+
+# Read here: tests see none of it.
+REAL = os.environ.get("HFSVC_TEST_DATA", "")
+NOT_FOR_HELP = {"pyarrow", "httpx", "dependency_injector", "rich", "asyncio", "anyio", "h11", "pytest"}
+
+
+@pytest.fixture
+def folder(work: Path) -> Path:
+    return work / ".openagents" / "datasets" / REPO
+
+
+@pytest.mark.parametrize(
+    "arguments", [[ALIAS], [REPO], ["--repo", REPO], [f"datasets/{REPO}"], [f"hf://datasets/{REPO}"], [ALIAS, FILE]]
+)
+def test_download(hfsvc: Command, folder: Path, sample: Path, arguments: list[str]) -> None:
+    ended = hfsvc.succeeds("download", *arguments)
+    assert ended.out == f"{folder}\n"
+    assert ended.err.startswith(f"{REPO}: 1 file, ")
+    assert ended.err.endswith("verified\n")
+    assert tree(folder) == {FILE: (sample / REPO / FILE).read_bytes()}
+
+
+def test_download_quietly(hfsvc: Command, folder: Path) -> None:
+    ended = hfsvc.succeeds("download", ALIAS, "-q")
+    assert ended.out == f"{folder}\n"
+    assert not ended.err
+
+
+def test_retries_are_told_without_a_terminal_too(hfsvc: Command, hub: LocalHub) -> None:
+    hub.fault(Status(503), server="hub", times=1)
+    ended = hfsvc.succeeds("download", ALIAS)
+    assert "it answered 503" in ended.err
+    assert "trying again in" in ended.err
+    hub.fault(Status(503), server="hub", times=1)
+    assert not hfsvc.succeeds("download", ALIAS, "--force", "-q").err
+
+
+def test_a_download_of_n_files_costs_n_requests_and_two(hfsvc: Command, hub: LocalHub) -> None:
+    for number in range(5):
+        hub.write("o/five", f"{number}.parquet", bytes([number]) * 100)
+    hfsvc.succeeds("download", "o/five")
+    assert hub.count(server="hub") == 5 + 2
+
+
+def test_a_second_download_costs_one_request(downloaded: Command, hub: LocalHub) -> None:
+    hub.reset()
+    downloaded.succeeds("download", ALIAS)
+    assert hub.count() == 1
+
+
+def test_force_fetches_again(downloaded: Command, hub: LocalHub, folder: Path) -> None:
+    hub.reset()
+    downloaded.succeeds("download", ALIAS, "--force")
+    assert hub.bytes_sent() == (folder / FILE).stat().st_size
+
+
+def test_include_and_exclude(hfsvc: Command, folder: Path) -> None:
+    hfsvc.succeeds("download", ALIAS, "--include", "**", "--exclude", "data/", "--exclude", ".git*")
+    assert tree(folder).keys() == {"README.md"}
+
+
+def test_a_dry_run_writes_nothing(hfsvc: Command, work: Path) -> None:
+    ended = hfsvc.succeeds("download", ALIAS, "--dry-run")
+    path, size, state = ended.out.rstrip("\n").split("\t")
+    assert (path, state) == (FILE, "to fetch")
+    assert size.isdecimal()
+    assert "to fetch" in ended.err
+    assert not list(work.iterdir())
+
+
+def test_a_dry_run_after_the_download(downloaded: Command) -> None:
+    assert downloaded.succeeds("download", ALIAS, "--dry-run", "-q").out.endswith("\there\n")
+
+
+def test_root_and_its_variable(hfsvc: Command, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hfsvc.succeeds("download", ALIAS, "--root", "elsewhere").out == f"{work / 'elsewhere' / REPO}\n"
+    monkeypatch.setenv("HFSVC_ROOT", "elsewhere")
+    assert hfsvc.succeeds("list", "-q").out == f"{REPO}\n"
+    assert {path.name for path in work.iterdir()} == {"elsewhere"}
+
+
+def test_list_of_nothing_says_what_to_do(hfsvc: Command) -> None:
+    ended = hfsvc.succeeds("list")
+    assert not ended.out
+    assert f"hfsvc download {ALIAS}" in ended.err
+    assert not hfsvc.succeeds("list", "-q").err
+
+
+def test_info(downloaded: Command, folder: Path) -> None:
+    facts = dict(line.split(maxsplit=1) for line in downloaded.succeeds("info", ALIAS).out.splitlines())
+    assert facts["dataset"] == REPO
+    assert facts["path"] == str(folder)
+    assert facts["license"] == "apache-2.0"
+    assert facts["file"] == FILE
+
+
+def test_path(downloaded: Command, folder: Path) -> None:
+    assert downloaded.succeeds("path", ALIAS).out == f"{folder}\n"
+
+
+def test_verify(downloaded: Command) -> None:
+    ended = downloaded.succeeds("verify", ALIAS)
+    assert not ended.out
+    assert ended.err.startswith(f"{REPO}: 1 file, ")
+    assert not downloaded.succeeds("verify", ALIAS, "-q").err
+
+
+def test_delete_leaves_what_is_not_recorded(downloaded: Command, folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    ended = downloaded.succeeds("delete", ALIAS, "--yes")
+    assert not ended.out
+    assert ended.err.endswith("freed\n")
+    assert tree(folder) == {"notes.txt": b"mine"}
+    assert not downloaded.succeeds("list", "-q").out
+
+
+def test_count(downloaded: Command) -> None:
+    assert downloaded.succeeds("count").out == f"{ROWS}\n"
+    assert downloaded.succeeds("count", REPO).out == f"{ROWS}\n"
+
+
+def test_sample_prints_the_first_rows(downloaded: Command) -> None:
+    ended = downloaded.succeeds("sample", "2")
+    heads = [line for line in ended.out.splitlines() if line.startswith("row ")]
+    assert [head.split(":")[0] for head in heads] == ["row 0", "row 1"]
+    assert not ended.err
+
+
+def test_show_finds_rows_by_number_and_by_text(downloaded: Command) -> None:
+    found = downloaded.succeeds("show", "3", "--json").json
+    names = found["extra"]
+    for key in (names["trial_name"], names["task"]):
+        assert downloaded.succeeds("show", key, "--json").json == found
+    assert downloaded.succeeds("show", names["trial_name"], "--by", "trial_name", "--json").json == found
+    assert downloaded.succeeds("show", "3").out.startswith(f"row 3: {names['task']}, ")
+
+
+def test_show_says_how_many_rows_answer(downloaded: Command) -> None:
+    run_id = downloaded.succeeds("show", "0", "--json").json["session_id"]
+    ended = downloaded.succeeds("show", run_id, "--by", "run_id")
+    assert f"rows answer to {run_id}" in ended.err
+    assert ended.out.startswith("row 0: ")
+
+
+def test_show_does_not_cut_messages(downloaded: Command) -> None:
+    longest = max((step["message"] for step in downloaded.succeeds("show", "0", "--json").json["steps"]), key=len)
+    assert len(longest) > 400
+    assert longest.rstrip() in downloaded.succeeds("show", "0").out
+
+
+def test_doctor_says_what_works(hfsvc: Command, hub: LocalHub) -> None:
+    ended = hfsvc.succeeds("doctor")
+    assert [line.split()[:2] for line in ended.out.splitlines()] == [
+        ["ok", name] for name in ("root", "proxy", "token", "endpoint", "cdn")
+    ]
+    assert hub.bytes_sent() == 1
+
+
+def test_doctor_says_what_does_not(hfsvc: Command, nowhere: str) -> None:
+    ended = hfsvc("doctor", "--endpoint", nowhere)
+    assert ended.code == 5
+    assert "PROBLEM  endpoint" in ended.out
+    assert "ok       root" in ended.out
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        {"HF_TOKEN": "hf_of_the_user"},
+        {"HF_HUB_OFFLINE": "1", "HTTP_PROXY": "http://127.0.0.1:1", "HF_ENDPOINT": "http://127.0.0.1:1"},
+    ],
+)
+def test_the_demo_needs_nothing_of_the_user(hfsvc: Command, work: Path, noise: dict[str, str]) -> None:
+    ended = hfsvc.spawn("demo", env=noise)
+    assert ended.code == 0
+    assert "2000\n" in ended.out
+    assert "hfsvc download openthoughts-sft" in ended.err
+    assert "hf_of_the_user" not in ended.out + ended.err
+    assert not list(work.iterdir())
+
+
+def test_the_demo_as_json(hfsvc: Command) -> None:
+    ended = hfsvc.spawn("demo", "--json")
+    assert ended.code == 0
+    assert not ended.err
+    assert ended.json.keys() == {"dataset", "report", "count", "sample"}
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_help_and_version_load_little(environment: dict[str, str], flag: str) -> None:
+    program = (
+        "import sys\nfrom hfsvc.cli.main import main\n"
+        f"try:\n    main(['{flag}'])\nexcept SystemExit as done:\n    assert not done.code\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=WAIT_S)
+    assert ended.returncode == 0
+    loaded = set(ended.stderr.decode().split())
+    assert "hfsvc.cli.main" in loaded
+    assert not loaded & NOT_FOR_HELP
+
+
+def test_python_m_is_the_command(environment: dict[str, str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "hfsvc", "--version"], env=environment, capture_output=True, timeout=WAIT_S
+    )
+    assert ended.stdout.startswith(b"hfsvc ")
+
+
+@pytest.mark.skipif(not REAL, reason="HFSVC_TEST_DATA names no folder with real rows")
+def test_real_rows(hfsvc: Command, hub: LocalHub, work: Path) -> None:
+    (rows,) = Path(REAL).glob("sft_rows/*.parquet")
+    hub.write(REPO, FILE, rows.read_bytes())
+    hfsvc.succeeds("download", ALIAS)
+    assert (work / ".openagents" / "datasets" / REPO / FILE).read_bytes() == rows.read_bytes()
+    assert hfsvc.succeeds("count").out == "2\n"
+    trajectory = atif.decode(hfsvc.succeeds("show", "0", "--json").out)
+    assert trajectory.schema_version == "ATIF-v1.4"
+    assert trajectory.agent.version == "1.0"
+    assert trajectory.extra is not None
+    assert trajectory.session_id == trajectory.extra["run_id"]
+    assert {"source", "task", "episode", "trial_name", "model_provider"} <= trajectory.extra.keys()
+    assert trajectory.extra["source"] == REPO
+    assert {step.source for step in trajectory.steps} <= {"user", "agent"}
+    assert all(step.timestamp == trajectory.extra["date"] for step in trajectory.steps)

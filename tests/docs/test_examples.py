@@ -1,0 +1,110 @@
+"""Every example of the documentation runs, in the order of its page, and shows what the page says it shows."""
+
+import ast
+import asyncio
+import inspect
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hfsvc.cli.main import main
+from hfsvc.testing import LocalHub
+from hfsvc.testing.samples import SAMPLE_REPO
+
+from .pages import PAGES, PROJECT, Block, Step, blocks_of, fits, steps_of
+
+WAIT_S = 60
+LANGUAGES = {"python", "console", "bash", "text"}
+
+
+class Reader:
+    """Does what a page says, as somebody would who reads it from top to bottom.
+
+    Args:
+        name: Of the page, for tracebacks.
+        runner: Holds the one event loop of the page's Python.
+    """
+
+    def __init__(self, name: str, runner: asyncio.Runner, capsys: pytest.CaptureFixture[str]) -> None:
+        self._name = name
+        self._runner = runner
+        self._capsys = capsys
+        self._names: dict[str, Any] = {"__name__": "example"}
+
+    def follow(self, block: Block) -> None:
+        if block.language == "python" and "\nasync def test_" in block.text:
+            self._run_pytest(block)
+        elif block.language == "python":
+            self._run_python(block)
+        elif block.language == "console":
+            for step in steps_of(block.text):
+                self._run_command(step)
+
+    def _run_python(self, block: Block) -> None:
+        text = "\n" * (block.line - 1) + block.text
+        code = compile(text, self._name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+
+        async def run() -> None:
+            result = eval(code, self._names)
+            if inspect.isawaitable(result):
+                await result
+
+        self._runner.run(run())
+
+    def _run_pytest(self, block: Block) -> None:
+        Path("test_example.py").write_text(block.text, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_example.py"]
+        ended = subprocess.run(command, capture_output=True, timeout=WAIT_S)
+        assert ended.returncode == 0, ended.stdout.decode()
+        assert b"1 passed" in ended.stdout
+
+    def _run_command(self, step: Step) -> None:
+        program, *arguments = shlex.split(step.command)
+        assert program == "hfsvc", f"{step.command}: only hfsvc is run by these tests"
+        self._capsys.readouterr()
+        code = 0
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+        printed = self._capsys.readouterr()
+        lines = (printed.out + printed.err).splitlines()
+        assert code == step.code, f"{step.command}\n{printed.err}"
+        for shown in step.shown:
+            assert any(fits(shown, line) for line in lines), f"{step.command}\n{shown}\n{lines[:20]}"
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_examples(
+    path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = blocks_of(path.read_text(encoding="utf-8"))
+    with LocalHub(sample) as hub, asyncio.Runner() as runner:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("COLUMNS", "200")
+        hub.configure(SAMPLE_REPO)
+        reader = Reader(path.name, runner, capsys)
+        for block in blocks:
+            reader.follow(block)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_block_is_of_a_kind_these_tests_know(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert {block.language for block in blocks_of(text)} <= LANGUAGES
+    assert text.count("\n```") == 2 * len(blocks_of(text))
+
+
+def test_the_readme_shows_a_real_run(environment: None, capsys: pytest.CaptureFixture[str]) -> None:
+    (picture,) = (block for block in blocks_of((PROJECT / "README.md").read_text()) if block.language == "text")
+    main(["demo"])
+    printed = capsys.readouterr()
+    lines = (printed.out + printed.err).splitlines()
+    for shown in filter(None, picture.text.splitlines()):
+        if not shown.startswith("$ ") or shown in lines:
+            assert any(fits(shown, line) for line in lines), shown
