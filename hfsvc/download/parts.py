@@ -216,7 +216,7 @@ class DiskPart:
         while self.hashed < stop:
             block = os.pread(self._file, min(BLOCK_BYTES, stop - self.hashed), self.hashed)
             if not block:
-                raise OSError(errno.EIO, f"{self._part} ends before what was written to it")
+                raise OSError(errno.EIO, f"{self._places.part} ends before what was written to it")
             self._hasher.update(block)
             self.hashed += len(block)
 
