@@ -57,13 +57,24 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False, python="3.12")
 def peers(session: nox.Session) -> None:
-    """The Hub's own clients against the loopback Hub, each in a venv of its own."""
+    """The Hub's own clients against the loopback Hub, Harbor's validator against ours; each in a venv of its own."""
     session.install("-e", ".[all]", *group("test"))
-    clients = Path(session.create_tmp()) / "clients"
-    session.run("python", "-m", "venv", str(clients))
-    session.run(str(clients / "bin" / "pip"), "install", "-q", "-U", "huggingface_hub", "datasets", external=True)
-    python = str(clients / "bin" / "python")
-    session.run("pytest", "tests/peers", *session.posargs, env={"HFSVC_PEERS_PYTHON": python})
+    clients = peer(session, "clients", "-U", "huggingface_hub", "datasets")
+    harbor = peer(session, "harbor", "pydantic")
+    # Without what runs agents: its models and validator need pydantic only.
+    session.run(harbor, "-m", "pip", "install", "-q", "--no-deps", "harbor==0.25.0", external=True)
+    env = {"HFSVC_PEERS_PYTHON": clients, "HFSVC_PEERS_HARBOR": harbor}
+    session.run("pytest", "tests/peers", *session.posargs, env=env)
+
+
+def peer(session: nox.Session, name: str, *packages: str) -> str:
+    """The Python of a clean venv with a peer in it."""
+    folder = Path(session.create_tmp()) / name
+    python = str(folder / "bin" / "python")
+    if not folder.exists():
+        session.run("python", "-m", "venv", str(folder))
+    session.run(python, "-m", "pip", "install", "-q", *packages, external=True)
+    return python
 
 
 @nox.session(default=False)

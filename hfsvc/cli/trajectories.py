@@ -7,7 +7,7 @@ import click
 from hfsvc.cli.options import Options, command
 
 if TYPE_CHECKING:
-    from hfsvc.atif import Trajectory
+    from hfsvc.atif import Content, Trajectory
     from hfsvc.containers import Container
     from hfsvc.protocols import KeyColumn
 
@@ -91,10 +91,12 @@ def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None 
     steps = f"{len(trajectory.steps)} step{'s' * (len(trajectory.steps) != 1)}"
     click.echo(printable(f"row {row}: {task}, {trajectory.agent.name} with {model}, {steps}"))
     for step in trajectory.steps:
-        text = (
-            step.message
-            if isinstance(step.message, str)
-            else "\n".join(part.text or part.type for part in step.message)
-        )
+        text = _text_of(step.message)
         click.echo(f"--- {step.step_id} {step.source}")
         click.echo(printable(text if longest is None or len(text) <= longest else f"{text[:longest]} …"))
+
+
+def _text_of(message: "Content") -> str:
+    if isinstance(message, str):
+        return message
+    return "\n".join(getattr(part, "text", None) or f"[{type(part).__name__}]" for part in message)

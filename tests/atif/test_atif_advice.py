@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from atif_corpus import FULL, SMALL
 
 from hfsvc.atif import check
+
+from .atif_corpus import FULL, SMALL
 
 CALL = {"tool_call_id": "c1", "function_name": "f", "arguments": {}}
 OTHER = {"tool_call_id": "c2", "function_name": "f", "arguments": {}}

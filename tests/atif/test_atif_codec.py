@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from atif_corpus import FULL, SMALL, changed, recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +26,8 @@ from hfsvc.atif import (
 )
 from hfsvc.atif.codec import _numbers
 from hfsvc.errors import InvalidTrajectory
+
+from .atif_corpus import FULL, SMALL, changed, recorded
 
 DATA = os.environ.get("HFSVC_TEST_DATA")
 

@@ -1,9 +1,9 @@
 import json
 
-from atif_corpus import FULL, SMALL
-
 from hfsvc.atif import media_paths
 from hfsvc.atif.codec import decode
+
+from .atif_corpus import FULL, SMALL
 
 
 def test_the_local_files_of_messages_and_results_in_document_order() -> None:

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from atif_corpus import FULL, SMALL, STEP_DISPATCH, TIMES, VERDICTS, changed, recorded, verdict_text
 
 from hfsvc.atif import VERSIONS, check
+
+from .atif_corpus import FULL, SMALL, STEP_DISPATCH, TIMES, VERDICTS, changed, recorded, verdict_text
 
 USER = {"step_id": 1, "source": "user", "message": "go"}
 AGENT = {"step_id": 1, "source": "agent", "message": "go"}

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from atif_corpus import FULL, SMALL, changed
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.atif import VERSIONS, SchemaVersion, Trajectory, check, convert_version, decode, encode
+
+from .atif_corpus import FULL, SMALL, changed
 
 WHOLE = changed(FULL, ("subagent_trajectories", 0, "schema_version"), "ATIF-v1.8")
 OF_ITS_VERSION = {"newer_than_declared", "no_session_id", "observation_elsewhere"}

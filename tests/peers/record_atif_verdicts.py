@@ -1,9 +1,10 @@
-"""Write down Harbor's verdicts for the default tests: `python tests/peers/record_atif_verdicts.py PYTHON_WITH_HARBOR`."""
+"""Write down Harbor's verdicts for the default tests: `python -m tests.peers.record_atif_verdicts PYTHON_WITH_HARBOR`."""
 
 import sys
 
-from atif_documents import VERDICTS, recorded, verdict_text
-from atif_harbor import Harbor
+from tests.atif.atif_corpus import VERDICTS, recorded, verdict_text
+
+from .atif_harbor import Harbor
 
 
 def main() -> None:

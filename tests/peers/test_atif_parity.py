@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from atif_documents import FULL, VERDICTS, dump, recorded, variants, verdict_text
-from atif_harbor import Harbor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hfsvc.atif import VERSIONS, check, convert_version, encode, media_paths
+from tests.atif.atif_corpus import FULL, VERDICTS, dump, recorded, variants, verdict_text
+
+from .atif_harbor import Harbor
 
 HARBOR = os.environ.get("HFSVC_PEERS_HARBOR")
 DATA = os.environ.get("HFSVC_TEST_DATA")
