@@ -4,6 +4,7 @@ Both kinds have the same verbs. What blocks is called from a worker thread. A fi
 folder, verified and synced, ready to be renamed.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -217,6 +218,8 @@ class DiskPart:
     def advance(self, stop: int) -> None:
         while self.hashed < stop:
             block = os.pread(self._file, min(BLOCK_BYTES, stop - self.hashed), self.hashed)
+            if not block:
+                raise OSError(errno.EIO, f"{self._places.part} ends before what was written to it")
             self._hasher.update(block)
             self.hashed += len(block)
 

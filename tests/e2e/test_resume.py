@@ -94,7 +94,7 @@ async def test_a_cancelled_download_leaves_no_task_no_stream_and_no_lock(local_h
     rule = local_hub.fault(Stall(after=1000), server="cdn")
     async with open_service(local_hub, root) as service:
         known = tasks_besides(set())
-        await cancel_when(local_hub, lambda: local_hub.stalled == 8, service)
+        await cancel_when(local_hub, lambda: local_hub.stalled >= 2, service)
         assert tasks_besides(known) == set()
         await local_hub.until(lambda: local_hub.connections("cdn") == 0)
         rule.times = 0
@@ -194,7 +194,7 @@ async def test_files_that_a_killed_download_had_finished_are_adopted(local_hub: 
     local_hub.write(REPO, "b.parquet", noise(2 * MiB, 2))
     local_hub.fault(Stall(), server="cdn", path="b.parquet")
     child = run_python(CHILD, local_hub.endpoint, str(root))
-    await local_hub.until(lambda: local_hub.stalled == 8)
+    await local_hub.until(lambda: local_hub.stalled >= 2)
     assert child.stdout
     assert await anyio.to_thread.run_sync(child.stdout.readline) == "a.parquet\n"
     child.kill()
@@ -291,7 +291,7 @@ async def test_datasets_do_not_wait_for_each_other(local_hub: LocalHub, service:
     local_hub.fault(Stall(after=1000), server="cdn", path="big.parquet")
     async with anyio.create_task_group() as group:
         group.start_soon(service.download, everything())
-        await local_hub.until(lambda: local_hub.stalled == 8)
+        await local_hub.until(lambda: local_hub.stalled >= 2)
         assert (await service.download(everything("acme/other"))).files == ("a.parquet",)
         group.cancel_scope.cancel()
 
@@ -342,7 +342,7 @@ async def test_no_thread_is_at_work_after_a_cancelled_download(local_hub: LocalH
     local_hub.write(REPO, "big.parquet", CONTENT)
     local_hub.fault(Stall(after=1000), server="cdn")
     async with open_service(local_hub, root) as service:
-        await cancel_when(local_hub, lambda: local_hub.stalled == 8, service)
+        await cancel_when(local_hub, lambda: local_hub.stalled >= 2, service)
         limiter = anyio.to_thread.current_default_thread_limiter()
         assert limiter.borrowed_tokens == 0
     assert threading.active_count() < 40
