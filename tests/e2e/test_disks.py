@@ -343,8 +343,12 @@ def test_concurrent_writers_lose_no_entry(root: Path) -> None:
         assert writer.stdout
         assert writer.stdout.readline() == "ready\n"
     for writer in writers:
-        writer.communicate("go\n")
-        assert writer.returncode == 0
+        assert writer.stdin
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    assert [writer.wait() for writer in writers] == [0] * 4
+    for writer in writers:
+        writer.communicate()
     assert len(read_index(root)["datasets"]) == 60
 
 
