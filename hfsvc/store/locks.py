@@ -8,10 +8,11 @@ from weakref import WeakValueDictionary
 
 import anyio
 import filelock
+from anyio import to_thread
 
 from hfsvc.disk import make_folder
 from hfsvc.errors import StoreLocked, StoreNotWritable
-from hfsvc.store.layout import locks_folder, make_root
+from hfsvc.store.layout import flat_name, locks_folder, make_root
 
 POLL_S = 0.05
 
@@ -42,14 +43,14 @@ class DatasetLocks:
             StoreLocked: The wait took longer than allowed.
             StoreNotWritable: Lock files cannot be made here.
         """
-        return self._hold(name, name.replace("/", "--").casefold())
+        return self._hold(name, flat_name(name).casefold())
 
     @asynccontextmanager
     async def _hold(self, name: str, key: str) -> AsyncIterator[bool]:
         task_lock = self._tasks.setdefault(key, anyio.Lock())
         waited = task_lock.locked()
         async with task_lock:
-            file_lock = self._file_lock(key)
+            file_lock = await to_thread.run_sync(self._file_lock, key)
             try:
                 waited |= await self._acquire(file_lock, name)
                 yield waited
@@ -64,15 +65,20 @@ class DatasetLocks:
     async def _acquire(self, lock: filelock.BaseFileLock, name: str) -> bool:
         started = time.monotonic()
         waited = False
-        while True:
-            try:
-                lock.acquire(blocking=False)
-                return waited
-            except filelock.Timeout:
-                waited = True
-            except OSError as error:
-                raise StoreNotWritable(path=lock.lock_file, reason=error.strerror or str(error)) from error
+        while not await to_thread.run_sync(_try, lock):
+            waited = True
             spent_s = time.monotonic() - started
             if self._timeout_s is not None and spent_s >= self._timeout_s:
                 raise StoreLocked(repo=name, waited_s=spent_s)
             await anyio.sleep(POLL_S)
+        return waited
+
+
+def _try(lock: filelock.BaseFileLock) -> bool:
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        return False
+    except OSError as error:
+        raise StoreNotWritable(path=lock.lock_file, reason=error.strerror or str(error)) from error
+    return True
