@@ -3,11 +3,13 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import anyio
 import filelock
+from anyio import to_thread
 
 from hfsvc.disk import make_folder
 from hfsvc.errors import StoreLocked, StoreNotWritable
@@ -47,7 +49,7 @@ class DatasetLocks:
         task_lock = self._tasks.setdefault(key, anyio.Lock())
         waited = task_lock.locked()
         async with task_lock:
-            file_lock = self._file_lock(key)
+            file_lock = await to_thread.run_sync(self._file_lock, key)
             try:
                 waited |= await self._acquire(file_lock, name)
                 yield waited
@@ -63,7 +65,8 @@ class DatasetLocks:
         waited = False
         while True:
             try:
-                lock.acquire(blocking=False)
+                # In a thread, and never abandoned there: a network disk may take its time.
+                await to_thread.run_sync(partial(lock.acquire, blocking=False))
                 return waited
             except filelock.Timeout:
                 waited = True
