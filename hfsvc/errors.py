@@ -175,7 +175,8 @@ class UnknownSource(NotFound):
     known: tuple[str, ...] = ()
 
     def message(self) -> str:
-        return f"There is no source called {self.name!r}; known are: {', '.join(self.known)}."
+        known = ", ".join(self.known)
+        return f"There is no source called {self.name!r}; known are: {known}. Name any other dataset as owner/name."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -383,7 +384,7 @@ class BadParquet(Damaged):
     reason: str
 
     def message(self) -> str:
-        return f"{self.file} cannot be read as trajectories: {self.reason}."
+        return f"{self.file} cannot be read as trajectories: {self.reason.rstrip('.')}."
 
 
 @dataclass(eq=False, kw_only=True)

@@ -8,14 +8,13 @@ import errno
 import hashlib
 import os
 import shutil
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from hfsvc.checksum import BLOCK_BYTES, Hasher, checksum_file, checksum_of, kind_of, make_hasher
 from hfsvc.disk import size_of
-from hfsvc.download.journal import Extent, Header, extent_line, header_line, read_journal
+from hfsvc.download.journal import Extent, Header, digest_of, extent_line, header_line, read_journal
 from hfsvc.download.ranges import Landed
 from hfsvc.models import ByteRange
 
@@ -88,6 +87,10 @@ class Part(Protocol):
         """Hash what has landed from the start up to `stop`, so that `finish` has less left to do. Blocks."""
         ...
 
+    def sync(self) -> None:
+        """Let the disk catch up with what has landed, so that `finish` has less to wait for. Blocks."""
+        ...
+
     def finish(self) -> tuple[str, Path | None]:
         """Hash the complete content; when it is right, make it a whole, synced file in the parts folder. Blocks.
 
@@ -127,6 +130,9 @@ class MemoryPart:
     def advance(self, stop: int) -> None:
         """Nothing to gain: hashing a small file takes no time."""
 
+    def sync(self) -> None:
+        """Nothing to gain: nothing is on disk yet."""
+
     def finish(self) -> tuple[str, Path | None]:
         found = checksum_of(kind_of(self._checksum), bytes(self._content))
         if found != self._checksum:
@@ -148,7 +154,7 @@ class MemoryPart:
 class DiskPart:
     """A large file: a sparse part file of its full size, and a journal that a later run reads.
 
-    The journal stays when the file is done: the crc of each of its ranges tells later which ones are damaged.
+    The journal stays when the file is done: the digest of each of its ranges tells later which ones are damaged.
 
     Args:
         places: In the parts folder, which exists.
@@ -190,17 +196,14 @@ class DiskPart:
         intact = []
         for each in extents:
             on_block()
-            if zlib.crc32(os.pread(self._file, each.span.length, each.start)) == each.crc:
+            if digest_of([os.pread(self._file, each.span.length, each.start)]) == each.digest:
                 intact.append(each)
         return intact
 
     def write(self, offset: int, data: Sequence[bytes]) -> ByteRange:
-        crc, length = 0, 0
-        for chunk in data:
-            crc = zlib.crc32(chunk, crc)
-            length += len(chunk)
+        length = sum(len(chunk) for chunk in data)
         self._pwrite(offset, data, length)
-        os.write(self._log, extent_line(Extent(offset, offset + length, crc)))
+        os.write(self._log, extent_line(Extent(offset, offset + length, digest_of(data))))
         return ByteRange(start=offset, stop=offset + length)
 
     def _pwrite(self, offset: int, data: Sequence[bytes], length: int) -> None:
@@ -219,6 +222,9 @@ class DiskPart:
                 raise OSError(errno.EIO, f"{self._places.part} ends before what was written to it")
             self._hasher.update(block)
             self.hashed += len(block)
+
+    def sync(self) -> None:
+        os.fdatasync(self._file)
 
     def finish(self) -> tuple[str, Path | None]:
         self.advance(self._size)

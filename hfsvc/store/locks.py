@@ -13,6 +13,7 @@ from anyio import to_thread
 
 from hfsvc.disk import make_folder
 from hfsvc.errors import StoreLocked, StoreNotWritable
+from hfsvc.store.layout import locks_folder, make_root
 
 POLL_S = 0.05
 
@@ -24,12 +25,13 @@ class DatasetLocks:
     are: to unlink one admits a second holder.
 
     Args:
-        folder: Holds the lock files.
+        root: Of the store; made, with the folder of the lock files, when a lock is first held.
         timeout_s: How long to wait for another process; None waits for ever.
     """
 
-    def __init__(self, folder: Path, *, timeout_s: float | None = None) -> None:
-        self._folder = folder
+    def __init__(self, root: Path, *, timeout_s: float | None = None) -> None:
+        self._root = root
+        self._folder = locks_folder(root)
         self._timeout_s = timeout_s
         self._tasks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
 
@@ -57,6 +59,7 @@ class DatasetLocks:
                 file_lock.release()
 
     def _file_lock(self, key: str) -> filelock.BaseFileLock:
+        make_root(self._root)
         make_folder(self._folder)
         return filelock.FileLock(self._folder / f"{key}.lock", thread_local=False)
 

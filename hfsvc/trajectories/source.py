@@ -194,6 +194,7 @@ def _count_rows(dataset: DownloadedDataset) -> list[FileRows]:
     first = 0
     for file in (name for name in dataset.files if name.endswith(".parquet")):
         with open_parquet(dataset.local_path, file, dataset.repo) as parquet:
+            _trajectory_columns(parquet, file)
             rows = parquet.metadata.num_rows
         files.append(FileRows(file, first, first + rows))
         first += rows

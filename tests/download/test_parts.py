@@ -1,10 +1,9 @@
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hfsvc.download.journal import Extent, Header, read_journal
+from hfsvc.download.journal import Extent, Header, digest_of, read_journal
 from hfsvc.download.parts import DiskPart, MemoryPart, Places, adopt_whole, kept_bytes, open_part, part_name, salvage
 from hfsvc.models import ByteRange
 
@@ -115,12 +114,12 @@ def test_hashing_ahead_of_a_part_that_lost_its_end_does_not_hang(places: Places)
     part.close()
 
 
-def test_the_crc_is_of_the_data_as_written(places: Places) -> None:
+def test_the_digest_is_of_the_data_as_written(places: Places) -> None:
     part = open_disk_part(places)
     part.write(10, [CONTENT[10:20], CONTENT[20:50]])
     part.close()
     header = Header(identity="name", size=len(CONTENT))
-    assert read_journal(places.journal.read_bytes(), header) == [Extent(10, 50, zlib.crc32(CONTENT[10:50]))]
+    assert read_journal(places.journal.read_bytes(), header) == [Extent(10, 50, digest_of([CONTENT[10:50]]))]
 
 
 def test_a_small_part_gathers_in_memory_and_in_any_order(places: Places) -> None:
