@@ -98,4 +98,4 @@ async def open_container(
 
 def _absolute(root: Path) -> Path:
     # Not `resolve`: a root that is a link may be moved by moving the link.
-    return Path.cwd() / root.expanduser()
+    return root if root.is_absolute() else Path.cwd() / root.expanduser()

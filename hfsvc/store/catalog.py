@@ -1,6 +1,7 @@
 """index.json: what is recorded as downloaded. Always whole on disk, never loses an entry to a concurrent writer."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,8 +104,9 @@ class Catalog:
         self._root = root
         self._path = root / INDEX_NAME
         self._clock = clock
+        self._read: tuple[tuple[int, ...], dict[str, Entry]] | None = None
 
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> Mapping[str, Entry]:
         """All entries by canonical id; none where there is no index yet.
 
         Raises:
@@ -112,9 +114,17 @@ class Catalog:
         """
         with disk_errors(self._path):
             try:
-                content = self._path.read_bytes()
+                with self._path.open("rb") as file:
+                    # Every change replaces the file, so what was read from this one still holds.
+                    version = os.fstat(file.fileno())
+                    key = (version.st_dev, version.st_ino, version.st_mtime_ns, version.st_size)
+                    if self._read is None or self._read[0] != key:
+                        self._read = key, self._decode(file.read())
+                    return self._read[1]
             except (FileNotFoundError, NotADirectoryError):
                 return {}
+
+    def _decode(self, content: bytes) -> dict[str, Entry]:
         try:
             index = _decoder.decode(content)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -151,7 +161,7 @@ class Catalog:
 
     def record(self, entry: Entry) -> None:
         """Add or replace one entry."""
-        self._change(lambda datasets: datasets | {entry.repo: entry})
+        self._change(lambda datasets: {**datasets, entry.repo: entry})
 
     def amend(self, known: Entry, amended: Entry) -> bool:
         """Replace an entry by `amended`, unless it is no longer what the caller knows; for callers without the lock."""
@@ -169,7 +179,7 @@ class Catalog:
         """Take one entry out; files are not touched."""
         self._change(lambda datasets: {name: entry for name, entry in datasets.items() if name != repo})
 
-    def _change(self, change: Callable[[dict[str, Entry]], dict[str, Entry]]) -> None:
+    def _change(self, change: Callable[[Mapping[str, Entry]], dict[str, Entry]]) -> None:
         lock = filelock.FileLock(make_folder(locks_folder(self._root)) / "index.lock", thread_local=False)
         with disk_errors(self._path), lock:
             index = Index(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))

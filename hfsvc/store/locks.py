@@ -3,7 +3,6 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -13,7 +12,7 @@ from anyio import to_thread
 
 from hfsvc.disk import make_folder
 from hfsvc.errors import StoreLocked, StoreNotWritable
-from hfsvc.store.layout import locks_folder, make_root
+from hfsvc.store.layout import flat_name, locks_folder, make_root
 
 POLL_S = 0.05
 
@@ -44,7 +43,7 @@ class DatasetLocks:
             StoreLocked: The wait took longer than allowed.
             StoreNotWritable: Lock files cannot be made here.
         """
-        return self._hold(name, name.replace("/", "--").casefold())
+        return self._hold(name, flat_name(name).casefold())
 
     @asynccontextmanager
     async def _hold(self, name: str, key: str) -> AsyncIterator[bool]:
@@ -66,16 +65,20 @@ class DatasetLocks:
     async def _acquire(self, lock: filelock.BaseFileLock, name: str) -> bool:
         started = time.monotonic()
         waited = False
-        while True:
-            try:
-                # In a thread, and never abandoned there: a network disk may take its time.
-                await to_thread.run_sync(partial(lock.acquire, blocking=False))
-                return waited
-            except filelock.Timeout:
-                waited = True
-            except OSError as error:
-                raise StoreNotWritable(path=lock.lock_file, reason=error.strerror or str(error)) from error
+        while not await to_thread.run_sync(_try, lock):
+            waited = True
             spent_s = time.monotonic() - started
             if self._timeout_s is not None and spent_s >= self._timeout_s:
                 raise StoreLocked(repo=name, waited_s=spent_s)
             await anyio.sleep(POLL_S)
+        return waited
+
+
+def _try(lock: filelock.BaseFileLock) -> bool:
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        return False
+    except OSError as error:
+        raise StoreNotWritable(path=lock.lock_file, reason=error.strerror or str(error)) from error
+    return True

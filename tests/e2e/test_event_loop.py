@@ -1,32 +1,62 @@
-"""The event loop is left alone: what reads, writes, hashes or waits on a disk runs in worker threads."""
+"""The event loop belongs to the caller: nothing blocks it, and nothing of ours is left when a call is over."""
 
+import asyncio
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from blockbuster import blockbuster_ctx
+from blockbuster import BlockBuster
 
+import hfsvc
 from hfsvc.testing import LocalHub
-
-from ..builders import REPO, MiB, everything, noise, open_service
+from hfsvc.testing.samples import write_sample_hub
+from tests.builders import REPO, MiB, everything, noise, open_container_for
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_nothing_blocks_the_event_loop(local_hub: LocalHub, root: Path) -> None:
-    local_hub.write(REPO, "big.parquet", noise(3 * MiB))
-    local_hub.write(REPO, "small.txt", b"small")
-    async with open_service(local_hub, root) as service:
-        # Once without the guard: imports read files too.
-        await service.download(everything())
+@pytest.fixture
+def no_blocking() -> Iterator[None]:
+    hfsvc.preload()
+    watch = BlockBuster(scanned_modules=["hfsvc"], excluded_modules=["hfsvc.testing"])
+    watch.activate()
+    yield
+    watch.deactivate()
+
+
+async def test_a_download_blocks_nothing(local_hub: LocalHub, root: Path, no_blocking: None) -> None:
+    local_hub.write(REPO, "big.parquet", noise(4 * MiB))
+    local_hub.write(REPO, "small.json", b"{}")
+    async with open_container_for(local_hub, root) as container:
+        service = container.datasets()
+        found = await service.download(everything())
+        assert await service.is_downloaded(REPO)
+        assert (await service.verify(REPO, repair=True)).ok
         await service.delete(REPO)
-        with blockbuster_ctx("hfsvc"):
-            found = await service.download(everything())
-            await service.download(everything())
-            await service.plan(everything())
-            await service.is_downloaded(REPO)
-            await service.list_downloaded()
-            await service.verify(REPO)
-            await service.download(everything())
-            await service.verify(REPO, repair=True)
-            await service.delete(REPO)
-    assert found.total_bytes == 3 * MiB + 5
+    assert len(found.files) == 2
+
+
+async def test_a_stream_blocks_nothing(local_hub: LocalHub, root: Path, no_blocking: None) -> None:
+    repo = await asyncio.to_thread(write_sample_hub, local_hub.folder, rows=50)
+    async with open_container_for(local_hub, root) as container:
+        source = container.source(repo)
+        await source.ensure_downloaded()
+        rows = [row async for row in source.stream_rows()]
+    assert len(rows) == 50
+
+
+async def test_no_task_is_left(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "big.parquet", noise(4 * MiB))
+    before = asyncio.all_tasks()
+    async with open_container_for(local_hub, root) as container:
+        await container.datasets().download(everything())
+        assert asyncio.all_tasks() == before
+
+
+async def test_no_thread_is_at_work_after_a_download(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "big.parquet", noise(4 * MiB))
+    async with open_container_for(local_hub, root) as container:
+        await container.datasets().download(everything())
+        ours = [thread.name for thread in threading.enumerate() if "hfsvc" in thread.name]
+    assert ours == []
