@@ -167,10 +167,10 @@ class Catalog:
         """Replace an entry by `amended`, unless it is no longer what the caller knows; for callers without the lock."""
         done = False
 
-        def change(datasets: dict[str, Entry]) -> dict[str, Entry]:
+        def change(datasets: Mapping[str, Entry]) -> dict[str, Entry]:
             nonlocal done
             done = datasets.get(known.repo) == known
-            return datasets | {amended.repo: amended} if done else datasets
+            return {**datasets, amended.repo: amended} if done else dict(datasets)
 
         self._change(change)
         return done
