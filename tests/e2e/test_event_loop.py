@@ -1,7 +1,6 @@
 """The event loop belongs to the caller: nothing blocks it, and nothing of ours is left when a call is over."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,11 +51,3 @@ async def test_no_task_is_left(local_hub: LocalHub, root: Path) -> None:
     async with open_container_for(local_hub, root) as container:
         await container.datasets().download(everything())
         assert asyncio.all_tasks() == before
-
-
-async def test_no_thread_is_at_work_after_a_download(local_hub: LocalHub, root: Path) -> None:
-    local_hub.write(REPO, "big.parquet", noise(4 * MiB))
-    async with open_container_for(local_hub, root) as container:
-        await container.datasets().download(everything())
-        ours = [thread.name for thread in threading.enumerate() if "hfsvc" in thread.name]
-    assert ours == []
