@@ -73,10 +73,11 @@ class HubDatasetService:
         dataset = await self._if_here(wish, remote)
         if dataset is None:
             # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
+            before = await self._entry(remote.repo)
             listing = await self._list(wish, remote, on_retry)
             async with self._locks.hold(remote.repo) as waited:
-                if waited:
-                    # Whoever held it may have brought this commit, or a newer one than was resolved before the wait.
+                if waited or await self._entry(remote.repo) != before:
+                    # Whoever held it may have brought this commit, or a newer one than was resolved before.
                     remote = await self._resolve(wish, on_retry)
                     dataset = await self._if_here(wish, remote)
                     listing = [] if dataset else await self._list(wish, remote, on_retry)
@@ -173,7 +174,8 @@ class HubDatasetService:
         """The recorded dataset, remembered under the name and revision it was asked for by."""
         known = msgspec.structs.replace(entry, revision=wish.revision, aliases=wish.aliases(entry, entry.repo))
         if known != entry:
-            await to_thread.run_sync(self._catalog.record, known)
+            # Without the lock: whoever records something else at this moment knows better.
+            await to_thread.run_sync(self._catalog.amend, entry, known)
         return known.dataset(self._root)
 
     async def _recorded_offline(self, wish: Wish) -> DownloadedDataset:

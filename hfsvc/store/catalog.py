@@ -163,6 +163,18 @@ class Catalog:
         """Add or replace one entry."""
         self._change(lambda datasets: {**datasets, entry.repo: entry})
 
+    def amend(self, known: Entry, amended: Entry) -> bool:
+        """Replace an entry by `amended`, unless it is no longer what the caller knows; for callers without the lock."""
+        done = False
+
+        def change(datasets: Mapping[str, Entry]) -> dict[str, Entry]:
+            nonlocal done
+            done = datasets.get(known.repo) == known
+            return {**datasets, amended.repo: amended} if done else dict(datasets)
+
+        self._change(change)
+        return done
+
     def remove(self, repo: str) -> None:
         """Take one entry out; files are not touched."""
         self._change(lambda datasets: {name: entry for name, entry in datasets.items() if name != repo})

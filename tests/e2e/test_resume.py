@@ -247,6 +247,27 @@ async def test_two_stores_in_one_process_do_the_work_once(local_hub: LocalHub, r
     assert local_hub.bytes_sent() == len(CONTENT)
 
 
+async def test_who_listed_an_older_commit_does_not_go_back_behind_who_was_faster(
+    local_hub: LocalHub, root: Path
+) -> None:
+    local_hub.write(REPO, "a.parquet", b"old")
+    local_hub.fault(Stall(), server="hub", path="*/tree/*", times=1)
+    found: list[DownloadedDataset] = []
+    async with open_service(local_hub, root) as slow, open_service(local_hub, root) as fast:
+
+        async def download() -> None:
+            found.append(await slow.download(everything()))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(download)
+            await local_hub.until(lambda: local_hub.stalled == 1)
+            local_hub.write(REPO, "a.parquet", b"new")
+            found.append(await fast.download(everything()))
+            local_hub.release()
+        assert found[0] == found[1]
+        assert files_below(root / REPO) == {"a.parquet": b"new"}
+
+
 async def test_names_that_mean_one_dataset_do_the_work_once(local_hub: LocalHub, service: DatasetService) -> None:
     local_hub.write(REPO, "big.parquet", CONTENT)
     async with anyio.create_task_group() as group:

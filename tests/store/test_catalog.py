@@ -58,6 +58,18 @@ def test_a_record_takes_the_place_of_the_earlier_one_and_leaves_the_others(tmp_p
     assert catalog.entries() == {"acme/notes": entry(total_bytes=7), "acme/other": entry("acme/other")}
 
 
+def test_an_amendment_never_undoes_what_somebody_else_recorded_meanwhile(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path)
+    catalog.record(entry())
+    assert catalog.amend(entry(), entry(aliases=("old/name",)))
+    catalog.record(entry(changing_to="f" * 40))
+    assert not catalog.amend(entry(), entry(revision="v1"))
+    assert catalog.entries() == {"acme/notes": entry(changing_to="f" * 40)}
+    catalog.remove("acme/notes")
+    assert not catalog.amend(entry(), entry(revision="v1"))
+    assert catalog.entries() == {}
+
+
 def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path)
     catalog.record(entry())
