@@ -26,7 +26,7 @@ from hfsvc.models import (
     VerifyReport,
 )
 from hfsvc.store.catalog import Catalog, Entry
-from hfsvc.store.install import remove_file, swap
+from hfsvc.store.install import move_dataset, remove_file, swap
 from hfsvc.store.layout import clear_parts, digests_folder, keep_digests, parts_folder
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
@@ -70,6 +70,7 @@ class HubDatasetService:
             return await self._recorded_offline(wish)
         on_retry = tell_retries(tell)
         remote = await self._resolve(wish, on_retry)
+        await self._follow_rename(remote)
         dataset = await self._if_here(wish, remote)
         if dataset is None:
             # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
@@ -89,6 +90,15 @@ class HubDatasetService:
         entry = await self._entry(remote.repo)
         check_same_repository(entry, remote)
         return await self._touch(entry, wish) if entry and await self._is_here(entry, wish, remote.commit) else None
+
+    async def _follow_rename(self, remote: RemoteDataset) -> None:
+        if await to_thread.run_sync(self._catalog.find_moved, remote.repo, remote.hub_id) is None:
+            return
+        async with self._locks.hold(remote.repo):
+            moved = await to_thread.run_sync(self._catalog.find_moved, remote.repo, remote.hub_id)
+            if moved and remote.repo not in await to_thread.run_sync(self._catalog.entries):
+                async with self._locks.hold(moved.repo):
+                    await to_thread.run_sync(move_dataset, self._catalog, self._root, moved, remote.repo)
 
     async def _list(self, wish: Wish, remote: RemoteDataset, on_retry: OnRetry | None) -> list[RemoteFile]:
         listing = [file async for file in self._hub.list_files(remote, token=wish.token, on_retry=on_retry)]

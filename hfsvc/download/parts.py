@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from hfsvc.checksum import BLOCK_BYTES, Hasher, checksum_file, checksum_of, kind_of, make_hasher
-from hfsvc.disk import size_of
+from hfsvc.disk import disk_errors, size_of
 from hfsvc.download.journal import Extent, Header, digest_of, extent_line, header_line, read_journal
 from hfsvc.download.ranges import Landed
 from hfsvc.models import ByteRange
@@ -160,7 +160,7 @@ class DiskPart:
         places: In the parts folder, which exists.
         size: Bytes of the whole file.
         checksum: What the whole must have.
-        on_block: Called before every block that is read back at the start; what it raises ends the opening.
+        on_block: Called in the worker thread before every block that is read back; what it raises ends the reading.
     """
 
     in_memory = False
@@ -171,19 +171,20 @@ class DiskPart:
         self._places = places
         self._size = size
         self._checksum = checksum
+        self._on_block = on_block
         self._header = Header(identity=places.name, size=size)
         self._hasher: Hasher = make_hasher(kind_of(checksum), size)
         self._file = -1
         self._log = -1
         try:
-            self._open(on_block)
+            self._open()
         except BaseException:
             self.close()
             raise
 
-    def _open(self, on_block: Callable[[], None]) -> None:
+    def _open(self) -> None:
         self._file = os.open(self._places.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        extents = self._intact(read_journal(_read(self._places.journal), self._header), on_block)
+        extents = self._intact(read_journal(_read(self._places.journal), self._header))
         os.ftruncate(self._file, self._size)
         # The journal is written anew: a cut line at its end would swallow the next one.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
@@ -191,11 +192,11 @@ class DiskPart:
         os.write(self._log, header_line(self._header) + b"".join(map(extent_line, extents)))
         self.landed = Landed(extent.span for extent in extents)
 
-    def _intact(self, extents: list[Extent], on_block: Callable[[], None]) -> list[Extent]:
+    def _intact(self, extents: list[Extent]) -> list[Extent]:
         # After a power loss the journal may be ahead of the data.
         intact = []
         for each in extents:
-            on_block()
+            self._on_block()
             if digest_of([os.pread(self._file, each.span.length, each.start)]) == each.digest:
                 intact.append(each)
         return intact
@@ -217,6 +218,7 @@ class DiskPart:
 
     def advance(self, stop: int) -> None:
         while self.hashed < stop:
+            self._on_block()
             block = os.pread(self._file, min(BLOCK_BYTES, stop - self.hashed), self.hashed)
             if not block:
                 raise OSError(errno.EIO, f"{self._places.part} ends before what was written to it")
@@ -240,7 +242,7 @@ class DiskPart:
         self.close()
         self._places.journal.unlink(missing_ok=True)
         self._hasher, self.hashed = make_hasher(kind_of(self._checksum), self._size), 0
-        self._open(lambda: None)
+        self._open()
 
     def close(self) -> None:
         for descriptor in (self._file, self._log):
@@ -276,9 +278,10 @@ def salvage(places: Places, damaged: Path) -> None:
 
     A copy is worked on; the file itself is left as it is. Without digests there is nothing to salvage.
     """
-    if places.digests.exists() and size_of(damaged) is not None:
-        shutil.copyfile(damaged, places.part)
-        shutil.copyfile(places.digests, places.journal)
+    if places.digests.exists() and (size := size_of(damaged)) is not None:
+        with disk_errors(places.part, needed=size):
+            shutil.copyfile(damaged, places.part)
+            shutil.copyfile(places.digests, places.journal)
 
 
 def kept_bytes(places: Places, size: int) -> int:

@@ -64,13 +64,17 @@ class HubClient:
             NotAHub: A page is no listing, or the next one lies on another origin.
         """
         url: str | None = tree_url(self.endpoint, dataset.repo, dataset.commit)
+        seen: set[str] = set()
         while url:
+            seen.add(url)
             asked = Asked(dataset.repo, dataset.commit)
             response = await self._session.call(url, asked, token=token, on_retry=on_retry)
             for entry in decode_entries(response.content, without_query(url)):
                 if entry.type == "file":
                     yield remote_file(entry)
             url = self._next_page(url, response.headers.get("link"))
+            if url in seen:
+                raise NotAHub(url=without_query(url), reason="its listing comes round to where it was")
 
     def _next_page(self, url: str, link: str | None) -> str | None:
         target = next_page(link)
@@ -78,7 +82,7 @@ class HubClient:
             return None
         try:
             target = at_endpoint(target, self.endpoint)
-            here = same_origin(target, self.endpoint) and target != url
+            here = same_origin(target, self.endpoint)
         except ValueError:
             here = False
         if not here:

@@ -131,7 +131,8 @@ class HubSession:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # The original may hold a signed address: it must not hang on as the cause.
             raise connection_fault(error, url) from None
-        self.limiter.observe(response.headers, self._clock())
+        if self.is_hub(url):
+            self.limiter.observe(response.headers, self._clock())
         if response.status_code >= 400:
             sent = asked._replace(token_sent="authorization" in request.headers)
             raise await self._fault(response, url, sent, bucket)

@@ -159,6 +159,15 @@ class Catalog:
             None,
         )
 
+    def find_moved(self, repo: str, hub_id: str | None) -> Entry | None:
+        """The entry of the repository that is called `repo` now, where it is recorded under an earlier name."""
+        same = (each for each in self.entries().values() if hub_id and each.hub_id == hub_id)
+        return next((each for each in same if each.repo != repo), None)
+
+    def rename(self, old: Entry, new: Entry) -> None:
+        """Put one entry in another's place."""
+        self._change(lambda datasets: {**{k: each for k, each in datasets.items() if k != old.repo}, new.repo: new})
+
     def record(self, entry: Entry) -> None:
         """Add or replace one entry."""
         self._change(lambda datasets: {**datasets, entry.repo: entry})
