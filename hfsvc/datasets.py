@@ -73,7 +73,7 @@ class HubDatasetService:
             if waited:
                 # Whoever held it may have brought a newer commit than the one resolved before the wait.
                 remote = await self._resolve(wish, tell_retries(tell))
-            entry = await self._entry(remote.repo)
+            entry = await self._recorded_as(remote.repo)
             check_same_repository(entry, remote)
             if entry and await self._is_here(entry, wish, remote.commit):
                 dataset = await self._touch(entry, wish)
@@ -102,7 +102,7 @@ class HubDatasetService:
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         wish = read_wish(request, self._settings)
         remote = await self._resolve(wish, None)
-        return await self._plan(wish, remote, await self._entry(remote.repo), None)
+        return await self._plan(wish, remote, await self._recorded_as(remote.repo), None)
 
     async def _plan(
         self, wish: Wish, remote: RemoteDataset, entry: Entry | None, on_retry: OnRetry | None
@@ -186,6 +186,10 @@ class HubDatasetService:
     async def list_downloaded(self) -> list[DownloadedDataset]:
         entries = await to_thread.run_sync(self._catalog.entries)
         return [entry.dataset(self._root) for _, entry in sorted(entries.items()) if not entry.changing_to]
+
+    async def _recorded_as(self, repo: str) -> Entry | None:
+        # Not by other names: another repository may have taken over the name that this one was once asked for by.
+        return await to_thread.run_sync(self._catalog.get, repo)
 
     async def _entry(self, repo: str) -> Entry | None:
         return await to_thread.run_sync(self._catalog.find, parse_repo(repo, self._settings.endpoint).repo)

@@ -140,14 +140,23 @@ class Catalog:
         except HfsvcError as error:
             raise DamagedIndex(path=str(self._path), reason=str(error)) from error
 
+    def get(self, repo: str) -> Entry | None:
+        """The entry of a dataset under its canonical id alone."""
+        return self.entries().get(repo)
+
     def find(self, repo: str) -> Entry | None:
-        """The entry of a dataset under its canonical id, another case of it, or a name it was asked for by."""
+        """The entry of a dataset under its canonical id, another case of it, or a name it was asked for by.
+
+        Where the dataset was renamed after it had been recorded, what was recorded under the new name.
+        """
         entries = self.entries()
         wanted = repo.casefold()
-        return entries.get(repo) or next(
-            (each for each in entries.values() if wanted in {name.casefold() for name in (each.repo, *each.aliases)}),
-            None,
-        )
+        own = entries.get(repo) or next((each for each in entries.values() if each.repo.casefold() == wanted), None)
+        asked_for_by = [each for each in entries.values() if wanted in {name.casefold() for name in each.aliases}]
+        if own is None:
+            return next(iter(asked_for_by), None)
+        renamed = (each for each in asked_for_by if each.hub_id and each.hub_id == own.hub_id)
+        return next(renamed, own)
 
     def record(self, entry: Entry) -> None:
         """Add or replace one entry."""
