@@ -74,10 +74,10 @@ class HubDatasetService:
         dataset = await self._if_here(wish, remote)
         if dataset is None:
             # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
-            before = await self._entry(remote.repo)
+            before = await self._recorded_as(remote.repo)
             listing = await self._list(wish, remote, on_retry)
             async with self._locks.hold(remote.repo) as waited:
-                if waited or await self._entry(remote.repo) != before:
+                if waited or await self._recorded_as(remote.repo) != before:
                     # Whoever held it may have brought this commit, or a newer one than was resolved before.
                     remote = await self._resolve(wish, on_retry)
                     dataset = await self._if_here(wish, remote)
@@ -87,7 +87,7 @@ class HubDatasetService:
         return dataset
 
     async def _if_here(self, wish: Wish, remote: RemoteDataset) -> DownloadedDataset | None:
-        entry = await self._entry(remote.repo)
+        entry = await self._recorded_as(remote.repo)
         check_same_repository(entry, remote)
         return await self._touch(entry, wish) if entry and await self._is_here(entry, wish, remote.commit) else None
 
@@ -109,7 +109,7 @@ class HubDatasetService:
     async def _bring(
         self, wish: Wish, remote: RemoteDataset, listing: list[RemoteFile], tell: OnEvent
     ) -> DownloadedDataset:
-        entry = await self._entry(remote.repo)
+        entry = await self._recorded_as(remote.repo)
         plan = await self._plan(wish, remote, listing, entry)
         check_room(plan, str(self._root))
         await to_thread.run_sync(self._check_places, plan)
@@ -130,7 +130,7 @@ class HubDatasetService:
         wish = read_wish(request, self._settings)
         remote = await self._resolve(wish, None)
         listing = await self._list(wish, remote, None)
-        return await self._plan(wish, remote, listing, await self._entry(remote.repo))
+        return await self._plan(wish, remote, listing, await self._recorded_as(remote.repo))
 
     async def _plan(
         self, wish: Wish, remote: RemoteDataset, listing: list[RemoteFile], entry: Entry | None
@@ -212,6 +212,10 @@ class HubDatasetService:
     async def list_downloaded(self) -> list[DownloadedDataset]:
         entries = await to_thread.run_sync(self._catalog.entries)
         return [entry.dataset(self._root) for _, entry in sorted(entries.items()) if not entry.changing_to]
+
+    async def _recorded_as(self, repo: str) -> Entry | None:
+        # Not by other names: another repository may have taken over the name that this one was once asked for by.
+        return await to_thread.run_sync(self._catalog.get, repo)
 
     async def _entry(self, repo: str) -> Entry | None:
         return await to_thread.run_sync(self._catalog.find, parse_repo(repo, self._settings.endpoint).repo)

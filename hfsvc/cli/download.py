@@ -48,6 +48,7 @@ def _request(
     *,
     force: bool,
 ) -> Any:
+    from hfsvc.download.select import exactly
     from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest
     from hfsvc.trajectories.known import repo_of
 
@@ -58,7 +59,7 @@ def _request(
     return DatasetRequest(
         repo=repo or repo_of(dataset or ""),
         revision=revision or "main",
-        include=files or include or DEFAULT_INCLUDE,
+        include=tuple(map(exactly, files)) or include or DEFAULT_INCLUDE,
         exclude=exclude,
         force=force,
     )

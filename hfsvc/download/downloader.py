@@ -335,7 +335,8 @@ class Downloader:
         file = transfer.file
         self._progress.lost(transfer.part.landed.total)
         await to_thread.run_sync(transfer.part.reset)
-        if transfer.refetched:
+        # An empty file was never fetched: another try finds the same, and would have no range that ends it.
+        if transfer.refetched or not file.size:
             raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=file.checksum, actual=found)
         transfer.fetch_again()
         self._progress.fetched_again(file.path)

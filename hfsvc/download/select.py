@@ -4,6 +4,7 @@ Globs as in a shell: ``*`` stops at ``/``, ``**`` crosses it and matches nothing
 counts.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from wcmatch import glob
 from hfsvc.errors import InvalidPattern
 
 _FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX | glob.CASE
+_SIGNS = re.compile(r"[*?\[{]")
 
 
 class Matcher(Protocol):
@@ -41,6 +43,11 @@ def make_matcher(patterns: Sequence[str]) -> Matcher:
     return lambda path: (
         path in exact or path.startswith(folders) or (compiled is not None and bool(compiled.match(path)))
     )
+
+
+def exactly(path: str) -> str:
+    """The pattern that means one path and no other, whatever glob signs it holds."""
+    return _SIGNS.sub(r"\\\g<0>", path)
 
 
 def _as_glob(pattern: str) -> str:

@@ -126,6 +126,10 @@ class RangeStream:
                     await self._flush()
                     await self._transfer.hash_landed()
                     await self._transfer.sync_landed()
+        except HubUnavailable:
+            # A connection may break after its last byte. The rest would be no range, and no server can send that.
+            if self.position + self._buffered < self._span.stop:
+                raise
         finally:
             # Also when cancelled: these bytes need not be fetched again.
             with anyio.CancelScope(shield=True):

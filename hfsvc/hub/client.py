@@ -7,7 +7,7 @@ from hfsvc.hub.content import HubContent
 from hfsvc.hub.faults import Asked
 from hfsvc.hub.retries import OnRetry
 from hfsvc.hub.session import HubSession
-from hfsvc.hub.urls import at_endpoint, info_url, same_origin, tree_url, whoami_url, without_query
+from hfsvc.hub.urls import at_endpoint, info_url, next_hop, same_origin, tree_url, whoami_url, without_query
 from hfsvc.hub.wire import decode_entries, decode_info, next_page, remote_file
 from hfsvc.models import RemoteDataset, RemoteFile
 from hfsvc.settings import Secret
@@ -66,6 +66,8 @@ class HubClient:
         url: str | None = tree_url(self.endpoint, dataset.repo, dataset.commit)
         seen: set[str] = set()
         while url:
+            if url in seen:
+                raise NotAHub(url=without_query(url), reason="its listing goes round in a circle")
             seen.add(url)
             asked = Asked(dataset.repo, dataset.commit)
             response = await self._session.call(url, asked, token=token, on_retry=on_retry)
@@ -73,19 +75,14 @@ class HubClient:
                 if entry.type == "file":
                     yield remote_file(entry)
             url = self._next_page(url, response.headers.get("link"))
-            if url in seen:
-                raise NotAHub(url=without_query(url), reason="its listing comes round to where it was")
 
     def _next_page(self, url: str, link: str | None) -> str | None:
-        target = next_page(link)
-        if target is None:
+        link = next_page(link)
+        if link is None:
             return None
-        try:
-            target = at_endpoint(target, self.endpoint)
-            here = same_origin(target, self.endpoint)
-        except ValueError:
-            here = False
-        if not here:
+        target = next_hop(url, link)
+        target = target and at_endpoint(target, self.endpoint)
+        if target is None or not same_origin(target, self.endpoint):
             raise NotAHub(url=without_query(url), reason="its listing goes on somewhere else")
         return target
 

@@ -12,7 +12,8 @@ from hfsvc.settings import Settings
 # Parts of httpx and httpcore log whole addresses (INFO) and headers (DEBUG); filters do not reach child loggers.
 _CHATTY = ("httpx", *(f"httpcore{part}" for part in ("", ".connection", ".http11", ".http2", ".proxy", ".socks")))
 _SECRETS = (
-    (re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*"), r"\1?…"),
+    # Up to the next blank: an address may hold quotes itself, as those of S3 and CloudFront do in a file's name.
+    (re.compile(r"(https?://[^\s?]+)\?\S*"), r"\1?…"),
     (re.compile(r"(Bearer |hf_)[A-Za-z0-9._~+/=-]+"), r"\1…"),
 )
 

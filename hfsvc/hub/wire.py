@@ -11,7 +11,9 @@ from hfsvc.models import RemoteDataset, RemoteFile
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 _SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
-_NEXT_LINK = re.compile(r'<([^>]+)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+# RFC 8288 §3: parameters in any order, blanks around every sign, texts that hold commas, several relations in one.
+_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s";,]+))?)*)')
+_LINK_PARAMETER = re.compile(r';\s*([^\s=;,]+)\s*=\s*("[^"]*"|[^\s";,]+)')
 
 
 class Info(msgspec.Struct, frozen=True, rename={"hub_id": "_id", "card_data": "cardData"}):
@@ -102,9 +104,13 @@ def checksum_of_etag(etag: str | None, *, sha1_only: bool = False) -> str | None
 
 
 def next_page(link: str | None) -> str | None:
-    """The next page's address in a ``Link`` header, if there is one."""
-    found = _NEXT_LINK.search(link or "")
-    return found[1] if found else None
+    """The next page's address in a ``Link`` header, if there is one; it may be relative."""
+    return next((target for target, parameters in _LINK.findall(link or "") if "next" in _relations(parameters)), None)
+
+
+def _relations(parameters: str) -> list[str]:
+    named = (value for name, value in _LINK_PARAMETER.findall(parameters) if name.lower() == "rel")
+    return next(named, "").strip("\"'").lower().split()
 
 
 def _license(info: Info) -> str | None:

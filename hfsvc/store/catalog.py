@@ -150,14 +150,17 @@ class Catalog:
         except HfsvcError as error:
             raise DamagedIndex(path=str(self._path), reason=str(error)) from error
 
+    def get(self, repo: str) -> Entry | None:
+        """The entry of a dataset under its canonical id alone."""
+        return self.entries().get(repo)
+
     def find(self, repo: str) -> Entry | None:
         """The entry of a dataset under its canonical id, another case of it, or a name it was asked for by."""
         entries = self.entries()
         wanted = repo.casefold()
-        return entries.get(repo) or next(
-            (each for each in entries.values() if wanted in {name.casefold() for name in (each.repo, *each.aliases)}),
-            None,
-        )
+        own = (each for each in entries.values() if each.repo.casefold() == wanted)
+        asked_for_by = (each for each in entries.values() if wanted in {name.casefold() for name in each.aliases})
+        return entries.get(repo) or next(own, None) or next(asked_for_by, None)
 
     def find_moved(self, repo: str, hub_id: str | None) -> Entry | None:
         """The entry of the repository that is called `repo` now, where it is recorded under an earlier name."""

@@ -231,6 +231,14 @@ def test_the_demo_as_json(hfsvc: Command) -> None:
     assert ended.json.keys() == {"dataset", "report", "count", "sample"}
 
 
+def test_named_files_are_exact(hfsvc: Command, hub: LocalHub) -> None:
+    for name in ("a[1].txt", "a1.txt", "*", "{b,c}", "b", "d?"):
+        hub.write(REPO, name, name.encode())
+    for name in ("a[1].txt", "*", "{b,c}", "d?"):
+        assert hfsvc.succeeds("download", ALIAS, name, "--dry-run", "-q").out.split("\t")[0] == name
+    assert hfsvc.succeeds("download", ALIAS, "*", "--json").json["files"] == ["*"]
+
+
 @pytest.mark.parametrize("flag", ["--help", "--version"])
 def test_help_and_version_load_little(environment: dict[str, str], flag: str) -> None:
     program = (

@@ -1,6 +1,7 @@
 """A dataset that moves to another commit, or is asked for with other globs."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -393,6 +394,36 @@ async def test_a_renamed_dataset_is_found_under_its_old_name(local_hub: LocalHub
     found = await service.download(everything("old/name"))
     assert found.repo == "new/name"
     assert await service.get_download_info("old/name") == found
+
+
+async def test_a_dataset_renamed_since_is_found_under_its_new_name(
+    local_hub: LocalHub, service: DatasetService
+) -> None:
+    local_hub.write("old/name", "a.parquet", b"a")
+    await service.download(everything("old/name"))
+    local_hub.rename("old/name", "new/name")
+    local_hub.write("new/name", "a.parquet", b"new")
+    found = await service.download(everything("old/name"))
+    assert found.repo == "new/name"
+    assert await service.get_download_info("old/name") == found
+
+
+async def test_a_name_that_another_repository_took_over_is_that_repositorys(
+    local_hub_factory: Callable[..., LocalHub], root: Path
+) -> None:
+    before, after = local_hub_factory(), local_hub_factory()
+    before.write("first/name", "a.parquet", b"a")
+    before.rename("first/name", "old/name")
+    before.rename("old/name", "new/name")
+    async with open_service(before, root) as service:
+        renamed = await service.download(everything("old/name"))
+    after.write("old/name", "b.parquet", b"b")
+    async with open_service(after, root) as service:
+        found = await service.download(everything("old/name"))
+        assert (found.repo, found.files) == ("old/name", ("b.parquet",))
+        assert await service.get_download_info("old/name") == found
+        await service.delete("old/name")
+        assert await service.get_download_info("new/name") == renamed
 
 
 # ---- offline ---------------------------------------------------------------------------------------------------------
