@@ -12,7 +12,7 @@ import httpx
 import stamina
 
 from hfsvc import __version__
-from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited
+from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater
 from hfsvc.hub.faults import Answer, Asked, cdn_fault, connection_fault, hub_fault
 from hfsvc.hub.limits import Bucket, Limiter, told_wait_s
 from hfsvc.hub.retries import OnRetry, api_retry_s
@@ -76,7 +76,7 @@ class HubSession:
             failed += 1
             patience_s = self._settings.give_up_after_s
             wait_s = api_retry_s(error, failed, jitter=random.random(), patience_s=patience_s)
-            if wait_s is None or not isinstance(error, HfsvcError):
+            if wait_s is None or not isinstance(error, TryLater):
                 return False
             if on_retry:
                 on_retry(error, failed, wait_s)
