@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,14 +14,6 @@ BATCH_BYTES = 8 << 20
 # read at once, which is no slower, and what turns out too large is cut.
 MAX_BATCH_ROWS = 64
 BUFFER_BYTES = 1 << 20
-
-
-class Rows(NamedTuple):
-    """A batch and the place of its first row in the dataset."""
-
-    file: str
-    first_row: int
-    batch: pa.RecordBatch
 
 
 @contextmanager
@@ -42,7 +33,12 @@ def open_parquet(folder: Path, file: str, repo: str) -> Iterator[pq.ParquetFile]
     except FileNotFoundError as error:
         raise NotDownloaded(repo=repo, missing=(file,)) from error
     except (pa.ArrowException, OSError) as error:
-        raise BadParquet(file=str(folder / file), reason=str(error).splitlines()[0]) from error
+        raise bad_parquet(folder / file, error) from error
+
+
+def bad_parquet(path: Path, error: Exception) -> BadParquet:
+    """What is said of a file that Arrow cannot read; the first line of its words."""
+    return BadParquet(file=str(path), reason=str(error).partition("\n")[0])
 
 
 def batch_rows(parquet: pq.ParquetFile) -> int:

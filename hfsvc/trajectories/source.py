@@ -7,7 +7,6 @@ from typing import Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from anyio import to_thread
 
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, DatasetChanged, NotDownloaded
@@ -16,7 +15,7 @@ from hfsvc.protocols import DatasetService, KeyColumn
 from hfsvc.trajectories.batches import open_parquet
 from hfsvc.trajectories.cursor import row_after, write_cursor
 from hfsvc.trajectories.harbor_rows import Unreadable, missing_columns, trajectories_of, wanted_columns
-from hfsvc.trajectories.reader import FileRows, RowReader, View
+from hfsvc.trajectories.reader import FileRows, RowReader, View, read_unchanged
 from hfsvc.trajectories.summaries import make_filter, summaries_of, summary_columns
 
 logger = logging.getLogger(__name__)
@@ -177,7 +176,6 @@ class ParquetTrajectorySource:
         return dataset
 
     async def _check_unchanged(self, dataset: DownloadedDataset) -> None:
-        # After opening: from here on this file stays what it is, whatever replaces it.
         now = await self._datasets.get_download_info(self._repo)
         if now is None or now.commit != dataset.commit:
             raise DatasetChanged(repo=dataset.repo)
@@ -185,7 +183,8 @@ class ParquetTrajectorySource:
     async def _files(self) -> tuple[DownloadedDataset, list[FileRows]]:
         dataset = await self._dataset()
         if self._counted is None or self._counted[0] != dataset:
-            self._counted = dataset, await to_thread.run_sync(_count_rows, dataset)
+            files = await read_unchanged(lambda: _count_rows(dataset), lambda: self._check_unchanged(dataset))
+            self._counted = dataset, files
         return self._counted
 
 
