@@ -66,6 +66,8 @@ class ParquetTrajectorySource:
         try:
             while (rows := await reader.next()) is not None:
                 for row in rows:
+                    if isinstance(row, BadRow):
+                        raise row
                     yield row.trajectory
         finally:
             reader.close()
@@ -82,19 +84,21 @@ class ParquetTrajectorySource:
         try:
             while (rows := await reader.next()) is not None:
                 for row in rows:
+                    if isinstance(row, BadRow):
+                        raise row
                     yield row
         finally:
             reader.close()
 
     async def _rows(
         self, start: int, stop: int | None, shard: tuple[int, int] | None, cursor: str | None
-    ) -> RowReader[TrajectoryRow]:
+    ) -> RowReader[TrajectoryRow | BadRow]:
         dataset, files = await self._files()
         if cursor is not None:
             start = max(start, row_after(cursor, dataset.repo, dataset.commit))
         first, last = row_range(files[-1].stop, start, stop, shard)
 
-        def convert(file: str, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow]:
+        def convert(file: str, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow | BadRow]:
             return list(self._convert(dataset, file, row, batch))
 
         return self._reader(dataset, files, first, last, View(_trajectory_columns, convert))
@@ -106,20 +110,19 @@ class ParquetTrajectorySource:
 
     def _convert(
         self, dataset: DownloadedDataset, file: str, first_row: int, batch: pa.RecordBatch
-    ) -> Iterator[TrajectoryRow]:
+    ) -> Iterator[TrajectoryRow | BadRow]:
+        # A bad row is handed on where it stands, so that it is raised after the rows before it, wherever batches end.
         for row, found in enumerate(trajectories_of(batch, dataset.repo, first_row), first_row):
             if isinstance(found, Unreadable):
-                self._reject(file, row, found)
+                bad = BadRow(file=file, row=row, column=found.column, reason=found.reason)
+                if self._on_bad_row == "raise":
+                    yield bad
+                    return
+                self.skipped_rows += 1
+                logger.warning("skipped: %s", bad)
                 continue
             cursor = write_cursor(dataset.repo, dataset.commit, row)
             yield TrajectoryRow(row=row, file=file, cursor=cursor, trajectory=found)
-
-    def _reject(self, file: str, row: int, found: Unreadable) -> None:
-        error = BadRow(file=file, row=row, column=found.column, reason=found.reason)
-        if self._on_bad_row == "raise":
-            raise error
-        self.skipped_rows += 1
-        logger.warning("skipped: %s", error)
 
     # ---- single rows ------------------------------------------------------------------------------------------------
 

@@ -244,6 +244,15 @@ async def test_a_bad_row_is_named_with_file_row_and_column(root: Path, value: li
     assert (error.file, error.row, error.column) == (B, 6, "conversations")
 
 
+async def test_rows_before_a_bad_one_come_first(root: Path) -> None:
+    source = await open_source(root, {A: parquet([row(0), row(1), row(2, conversations=None), row(3)])})
+    seen: list[int] = []
+    with pytest.raises(BadRow):
+        async for each in source.stream_rows():
+            seen.append(each.row)
+    assert seen == [0, 1]
+
+
 async def test_skipped_rows_are_counted_and_renumber_nothing(root: Path) -> None:
     bad = [row(number, conversations=None if number in {0, 2} else row(0)["conversations"]) for number in range(4)]
     source = await open_source(
