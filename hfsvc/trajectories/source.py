@@ -94,9 +94,10 @@ class ParquetTrajectorySource:
         self, start: int, stop: int | None, shard: tuple[int, int] | None, cursor: str | None
     ) -> RowReader[TrajectoryRow | BadRow]:
         dataset, files = await self._files()
-        if cursor is not None:
-            start = max(start, row_after(cursor, dataset.repo, dataset.commit))
         first, last = row_range(files[-1].stop, start, stop, shard)
+        if cursor is not None:
+            # After the shard was cut: it goes on within the same one.
+            first = max(first, row_after(cursor, dataset.repo, dataset.commit))
 
         def convert(file: str, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow | BadRow]:
             return list(self._convert(dataset, file, row, batch))

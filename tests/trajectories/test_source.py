@@ -202,6 +202,15 @@ async def test_a_cursor_goes_on_behind_skipped_rows(root: Path) -> None:
     assert await numbers(source, cursor=cursors[4]) == [6]
 
 
+async def test_a_cursor_goes_on_within_the_same_shard(root: Path) -> None:
+    source = await open_source(root, two_files())
+    for index in range(3):
+        where = {"start": 1, "stop": 11, "shard": (index, 3)}
+        seen = [(each.row, each.cursor) async for each in source.stream_rows(**where)]
+        for position, (_, cursor) in enumerate(seen):
+            assert await numbers(source, cursor=cursor, **where) == [number for number, _ in seen[position + 1 :]]
+
+
 async def test_a_cursor_never_leads_back_before_the_start(root: Path) -> None:
     source = await open_source(root, two_files())
     cursors = [each.cursor async for each in source.stream_rows()]
