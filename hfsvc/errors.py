@@ -399,7 +399,7 @@ class BadParquet(Damaged):
 
 @dataclass(eq=False, kw_only=True)
 class CursorMismatch(Damaged):
-    """A cursor is malformed, or belongs to another dataset or commit."""
+    """A cursor is malformed, or belongs to another dataset or commit, or to other files of it."""
 
     reason: str
 

@@ -13,7 +13,7 @@ from hfsvc.errors import BadParquet, BadRow, DatasetChanged, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset, SummaryPage, TrajectoryRow, TrajectorySummary
 from hfsvc.protocols import DatasetService, KeyColumn
 from hfsvc.trajectories.batches import open_parquet
-from hfsvc.trajectories.cursor import row_after, write_cursor
+from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
 from hfsvc.trajectories.harbor_rows import Unreadable, missing_columns, trajectories_of, wanted_columns
 from hfsvc.trajectories.reader import FileRows, RowReader, View, read_unchanged
 from hfsvc.trajectories.summaries import make_filter, summaries_of, summary_columns
@@ -94,13 +94,14 @@ class ParquetTrajectorySource:
         self, start: int, stop: int | None, shard: tuple[int, int] | None, cursor: str | None
     ) -> RowReader[TrajectoryRow | BadRow]:
         dataset, files = await self._files()
+        numbering = number_rows(dataset.repo, dataset.commit, ((each.file, each.stop - each.first) for each in files))
         first, last = row_range(files[-1].stop, start, stop, shard)
         if cursor is not None:
             # After the shard was cut: it goes on within the same one.
-            first = max(first, row_after(cursor, dataset.repo, dataset.commit))
+            first = max(first, row_after(cursor, numbering))
 
         def convert(file: str, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow | BadRow]:
-            return list(self._convert(dataset, file, row, batch))
+            return list(self._convert(numbering, file, row, batch))
 
         return self._reader(dataset, files, first, last, View(_trajectory_columns, convert))
 
@@ -110,10 +111,10 @@ class ParquetTrajectorySource:
         return RowReader(dataset, files, first, last, view, lambda: self._check_unchanged(dataset))
 
     def _convert(
-        self, dataset: DownloadedDataset, file: str, first_row: int, batch: pa.RecordBatch
+        self, numbering: Numbering, file: str, first_row: int, batch: pa.RecordBatch
     ) -> Iterator[TrajectoryRow | BadRow]:
         # A bad row is handed on where it stands, so that it is raised after the rows before it, wherever batches end.
-        for row, found in enumerate(trajectories_of(batch, dataset.repo, first_row), first_row):
+        for row, found in enumerate(trajectories_of(batch, numbering.repo, first_row), first_row):
             if isinstance(found, Unreadable):
                 bad = BadRow(file=file, row=row, column=found.column, reason=found.reason)
                 if self._on_bad_row == "raise":
@@ -122,7 +123,7 @@ class ParquetTrajectorySource:
                 self.skipped_rows += 1
                 logger.warning("skipped: %s", bad)
                 continue
-            cursor = write_cursor(dataset.repo, dataset.commit, row)
+            cursor = write_cursor(numbering, row)
             yield TrajectoryRow(row=row, file=file, cursor=cursor, trajectory=found)
 
     # ---- single rows ------------------------------------------------------------------------------------------------

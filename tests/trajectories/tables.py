@@ -1,9 +1,9 @@
 """Parquet files from rows, and sources over them."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +15,8 @@ from hfsvc.trajectories.source import OnBadRow, ParquetTrajectorySource
 
 from ..builders import REPO, everything
 
-TALK = [{"role": "user", "content": "list files"}, {"role": "assistant", "content": "ls"}]
+T = TypeVar("T")
+E = TypeVar("E", bound=Exception)
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 MESSAGES = pa.list_(MESSAGE)
 DATE = "2025-11-12T22:22:17.361875"
@@ -77,3 +78,14 @@ async def open_source(
 async def numbers(source: TrajectorySource, **where: Any) -> list[int]:
     """The row numbers of a stream."""
     return [each.row async for each in source.stream_rows(**where)]
+
+
+async def until(kind: type[E], stream: AsyncIterator[T]) -> tuple[list[T], E]:
+    """What a stream gives before it raises, and what it raises."""
+    seen: list[T] = []
+    try:
+        async for each in stream:
+            seen.append(each)
+    except kind as error:
+        return seen, error
+    raise AssertionError(f"no {kind.__name__}")

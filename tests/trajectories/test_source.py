@@ -1,6 +1,5 @@
 import asyncio
 import gc
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -20,14 +19,12 @@ from hfsvc import atif
 from hfsvc.containers import Container
 from hfsvc.errors import BadParquet, BadRow, CursorMismatch, DatasetChanged, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset, SummaryPage
-from hfsvc.protocols import DatasetService
-from hfsvc.store.catalog import Catalog
 from hfsvc.testing import FakeDatasetService, LocalHub
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.source import ParquetTrajectorySource, row_range
 
 from ..builders import REPO, everything, open_container_for
-from .tables import MESSAGES, numbers, open_source, parquet, row, rows, table_of
+from .tables import numbers, open_source, parquet, row, rows, table_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -205,7 +202,7 @@ async def test_a_cursor_goes_on_behind_skipped_rows(root: Path) -> None:
 async def test_a_cursor_goes_on_within_the_same_shard(root: Path) -> None:
     source = await open_source(root, two_files())
     for index in range(3):
-        where = {"start": 1, "stop": 11, "shard": (index, 3)}
+        where: dict[str, Any] = {"start": 1, "stop": 11, "shard": (index, 3)}
         seen = [(each.row, each.cursor) async for each in source.stream_rows(**where)]
         for position, (_, cursor) in enumerate(seen):
             assert await numbers(source, cursor=cursor, **where) == [number for number, _ in seen[position + 1 :]]
@@ -233,6 +230,18 @@ async def test_a_cursor_of_another_dataset_or_commit_is_refused(root: Path) -> N
         await numbers(source, cursor=cursor)
 
 
+async def test_a_cursor_is_refused_where_other_files_of_the_commit_renumbered_the_rows(root: Path) -> None:
+    datasets = FakeDatasetService(root, {REPO: two_files()})
+    await datasets.download(DatasetRequest(repo=REPO, include=(B,)))
+    source = ParquetTrajectorySource(REPO, datasets=datasets)
+    first, *_ = [each async for each in source.stream_rows()]
+    assert task(first.trajectory) == "task_5"
+    assert await tasks(source, cursor=first.cursor, stop=2) == ["task_6"]
+    await datasets.download(everything())
+    with pytest.raises(CursorMismatch, match="files"):
+        await tasks(source, cursor=first.cursor)
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "not a cursor", "AAAA", "é", "=" * 9, "\x00"])
 async def test_a_cursor_that_is_none_is_refused(root: Path, cursor: str) -> None:
     source = await open_source(root, two_files())
@@ -255,11 +264,8 @@ async def test_a_bad_row_is_named_with_file_row_and_column(root: Path, value: li
 
 async def test_rows_before_a_bad_one_come_first(root: Path) -> None:
     source = await open_source(root, {A: parquet([row(0), row(1), row(2, conversations=None), row(3)])})
-    seen: list[int] = []
-    with pytest.raises(BadRow):
-        async for each in source.stream_rows():
-            seen.append(each.row)
-    assert seen == [0, 1]
+    seen, _ = await until(BadRow, source.stream_rows())
+    assert [each.row for each in seen] == [0, 1]
 
 
 async def test_skipped_rows_are_counted_and_renumber_nothing(root: Path) -> None:
@@ -317,11 +323,9 @@ async def test_a_file_with_damaged_pages_is_named(root: Path) -> None:
     footer = int.from_bytes(whole[-8:-4], "little") + 8
     damaged = whole[:4] + bytes(len(whole) - footer - 4) + whole[-footer:]
     source = await open_source(root, {A: parquet(rows(5)), B: damaged})
-    seen: list[int] = []
-    with pytest.raises(BadParquet, match=r"data/b\.parquet"):
-        async for each in source.stream_rows():
-            seen.append(each.row)
-    assert seen == [0, 1, 2, 3, 4]
+    seen, error = await until(BadParquet, source.stream_rows())
+    assert [each.row for each in seen] == [0, 1, 2, 3, 4]
+    assert error.file.endswith(B)
 
 
 # ---- what is not on disk --------------------------------------------------------------------------------------------
@@ -364,11 +368,8 @@ async def test_a_file_that_vanishes_is_named(root: Path) -> None:
     source = await open_source(root, two_files())
     assert await source.count() == 12
     (root / REPO / B).unlink()
-    seen: list[int] = []
-    with pytest.raises(NotDownloaded) as raised:
-        async for each in source.stream_rows():
-            seen.append(each.row)
-    assert (seen, raised.value.missing) == ([0, 1, 2, 3, 4], (B,))
+    seen, error = await until(NotDownloaded, source.stream_rows())
+    assert ([each.row for each in seen], error.missing) == ([0, 1, 2, 3, 4], (B,))
 
 
 async def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end(root: Path) -> None:
@@ -396,7 +397,7 @@ class Moving:
 
     def __init__(self, hub: LocalHub, container: Container) -> None:
         self.hub, self.datasets = hub, container.datasets()
-        self.catalog: Catalog = container.catalog()
+        self.catalog = container.catalog()
         self.source = ParquetTrajectorySource(REPO, datasets=self.datasets)
 
     async def publish(self, files: dict[str, bytes], gone: tuple[str, ...] = ()) -> DownloadedDataset:
@@ -420,44 +421,43 @@ async def moving(local_hub: LocalHub, root: Path) -> AsyncIterator[Moving]:
 
 
 async def read_after(moving: Moving, change: dict[str, bytes], gone: tuple[str, ...] = ()) -> list[str | None]:
-    """The models of a stream's rows, where the dataset moves after the first of them."""
-    seen: list[str | None] = []
+    """The models of the rows that come before `DatasetChanged`, where the dataset moves after the first row."""
     stream = moving.source.stream_trajectories()
     async with aclosing(stream):
-        seen.append(model(await anext(stream)))
+        first = await anext(stream)
         await moving.publish(change, gone)
-        try:
-            async for each in stream:
-                seen.append(model(each))
-        except DatasetChanged:
-            seen.append("changed")
-    return seen
+        rest, _ = await until(DatasetChanged, stream)
+    return [model(each) for each in (first, *rest)]
 
 
 async def test_a_stream_over_an_exchanged_dataset_never_mixes(moving: Moving) -> None:
     await moving.publish({A: versioned("old", 5), B: versioned("old", 5)})
-    assert await read_after(moving, {A: versioned("new", 5), B: versioned("new", 5)}) == [*["old"] * 5, "changed"]
+    assert await read_after(moving, {A: versioned("new", 5), B: versioned("new", 5)}) == ["old"] * 5
     assert [model(each) async for each in moving.source.stream_trajectories()] == ["new"] * 10
 
 
 async def test_a_stream_is_told_of_a_change_also_where_its_next_file_stayed(moving: Moving) -> None:
     await moving.publish({A: versioned("old", 5), B: versioned("old", 5)})
-    assert await read_after(moving, {A: versioned("new", 9)}) == [*["old"] * 5, "changed"]
+    assert await read_after(moving, {A: versioned("new", 9)}) == ["old"] * 5
 
 
 async def test_a_next_file_that_the_new_commit_lacks_is_a_change(moving: Moving) -> None:
     await moving.publish({A: versioned("old", 5), B: versioned("old", 5)})
-    assert await read_after(moving, {A: versioned("new", 5)}, gone=(B,)) == [*["old"] * 5, "changed"]
+    assert await read_after(moving, {A: versioned("new", 5)}, gone=(B,)) == ["old"] * 5
 
 
 async def test_a_next_file_that_is_no_parquet_any_more_is_a_change(moving: Moving) -> None:
     await moving.publish({A: versioned("old", 5), B: versioned("old", 5)})
-    assert await read_after(moving, {B: b"words"}) == [*["old"] * 5, "changed"]
+    assert await read_after(moving, {B: b"words"}) == ["old"] * 5
 
 
 async def test_the_file_being_read_stays_what_it_was(moving: Moving) -> None:
     await moving.publish({A: versioned("old", 200)})
-    assert await read_after(moving, {A: versioned("new", 200)}) == ["old"] * 200
+    stream = moving.source.stream_trajectories()
+    async with aclosing(stream):
+        await anext(stream)
+        await moving.publish({A: versioned("new", 200)})
+        assert [model(each) async for each in stream] == ["old"] * 199
 
 
 async def test_a_dataset_deleted_while_it_is_read_is_a_change(moving: Moving) -> None:
@@ -472,12 +472,13 @@ async def test_a_dataset_deleted_while_it_is_read_is_a_change(moving: Moving) ->
 
 async def test_the_mark_of_an_exchange_stops_a_stream_before_its_next_file(moving: Moving) -> None:
     await moving.publish({A: versioned("old", 5), B: versioned("old", 5)})
-    seen: list[str | None] = []
-    with pytest.raises(DatasetChanged) as raised:
-        async for each in moving.source.stream_trajectories():
-            seen.append(model(each))
-            moving.mark("f" * 40)
-    assert (seen, raised.value.repo) == (["old"] * 5, REPO)
+    stream = moving.source.stream_trajectories()
+    async with aclosing(stream):
+        first = await anext(stream)
+        moving.mark("f" * 40)
+        rest, error = await until(DatasetChanged, stream)
+    assert [model(each) for each in (first, *rest)] == ["old"] * 5
+    assert error.repo == REPO
 
 
 async def test_nothing_is_read_of_a_dataset_that_is_being_exchanged(moving: Moving) -> None:
@@ -608,9 +609,9 @@ async def test_a_page_of_trajectories_ends_with_the_dataset(root: Path) -> None:
 
 def open_parquets() -> list[str]:
     found = []
-    for number in os.listdir("/proc/self/fd"):
+    for link in Path("/proc/self/fd").iterdir():
         try:
-            found.append(os.readlink(f"/proc/self/fd/{number}"))
+            found.append(str(link.readlink()))
         except OSError:
             continue
     return [path for path in found if ".parquet" in path]
@@ -716,8 +717,7 @@ async def test_reading_does_not_block_the_event_loop(local_hub: LocalHub, root: 
     local_hub.write(REPO, A, parquet(openthoughts_rows(150), row_group_size=40))
     local_hub.write(REPO, B, parquet(openthoughts_rows(50)))
     async with open_container_for(local_hub, root) as container:
-        datasets: DatasetService = container.datasets()
-        source = ParquetTrajectorySource(REPO, datasets=datasets)
+        source = ParquetTrajectorySource(REPO, datasets=container.datasets())
         await source.ensure_downloaded()
         with blockbuster_ctx():
             assert await source.count() == 200
