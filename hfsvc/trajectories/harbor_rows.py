@@ -28,6 +28,9 @@ class Unreadable(NamedTuple):
 
 def missing_columns(schema: pa.Schema) -> str | None:
     """What a file lacks to be of this layout; None when it fits."""
+    for name in (MESSAGES, *TEXT_COLUMNS):
+        if (times := schema.names.count(name)) > 1:
+            return f"it has {times} columns {name!r}"
     if MESSAGES not in schema.names:
         return f"it has no column {MESSAGES!r}, only {', '.join(schema.names) or 'none'}"
     kind = schema.field(MESSAGES).type
@@ -35,12 +38,22 @@ def missing_columns(schema: pa.Schema) -> str | None:
         return None
     if not _is_list(kind) or not pa.types.is_struct(kind.value_type):
         return f"its column {MESSAGES!r} is {kind}, not a list of messages"
-    lacking = {"role", "content"} - {field.name for field in kind.value_type}
-    return f"its messages have no field {' and '.join(sorted(lacking))}" if lacking else None
+    fields = {field.name: field.type for field in kind.value_type}
+    if lacking := {"role", "content"} - fields.keys():
+        return f"its messages have no field {' and '.join(sorted(lacking))}"
+    wrong = [name for name in ("role", "content") if not _is_text(fields[name])]
+    return f"the {wrong[0]} of its messages is {fields[wrong[0]]}, not text" if wrong else None
 
 
 def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+    return any(is_text(kind) for is_text in texts)
 
 
 def wanted_columns(schema: pa.Schema) -> list[str]:

@@ -24,7 +24,7 @@ from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.source import ParquetTrajectorySource, row_range
 
 from ..builders import REPO, everything, open_container_for
-from .tables import numbers, open_source, parquet, row, rows, table_of, until
+from .tables import MESSAGES, numbers, open_source, parquet, row, rows, table_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -270,9 +270,7 @@ async def test_rows_before_a_bad_one_come_first(root: Path) -> None:
 
 async def test_skipped_rows_are_counted_and_renumber_nothing(root: Path) -> None:
     bad = [row(number, conversations=None if number in {0, 2} else row(0)["conversations"]) for number in range(4)]
-    source = await open_source(
-        root, {A: parquet(bad), B: parquet([row(4), row(5, conversations=[])])}, on_bad_row="skip"
-    )
+    source = await open_source(root, {A: parquet(bad), B: parquet([row(4), row(5, conversations=[])])}, on_bad_row="skip")
     assert await numbers(source) == [1, 3, 4]
     assert source.skipped_rows == 3
     assert task(await source.get_trajectory(3)) == "task_3"
@@ -307,6 +305,14 @@ WRONG = {
     "messages are a struct": parquet(table_of(pa.array([{"role": "user", "content": "a"}]))),
     "no role": parquet(rows_table(rows(1), struct_order=("content",))),
     "no content": parquet(rows_table(rows(1), struct_order=("role",))),
+    "content is a number": parquet(table_of(pa.array([[{"role": "user", "content": 1}]]))),
+    "content is parts": parquet(table_of(pa.array([[{"role": "user", "content": [{"text": "a"}]}]]))),
+    "content is bytes": parquet(table_of(pa.array([[{"role": "user", "content": b"a"}]]))),
+    "role is a number": parquet(table_of(pa.array([[{"role": 1, "content": "a"}]]))),
+    "messages twice": parquet(pa.Table.from_arrays([pa.array([[]], MESSAGES)] * 2, ["conversations"] * 2)),
+    "task twice": parquet(
+        pa.Table.from_arrays([pa.array([[]], MESSAGES), *[pa.array(["a"])] * 2], ["conversations", "task", "task"])
+    ),
 }
 
 
