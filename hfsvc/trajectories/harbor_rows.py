@@ -69,8 +69,17 @@ def trajectories_of(batch: pa.RecordBatch, repo: str, first_row: int) -> Iterato
         repo: Written into ``extra.source``.
         first_row: Number of the batch's first row in the dataset.
     """
-    rows = text_rows(batch)
-    for number, (row, messages) in enumerate(zip(rows, _messages(batch), strict=True), first_row):
+    try:
+        rows = list(zip(text_rows(batch), _messages(batch), strict=True))
+    except UnicodeDecodeError:
+        # Parquet does not promise that text is UTF-8. Row by row, so that only the rows that hold it are lost.
+        if batch.num_rows == 1:
+            yield Unreadable(MESSAGES, "it is no UTF-8")
+            return
+        for index in range(batch.num_rows):
+            yield from trajectories_of(batch.slice(index, 1), repo, first_row + index)
+        return
+    for number, (row, messages) in enumerate(rows, first_row):
         if messages is None:
             yield Unreadable(MESSAGES, "it is null")
         elif not messages:
@@ -87,7 +96,20 @@ def text_rows(batch: pa.RecordBatch) -> Iterator[dict[str, str | None]]:
 
 
 def _texts(column: pa.Array) -> list[str | None]:
-    return [None if value is None else str(value) for value in column.to_pylist()]
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_timestamp(column.type):
+        # Python's datetime has no nanoseconds, and Arrow refuses to leave them out.
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    try:
+        values = column.to_pylist()
+    except UnicodeDecodeError:
+        values = column.cast(pa.large_binary()).to_pylist()
+    return [None if value is None else _text(value) for value in values]
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _messages(batch: pa.RecordBatch) -> Iterator[list[tuple[str | None, str | None]] | None]:

@@ -270,7 +270,9 @@ async def test_rows_before_a_bad_one_come_first(root: Path) -> None:
 
 async def test_skipped_rows_are_counted_and_renumber_nothing(root: Path) -> None:
     bad = [row(number, conversations=None if number in {0, 2} else row(0)["conversations"]) for number in range(4)]
-    source = await open_source(root, {A: parquet(bad), B: parquet([row(4), row(5, conversations=[])])}, on_bad_row="skip")
+    source = await open_source(
+        root, {A: parquet(bad), B: parquet([row(4), row(5, conversations=[])])}, on_bad_row="skip"
+    )
     assert await numbers(source) == [1, 3, 4]
     assert source.skipped_rows == 3
     assert task(await source.get_trajectory(3)) == "task_3"
@@ -292,6 +294,20 @@ async def test_a_bad_row_asked_for_is_raised(root: Path) -> None:
     with pytest.raises(BadRow):
         await source.get_trajectory("task_1__abc")
     assert task(await source.get_trajectory(0)) == "task_0"
+
+
+async def test_text_that_is_no_utf_8_makes_a_bad_row_and_no_other(root: Path) -> None:
+    texts = pa.Array.from_buffers(
+        pa.string(), 3, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0\3\0\0\0\4\0\0\0"), pa.py_buffer(b"a\xff\xfeb")]
+    )
+    messages = pa.StructArray.from_arrays([pa.array(["user"] * 3), texts], ["role", "content"])
+    made = table_of(pa.ListArray.from_arrays(pa.array([0, 1, 2, 3], pa.int32()), messages))
+    source = await open_source(root, {A: parquet(made)})
+    seen, error = await until(BadRow, source.stream_rows())
+    assert ([each.row for each in seen], error.row, error.column) == ([0], 1, "conversations")
+    assert "UTF-8" in error.reason
+    skipping = await open_source(root, {A: parquet(made)}, on_bad_row="skip")
+    assert await numbers(skipping) == [0, 2]
 
 
 # ---- files that cannot be read --------------------------------------------------------------------------------------
