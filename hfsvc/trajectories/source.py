@@ -150,6 +150,8 @@ class ParquetTrajectorySource:
         return next((tuple(rows) for rows in found.values() if rows), ())
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
+        if offset < 0:
+            raise ValueError("rows are counted from 0")
         matches = make_filter(query)
         page: list[TrajectorySummary] = []
         total = 0
