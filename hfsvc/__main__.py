@@ -1,5 +1,5 @@
 """``python -m hfsvc``."""
 
-from hfsvc.cli.main import main
+from hfsvc.cli.main import run
 
-main()
+run()

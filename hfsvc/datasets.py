@@ -10,7 +10,7 @@ from anyio import to_thread
 from hfsvc.disk import free_bytes, make_folder
 from hfsvc.download.parts import Places, kept_bytes, left_behind, part_name
 from hfsvc.download.plan import OnDisk, check_room, make_plan, nothing_selected, select
-from hfsvc.errors import NotDownloaded, Offline
+from hfsvc.errors import DatasetChanged, NotDownloaded, Offline
 from hfsvc.hub.retries import OnRetry, tell_retries
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
@@ -31,6 +31,7 @@ from hfsvc.store.layout import clear_parts, digests_folder, keep_digests, parts_
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
 from hfsvc.store.survey import find_copies, find_present, hash_file
+from hfsvc.structured import guarded
 from hfsvc.transfers import Engine, Transfer
 from hfsvc.wishes import Wish, all_paths, check_same_repository, new_entry, read_wish
 
@@ -64,8 +65,9 @@ class HubDatasetService:
     # ---- download ---------------------------------------------------------------------------------------------------
 
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
-        tell = on_event or (lambda _: None)
-        wish = read_wish(request, self._settings)
+        return await guarded(self._download(read_wish(request, self._settings), on_event or (lambda _: None)))
+
+    async def _download(self, wish: Wish, tell: OnEvent) -> DownloadedDataset:
         if self._settings.offline:
             return await self._recorded_offline(wish)
         on_retry = tell_retries(tell)
@@ -233,8 +235,14 @@ class HubDatasetService:
     # ---- verify, delete ---------------------------------------------------------------------------------------------
 
     async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
+        return await guarded(self._verify(repo, repair=repair))
+
+    async def _verify(self, repo: str, *, repair: bool) -> VerifyReport:
         async with self._locks.hold((await self._recorded(repo)).repo):
             entry = await self._recorded(repo)
+            if entry.changing_to:
+                hint = f"An exchange of its files was interrupted: run hfsvc download {entry.repo}."
+                raise DatasetChanged(repo=entry.repo, hint=hint)
             damaged = [file async for file in self._damaged(entry)]
             if repair and damaged:
                 await self._repair(entry, {file.path for file in damaged})
@@ -260,10 +268,13 @@ class HubDatasetService:
         await to_thread.run_sync(clear_parts, self._root, entry.repo)
 
     async def delete(self, repo: str) -> None:
-        async with self._locks.hold((await self._recorded(repo)).repo):
-            await to_thread.run_sync(self._delete, await self._recorded(repo))
+        await guarded(self._delete(repo))
 
-    def _delete(self, entry: Entry) -> None:
+    async def _delete(self, repo: str) -> None:
+        async with self._locks.hold((await self._recorded(repo)).repo):
+            await to_thread.run_sync(self._remove, await self._recorded(repo))
+
+    def _remove(self, entry: Entry) -> None:
         places = [f"{entry.repo}/{path}" for path in entry.files]
         for place in places:
             inside(self._root, place)

@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import stat
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,15 +32,16 @@ def write_whole(path: Path, content: bytes) -> None:
         NoSpace, StoreNotWritable: Nothing was changed.
     """
     with disk_errors(path, needed=len(content)):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        # Not tempfile's: its files are for their owner alone, and others may read a shared store.
+        scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with scratch.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).replace(path)
+            scratch.replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            scratch.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
 
@@ -59,7 +60,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def disk_errors(path: Path, *, needed: int = 0) -> Iterator[None]:
+def disk_errors(path: Path, *, needed: int = 0, verb: str = "written") -> Iterator[None]:
     """Turn the system's errors into ours, with the path and, for a full disk, the bytes needed.
 
     Raises:
@@ -69,14 +70,14 @@ def disk_errors(path: Path, *, needed: int = 0) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise disk_error(error, path, needed) from error
+        raise disk_error(error, path, needed, verb) from error
 
 
-def disk_error(error: OSError, path: Path, needed: int) -> HfsvcError:
+def disk_error(error: OSError, path: Path, needed: int, verb: str = "written") -> HfsvcError:
     """The error of ours that a system error means."""
     if error.errno in _FULL:
         return NoSpace(path=str(path), needed=needed, free=free_bytes(path))
-    return StoreNotWritable(path=str(error.filename or path), reason=error.strerror or str(error))
+    return StoreNotWritable(path=str(error.filename or path), reason=error.strerror or str(error), verb=verb)
 
 
 def free_bytes(path: Path) -> int:

@@ -37,7 +37,7 @@ class HfsvcError(Exception):
     Attributes:
         code: Stable name for machines, the class name in snake case.
         exit_code: What the command line ends with.
-        retryable: True when the same call may succeed later without any change.
+        retryable: True where what stands in the way is the way to the Hub, so that the same call may succeed later.
         hint: What to do about it, where the sentence itself does not say.
     """
 
@@ -116,20 +116,17 @@ class NotFound(HfsvcError):
 class DatasetNotFound(NotFound):
     """The Hub knows no such dataset, or hides it from this caller.
 
-    The Hub answers 401 without a code to an anonymous caller for a missing and for a private repository alike
-    (observed in 2026), so `private_possible` tells which sentence is honest.
+    Source: it answers 401 without a code to an anonymous caller, and 404 to one with a valid token, for a missing and for
+    a private repository alike (observed in 2026).
     """
 
     repo: str
-    private_possible: bool = False
     token_sent: bool = False
     request_id: str | None = None
 
     def message(self) -> str:
-        if not self.private_possible:
-            return f"The Hub has no dataset {self.repo}: check the name."
         if self.token_sent:
-            return f"The dataset {self.repo} is missing, or private to others, or the token is not valid: check both."
+            return f"The dataset {self.repo} is missing, or private to others: check the name, and whose token it is."
         return f"The dataset {self.repo} is missing or private: check the name, or set HF_TOKEN to a token with access."
 
 
@@ -441,13 +438,16 @@ class NoSpace(LocalStorage):
 
 @dataclass(eq=False, kw_only=True)
 class StoreNotWritable(LocalStorage):
-    """A path below the root cannot be written."""
+    """A path below the root cannot be written, or not be read."""
 
     path: str
     reason: str
+    verb: str = "written"
 
     def message(self) -> str:
-        return f"{self.path} cannot be written: {self.reason}. Check its permissions, or move the root (HFSVC_ROOT)."
+        return (
+            f"{self.path} cannot be {self.verb}: {self.reason}. Check its permissions, or move the root (HFSVC_ROOT)."
+        )
 
 
 @dataclass(eq=False, kw_only=True)

@@ -6,6 +6,7 @@ All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -46,6 +47,11 @@ class DatasetRequest(Model, frozen=True, kw_only=True):
             f"exclude={self.exclude!r}, token={token}, force={self.force!r})"
         )
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # The struct's own would show the token.
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        return list((shown | {"token": self.token and "***"}).items())
+
 
 class RemoteDataset(Model, frozen=True, kw_only=True):
     """A dataset as the Hub resolved it.
@@ -56,7 +62,6 @@ class RemoteDataset(Model, frozen=True, kw_only=True):
         revision: As asked.
         commit: 40 hex digits; everything later is pinned to it.
         license: From the dataset card, if it names one.
-        gated: False, or how access is granted (``auto``, ``manual``).
     """
 
     repo: str
@@ -64,8 +69,6 @@ class RemoteDataset(Model, frozen=True, kw_only=True):
     revision: str
     commit: str
     license: str | None = None
-    private: bool = False
-    gated: bool | str = False
 
 
 class RemoteFile(Model, frozen=True, kw_only=True):
@@ -110,6 +113,9 @@ class Location(Model, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Location(checksum={self.checksum!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("checksum", self.checksum)]
 
 
 class PlannedFile(Model, frozen=True, kw_only=True):

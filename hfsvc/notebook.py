@@ -1,6 +1,7 @@
 """One call for a notebook or a script, where a container would be in the way."""
 
 import importlib
+from contextlib import suppress
 
 import msgspec
 
@@ -36,3 +37,5 @@ def preload() -> None:
     """Do all late imports now, so that no later call blocks the event loop with them. Takes some 0.3 s."""
     for name in _LATE_IMPORTS:
         importlib.import_module(name)
+    with suppress(ImportError):
+        importlib.import_module("hfsvc.hub.fast")

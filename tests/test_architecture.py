@@ -23,11 +23,12 @@ ALLOWED = {
     "checksum": set(),
     "backoff": set(),
     "metrics": set(),
+    "structured": set(),
     "disk": {"errors"},
-    "hub": FOUNDATION | {"backoff", "metrics", "disk"},
+    "hub": FOUNDATION | {"backoff", "metrics"},
     "download": FOUNDATION | {"backoff", "checksum", "disk", "metrics"},
     "store": FOUNDATION | {"checksum", "disk"},
-    "trajectories": FOUNDATION | {"atif", "protocols", "store", "disk"},
+    "trajectories": FOUNDATION | {"atif", "protocols", "store", "disk", "structured"},
 }
 FORBIDDEN_LIBRARIES = {
     "atif": {"httpx", "pyarrow", "anyio", "asyncio", "filelock", "pathlib", "os"},

@@ -66,23 +66,27 @@ async def _try(name: str, check: Callable[[], Awaitable[str]]) -> Check:
         return Check(name, True, await check())
     except HfsvcError as error:
         return Check(name, False, str(error), error.exit_code)
+    except OSError as error:
+        return Check(name, False, f"{error.strerror}: {error.filename}", 1)
 
 
 async def _check_root(container: "Container") -> str:
     from anyio import to_thread
 
     from hfsvc.disk import free_bytes, make_folder
-    from hfsvc.store.layout import leftover_parts
+    from hfsvc.store.layout import leftover_parts, make_root
     from hfsvc.store.paths import STATE_FOLDER, is_case_sensitive
     from hfsvc.units import format_bytes
 
     root = container.settings().root
+    await to_thread.run_sync(make_root, root)
     state = await to_thread.run_sync(make_folder, root / STATE_FOLDER)
     await to_thread.run_sync(is_case_sensitive, state)
     recorded = len(await to_thread.run_sync(container.catalog().entries))
     leftovers = sum((await to_thread.run_sync(leftover_parts, root)).values())
     unfinished = f", {format_bytes(leftovers)} of unfinished downloads" if leftovers else ""
-    return f"{root}: writable, {format_bytes(free_bytes(root))} free, {recorded} datasets{unfinished}"
+    free = format_bytes(await to_thread.run_sync(free_bytes, root))
+    return f"{root}: writable, {free} free, {recorded} dataset{'s' * (recorded != 1)}{unfinished}"
 
 
 def _proxies() -> str:

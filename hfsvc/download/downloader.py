@@ -279,9 +279,6 @@ class Downloader:
         if error.status in _REFUSALS and transfer.location is location:
             self._schedule.narrow(job.file)
             self._pace.refused()
-        if error.retry_after_s:
-            # One server asked one worker for patience; it means all of them.
-            self._resume_at = max(self._resume_at, self._clock() + error.retry_after_s)
         action = await self._wait_out(transfer.file, error, failures, idle_s, in_ranges=job.wanted is not None)
         if action is Action.RELOCATE and transfer.location is location:
             transfer.location = None
@@ -303,6 +300,9 @@ class Downloader:
         )
         if decision.action is Action.GIVE_UP:
             raise self._given_up(file, error)
+        if error.retry_after_s:
+            # One server asked one worker for patience; it means all of them.
+            self._resume_at = max(self._resume_at, self._clock() + decision.wait_s)
         self._progress.retried(file.path, error, failures, decision.wait_s, decision.action.value)
         await anyio.sleep(decision.wait_s)
         return decision.action

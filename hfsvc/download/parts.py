@@ -226,7 +226,8 @@ class DiskPart:
             self.hashed += len(block)
 
     def sync(self) -> None:
-        os.fdatasync(self._file)
+        # macOS has only the stronger one.
+        getattr(os, "fdatasync", os.fsync)(self._file)
 
     def finish(self) -> tuple[str, Path | None]:
         self.advance(self._size)

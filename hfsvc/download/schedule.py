@@ -83,7 +83,7 @@ class Schedule:
     def add_ranges(self, file: int, ranges: Sequence[ByteRange]) -> None:
         """What is missing of an opened file."""
         lane = self._lanes[file]
-        lane.opened = True
+        lane.opened, lane.whole = True, False
         lane.waiting.extend(cut(ranges, self._chunk_bytes))
 
     def add_whole(self, file: int) -> None:

@@ -12,6 +12,8 @@ from hfsvc.errors import ChecksumMismatch, HubUnavailable
 from hfsvc.models import ByteRange, Location, RemoteFile
 
 WRITE_BYTES = 1 << 20
+# More pieces than the system takes in one write (1,024 on Linux) come from servers that dribble.
+WRITE_PIECES = 512
 HASH_BYTES = 4 << 20
 SYNC_BYTES = 64 << 20
 
@@ -24,7 +26,6 @@ class FileTransfer:
         part: Where its bytes gather.
         location: Where they come from; None until asked, and again after it was refused.
         locating: Held while somebody asks, so that one request serves all ranges.
-        one_stream: The server does not serve ranges: the file comes as a whole.
         refetched: Its content was wrong once and is fetched for the second time.
         progressed_at: When its last byte landed (or it was opened), on the clock of the run.
     """
@@ -35,7 +36,6 @@ class FileTransfer:
         self.part = part
         self.location: Location | None = None
         self.locating = anyio.Lock()
-        self.one_stream = False
         self.refetched = False
         self.progressed_at = now
         self._hashing = anyio.Lock()
@@ -122,7 +122,7 @@ class RangeStream:
                 if not self._put(chunk):
                     break
                 await self._throttle.passed(len(chunk))
-                if self._buffered >= WRITE_BYTES:
+                if self._buffered >= WRITE_BYTES or len(self._buffer) >= WRITE_PIECES:
                     await self._flush()
                     await self._transfer.hash_landed()
                     await self._transfer.sync_landed()

@@ -1,5 +1,6 @@
 """The Hub's REST API for datasets: resolve a name to a commit, list the files of a commit."""
 
+import json
 from collections.abc import AsyncIterator
 
 from hfsvc.errors import AuthenticationRequired, DatasetNotFound, HfsvcError, NotAHub
@@ -42,10 +43,10 @@ class HubClient:
         """
         url = info_url(self.endpoint, repo, revision)
         try:
-            response = await self._session.call(url, Asked(repo, revision), token=token, on_retry=on_retry)
+            reply = await self._session.call(url, Asked(repo, revision), token=token, on_retry=on_retry)
         except AuthenticationRequired as error:
             raise await self._judge_refusal(error, token) from None
-        return decode_info(response.content, revision, without_query(url))
+        return decode_info(reply.body, revision, without_query(url))
 
     async def _judge_refusal(self, error: AuthenticationRequired, token: Secret | None) -> HfsvcError:
         # The Hub answers 401 to a bad token and, on some servers, for a missing repository; only whoami tells them apart.
@@ -53,7 +54,7 @@ class HubClient:
             await self.whoami(token=token)
         except HfsvcError:
             return error
-        return DatasetNotFound(repo=error.repo, private_possible=True, token_sent=True, request_id=error.request_id)
+        return DatasetNotFound(repo=error.repo, token_sent=True, request_id=error.request_id)
 
     async def list_files(
         self, dataset: RemoteDataset, *, token: Secret | None, on_retry: OnRetry | None = None
@@ -70,11 +71,11 @@ class HubClient:
                 raise NotAHub(url=without_query(url), reason="its listing goes round in a circle")
             seen.add(url)
             asked = Asked(dataset.repo, dataset.commit)
-            response = await self._session.call(url, asked, token=token, on_retry=on_retry)
-            for entry in decode_entries(response.content, without_query(url)):
+            reply = await self._session.call(url, asked, token=token, on_retry=on_retry)
+            for entry in decode_entries(reply.body, without_query(url)):
                 if entry.type == "file":
                     yield remote_file(entry)
-            url = self._next_page(url, response.headers.get("link"))
+            url = self._next_page(url, reply.headers.get("link"))
 
     def _next_page(self, url: str, link: str | None) -> str | None:
         link = next_page(link)
@@ -88,9 +89,9 @@ class HubClient:
 
     async def whoami(self, *, token: Secret | None) -> str:
         """The name of the token's owner. The Hub limits this call tightly: for diagnosis, never per download."""
-        response = await self._session.call(whoami_url(self.endpoint), Asked("your account"), token=token)
+        reply = await self._session.call(whoami_url(self.endpoint), Asked("your account"), token=token)
         try:
-            return str(response.json()["name"])
+            return str(json.loads(reply.body)["name"])
         except (ValueError, KeyError, TypeError):
             raise NotAHub(url=whoami_url(self.endpoint), reason="it does not say whose token it is") from None
 

@@ -20,7 +20,7 @@ from hfsvc.models import ByteRange, Location, RemoteDataset, RemoteFile
 from hfsvc.settings import Secret
 
 SMALL_CONTENT = 1 << 20
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
 class HubContent:

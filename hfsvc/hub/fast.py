@@ -19,7 +19,7 @@ from pyreqwest import exceptions
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.response import Response
 
-from hfsvc.disk import disk_errors
+from hfsvc.errors import InvalidSettings
 from hfsvc.settings import Settings
 
 # Most specific first. A stream that breaks must end in an httpx error, or nobody resumes it.
@@ -68,14 +68,16 @@ def _with_environment(builder: ClientBuilder, settings: Settings) -> ClientBuild
 def _certificates(path: str | None) -> list[bytes]:
     if not path:
         return []
-    with disk_errors(Path(path)):
+    try:
         pem = Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidSettings(setting="SSL_CERT_FILE", reason=f"{path}: {error.strerror}") from error
     return re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
 
 
 # Its threads hand results to Python. One that is just doing so when the interpreter begins to end would abort the process
 # (seen with pyreqwest 0.15: exit code 134 after a refused connection); they are idle a moment later.
-atexit.register(time.sleep, 0.02)
+atexit.register(time.sleep, 0.1)
 
 
 class FastTransport(httpx.AsyncBaseTransport):

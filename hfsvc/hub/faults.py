@@ -67,7 +67,7 @@ def hub_fault(answer: Answer, asked: Asked) -> HfsvcError:
     if code == "GatedRepo":
         return GatedDataset(repo=repo, reason=message, status=answer.status, request_id=request_id)
     if code == "RepoNotFound":
-        return DatasetNotFound(repo=repo, private_possible=True, token_sent=asked.token_sent, request_id=request_id)
+        return DatasetNotFound(repo=repo, token_sent=asked.token_sent, request_id=request_id)
     return _fault_of_status(answer, asked, message)
 
 
@@ -76,7 +76,7 @@ def _fault_of_status(answer: Answer, asked: Asked, message: str | None) -> Hfsvc
     if message == DISABLED_MESSAGE or status == 403:
         return AccessDenied(repo=repo, reason=message, status=status, request_id=request_id)
     if status == 401 and not asked.token_sent:
-        return DatasetNotFound(repo=repo, private_possible=True, request_id=request_id)
+        return DatasetNotFound(repo=repo, request_id=request_id)
     if status == 401:
         return AuthenticationRequired(repo=repo, reason=message, status=status, request_id=request_id)
     if status == 404 and asked.path is not None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Bucket = Literal["api", "resolvers"]
-_RATE_LIMIT = re.compile(r'"(\w+)"\s*;\s*r\s*=\s*(\d+)\s*;\s*t\s*=\s*(\d+)')
+LONGEST_NUMBER = 9
+_RATE_LIMIT = re.compile(r'"(\w+)"\s*;\s*r\s*=\s*(\d{1,9})\s*;\s*t\s*=\s*(\d{1,9})')
 
 
 class Quota(NamedTuple):
@@ -32,10 +33,10 @@ def parse_retry_after(header: str | None, *, now: float | None = None) -> float 
     """Seconds in a ``Retry-After``: a number, or an HTTP date (RFC 9110 §10.2.3) against `now`, a Unix time."""
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return float(text[:LONGEST_NUMBER])
     try:
         until = email.utils.parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return max(0.0, until - (time.time() if now is None else now))
 

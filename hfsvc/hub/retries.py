@@ -1,4 +1,4 @@
-"""Which failures are worth another try, and when. Pure: attempt numbers and jitter are arguments."""
+"""Which failures are worth another try, and when. The decision is pure: attempt numbers and jitter are arguments."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -5,7 +5,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import anyio
 import httpx
@@ -22,8 +22,16 @@ from hfsvc.metrics import Metrics
 from hfsvc.settings import Secret, Settings
 
 MAX_HOPS: Final = 20
-MAX_ERROR_BODY: Final = 64 * 1024
+MAX_ERROR_BODY: Final = 64 << 10
+MAX_ANSWER: Final = 64 << 20
 USER_AGENT: Final = f"hfsvc/{__version__}; python/{platform.python_version()}"
+
+
+class Reply(NamedTuple):
+    """A whole answer of the API."""
+
+    body: bytes
+    headers: httpx.Headers
 
 
 class HubSession:
@@ -53,9 +61,7 @@ class HubSession:
         self.limiter = Limiter()
         self.endpoint = settings.endpoint
 
-    async def call(
-        self, url: str, asked: Asked, *, token: Secret | None, on_retry: OnRetry | None = None
-    ) -> httpx.Response:
+    async def call(self, url: str, asked: Asked, *, token: Secret | None, on_retry: OnRetry | None = None) -> Reply:
         """Ask the API and read the whole answer, over renames and passing failures.
 
         Raises:
@@ -64,8 +70,7 @@ class HubSession:
         async for attempt in stamina.retry_context(on=self._retry_rule(on_retry), attempts=None, timeout=None):
             with attempt:
                 response = await self.walk(url, asked, token=token, bucket="api")
-                await _read(response)
-                return response
+                return Reply(await _read(response), response.headers)
         raise AssertionError("stamina ends with a result or an error")
 
     def _retry_rule(self, on_retry: OnRetry | None) -> Callable[[Exception], bool | float]:
@@ -202,13 +207,19 @@ def redirect_target(url: str, response: httpx.Response) -> str:
     return target
 
 
-async def _read(response: httpx.Response) -> None:
+async def _read(response: httpx.Response) -> bytes:
+    """A whole body, unless it is longer than any answer of a Hub."""
+    body = bytearray()
     try:
-        await response.aread()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER:
+                raise NotAHub(url=without_query(str(response.request.url)), reason="its answer has no end")
     except (httpx.HTTPError, httpx.StreamError) as error:
         raise connection_fault(error, str(response.request.url)) from None
     finally:
         await response.aclose()
+    return bytes(body)
 
 
 async def read_capped(response: httpx.Response, cap: int = MAX_ERROR_BODY) -> bytes:

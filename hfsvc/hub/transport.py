@@ -20,13 +20,18 @@ _SECRETS = (
 
 def make_client(settings: Settings) -> httpx.AsyncClient:
     """A client for the Hub and its CDN: no cookies, no redirects of its own, proxies and CA files as httpx reads them."""
-    client = httpx.AsyncClient(
-        transport=_transport(settings),
-        trust_env=settings.trust_env,
-        follow_redirects=False,
-        # How many connections there are is decided by who uses them.
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=4 * settings.max_connections),
-    )
+    try:
+        client = httpx.AsyncClient(
+            transport=_transport(settings),
+            trust_env=settings.trust_env,
+            follow_redirects=False,
+            # How many connections there are is decided by who uses them.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=4 * settings.max_connections),
+        )
+    except (OSError, ValueError, ImportError) as error:
+        # Not its text: a proxy's address may hold a password.
+        reason = f"the proxies or the CA file that the environment names ({type(error).__name__})"
+        raise InvalidSettings(setting="trust_env", reason=reason) from None
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client
 

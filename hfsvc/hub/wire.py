@@ -22,8 +22,6 @@ class Info(msgspec.Struct, frozen=True, rename={"hub_id": "_id", "card_data": "c
     id: str
     sha: str
     hub_id: str | None = None
-    private: bool = False
-    gated: bool | str = False
     card_data: Any = None
     tags: list[Any] | None = None
 
@@ -67,8 +65,6 @@ def decode_info(body: bytes, revision: str, url: str) -> RemoteDataset:
         revision=revision,
         commit=info.sha.lower(),
         license=_license(info),
-        private=info.private,
-        gated=info.gated,
     )
 
 

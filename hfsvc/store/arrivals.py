@@ -6,6 +6,7 @@ from pathlib import Path
 
 from anyio import from_thread, to_thread
 
+from hfsvc.errors import ChecksumMismatch
 from hfsvc.models import RemoteFile
 from hfsvc.store.install import copy_verified, place
 from hfsvc.store.paths import parents
@@ -48,6 +49,9 @@ class Arrivals:
     async def take(self, file: RemoteFile, whole: Path) -> None:
         """A file was verified; it lies at `whole` in the parts folder."""
         for other in self._copies.pop(file.path, ()):
+            if other.size != file.size:
+                actual = f"{file.size} bytes of that content"
+                raise ChecksumMismatch(repo=self._repo, path=other.path, expected=f"{other.size} bytes", actual=actual)
             await self.copy(whole, other)
         if self._must_wait(file.path):
             self.held[file.path] = whole

@@ -112,7 +112,7 @@ class Catalog:
         Raises:
             DamagedIndex: The file is no index of this version, or holds a path that must not be touched.
         """
-        with disk_errors(self._path):
+        with disk_errors(self._path, verb="read"):
             try:
                 with self._path.open("rb") as file:
                     # Every change replaces the file, so what was read from this one still holds.

@@ -4,7 +4,8 @@ Everything here blocks and runs to its end once begun: call it from a worker thr
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -83,25 +84,30 @@ def remove_file(root: Path, path: str) -> None:
 
 
 def copy_verified(source: Path, target: Path, checksum: str, on_block: Callable[[], None]) -> bool:
-    """Copy a file while hashing it; False, and no target, when it is missing or not what `checksum` says.
+    """Copy a file while hashing it; False, and no target, when it cannot be read or is not what `checksum` says.
 
     Never a hard link: a change made to one file in place must not reach the other.
     """
-    if size_of(source) is None:
+    if (size := size_of(source)) is None:
         return False
     scratch = target.with_suffix(".scratch")
-    with disk_errors(target, needed=source.stat().st_size):
-        hasher = make_hasher(kind_of(checksum), source.stat().st_size)
-        try:
-            with source.open("rb", buffering=0) as reader, scratch.open("wb") as writer:
-                for block in read_blocks(reader, on_block):
-                    hasher.update(block)
-                    writer.write(block)
-                writer.flush()
-                os.fsync(writer.fileno())
-            right = f"{kind_of(checksum)}:{hasher.hexdigest()}" == checksum
-            if right:
-                scratch.replace(target)
-        finally:
-            scratch.unlink(missing_ok=True)
+    hasher = make_hasher(kind_of(checksum), size)
+    try:
+        with disk_errors(target, needed=size), scratch.open("wb") as writer:
+            for block in _readable_blocks(source, on_block):
+                hasher.update(block)
+                writer.write(block)
+            writer.flush()
+            os.fsync(writer.fileno())
+        right = f"{kind_of(checksum)}:{hasher.hexdigest()}" == checksum
+        if right:
+            scratch.replace(target)
+    finally:
+        scratch.unlink(missing_ok=True)
     return right
+
+
+def _readable_blocks(source: Path, on_block: Callable[[], None]) -> Iterator[bytes]:
+    # A donor that cannot be read to its end is none: what came so far has another hash.
+    with suppress(OSError), source.open("rb", buffering=0) as reader:
+        yield from read_blocks(reader, on_block)

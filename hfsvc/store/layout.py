@@ -24,9 +24,10 @@ def make_root(root: Path) -> None:
         StoreNotWritable: It cannot be made.
     """
     is_default = root.name == "datasets" and root.parent.name == ".openagents"
-    if is_default and not root.parent.exists():
+    ignored = root.parent / ".gitignore"
+    if is_default and not root.exists() and not ignored.exists():
         make_folder(root.parent)
-        write_whole(root.parent / ".gitignore", b"datasets/\n")
+        write_whole(ignored, b"datasets/\n")
     make_folder(root)
 
 

@@ -60,7 +60,7 @@ class DatasetLocks:
     def _file_lock(self, key: str) -> filelock.BaseFileLock:
         make_root(self._root)
         make_folder(self._folder)
-        return filelock.FileLock(self._folder / f"{key}.lock", thread_local=False)
+        return filelock.FileLock(self._folder / f"dataset-{key}.lock", thread_local=False)
 
     async def _acquire(self, lock: filelock.BaseFileLock, name: str) -> bool:
         started = time.monotonic()

@@ -46,7 +46,7 @@ async def hash_file(path: Path, like: str) -> str | None:
 
 
 def _hash(path: Path, kind: str, on_block: Callable[[], None]) -> str | None:
-    with disk_errors(path):
+    with disk_errors(path, verb="read"):
         return None if size_of(path) is None else checksum_file(path, kind, on_block=on_block)
 
 

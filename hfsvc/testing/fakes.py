@@ -68,7 +68,7 @@ class FakeDatasetService:
     def _resolve(self, repo: str, revision: str) -> tuple[RemoteDataset, _Files]:
         found = next((name for name in self._published if name.casefold() == repo.casefold()), None)
         if found is None:
-            raise DatasetNotFound(repo=repo, private_possible=True)
+            raise DatasetNotFound(repo=repo)
         head = dict(self._published[found])
         newest = _commit_of(head)
         self._commits[found, newest] = head

@@ -10,6 +10,7 @@ from anyio import to_thread
 
 from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.models import DownloadedDataset
+from hfsvc.structured import guarded
 from hfsvc.trajectories.batches import bad_parquet, iter_batches, open_parquet
 
 T = TypeVar("T")
@@ -84,7 +85,10 @@ class RowReader(Generic[T]):
         self._file = ""
 
     async def next(self) -> list[T] | None:
-        """The values of the next batch; None after the last one."""
+        """The values of the next batch; None after the last one. A cancelled call waits for its worker thread."""
+        return await guarded(self._next())
+
+    async def _next(self) -> list[T] | None:
         while True:
             if self._batches is None and not await self._open_next():
                 return None

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from hfsvc.download.journal import Extent, Header, digest_of, read_journal
 from hfsvc.download.parts import DiskPart, MemoryPart, Places, adopt_whole, kept_bytes, open_part, part_name, salvage
+from hfsvc.download.transfer import WRITE_PIECES
 from hfsvc.models import ByteRange
 
 from ..builders import COMMIT, MiB, git_sha1, noise, sha256
@@ -175,3 +177,7 @@ def test_parts_are_named_by_content_and_else_by_place() -> None:
     names = {part_name(repo, commit, path, None) for repo in ("a/b", "c/d") for commit in "01" for path in "xy"}
     assert len(names) == 8
     assert all("/" not in name for name in names)
+
+
+def test_a_write_of_more_pieces_than_the_system_takes_at_once_is_cut_before() -> None:
+    assert os.sysconf("SC_IOV_MAX") > WRITE_PIECES

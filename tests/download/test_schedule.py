@@ -143,3 +143,17 @@ def test_a_narrowed_file_keeps_one_connection() -> None:
 
 def test_nothing_to_fetch_is_finished_at_once() -> None:
     assert Schedule(0, per_file=1, chunk_bytes=1).finished
+
+
+def test_ranges_that_follow_one_stream_come_back_when_they_break() -> None:
+    schedule = Schedule(1, per_file=2, chunk_bytes=10)
+    schedule.take_file()
+    schedule.add_whole(0)
+    whole = schedule.take()
+    assert whole == Job(0, None)
+    schedule.done(whole)
+    schedule.add_ranges(0, [ByteRange(start=0, stop=10)])
+    job = schedule.take()
+    assert job is not None
+    schedule.again(job, ByteRange(start=5, stop=10))
+    assert schedule.take() == Job(0, ByteRange(start=5, stop=10))

@@ -20,8 +20,10 @@ def no_blocking() -> Iterator[None]:
     hfsvc.preload()
     watch = BlockBuster(scanned_modules=["hfsvc"], excluded_modules=["hfsvc.testing"])
     watch.activate()
-    yield
-    watch.deactivate()
+    try:
+        yield
+    finally:
+        watch.deactivate()
 
 
 async def test_a_download_blocks_nothing(local_hub: LocalHub, root: Path, no_blocking: None) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.builders import run_python
 
 pytestmark = pytest.mark.anyio
-RUNS = 12
+RUNS = 6
 FAILS = """
 import asyncio
 import hfsvc

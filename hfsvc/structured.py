@@ -1,0 +1,32 @@
+"""A border for cancellation: below it, work is structured, however the caller cancels."""
+
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import anyio
+
+T = TypeVar("T")
+
+
+async def guarded(work: Awaitable[T]) -> T:
+    """Await `work` in a task of its own, so that a cancelled caller waits until it has ended.
+
+    ``Task.cancel`` of asyncio goes straight through anyio's shields and leaves worker threads at work; the cancellation of
+    a scope does neither. Here the one becomes the other.
+    """
+    results: list[T] = []
+
+    async def run() -> None:
+        results.append(await work)
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(run)
+    except BaseExceptionGroup as errors:
+        raise _only(errors) from None
+    return results[0]
+
+
+def _only(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = errors.exceptions[0]
+    return _only(first) if isinstance(first, BaseExceptionGroup) else first
