@@ -11,14 +11,17 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import httpx
 from pyreqwest import exceptions
 from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.http import HeaderMap
 from pyreqwest.response import Response
 
 from hfsvc.disk import disk_errors
 from hfsvc.settings import Settings
 
+LETTING_GO_S = 0.02
 # Most specific first. A stream that breaks must end in an httpx error, or nobody resumes it.
 _ERRORS: tuple[tuple[type[exceptions.PyreqwestError], type[httpx.RequestError]], ...] = (
     (exceptions.ConnectTimeoutError, httpx.ConnectTimeout),
@@ -92,15 +95,17 @@ class FastTransport(httpx.AsyncBaseTransport):
         except exceptions.PyreqwestError as error:
             # The original's text may hold the whole address.
             raise _httpx_error(error, request) from None
-        return httpx.Response(
-            response.status, headers=list(response.headers.items()), stream=_Body(response, opened, request)
-        )
+        return httpx.Response(response.status, headers=_headers(response), stream=_Body(response, opened, request))
 
     async def aclose(self) -> None:
         # Its idle connections are closed only when nothing refers to it any more.
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+            # Its thread may still hold objects of a request that failed. To let go of them it needs the interpreter, and
+            # where that is ending already the process aborts (pyreqwest 0.15: one run in ten that found no network).
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(LETTING_GO_S)
 
 
 class _Body(httpx.AsyncByteStream):
@@ -122,6 +127,22 @@ class _Body(httpx.AsyncByteStream):
         if self._opened is not None:
             opened, self._opened = self._opened, None
             await opened.__aexit__(None, None, None)
+
+
+def _headers(response: Response) -> list[tuple[str, str]]:
+    found = response.headers
+    try:
+        return list(found.items())
+    except ValueError:
+        return [(name, value) for name in set(found.keys()) for value in _values(found, name)]
+
+
+def _values(headers: HeaderMap, name: str) -> list[str]:
+    # What is not ASCII, such as a file's name in Content-Disposition, pyreqwest does not hand out.
+    try:
+        return headers.getall(name)
+    except ValueError:
+        return []
 
 
 def _httpx_error(error: exceptions.PyreqwestError, request: httpx.Request) -> httpx.RequestError:
