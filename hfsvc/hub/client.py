@@ -91,7 +91,7 @@ class HubClient:
         response = await self._session.call(whoami_url(self.endpoint), Asked("your account"), token=token)
         try:
             return str(response.json()["name"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise NotAHub(url=whoami_url(self.endpoint), reason="it does not say whose token it is") from None
 
     def content(self, dataset: RemoteDataset, *, token: Secret | None) -> HubContent:
