@@ -19,7 +19,6 @@ from hfsvc.metrics import Counters, Metrics
 from hfsvc.protocols import DatasetService, TrajectorySource
 from hfsvc.settings import Settings, load_settings
 from hfsvc.store.catalog import Catalog
-from hfsvc.store.layout import locks_folder
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.trajectories.known import repo_of
 from hfsvc.transfers import Engine
@@ -35,7 +34,7 @@ def _open_client(settings: Settings, lifetime: AsyncExitStack) -> httpx.AsyncCli
 
 
 def _make_locks(settings: Settings) -> DatasetLocks:
-    return DatasetLocks(locks_folder(settings.root), timeout_s=settings.lock_timeout_s)
+    return DatasetLocks(settings.root, timeout_s=settings.lock_timeout_s)
 
 
 def _make_source(name: str, *, datasets: DatasetService, on_bad_row: "OnBadRow" = "raise") -> "ParquetTrajectorySource":
@@ -99,4 +98,4 @@ async def open_container(
 
 def _absolute(root: Path) -> Path:
     # Not `resolve`: a root that is a link may be moved by moving the link.
-    return Path.cwd() / root.expanduser()
+    return root if root.is_absolute() else Path.cwd() / root.expanduser()

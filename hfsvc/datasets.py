@@ -26,7 +26,7 @@ from hfsvc.models import (
     VerifyReport,
 )
 from hfsvc.store.catalog import Catalog, Entry
-from hfsvc.store.install import remove_file, swap
+from hfsvc.store.install import move_dataset, remove_file, swap
 from hfsvc.store.layout import clear_parts, digests_folder, keep_digests, parts_folder
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
@@ -68,22 +68,49 @@ class HubDatasetService:
         wish = read_wish(request, self._settings)
         if self._settings.offline:
             return await self._recorded_offline(wish)
-        remote = await self._resolve(wish, tell_retries(tell))
-        async with self._locks.hold(remote.repo) as waited:
-            if waited:
-                # Whoever held it may have brought a newer commit than the one resolved before the wait.
-                remote = await self._resolve(wish, tell_retries(tell))
-            entry = await self._recorded_as(remote.repo)
-            check_same_repository(entry, remote)
-            if entry and await self._is_here(entry, wish, remote.commit):
-                dataset = await self._touch(entry, wish)
-            else:
-                dataset = await self._bring(wish, remote, entry, tell)
+        on_retry = tell_retries(tell)
+        remote = await self._resolve(wish, on_retry)
+        await self._follow_rename(remote)
+        dataset = await self._if_here(wish, remote)
+        if dataset is None:
+            # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
+            before = await self._recorded_as(remote.repo)
+            listing = await self._list(wish, remote, on_retry)
+            async with self._locks.hold(remote.repo) as waited:
+                if waited or await self._recorded_as(remote.repo) != before:
+                    # Whoever held it may have brought this commit, or a newer one than was resolved before.
+                    remote = await self._resolve(wish, on_retry)
+                    dataset = await self._if_here(wish, remote)
+                    listing = [] if dataset else await self._list(wish, remote, on_retry)
+                dataset = dataset or await self._bring(wish, remote, listing, tell)
         tell(Finished(dataset=dataset))
         return dataset
 
-    async def _bring(self, wish: Wish, remote: RemoteDataset, entry: Entry | None, tell: OnEvent) -> DownloadedDataset:
-        plan = await self._plan(wish, remote, entry, tell_retries(tell))
+    async def _if_here(self, wish: Wish, remote: RemoteDataset) -> DownloadedDataset | None:
+        entry = await self._recorded_as(remote.repo)
+        check_same_repository(entry, remote)
+        return await self._touch(entry, wish) if entry and await self._is_here(entry, wish, remote.commit) else None
+
+    async def _follow_rename(self, remote: RemoteDataset) -> None:
+        if await to_thread.run_sync(self._catalog.find_moved, remote.repo, remote.hub_id) is None:
+            return
+        async with self._locks.hold(remote.repo):
+            moved = await to_thread.run_sync(self._catalog.find_moved, remote.repo, remote.hub_id)
+            if moved and remote.repo not in await to_thread.run_sync(self._catalog.entries):
+                async with self._locks.hold(moved.repo):
+                    await to_thread.run_sync(move_dataset, self._catalog, self._root, moved, remote.repo)
+
+    async def _list(self, wish: Wish, remote: RemoteDataset, on_retry: OnRetry | None) -> list[RemoteFile]:
+        listing = [file async for file in self._hub.list_files(remote, token=wish.token, on_retry=on_retry)]
+        if not select(listing, [wish.selection]):
+            raise nothing_selected(remote, listing, wish.selection)
+        return listing
+
+    async def _bring(
+        self, wish: Wish, remote: RemoteDataset, listing: list[RemoteFile], tell: OnEvent
+    ) -> DownloadedDataset:
+        entry = await self._recorded_as(remote.repo)
+        plan = await self._plan(wish, remote, listing, entry)
         check_room(plan, str(self._root))
         await to_thread.run_sync(self._check_places, plan)
         tell(Planned(plan=plan))
@@ -102,14 +129,12 @@ class HubDatasetService:
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         wish = read_wish(request, self._settings)
         remote = await self._resolve(wish, None)
-        return await self._plan(wish, remote, await self._recorded_as(remote.repo), None)
+        listing = await self._list(wish, remote, None)
+        return await self._plan(wish, remote, listing, await self._recorded_as(remote.repo))
 
     async def _plan(
-        self, wish: Wish, remote: RemoteDataset, entry: Entry | None, on_retry: OnRetry | None
+        self, wish: Wish, remote: RemoteDataset, listing: list[RemoteFile], entry: Entry | None
     ) -> DownloadPlan:
-        listing = [file async for file in self._hub.list_files(remote, token=wish.token, on_retry=on_retry)]
-        if not select(listing, [wish.selection]):
-            raise nothing_selected(remote, listing, wish.selection)
         files = select(listing, wish.selections(entry))
         for file in files:
             check_path(file.path)
@@ -159,7 +184,8 @@ class HubDatasetService:
         """The recorded dataset, remembered under the name and revision it was asked for by."""
         known = msgspec.structs.replace(entry, revision=wish.revision, aliases=wish.aliases(entry, entry.repo))
         if known != entry:
-            await to_thread.run_sync(self._catalog.record, known)
+            # Without the lock: whoever records something else at this moment knows better.
+            await to_thread.run_sync(self._catalog.amend, entry, known)
         return known.dataset(self._root)
 
     async def _recorded_offline(self, wish: Wish) -> DownloadedDataset:

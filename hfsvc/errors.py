@@ -175,7 +175,8 @@ class UnknownSource(NotFound):
     known: tuple[str, ...] = ()
 
     def message(self) -> str:
-        return f"There is no source called {self.name!r}; known are: {', '.join(self.known)}."
+        known = ", ".join(self.known)
+        return f"There is no source called {self.name!r}; known are: {known}. Name any other dataset as owner/name."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -265,9 +266,16 @@ class TryLater(HfsvcError):
         """Where it happened, never with a query."""
         return f" ({self.url})" if self.url else ""
 
+    def brief(self) -> str:
+        """The cause in a few words, for a line about a retry."""
+        return self.message()
+
 
 class RateLimited(TryLater):
     """The Hub's quota for this caller is used up, and waiting would take longer than allowed."""
+
+    def brief(self) -> str:
+        return "it asks for patience"
 
     def message(self) -> str:
         wait = f"try again in {self.retry_after_s:.0f} s" if self.retry_after_s else "try again in some minutes"
@@ -283,6 +291,9 @@ class HubUnavailable(TryLater):
 
     reason: str = "no answer"
     stalled: bool = False
+
+    def brief(self) -> str:
+        return self.reason
 
     def message(self) -> str:
         return f"The Hub cannot be reached{self.at()}: {self.reason}. Check the network, then try again."
@@ -383,12 +394,12 @@ class BadParquet(Damaged):
     reason: str
 
     def message(self) -> str:
-        return f"{self.file} cannot be read as trajectories: {self.reason}."
+        return f"{self.file} cannot be read as trajectories: {self.reason.rstrip('.')}."
 
 
 @dataclass(eq=False, kw_only=True)
 class CursorMismatch(Damaged):
-    """A cursor is malformed, or belongs to another dataset or commit."""
+    """A cursor is malformed, or belongs to another dataset or commit, or to other files of it."""
 
     reason: str
 

@@ -120,10 +120,10 @@ class TrajectorySource(Protocol):
             stop: Row to stop before; None for the end.
             shard: ``(i, n)``, ``0 <= i < n``: the i-th of n parts of the rows from `start` to `stop`, disjoint and
                 together whole.
-            cursor: Go on after the row that this cursor of `stream_rows` came with.
+            cursor: Go on after the row that this cursor of `stream_rows` came with, within the same rows.
 
         Raises:
-            CursorMismatch: The cursor is of another dataset or commit.
+            CursorMismatch: The cursor is of another dataset or commit, or of other files of it.
         """
         ...
 

@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         max_connections: Content streams at once, over all files.
         connections_per_file: Content streams at once for one file.
         chunk_bytes: Length of the ranges that a large file is fetched in.
-        bandwidth_limit: Bytes of content a second, over all downloads of the process; None for no limit.
+        bandwidth_limit: Bytes of content a second, over all downloads of a container; None for no limit.
         connect_timeout_s: Seconds to wait for a connection.
         api_timeout_s: Seconds to wait for each read of an API answer.
         stall_timeout_s: Seconds without a byte after which a content stream is given up and continued on a new one.
@@ -94,7 +94,8 @@ def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
     Args:
         env: Usually ``os.environ``. Read are the Hub's own variables (``HF_TOKEN``, ``HUGGING_FACE_HUB_TOKEN``,
             ``HF_TOKEN_PATH``, ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_HUB_DISABLE_IMPLICIT_TOKEN``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE``,
-            ``HF_HUB_DOWNLOAD_TIMEOUT``) and ``HFSVC_<FIELD>`` for every field but the token.
+            ``HF_HUB_DOWNLOAD_TIMEOUT``) and ``HFSVC_<FIELD>`` for every field but the token and the
+            endpoint.
         overrides: Values for fields that win over the environment; None means not given.
 
     Raises:

@@ -54,7 +54,7 @@ def read_wish(request: DatasetRequest, settings: Settings) -> Wish:
     address = parse_repo(request.repo, settings.endpoint)
     include = tuple(request.include)
     if address.path and include == DEFAULT_INCLUDE:
-        include = (address.path, f"{address.path}/**")
+        include = (address.path, f"{address.path}/")
     selection = Selection(include, tuple(request.exclude))
     make_matcher((*selection.include, *selection.exclude))
     inside = address.revision if request.revision == DatasetRequest(repo="").revision else None

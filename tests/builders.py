@@ -22,12 +22,19 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 KiB = 1 << 10
 MiB = 1 << 20
 EVERYTHING = ("**",)
+TRANSPORT = "auto"
 
 
 def settings_for(hub: LocalHub | str, root: Path, **changes: Any) -> Settings:
     """Settings for a loopback Hub: no environment, short patience, small ranges."""
     endpoint = hub if isinstance(hub, str) else hub.endpoint
-    values = {"chunk_bytes": 256 * KiB, "trust_env": False, "stall_timeout_s": 5.0, "give_up_after_s": 30.0}
+    values: dict[str, Any] = {
+        "transport": TRANSPORT,
+        "chunk_bytes": 256 * KiB,
+        "trust_env": False,
+        "stall_timeout_s": 5.0,
+        "give_up_after_s": 30.0,
+    }
     return Settings(root=root, endpoint=endpoint, **(values | changes))
 
 

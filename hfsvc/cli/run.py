@@ -63,5 +63,5 @@ def _set_up_logs(*, verbose: bool) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("hfsvc").setLevel(level)
     # Its retries are told as events; its own lines would repeat them.
-    logging.getLogger("stamina").setLevel(logging.DEBUG if verbose else logging.ERROR)
+    logging.getLogger("stamina").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.INFO if verbose else logging.WARNING)

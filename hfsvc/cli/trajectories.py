@@ -97,6 +97,8 @@ def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None 
 
 
 def _text_of(message: "Content") -> str:
+    from hfsvc.atif import TextPart
+
     if isinstance(message, str):
         return message
-    return "\n".join(getattr(part, "text", None) or f"[{type(part).__name__}]" for part in message)
+    return "\n".join(part.text if isinstance(part, TextPart) else f"[{part.source.path}]" for part in message)

@@ -98,6 +98,7 @@ class Downloader:
         self._left_behind: frozenset[str] = frozenset()
         self._changed = anyio.Event()
         self._streaming = 0
+        self._resume_at = 0.0
 
     async def run(self) -> list[HfsvcError]:
         """Fetch and verify every file; give the errors of those that failed, the others are complete.
@@ -263,6 +264,7 @@ class Downloader:
             self._wake_workers()
 
     async def _wait_for_turn(self) -> None:
+        await anyio.sleep(max(0.0, self._resume_at - self._clock()))
         while self._streaming >= self._pace.limit:
             await self._changed.wait()
 
@@ -282,6 +284,9 @@ class Downloader:
         elif error.status is None and failures >= _UNANSWERED and transfer.is_overtaken(span):
             # A server may refuse connections too many without a word.
             self._schedule.narrow(job.file)
+        if error.retry_after_s:
+            # One server asked one worker for patience; it means all of them.
+            self._resume_at = max(self._resume_at, self._clock() + error.retry_after_s)
         action = await self._wait_out(transfer.file, error, failures, idle_s, in_ranges=job.wanted is not None)
         if action is Action.RELOCATE and transfer.location is location:
             transfer.location = None

@@ -1,7 +1,7 @@
 """The journal beside a part file: which bytes have landed, so that a later run goes on from there.
 
-One header line, then one line a write: ``start stop crc-of-the-data crc-of-this-line``. A line counts only when it is
-whole, so a cut at any byte costs the last line. The data's crc makes the order in which the disk kept part and journal
+One header line, then one line a write: ``start stop digest-of-the-data crc-of-this-line``. A line counts only when it is
+whole, so a cut at any byte costs the last line. The data's digest makes the order in which the disk kept part and journal
 over a power loss irrelevant: what does not match is fetched again.
 """
 
@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
+import xxhash
 
 from hfsvc.models import ByteRange, Model
 
@@ -26,16 +27,24 @@ class Header(Model, frozen=True, kw_only=True):
 
 
 class Extent(NamedTuple):
-    """One write: bytes `start` (inclusive) to `stop` (exclusive), and the crc32 of the data."""
+    """One write: bytes `start` (inclusive) to `stop` (exclusive), and the digest of the data."""
 
     start: int
     stop: int
-    crc: int
+    digest: int
 
     @property
     def span(self) -> ByteRange:
         """The bytes it covers."""
         return ByteRange(start=self.start, stop=self.stop)
+
+
+def digest_of(data: Iterable[bytes]) -> int:
+    """The digest of bytes in pieces: XXH3, 64 bits. It tells damage, not forgery; that is the checksum's part."""
+    hasher = xxhash.xxh3_64()
+    for piece in data:
+        hasher.update(piece)
+    return hasher.intdigest()
 
 
 def header_line(header: Header) -> bytes:
@@ -45,7 +54,7 @@ def header_line(header: Header) -> bytes:
 
 def extent_line(extent: Extent) -> bytes:
     """A line to append once the data is written."""
-    text = b"%d %d %08x" % extent
+    text = b"%d %d %016x" % extent
     return b"%s %08x\n" % (text, zlib.crc32(text))
 
 
@@ -70,14 +79,14 @@ def _parse_line(line: bytes) -> Extent | None:
     if b"%08x" % zlib.crc32(text) != crc:
         return None
     try:
-        start, stop, data_crc = text.split(b" ")
-        return Extent(int(start), int(stop), int(data_crc, 16))
+        start, stop, digest = text.split(b" ")
+        return Extent(int(start), int(stop), int(digest, 16))
     except ValueError:
         return None
 
 
 def _without_overlaps(extents: Iterable[Extent]) -> list[Extent]:
-    # A later write over the same bytes makes the earlier crc meaningless.
+    # A later write over the same bytes makes the earlier digest meaningless.
     found = list(extents)
     ordered = sorted(found)
     if all(left.stop <= right.start for left, right in pairwise(ordered)):

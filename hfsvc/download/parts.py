@@ -4,17 +4,17 @@ Both kinds have the same verbs. What blocks is called from a worker thread. A fi
 folder, verified and synced, ready to be renamed.
 """
 
+import errno
 import hashlib
 import os
 import shutil
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from hfsvc.checksum import BLOCK_BYTES, Hasher, checksum_file, checksum_of, kind_of, make_hasher
-from hfsvc.disk import size_of
-from hfsvc.download.journal import Extent, Header, extent_line, header_line, read_journal
+from hfsvc.disk import disk_errors, size_of
+from hfsvc.download.journal import Extent, Header, digest_of, extent_line, header_line, read_journal
 from hfsvc.download.ranges import Landed
 from hfsvc.models import ByteRange
 
@@ -87,6 +87,10 @@ class Part(Protocol):
         """Hash what has landed from the start up to `stop`, so that `finish` has less left to do. Blocks."""
         ...
 
+    def sync(self) -> None:
+        """Let the disk catch up with what has landed, so that `finish` has less to wait for. Blocks."""
+        ...
+
     def finish(self) -> tuple[str, Path | None]:
         """Hash the complete content; when it is right, make it a whole, synced file in the parts folder. Blocks.
 
@@ -126,6 +130,9 @@ class MemoryPart:
     def advance(self, stop: int) -> None:
         """Nothing to gain: hashing a small file takes no time."""
 
+    def sync(self) -> None:
+        """Nothing to gain: nothing is on disk yet."""
+
     def finish(self) -> tuple[str, Path | None]:
         found = checksum_of(kind_of(self._checksum), bytes(self._content))
         if found != self._checksum:
@@ -147,13 +154,13 @@ class MemoryPart:
 class DiskPart:
     """A large file: a sparse part file of its full size, and a journal that a later run reads.
 
-    The journal stays when the file is done: the crc of each of its ranges tells later which ones are damaged.
+    The journal stays when the file is done: the digest of each of its ranges tells later which ones are damaged.
 
     Args:
         places: In the parts folder, which exists.
         size: Bytes of the whole file.
         checksum: What the whole must have.
-        on_block: Called before every block that is read back at the start; what it raises ends the opening.
+        on_block: Called in the worker thread before every block that is read back; what it raises ends the reading.
     """
 
     in_memory = False
@@ -164,19 +171,20 @@ class DiskPart:
         self._places = places
         self._size = size
         self._checksum = checksum
+        self._on_block = on_block
         self._header = Header(identity=places.name, size=size)
         self._hasher: Hasher = make_hasher(kind_of(checksum), size)
         self._file = -1
         self._log = -1
         try:
-            self._open(on_block)
+            self._open()
         except BaseException:
             self.close()
             raise
 
-    def _open(self, on_block: Callable[[], None]) -> None:
+    def _open(self) -> None:
         self._file = os.open(self._places.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        extents = self._intact(read_journal(_read(self._places.journal), self._header), on_block)
+        extents = self._intact(read_journal(_read(self._places.journal), self._header))
         os.ftruncate(self._file, self._size)
         # The journal is written anew: a cut line at its end would swallow the next one.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
@@ -184,22 +192,19 @@ class DiskPart:
         os.write(self._log, header_line(self._header) + b"".join(map(extent_line, extents)))
         self.landed = Landed(extent.span for extent in extents)
 
-    def _intact(self, extents: list[Extent], on_block: Callable[[], None]) -> list[Extent]:
+    def _intact(self, extents: list[Extent]) -> list[Extent]:
         # After a power loss the journal may be ahead of the data.
         intact = []
         for each in extents:
-            on_block()
-            if zlib.crc32(os.pread(self._file, each.span.length, each.start)) == each.crc:
+            self._on_block()
+            if digest_of([os.pread(self._file, each.span.length, each.start)]) == each.digest:
                 intact.append(each)
         return intact
 
     def write(self, offset: int, data: Sequence[bytes]) -> ByteRange:
-        crc, length = 0, 0
-        for chunk in data:
-            crc = zlib.crc32(chunk, crc)
-            length += len(chunk)
+        length = sum(len(chunk) for chunk in data)
         self._pwrite(offset, data, length)
-        os.write(self._log, extent_line(Extent(offset, offset + length, crc)))
+        os.write(self._log, extent_line(Extent(offset, offset + length, digest_of(data))))
         return ByteRange(start=offset, stop=offset + length)
 
     def _pwrite(self, offset: int, data: Sequence[bytes], length: int) -> None:
@@ -213,9 +218,15 @@ class DiskPart:
 
     def advance(self, stop: int) -> None:
         while self.hashed < stop:
+            self._on_block()
             block = os.pread(self._file, min(BLOCK_BYTES, stop - self.hashed), self.hashed)
+            if not block:
+                raise OSError(errno.EIO, f"{self._places.part} ends before what was written to it")
             self._hasher.update(block)
             self.hashed += len(block)
+
+    def sync(self) -> None:
+        os.fdatasync(self._file)
 
     def finish(self) -> tuple[str, Path | None]:
         self.advance(self._size)
@@ -231,7 +242,7 @@ class DiskPart:
         self.close()
         self._places.journal.unlink(missing_ok=True)
         self._hasher, self.hashed = make_hasher(kind_of(self._checksum), self._size), 0
-        self._open(lambda: None)
+        self._open()
 
     def close(self) -> None:
         for descriptor in (self._file, self._log):
@@ -267,9 +278,10 @@ def salvage(places: Places, damaged: Path) -> None:
 
     A copy is worked on; the file itself is left as it is. Without digests there is nothing to salvage.
     """
-    if places.digests.exists() and size_of(damaged) is not None:
-        shutil.copyfile(damaged, places.part)
-        shutil.copyfile(places.digests, places.journal)
+    if places.digests.exists() and (size := size_of(damaged)) is not None:
+        with disk_errors(places.part, needed=size):
+            shutil.copyfile(damaged, places.part)
+            shutil.copyfile(places.digests, places.journal)
 
 
 def kept_bytes(places: Places, size: int) -> int:

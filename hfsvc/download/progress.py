@@ -71,7 +71,7 @@ class Progress:
 
     def retried(self, path: str, error: TryLater, attempt: int, wait_s: float, what: str) -> None:
         """Something failed and goes on."""
-        reason = error.reason if isinstance(error, HubUnavailable) else error.message()
+        reason = error.brief()
         self._metrics.add("retries")
         if isinstance(error, HubUnavailable) and error.stalled:
             self._metrics.add("stalls")

@@ -25,12 +25,14 @@ class Matcher(Protocol):
 def make_matcher(patterns: Sequence[str]) -> Matcher:
     """A matcher for all `patterns` together.
 
-    ``dir/`` means everything below it, and a text that is exactly a path means that path, whatever glob signs it holds.
+    ``dir/`` means everything below it. A text that is exactly a path means that path, and one that is exactly a folder
+    with a ``/`` behind it what is below, whatever glob signs they hold.
 
     Raises:
         InvalidPattern: Too many alternatives, or no pattern at all.
     """
     exact = frozenset(patterns)
+    folders = tuple(pattern for pattern in patterns if pattern.endswith("/"))
     globs = [_as_glob(pattern) for pattern in patterns]
     if "" in exact:
         raise InvalidPattern(pattern="", reason="it is empty")
@@ -38,7 +40,9 @@ def make_matcher(patterns: Sequence[str]) -> Matcher:
         compiled = glob.compile(globs, flags=_FLAGS) if globs else None
     except Exception as error:  # wcmatch does not export the class it raises for too many alternatives
         raise InvalidPattern(pattern=" ".join(patterns), reason=str(error)) from None
-    return lambda path: path in exact or (compiled is not None and bool(compiled.match(path)))
+    return lambda path: (
+        path in exact or path.startswith(folders) or (compiled is not None and bool(compiled.match(path)))
+    )
 
 
 def exactly(path: str) -> str:

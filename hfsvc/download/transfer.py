@@ -13,6 +13,7 @@ from hfsvc.models import ByteRange, Location, RemoteFile
 
 WRITE_BYTES = 1 << 20
 HASH_BYTES = 4 << 20
+SYNC_BYTES = 64 << 20
 
 
 class FileTransfer:
@@ -38,6 +39,8 @@ class FileTransfer:
         self.refetched = False
         self.progressed_at = now
         self._hashing = anyio.Lock()
+        self._syncing = anyio.Lock()
+        self._synced = part.landed.total
         self._failures: dict[int, int] = {}
         self._failing_since: dict[int, float] = {}
         self._reached: dict[int, int] = {}
@@ -69,6 +72,14 @@ class FileTransfer:
         self._failures.clear()
         self._reached.clear()
 
+    async def sync_landed(self) -> None:
+        """Let the disk catch up now and then, beside the transfer instead of at its end."""
+        total = self.part.landed.total
+        if total - self._synced >= SYNC_BYTES and not self._syncing.locked():
+            async with self._syncing:
+                self._synced = total
+                await to_thread.run_sync(self.part.sync)
+
     async def hash_landed(self) -> None:
         """Hash what has landed in file order, unless somebody else is at it or it is not worth the while yet."""
         stop = self.part.landed.prefix
@@ -78,7 +89,7 @@ class FileTransfer:
 
     async def finish(self) -> tuple[str, Path | None]:
         """The checksum of the complete part, and the whole file where it is the right one."""
-        async with self._hashing:
+        async with self._hashing, self._syncing:
             return await to_thread.run_sync(self.part.finish)
 
 
@@ -121,6 +132,7 @@ class RangeStream:
                 if self._buffered >= WRITE_BYTES:
                     await self._flush()
                     await self._transfer.hash_landed()
+                    await self._transfer.sync_landed()
         except HubUnavailable:
             # A connection may break after its last byte. The rest would be no range, and no server can send that.
             if self.position + self._buffered < self._span.stop:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from hfsvc.backoff import backoff_s
-from hfsvc.errors import HfsvcError, HubUnavailable, RateLimited
+from hfsvc.errors import HubUnavailable, RateLimited, TryLater
 from hfsvc.models import OnEvent, Retried
 
 ATTEMPTS = 5
 UNREACHED_ATTEMPTS = 3
 
-OnRetry = Callable[[HfsvcError, int, float], None]
+OnRetry = Callable[[TryLater, int, float], None]
 """Told of a failure that is tried again: the error, the number of the failed attempt from 1, the wait in seconds."""
 
 
@@ -35,7 +35,7 @@ def api_retry_s(error: Exception, attempt: int, *, jitter: float, patience_s: fl
 def tell_retries(tell: OnEvent) -> OnRetry:
     """Retries of calls as events."""
 
-    def on_retry(error: HfsvcError, attempt: int, wait_s: float) -> None:
-        tell(Retried(path=None, reason=error.message(), attempt=attempt, wait_s=wait_s, at=datetime.now(UTC)))
+    def on_retry(error: TryLater, attempt: int, wait_s: float) -> None:
+        tell(Retried(path=None, reason=error.brief(), attempt=attempt, wait_s=wait_s, at=datetime.now(UTC)))
 
     return on_retry

@@ -12,7 +12,7 @@ import httpx
 import stamina
 
 from hfsvc import __version__
-from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited
+from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater
 from hfsvc.hub.faults import Answer, Asked, cdn_fault, connection_fault, hub_fault
 from hfsvc.hub.limits import Bucket, Limiter, told_wait_s
 from hfsvc.hub.retries import OnRetry, api_retry_s
@@ -76,7 +76,7 @@ class HubSession:
             failed += 1
             patience_s = self._settings.give_up_after_s
             wait_s = api_retry_s(error, failed, jitter=random.random(), patience_s=patience_s)
-            if wait_s is None or not isinstance(error, HfsvcError):
+            if wait_s is None or not isinstance(error, TryLater):
                 return False
             if on_retry:
                 on_retry(error, failed, wait_s)
@@ -132,7 +132,8 @@ class HubSession:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # The original may hold a signed address: it must not hang on as the cause.
             raise connection_fault(error, url) from None
-        self.limiter.observe(response.headers, self._clock())
+        if self.is_hub(url):
+            self.limiter.observe(response.headers, self._clock())
         if response.status_code >= 400:
             sent = asked._replace(token_sent="authorization" in request.headers)
             raise await self._fault(response, url, sent, bucket)

@@ -1,6 +1,7 @@
 """index.json: what is recorded as downloaded. Always whole on disk, never loses an entry to a concurrent writer."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,8 +104,9 @@ class Catalog:
         self._root = root
         self._path = root / INDEX_NAME
         self._clock = clock
+        self._read: tuple[tuple[int, ...], dict[str, Entry]] | None = None
 
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> Mapping[str, Entry]:
         """All entries by canonical id; none where there is no index yet.
 
         Raises:
@@ -112,9 +114,17 @@ class Catalog:
         """
         with disk_errors(self._path):
             try:
-                content = self._path.read_bytes()
+                with self._path.open("rb") as file:
+                    # Every change replaces the file, so what was read from this one still holds.
+                    version = os.fstat(file.fileno())
+                    key = (version.st_dev, version.st_ino, version.st_mtime_ns, version.st_size)
+                    if self._read is None or self._read[0] != key:
+                        self._read = key, self._decode(file.read())
+                    return self._read[1]
             except (FileNotFoundError, NotADirectoryError):
                 return {}
+
+    def _decode(self, content: bytes) -> dict[str, Entry]:
         try:
             index = _decoder.decode(content)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -145,28 +155,43 @@ class Catalog:
         return self.entries().get(repo)
 
     def find(self, repo: str) -> Entry | None:
-        """The entry of a dataset under its canonical id, another case of it, or a name it was asked for by.
-
-        Where the dataset was renamed after it had been recorded, what was recorded under the new name.
-        """
+        """The entry of a dataset under its canonical id, another case of it, or a name it was asked for by."""
         entries = self.entries()
         wanted = repo.casefold()
-        own = entries.get(repo) or next((each for each in entries.values() if each.repo.casefold() == wanted), None)
-        asked_for_by = [each for each in entries.values() if wanted in {name.casefold() for name in each.aliases}]
-        if own is None:
-            return next(iter(asked_for_by), None)
-        renamed = (each for each in asked_for_by if each.hub_id and each.hub_id == own.hub_id)
-        return next(renamed, own)
+        own = (each for each in entries.values() if each.repo.casefold() == wanted)
+        asked_for_by = (each for each in entries.values() if wanted in {name.casefold() for name in each.aliases})
+        return entries.get(repo) or next(own, None) or next(asked_for_by, None)
+
+    def find_moved(self, repo: str, hub_id: str | None) -> Entry | None:
+        """The entry of the repository that is called `repo` now, where it is recorded under an earlier name."""
+        same = (each for each in self.entries().values() if hub_id and each.hub_id == hub_id)
+        return next((each for each in same if each.repo != repo), None)
+
+    def rename(self, old: Entry, new: Entry) -> None:
+        """Put one entry in another's place."""
+        self._change(lambda datasets: {**{k: each for k, each in datasets.items() if k != old.repo}, new.repo: new})
 
     def record(self, entry: Entry) -> None:
         """Add or replace one entry."""
-        self._change(lambda datasets: datasets | {entry.repo: entry})
+        self._change(lambda datasets: {**datasets, entry.repo: entry})
+
+    def amend(self, known: Entry, amended: Entry) -> bool:
+        """Replace an entry by `amended`, unless it is no longer what the caller knows; for callers without the lock."""
+        done = False
+
+        def change(datasets: Mapping[str, Entry]) -> dict[str, Entry]:
+            nonlocal done
+            done = datasets.get(known.repo) == known
+            return {**datasets, amended.repo: amended} if done else dict(datasets)
+
+        self._change(change)
+        return done
 
     def remove(self, repo: str) -> None:
         """Take one entry out; files are not touched."""
         self._change(lambda datasets: {name: entry for name, entry in datasets.items() if name != repo})
 
-    def _change(self, change: Callable[[dict[str, Entry]], dict[str, Entry]]) -> None:
+    def _change(self, change: Callable[[Mapping[str, Entry]], dict[str, Entry]]) -> None:
         lock = filelock.FileLock(make_folder(locks_folder(self._root)) / "index.lock", thread_local=False)
         with disk_errors(self._path), lock:
             index = Index(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))

@@ -54,6 +54,22 @@ def swap(catalog: Catalog, root: Path, old: Entry | None, new: Entry, wholes: Ma
     catalog.record(new)
 
 
+def move_dataset(catalog: Catalog, root: Path, old: Entry, repo: str) -> None:
+    """Follow a rename on the Hub: the files move, and the old name stays as an alias.
+
+    A crash after the folder moved leaves files that nothing is recorded of; the next download adopts them.
+    """
+    target = inside(root, repo)
+    if target.exists():
+        return
+    make_folder(target.parent)
+    with disk_errors(target):
+        (root / old.local_path).rename(target)
+    prune_empty((root / old.local_path).parent, root)
+    aliases = tuple(sorted({*old.aliases, old.repo} - {repo}))
+    catalog.rename(old, msgspec.structs.replace(old, repo=repo, local_path=repo, aliases=aliases))
+
+
 def remove_file(root: Path, path: str) -> None:
     """Delete a recorded file and the folders below the root that it leaves empty.
 

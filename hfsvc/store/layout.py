@@ -6,14 +6,28 @@
     <owner>/<name>/…          the files of a dataset
     .hfsvc/locks/             lock files, never removed while anything runs
     .hfsvc/parts/<dataset>/   what is on its way, and its journals
-    .hfsvc/digests/<dataset>/ a crc of every range of the files that are here, for repairs
+    .hfsvc/digests/<dataset>/ a digest of every range of the files that are here, for repairs
 """
 
 import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+from hfsvc.disk import make_folder, write_whole
 from hfsvc.store.paths import STATE_FOLDER
+
+
+def make_root(root: Path) -> None:
+    """Make the root; in the default place with a file beside it that keeps datasets out of version control.
+
+    Raises:
+        StoreNotWritable: It cannot be made.
+    """
+    is_default = root.name == "datasets" and root.parent.name == ".openagents"
+    if is_default and not root.parent.exists():
+        make_folder(root.parent)
+        write_whole(root.parent / ".gitignore", b"datasets/\n")
+    make_folder(root)
 
 
 def flat_name(repo: str) -> str:

@@ -8,9 +8,11 @@ from weakref import WeakValueDictionary
 
 import anyio
 import filelock
+from anyio import to_thread
 
 from hfsvc.disk import make_folder
 from hfsvc.errors import StoreLocked, StoreNotWritable
+from hfsvc.store.layout import flat_name, locks_folder, make_root
 
 POLL_S = 0.05
 
@@ -22,12 +24,13 @@ class DatasetLocks:
     are: to unlink one admits a second holder.
 
     Args:
-        folder: Holds the lock files.
+        root: Of the store; made, with the folder of the lock files, when a lock is first held.
         timeout_s: How long to wait for another process; None waits for ever.
     """
 
-    def __init__(self, folder: Path, *, timeout_s: float | None = None) -> None:
-        self._folder = folder
+    def __init__(self, root: Path, *, timeout_s: float | None = None) -> None:
+        self._root = root
+        self._folder = locks_folder(root)
         self._timeout_s = timeout_s
         self._tasks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
 
@@ -40,14 +43,14 @@ class DatasetLocks:
             StoreLocked: The wait took longer than allowed.
             StoreNotWritable: Lock files cannot be made here.
         """
-        return self._hold(name, name.replace("/", "--").casefold())
+        return self._hold(name, flat_name(name).casefold())
 
     @asynccontextmanager
     async def _hold(self, name: str, key: str) -> AsyncIterator[bool]:
         task_lock = self._tasks.setdefault(key, anyio.Lock())
         waited = task_lock.locked()
         async with task_lock:
-            file_lock = self._file_lock(key)
+            file_lock = await to_thread.run_sync(self._file_lock, key)
             try:
                 waited |= await self._acquire(file_lock, name)
                 yield waited
@@ -55,21 +58,27 @@ class DatasetLocks:
                 file_lock.release()
 
     def _file_lock(self, key: str) -> filelock.BaseFileLock:
+        make_root(self._root)
         make_folder(self._folder)
         return filelock.FileLock(self._folder / f"{key}.lock", thread_local=False)
 
     async def _acquire(self, lock: filelock.BaseFileLock, name: str) -> bool:
         started = time.monotonic()
         waited = False
-        while True:
-            try:
-                lock.acquire(blocking=False)
-                return waited
-            except filelock.Timeout:
-                waited = True
-            except OSError as error:
-                raise StoreNotWritable(path=lock.lock_file, reason=error.strerror or str(error)) from error
+        while not await to_thread.run_sync(_try, lock):
+            waited = True
             spent_s = time.monotonic() - started
             if self._timeout_s is not None and spent_s >= self._timeout_s:
                 raise StoreLocked(repo=name, waited_s=spent_s)
             await anyio.sleep(POLL_S)
+        return waited
+
+
+def _try(lock: filelock.BaseFileLock) -> bool:
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        return False
+    except OSError as error:
+        raise StoreNotWritable(path=lock.lock_file, reason=error.strerror or str(error)) from error
+    return True

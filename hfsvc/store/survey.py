@@ -6,7 +6,7 @@ from pathlib import Path
 from anyio import from_thread, to_thread
 
 from hfsvc.checksum import checksum_file, kind_of
-from hfsvc.disk import size_of
+from hfsvc.disk import disk_errors, size_of
 from hfsvc.models import RemoteFile
 from hfsvc.store.catalog import Entry
 from hfsvc.store.hfcache import blob_path
@@ -46,7 +46,8 @@ async def hash_file(path: Path, like: str) -> str | None:
 
 
 def _hash(path: Path, kind: str, on_block: Callable[[], None]) -> str | None:
-    return None if size_of(path) is None else checksum_file(path, kind, on_block=on_block)
+    with disk_errors(path):
+        return None if size_of(path) is None else checksum_file(path, kind, on_block=on_block)
 
 
 def find_copies(entry: Entry | None, repo: str, files: Sequence[RemoteFile], hf_cache: Path | None) -> dict[str, str]:

@@ -1,16 +1,21 @@
-"""For tests of services built on hfsvc: a loopback Hub with faults. Importing this costs nothing until it is used."""
+"""For tests of services built on hfsvc: a loopback Hub with faults, and a service without any Hub.
 
+Importing this costs nothing until it is used.
+"""
+
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hfsvc.testing.fakes import FakeDatasetService
     from hfsvc.testing.localhub import LocalHub
 
-__all__ = ["LocalHub"]
+__all__ = ["FakeDatasetService", "LocalHub"]
+
+_HOMES = {"FakeDatasetService": "fakes", "LocalHub": "localhub"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "LocalHub":
-        from hfsvc.testing.localhub import LocalHub
-
-        return LocalHub
+    if home := _HOMES.get(name):
+        return getattr(importlib.import_module(f"{__name__}.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,16 +10,10 @@ import pyarrow.parquet as pq
 from hfsvc.errors import BadParquet, NotDownloaded
 
 BATCH_BYTES = 8 << 20
-MAX_BATCH_ROWS = 1024
+# Footers tell how large rows are on average and as they are stored: text that repeats counts once there. So few rows are
+# read at once, which is no slower, and what turns out too large is cut.
+MAX_BATCH_ROWS = 64
 BUFFER_BYTES = 1 << 20
-
-
-class Rows(NamedTuple):
-    """A batch and the place of its first row in the dataset."""
-
-    file: str
-    first_row: int
-    batch: pa.RecordBatch
 
 
 @contextmanager
@@ -40,11 +33,16 @@ def open_parquet(folder: Path, file: str, repo: str) -> Iterator[pq.ParquetFile]
     except FileNotFoundError as error:
         raise NotDownloaded(repo=repo, missing=(file,)) from error
     except (pa.ArrowException, OSError) as error:
-        raise BadParquet(file=str(folder / file), reason=str(error).splitlines()[0]) from error
+        raise bad_parquet(folder / file, error) from error
+
+
+def bad_parquet(path: Path, error: Exception) -> BadParquet:
+    """What is said of a file that Arrow cannot read; the first line of its words."""
+    return BadParquet(file=str(path), reason=str(error).partition("\n")[0])
 
 
 def batch_rows(parquet: pq.ParquetFile) -> int:
-    """Rows a batch, so that the widest row group yields about eight megabytes at a time."""
+    """Rows to read at once, so that the widest row group yields about eight megabytes at a time, going by the footer."""
     groups = (parquet.metadata.row_group(index) for index in range(parquet.num_row_groups))
     widest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=1.0)
     return max(1, min(MAX_BATCH_ROWS, int(BATCH_BYTES / max(1.0, widest))))
@@ -64,12 +62,22 @@ def groups_from(parquet: pq.ParquetFile, row: int) -> tuple[list[int], int]:
 def iter_batches(parquet: pq.ParquetFile, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Batches of a file from row `start` on, each with the number of its first row in the file.
 
-    Row groups before `start` are not read.
+    A batch holds at most `BATCH_BYTES`, or a single row. Row groups before `start` are not read.
     """
     groups, first = groups_from(parquet, start)
     size = batch_rows(parquet)
     for batch in parquet.iter_batches(batch_size=size, row_groups=groups, columns=columns, use_threads=False):
         skipped = min(max(0, start - first), batch.num_rows)
-        if skipped < batch.num_rows:
-            yield first + skipped, batch.slice(skipped)
+        for piece in _pieces(batch.slice(skipped)):
+            yield first + skipped, piece
+            skipped += piece.num_rows
         first += batch.num_rows
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    if batch.num_rows <= 1 or batch.nbytes <= BATCH_BYTES:
+        yield from [batch] if batch.num_rows else []
+        return
+    half = batch.num_rows // 2
+    yield from _pieces(batch.slice(0, half))
+    yield from _pieces(batch.slice(half))

@@ -28,6 +28,9 @@ class Unreadable(NamedTuple):
 
 def missing_columns(schema: pa.Schema) -> str | None:
     """What a file lacks to be of this layout; None when it fits."""
+    for name in (MESSAGES, *TEXT_COLUMNS):
+        if (times := schema.names.count(name)) > 1:
+            return f"it has {times} columns {name!r}"
     if MESSAGES not in schema.names:
         return f"it has no column {MESSAGES!r}, only {', '.join(schema.names) or 'none'}"
     kind = schema.field(MESSAGES).type
@@ -35,12 +38,22 @@ def missing_columns(schema: pa.Schema) -> str | None:
         return None
     if not _is_list(kind) or not pa.types.is_struct(kind.value_type):
         return f"its column {MESSAGES!r} is {kind}, not a list of messages"
-    lacking = {"role", "content"} - {field.name for field in kind.value_type}
-    return f"its messages have no field {' and '.join(sorted(lacking))}" if lacking else None
+    fields = {field.name: field.type for field in kind.value_type}
+    if lacking := {"role", "content"} - fields.keys():
+        return f"its messages have no field {' and '.join(sorted(lacking))}"
+    wrong = [name for name in ("role", "content") if not _is_text(fields[name])]
+    return f"the {wrong[0]} of its messages is {fields[wrong[0]]}, not text" if wrong else None
 
 
 def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+    return any(is_text(kind) for is_text in texts)
 
 
 def wanted_columns(schema: pa.Schema) -> list[str]:
@@ -56,8 +69,17 @@ def trajectories_of(batch: pa.RecordBatch, repo: str, first_row: int) -> Iterato
         repo: Written into ``extra.source``.
         first_row: Number of the batch's first row in the dataset.
     """
-    rows = text_rows(batch)
-    for number, (row, messages) in enumerate(zip(rows, _messages(batch), strict=True), first_row):
+    try:
+        rows = list(zip(text_rows(batch), _messages(batch), strict=True))
+    except UnicodeDecodeError:
+        # Parquet does not promise that text is UTF-8. Row by row, so that only the rows that hold it are lost.
+        if batch.num_rows == 1:
+            yield Unreadable(MESSAGES, "it is no UTF-8")
+            return
+        for index in range(batch.num_rows):
+            yield from trajectories_of(batch.slice(index, 1), repo, first_row + index)
+        return
+    for number, (row, messages) in enumerate(rows, first_row):
         if messages is None:
             yield Unreadable(MESSAGES, "it is null")
         elif not messages:
@@ -74,7 +96,20 @@ def text_rows(batch: pa.RecordBatch) -> Iterator[dict[str, str | None]]:
 
 
 def _texts(column: pa.Array) -> list[str | None]:
-    return [None if value is None else str(value) for value in column.to_pylist()]
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_timestamp(column.type):
+        # Python's datetime has no nanoseconds, and Arrow refuses to leave them out.
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    try:
+        values = column.to_pylist()
+    except UnicodeDecodeError:
+        values = column.cast(pa.large_binary()).to_pylist()
+    return [None if value is None else _text(value) for value in values]
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _messages(batch: pa.RecordBatch) -> Iterator[list[tuple[str | None, str | None]] | None]:

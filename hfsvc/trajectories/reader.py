@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from anyio import to_thread
 
-from hfsvc.errors import BadParquet
+from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.models import DownloadedDataset
-from hfsvc.trajectories.batches import iter_batches, open_parquet
+from hfsvc.trajectories.batches import bad_parquet, iter_batches, open_parquet
 
 T = TypeVar("T")
 
@@ -35,6 +35,23 @@ class View(NamedTuple, Generic[T]):
     convert: Callable[[str, int, pa.RecordBatch], list[T]]
 
 
+CheckUnchanged = Callable[[], Awaitable[None]]
+
+
+async def read_unchanged(read: Callable[[], T], check_unchanged: CheckUnchanged) -> T:
+    """What `read` gives, called in a worker thread, where the dataset is the same one after it.
+
+    A file of another commit, or one that it no longer has, is no fault of this one: then the change is what is raised.
+    """
+    try:
+        found = await to_thread.run_sync(read)
+    except (BadParquet, NotDownloaded):
+        await check_unchanged()
+        raise
+    await check_unchanged()
+    return found
+
+
 class RowReader(Generic[T]):
     """Reads the rows from `first` (inclusive) to `last` (exclusive) of a dataset.
 
@@ -54,7 +71,7 @@ class RowReader(Generic[T]):
         first: int,
         last: int,
         view: View[T],
-        check_unchanged: Callable[[], Awaitable[None]],
+        check_unchanged: CheckUnchanged,
     ) -> None:
         self._dataset = dataset
         self._files = iter([file for file in files if file.stop > first and file.first < last and first < last])
@@ -64,6 +81,7 @@ class RowReader(Generic[T]):
         self._check_unchanged = check_unchanged
         self._opened = ExitStack()
         self._batches: Iterator[list[T]] | None = None
+        self._file = ""
 
     async def next(self) -> list[T] | None:
         """The values of the next batch; None after the last one."""
@@ -78,9 +96,9 @@ class RowReader(Generic[T]):
         file = next(self._files, None)
         if file is None:
             return False
-        parquet = await to_thread.run_sync(self._open, file)
-        # From here on this file stays what it is, whatever replaces it.
-        await self._check_unchanged()
+        # Once open, this file stays what it is, whatever replaces it.
+        parquet = await read_unchanged(lambda: self._open(file), self._check_unchanged)
+        self._file = file.file
         self._batches = self._values(parquet, file)
         return True
 
@@ -99,8 +117,7 @@ class RowReader(Generic[T]):
         try:
             return next(self._batches, None) if self._batches else None
         except (pa.ArrowException, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise BadParquet(file=str(self._dataset.local_path), reason=reason) from error
+            raise bad_parquet(self._dataset.local_path / self._file, error) from error
 
     def close(self) -> None:
         """Let go of the file that is open. May be called at any time between two calls of `next`."""

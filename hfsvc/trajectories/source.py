@@ -7,16 +7,15 @@ from typing import Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from anyio import to_thread
 
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, DatasetChanged, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset, SummaryPage, TrajectoryRow, TrajectorySummary
 from hfsvc.protocols import DatasetService, KeyColumn
 from hfsvc.trajectories.batches import open_parquet
-from hfsvc.trajectories.cursor import row_after, write_cursor
+from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
 from hfsvc.trajectories.harbor_rows import Unreadable, missing_columns, trajectories_of, wanted_columns
-from hfsvc.trajectories.reader import FileRows, RowReader, View
+from hfsvc.trajectories.reader import FileRows, RowReader, View, read_unchanged
 from hfsvc.trajectories.summaries import make_filter, summaries_of, summary_columns
 
 logger = logging.getLogger(__name__)
@@ -67,6 +66,8 @@ class ParquetTrajectorySource:
         try:
             while (rows := await reader.next()) is not None:
                 for row in rows:
+                    if isinstance(row, BadRow):
+                        raise row
                     yield row.trajectory
         finally:
             reader.close()
@@ -83,20 +84,24 @@ class ParquetTrajectorySource:
         try:
             while (rows := await reader.next()) is not None:
                 for row in rows:
+                    if isinstance(row, BadRow):
+                        raise row
                     yield row
         finally:
             reader.close()
 
     async def _rows(
         self, start: int, stop: int | None, shard: tuple[int, int] | None, cursor: str | None
-    ) -> RowReader[TrajectoryRow]:
+    ) -> RowReader[TrajectoryRow | BadRow]:
         dataset, files = await self._files()
-        if cursor is not None:
-            start = max(start, row_after(cursor, dataset.repo, dataset.commit))
+        numbering = number_rows(dataset.repo, dataset.commit, ((each.file, each.stop - each.first) for each in files))
         first, last = row_range(files[-1].stop, start, stop, shard)
+        if cursor is not None:
+            # After the shard was cut: it goes on within the same one.
+            first = max(first, row_after(cursor, numbering))
 
-        def convert(file: str, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow]:
-            return list(self._convert(dataset, file, row, batch))
+        def convert(file: str, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow | BadRow]:
+            return list(self._convert(numbering, file, row, batch))
 
         return self._reader(dataset, files, first, last, View(_trajectory_columns, convert))
 
@@ -106,21 +111,20 @@ class ParquetTrajectorySource:
         return RowReader(dataset, files, first, last, view, lambda: self._check_unchanged(dataset))
 
     def _convert(
-        self, dataset: DownloadedDataset, file: str, first_row: int, batch: pa.RecordBatch
-    ) -> Iterator[TrajectoryRow]:
-        for row, found in enumerate(trajectories_of(batch, dataset.repo, first_row), first_row):
+        self, numbering: Numbering, file: str, first_row: int, batch: pa.RecordBatch
+    ) -> Iterator[TrajectoryRow | BadRow]:
+        # A bad row is handed on where it stands, so that it is raised after the rows before it, wherever batches end.
+        for row, found in enumerate(trajectories_of(batch, numbering.repo, first_row), first_row):
             if isinstance(found, Unreadable):
-                self._reject(file, row, found)
+                bad = BadRow(file=file, row=row, column=found.column, reason=found.reason)
+                if self._on_bad_row == "raise":
+                    yield bad
+                    return
+                self.skipped_rows += 1
+                logger.warning("skipped: %s", bad)
                 continue
-            cursor = write_cursor(dataset.repo, dataset.commit, row)
+            cursor = write_cursor(numbering, row)
             yield TrajectoryRow(row=row, file=file, cursor=cursor, trajectory=found)
-
-    def _reject(self, file: str, row: int, found: Unreadable) -> None:
-        error = BadRow(file=file, row=row, column=found.column, reason=found.reason)
-        if self._on_bad_row == "raise":
-            raise error
-        self.skipped_rows += 1
-        logger.warning("skipped: %s", error)
 
     # ---- single rows ------------------------------------------------------------------------------------------------
 
@@ -146,6 +150,8 @@ class ParquetTrajectorySource:
         return next((tuple(rows) for rows in found.values() if rows), ())
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
+        if offset < 0:
+            raise ValueError("rows are counted from 0")
         matches = make_filter(query)
         page: list[TrajectorySummary] = []
         total = 0
@@ -177,7 +183,6 @@ class ParquetTrajectorySource:
         return dataset
 
     async def _check_unchanged(self, dataset: DownloadedDataset) -> None:
-        # After opening: from here on this file stays what it is, whatever replaces it.
         now = await self._datasets.get_download_info(self._repo)
         if now is None or now.commit != dataset.commit:
             raise DatasetChanged(repo=dataset.repo)
@@ -185,7 +190,8 @@ class ParquetTrajectorySource:
     async def _files(self) -> tuple[DownloadedDataset, list[FileRows]]:
         dataset = await self._dataset()
         if self._counted is None or self._counted[0] != dataset:
-            self._counted = dataset, await to_thread.run_sync(_count_rows, dataset)
+            files = await read_unchanged(lambda: _count_rows(dataset), lambda: self._check_unchanged(dataset))
+            self._counted = dataset, files
         return self._counted
 
 
@@ -194,6 +200,7 @@ def _count_rows(dataset: DownloadedDataset) -> list[FileRows]:
     first = 0
     for file in (name for name in dataset.files if name.endswith(".parquet")):
         with open_parquet(dataset.local_path, file, dataset.repo) as parquet:
+            _trajectory_columns(parquet, file)
             rows = parquet.metadata.num_rows
         files.append(FileRows(file, first, first + rows))
         first += rows

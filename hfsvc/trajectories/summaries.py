@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hfsvc.models import TrajectorySummary
-from hfsvc.trajectories.harbor_rows import MESSAGES, TEXT_COLUMNS, text_rows
+from hfsvc.trajectories.harbor_rows import MESSAGES, text_rows
 
 FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result")
 
@@ -15,7 +15,7 @@ def summary_columns(parquet: pq.ParquetFile) -> list[str]:
     """The columns a summary needs; of the messages only their roles, which tell how many there are."""
     paths = [parquet.schema.column(index).path for index in range(len(parquet.schema))]
     roles = [path for path in paths if path.startswith(f"{MESSAGES}.") and path.endswith(".role")]
-    return [*(path for path in paths if path in TEXT_COLUMNS), *roles]
+    return [*(path for path in paths if path in FIELDS), *roles]
 
 
 def summaries_of(batch: pa.RecordBatch, first_row: int) -> Iterator[TrajectorySummary]:

@@ -121,6 +121,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its content, but for locks and parts."""
-    files = (path for path in folder.rglob("*") if path.is_file() and ".hfsvc" not in path.parts)
+    """Every file below a folder with its content, but for locks and parts, and what keeps the default root out of git."""
+    own = {".hfsvc", ".gitignore"}
+    files = (path for path in folder.rglob("*") if path.is_file() and own.isdisjoint(path.parts))
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(files)}

@@ -1,5 +1,6 @@
 """What commands print where all is well: results on stdout, words on stderr, little with ``-q``."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hfsvc import atif
+from hfsvc.cli.trajectories import print_trajectory
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Status
 
@@ -119,6 +121,33 @@ def test_verify(downloaded: Command) -> None:
     assert not downloaded.succeeds("verify", ALIAS, "-q").err
 
 
+def test_a_repair_fetches_damaged_ranges_only(hfsvc: Command, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytes(range(256)) * (1 << 13)
+    chunk = len(content) // 8
+    monkeypatch.setenv("HFSVC_CHUNK_BYTES", str(chunk))
+    hub.write("o/big", "a.parquet", content)
+    path = Path(hfsvc.succeeds("download", "o/big").out.strip()) / "a.parquet"
+    path.write_bytes(b"?" + content[1:])
+    hub.reset()
+    assert hfsvc.succeeds("verify", "o/big", "--repair").out == "repaired\ta.parquet\n"
+    assert path.read_bytes() == content
+    assert 0 < hub.bytes_sent() <= chunk
+
+
+def test_what_lies_in_the_cache_of_the_hubs_tools_is_copied(
+    hfsvc: Command, hub: LocalHub, sample: Path, folder: Path, tmp_path: Path
+) -> None:
+    content = (sample / REPO / FILE).read_bytes()
+    blobs = tmp_path / "hf-home" / "hub" / f"datasets--{REPO.replace('/', '--')}" / "blobs"
+    blobs.mkdir(parents=True)
+    blob = blobs / hashlib.sha256(content).hexdigest()
+    blob.write_bytes(content)
+    assert hfsvc.succeeds("download", ALIAS, "--dry-run").out.endswith(f"\tcopy of {blob}\n")
+    hfsvc.succeeds("download", ALIAS)
+    assert (folder / FILE).read_bytes() == content
+    assert hub.count(server="cdn") == 0
+
+
 def test_delete_leaves_what_is_not_recorded(downloaded: Command, folder: Path) -> None:
     (folder / "notes.txt").write_text("mine")
     ended = downloaded.succeeds("delete", ALIAS, "--yes")
@@ -162,6 +191,14 @@ def test_show_does_not_cut_messages(downloaded: Command) -> None:
     assert longest.rstrip() in downloaded.succeeds("show", "0").out
 
 
+def test_messages_of_several_parts_are_shown_part_by_part(capsys: pytest.CaptureFixture[str]) -> None:
+    image = atif.ImagePart(source=atif.ImageSource(media_type="image/png", path="images/1.png"))
+    step = atif.Step(step_id=1, source="user", message=[atif.TextPart(text="Look:"), image])
+    agent = atif.Agent(name="a", version="1")
+    print_trajectory(0, atif.Trajectory(schema_version="ATIF-v1.8", agent=agent, steps=[step]))
+    assert capsys.readouterr().out.endswith("--- 1 user\nLook:\n[images/1.png]\n")
+
+
 def test_doctor_says_what_works(hfsvc: Command, hub: LocalHub) -> None:
     ended = hfsvc.succeeds("doctor")
     assert [line.split()[:2] for line in ended.out.splitlines()] == [
@@ -177,14 +214,8 @@ def test_doctor_says_what_does_not(hfsvc: Command, nowhere: str) -> None:
     assert "ok       root" in ended.out
 
 
-@pytest.mark.parametrize(
-    "noise",
-    [
-        {"HF_TOKEN": "hf_of_the_user"},
-        {"HF_HUB_OFFLINE": "1", "HTTP_PROXY": "http://127.0.0.1:1", "HF_ENDPOINT": "http://127.0.0.1:1"},
-    ],
-)
-def test_the_demo_needs_nothing_of_the_user(hfsvc: Command, work: Path, noise: dict[str, str]) -> None:
+def test_the_demo_needs_nothing_of_the_user(hfsvc: Command, work: Path, nowhere: str) -> None:
+    noise = {"HF_TOKEN": "hf_of_the_user", "HF_HUB_OFFLINE": "1", "HTTP_PROXY": nowhere, "HF_ENDPOINT": nowhere}
     ended = hfsvc.spawn("demo", env=noise)
     assert ended.code == 0
     assert "2000\n" in ended.out

@@ -254,7 +254,9 @@ def test_deleting_without_a_terminal_needs_yes(downloaded: Command, work: Path) 
     assert tree(work) == before
 
 
-def test_a_traceback_is_shown_when_asked_for(hfsvc: Command) -> None:
-    ended = hfsvc("count", "-v")
+def test_a_traceback_is_shown_when_asked_for(hfsvc: Command, nowhere: str) -> None:
+    ended = hfsvc.spawn("download", ALIAS, "-v", "--endpoint", nowhere)
     assert "Traceback" in ended.err
+    assert "trying again in" in ended.err
+    assert "stamina" not in ended.err.partition("Traceback")[0]
     assert ended.err.splitlines()[-1].startswith("Error: ")

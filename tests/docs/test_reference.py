@@ -22,8 +22,9 @@ EXAMPLES = {
     "endpoint": "http://hub.test",
     "token": "hf_x",
     "offline": "1",
-    "reuse_hf_cache": "0",
     "lock_timeout_s": "3",
+    "reuse_hf_cache": "0",
+    "hf_cache": "/cache",
     "transport": "httpx",
     "trust_env": "0",
 }
@@ -53,11 +54,12 @@ def test_a_setting_is_as_its_row_says(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "setting"), [("HF_HUB_OFFLINE", "offline"), ("HF_HUB_DOWNLOAD_TIMEOUT", "stall_timeout_s")]
+    ("variable", "setting"),
+    [("HF_HUB_OFFLINE", "offline"), ("HF_HUB_DOWNLOAD_TIMEOUT", "stall_timeout_s"), ("HF_HUB_CACHE", "hf_cache")],
 )
 def test_the_other_variable_of_a_setting_is_named_in_its_row(variable: str, setting: str) -> None:
     assert f"`{variable}`" in settings_rows()[setting][-1]
-    assert getattr(load_settings({variable: "1"}), setting) != getattr(Settings(), setting)
+    assert getattr(load_settings({variable: "1"}), setting) != getattr(load_settings({}), setting)
 
 
 def test_token_variables_are_all_named_in_order() -> None:
@@ -202,6 +204,19 @@ def _resolve(name: str) -> object:
             value = getattr(value, part)
         return value
     raise AssertionError(f"hfsvc.{name} is not there")
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    listed = set(re.findall(r": (\w+\.md)$", (PROJECT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE))
+    assert listed == {path.name for path in (PROJECT / "docs").glob("*.md")}
+
+
+def test_every_name_of_atif_is_on_its_pages() -> None:
+    atif = importlib.import_module("hfsvc.atif")
+    modules = set(re.findall(r"^::: (hfsvc\.atif\.\w+)", page("api"), re.MULTILINE))
+    for name in atif.__all__:
+        home = getattr(getattr(atif, name), "__module__", "hfsvc.atif.schema")
+        assert home in modules or not home.startswith("hfsvc"), name
 
 
 def test_faults_are_all_listed() -> None:

@@ -77,9 +77,12 @@ async def test_a_cancelled_download_keeps_what_came_and_fetches_the_rest(local_h
     local_hub.fault(Stall(after=100_000), server="cdn", covering=6 * MiB)
     async with open_service(local_hub, root, connections_per_file=4) as service:
         await cancel_when(local_hub, lambda: local_hub.bytes_sent() >= 6 * MiB and local_hub.stalled == 1, service)
-        first = local_hub.bytes_sent()
-        local_hub.clear_faults()
-        local_hub.reset()
+    # Until then the Hub may still be counting what it sends to nobody.
+    await local_hub.until(lambda: local_hub.connections("cdn") == 0)
+    first = local_hub.bytes_sent()
+    local_hub.clear_faults()
+    local_hub.reset()
+    async with open_service(local_hub, root, connections_per_file=4) as service:
         plan = await service.plan(everything())
         found = await service.download(everything())
     assert files_below(found.local_path) == {"big.parquet": CONTENT}
@@ -94,7 +97,7 @@ async def test_a_cancelled_download_leaves_no_task_no_stream_and_no_lock(local_h
     rule = local_hub.fault(Stall(after=1000), server="cdn")
     async with open_service(local_hub, root) as service:
         known = tasks_besides(set())
-        await cancel_when(local_hub, lambda: local_hub.stalled == 8, service)
+        await cancel_when(local_hub, lambda: local_hub.stalled >= 2, service)
         assert tasks_besides(known) == set()
         await local_hub.until(lambda: local_hub.connections("cdn") == 0)
         rule.times = 0
@@ -185,8 +188,8 @@ async def test_a_killed_download_is_resumed_where_it_was(local_hub: LocalHub, ro
     async with open_service(local_hub, root) as service:
         found = await service.download(everything())
     assert files_below(found.local_path) == {"big.parquet": CONTENT}
-    # Eight connections and a chunk on its way on each.
-    assert local_hub.bytes_sent() <= 9 * CHUNK
+    # What the Hub had not sent yet, and a chunk on its way on each of eight connections.
+    assert local_hub.bytes_sent() <= len(CONTENT) - 7 * MiB + 8 * CHUNK
 
 
 async def test_files_that_a_killed_download_had_finished_are_adopted(local_hub: LocalHub, root: Path) -> None:
@@ -194,7 +197,7 @@ async def test_files_that_a_killed_download_had_finished_are_adopted(local_hub: 
     local_hub.write(REPO, "b.parquet", noise(2 * MiB, 2))
     local_hub.fault(Stall(), server="cdn", path="b.parquet")
     child = run_python(CHILD, local_hub.endpoint, str(root))
-    await local_hub.until(lambda: local_hub.stalled == 8)
+    await local_hub.until(lambda: local_hub.stalled >= 2)
     assert child.stdout
     assert await anyio.to_thread.run_sync(child.stdout.readline) == "a.parquet\n"
     child.kill()
@@ -247,6 +250,27 @@ async def test_two_stores_in_one_process_do_the_work_once(local_hub: LocalHub, r
     assert local_hub.bytes_sent() == len(CONTENT)
 
 
+async def test_who_listed_an_older_commit_does_not_go_back_behind_who_was_faster(
+    local_hub: LocalHub, root: Path
+) -> None:
+    local_hub.write(REPO, "a.parquet", b"old")
+    local_hub.fault(Stall(), server="hub", path="*/tree/*", times=1)
+    found: list[DownloadedDataset] = []
+    async with open_service(local_hub, root) as slow, open_service(local_hub, root) as fast:
+
+        async def download() -> None:
+            found.append(await slow.download(everything()))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(download)
+            await local_hub.until(lambda: local_hub.stalled == 1)
+            local_hub.write(REPO, "a.parquet", b"new")
+            found.append(await fast.download(everything()))
+            local_hub.release()
+        assert found[0] == found[1]
+        assert files_below(root / REPO) == {"a.parquet": b"new"}
+
+
 async def test_names_that_mean_one_dataset_do_the_work_once(local_hub: LocalHub, service: DatasetService) -> None:
     local_hub.write(REPO, "big.parquet", CONTENT)
     async with anyio.create_task_group() as group:
@@ -291,7 +315,7 @@ async def test_datasets_do_not_wait_for_each_other(local_hub: LocalHub, service:
     local_hub.fault(Stall(after=1000), server="cdn", path="big.parquet")
     async with anyio.create_task_group() as group:
         group.start_soon(service.download, everything())
-        await local_hub.until(lambda: local_hub.stalled == 8)
+        await local_hub.until(lambda: local_hub.stalled >= 2)
         assert (await service.download(everything("acme/other"))).files == ("a.parquet",)
         group.cancel_scope.cancel()
 
@@ -342,7 +366,7 @@ async def test_no_thread_is_at_work_after_a_cancelled_download(local_hub: LocalH
     local_hub.write(REPO, "big.parquet", CONTENT)
     local_hub.fault(Stall(after=1000), server="cdn")
     async with open_service(local_hub, root) as service:
-        await cancel_when(local_hub, lambda: local_hub.stalled == 8, service)
+        await cancel_when(local_hub, lambda: local_hub.stalled >= 2, service)
         limiter = anyio.to_thread.current_default_thread_limiter()
         assert limiter.borrowed_tokens == 0
     assert threading.active_count() < 40

@@ -462,3 +462,18 @@ async def test_globs_that_match_nothing_new_are_still_an_error(local_hub: LocalH
     await service.download(everything())
     with pytest.raises(FileNotFound):
         await service.download(DatasetRequest(repo=REPO, include=("*.nothing",)))
+
+
+async def test_a_rename_on_the_hub_is_followed_on_the_disk(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    async with open_service(local_hub, root) as service:
+        await service.download(everything())
+        local_hub.rename(REPO, "acme/renamed")
+        local_hub.reset()
+        found = await service.download(everything())
+        assert local_hub.count(server="cdn") == 0
+        assert [each.repo for each in await service.list_downloaded()] == ["acme/renamed"]
+        assert await service.get_download_info(REPO) == found
+        assert (await service.verify("acme/renamed")).ok
+    assert found.local_path == root / "acme/renamed"
+    assert files_below(root / "acme") == {"renamed/a.parquet": b"a"}

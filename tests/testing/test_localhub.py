@@ -66,8 +66,18 @@ def test_an_error_that_ends_the_servers_is_raised(tmp_path: Path) -> None:
     hub.fault(WithHeader("bad header", "x"))
     with pytest.raises(httpx.TransportError):
         httpx.get(hub.endpoint)
+    hub.wait_until(lambda: is_refused(hub.endpoint))
     with pytest.raises(BaseExceptionGroup):
         hub.__exit__()
+
+
+def is_refused(endpoint: str) -> bool:
+    """Whether nobody listens any more."""
+    try:
+        socket.create_connection(("127.0.0.1", int(endpoint.rsplit(":", 1)[1]))).close()
+    except ConnectionError:
+        return True
+    return False
 
 
 def test_a_port_in_use_is_an_error(hub: LocalHub, tmp_path: Path) -> None:

@@ -1,0 +1,205 @@
+"""A `DatasetService` without a Hub: what tests publish into it is what it downloads."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hfsvc.checksum import checksum_of
+from hfsvc.disk import free_bytes, prune_empty, size_of
+from hfsvc.download.plan import OnDisk, make_plan, nothing_selected, select
+from hfsvc.errors import DatasetNotFound, NotDownloaded, RevisionNotFound
+from hfsvc.hub.urls import parse_repo
+from hfsvc.models import (
+    BytesReceived,
+    DamagedFile,
+    DatasetRequest,
+    DownloadedDataset,
+    DownloadPlan,
+    FileStarted,
+    FileVerified,
+    Finished,
+    OnEvent,
+    Planned,
+    PlannedFile,
+    RemoteDataset,
+    RemoteFile,
+    VerifyReport,
+)
+from hfsvc.settings import Settings
+from hfsvc.store.catalog import Entry
+from hfsvc.wishes import new_entry, read_wish
+
+_Files = dict[str, bytes]
+
+
+class FakeDatasetService:
+    """Keeps published datasets in memory and "downloads" them into a folder. One process, one task at a time.
+
+    It keeps what `hfsvc.protocols.DatasetService` guarantees as far as one caller sees: globs, commits, updates,
+    events, errors. There are no tokens and no branches but ``main``.
+
+    Args:
+        root: Where files are put, below ``<root>/<owner>/<name>``.
+        datasets: ``{id: {path: content}}`` to begin with.
+
+    Attributes:
+        requests: Every request that was downloaded, in order.
+    """
+
+    def __init__(self, root: Path, datasets: Mapping[str, Mapping[str, bytes]] | None = None) -> None:
+        self.requests: list[DatasetRequest] = []
+        self._settings = Settings(root=root)
+        self._root = root
+        self._published: dict[str, _Files] = {repo: dict(files) for repo, files in (datasets or {}).items()}
+        self._commits: dict[tuple[str, str], _Files] = {}
+        self._entries: dict[str, Entry] = {}
+
+    # ---- the Hub's side ---------------------------------------------------------------------------------------------
+
+    def publish(self, repo: str, path: str, content: bytes) -> None:
+        """Add or change a file; the dataset moves to another commit."""
+        self._published.setdefault(repo, {})[path] = content
+
+    def retract(self, repo: str, path: str) -> None:
+        """Remove a file; the dataset moves to another commit."""
+        del self._published[repo][path]
+
+    def _resolve(self, repo: str, revision: str) -> tuple[RemoteDataset, _Files]:
+        found = next((name for name in self._published if name.casefold() == repo.casefold()), None)
+        if found is None:
+            raise DatasetNotFound(repo=repo, private_possible=True)
+        head = dict(self._published[found])
+        newest = _commit_of(head)
+        self._commits[found, newest] = head
+        commit = newest if revision == "main" else revision
+        if (found, commit) not in self._commits:
+            raise RevisionNotFound(repo=found, revision=revision)
+        return RemoteDataset(repo=found, hub_id=None, revision=revision, commit=commit), self._commits[found, commit]
+
+    # ---- the service ------------------------------------------------------------------------------------------------
+
+    async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
+        self.requests.append(request)
+        tell = on_event or (lambda _: None)
+        wish = read_wish(request, self._settings)
+        remote, content = self._resolve(wish.address.repo, wish.revision)
+        entry = self._entries.get(remote.repo)
+        if not (entry and wish.is_recorded(entry, remote.commit) and not entry.missing(self._root)):
+            plan = self._plan(request)
+            tell(Planned(plan=plan))
+            self._bring(plan, content, tell)
+            entry = new_entry(wish, remote, plan, entry, learned={}, now=datetime.now(UTC))
+            self._entries[remote.repo] = entry
+        dataset = entry.dataset(self._root)
+        tell(Finished(dataset=dataset))
+        return dataset
+
+    async def plan(self, request: DatasetRequest) -> DownloadPlan:
+        return self._plan(request)
+
+    def _plan(self, request: DatasetRequest) -> DownloadPlan:
+        wish = read_wish(request, self._settings)
+        remote, content = self._resolve(wish.address.repo, wish.revision)
+        entry = self._entries.get(remote.repo)
+        listing = [_remote_file(path, content[path]) for path in content]
+        if not select(listing, [wish.selection]):
+            raise nothing_selected(remote, listing, wish.selection)
+        files = select(listing, wish.selections(entry))
+        folder = self._root / remote.repo
+        present = frozenset(
+            file.path for file in files if not wish.force and _checksum(folder / file.path) == file.checksum
+        )
+        on_disk = OnDisk(present, {}, {}, free_bytes(self._root))
+        return make_plan(remote, files, on_disk, recorded=entry.files if entry else ())
+
+    def _bring(self, plan: DownloadPlan, content: _Files, tell: OnEvent) -> None:
+        folder = self._root / plan.repo
+        for path in plan.removed:
+            self._remove(folder / path)
+        received = 0
+        missing = [file for file in plan.files if not file.present]
+        for file in missing:
+            tell(FileStarted(path=file.path, size=file.size, kept_bytes=0))
+            self._put(folder / file.path, content[file.path])
+            received += file.size
+            tell(FileVerified(path=file.path, size=file.size, checksum=file.checksum or ""))
+        tell(BytesReceived(received=received, total=_total(missing)))
+
+    async def is_downloaded(self, repo: str) -> bool:
+        entry = self._find(repo)
+        return entry is not None and not entry.missing(self._root)
+
+    async def get_local_path(self, repo: str) -> Path | None:
+        entry = self._find(repo)
+        return self._root / entry.local_path if entry else None
+
+    async def get_download_info(self, repo: str) -> DownloadedDataset | None:
+        entry = self._find(repo)
+        return entry.dataset(self._root) if entry else None
+
+    async def list_downloaded(self) -> list[DownloadedDataset]:
+        return [self._entries[repo].dataset(self._root) for repo in sorted(self._entries)]
+
+    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
+        entry = self._recorded(repo)
+        found = {path: _checksum(self._root / entry.repo / path) for path in entry.files}
+        damaged = tuple(
+            DamagedFile(path=path, expected=entry.checksums[path], actual=actual)
+            for path, actual in found.items()
+            if actual != entry.checksums[path]
+        )
+        if repair:
+            for file in damaged:
+                self._put(self._root / entry.repo / file.path, self._commits[entry.repo, entry.commit][file.path])
+        return VerifyReport(
+            repo=entry.repo,
+            commit=entry.commit,
+            checked_files=len(entry.files),
+            checked_bytes=entry.total_bytes,
+            damaged=damaged,
+            repaired=tuple(file.path for file in damaged) if repair else (),
+        )
+
+    async def delete(self, repo: str) -> None:
+        entry = self._recorded(repo)
+        del self._entries[entry.repo]
+        for path in entry.files:
+            self._remove(self._root / entry.repo / path)
+
+    # ---- what is here -----------------------------------------------------------------------------------------------
+
+    def _find(self, repo: str) -> Entry | None:
+        wanted = parse_repo(repo, self._settings.endpoint).repo.casefold()
+        return next((entry for name, entry in self._entries.items() if name.casefold() == wanted), None)
+
+    def _recorded(self, repo: str) -> Entry:
+        entry = self._find(repo)
+        if entry is None:
+            raise NotDownloaded(repo=repo)
+        return entry
+
+    def _put(self, path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def _remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        prune_empty(path.parent, self._root)
+
+
+def _commit_of(files: Mapping[str, bytes]) -> str:
+    named = "".join(f"{path}\n{hashlib.sha256(files[path]).hexdigest()}\n" for path in sorted(files))
+    return hashlib.sha1(named.encode(), usedforsecurity=False).hexdigest()
+
+
+def _remote_file(path: str, content: bytes) -> RemoteFile:
+    return RemoteFile(path=path, size=len(content), checksum=checksum_of("sha256", content))
+
+
+def _checksum(path: Path) -> str | None:
+    return None if size_of(path) is None else checksum_of("sha256", path.read_bytes())
+
+
+def _total(files: list[PlannedFile]) -> int:
+    return sum(file.size for file in files)

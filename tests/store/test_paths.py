@@ -1,0 +1,143 @@
+import ntpath
+import os
+import posixpath
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hfsvc.errors import UnsafePath
+from hfsvc.store.paths import check_dataset_folder, check_path, check_together, fold, inside, parents
+
+DANGEROUS = st.sampled_from([
+    "..",
+    ".",
+    "/",
+    "\\",
+    "C:",
+    "con",
+    "nul.txt",
+    ".hfsvc",
+    "a",
+    "b.txt",
+    " ",
+    "\n",
+    "\x00",
+    "~",
+    ":",
+])
+anything = st.one_of(
+    st.text(max_size=20), st.lists(DANGEROUS, max_size=6).map("".join), st.lists(DANGEROUS, max_size=4).map("/".join)
+)
+
+
+def accepted(path: str) -> bool:
+    try:
+        return check_path(path) == path
+    except UnsafePath:
+        return False
+
+
+@given(anything)
+def test_an_accepted_path_stays_below_its_folder_everywhere(path: str) -> None:
+    if not accepted(path):
+        return
+    assert posixpath.normpath(posixpath.join("/store/x", path)) == f"/store/x/{path}"
+    assert not ntpath.isabs(path)
+    if ":" in path:
+        # On Windows itself every colon is refused.
+        assert not re.match("[A-Za-z]:", path)
+        return
+    assert ntpath.splitdrive(path)[0] == ""
+    joined = ntpath.normpath(ntpath.join("C:\\store\\x", path))
+    assert joined.startswith("C:\\store\\x\\")
+    assert joined.count("\\") == path.count("/") + 3
+
+
+@given(anything)
+def test_an_accepted_path_is_never_the_stores_own(path: str) -> None:
+    if accepted(path):
+        assert ".hfsvc" not in [part.casefold() for part in path.split("/")]
+
+
+@given(st.lists(st.text("abcé日 .#?%+()[]{}&'-_=", min_size=1, max_size=8), min_size=1, max_size=4))
+def test_harmless_names_are_accepted(parts: list[str]) -> None:
+    path = "/".join(parts)
+    assert accepted(path) or {".", ".."} & set(parts)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["console.txt", "auxiliary/x", "nullable", "com10", "com", "ab:c", "ends.", "x..y", ".git/config", "\u202etxt"],
+)
+@pytest.mark.skipif(os.name == "nt", reason="Windows reads some of these as other names")
+def test_names_that_only_look_dangerous_are_accepted(path: str) -> None:
+    assert check_path(path) == path
+
+
+@pytest.mark.parametrize("repo", ["index.json", "INDEX.JSON", "con/aux", ".hfsvc", "../x", ""])
+def test_a_dataset_folder_that_would_harm_the_store_is_refused(repo: str) -> None:
+    with pytest.raises(UnsafePath):
+        check_dataset_folder(repo)
+
+
+@pytest.mark.parametrize(
+    ("paths", "case_sensitive"),
+    [
+        (["a", "a/b"], True),
+        (["x/a/b", "x/a"], True),
+        (["a", "A"], False),
+        (["Data/x", "data/X"], False),
+        (["A", "a/b"], False),
+        (["\u00e9", "e\u0301"], False),
+        (["straße", "STRASSE"], False),
+    ],
+)
+def test_paths_that_need_one_place_are_refused(paths: list[str], case_sensitive: bool) -> None:
+    with pytest.raises(UnsafePath):
+        check_together(paths, case_sensitive=case_sensitive)
+
+
+@pytest.mark.parametrize("paths", [["a", "A"], ["\u00e9", "e\u0301"], ["a", "a"], ["a/b", "a/c"], ["ab", "a/b"], []])
+def test_paths_with_places_of_their_own_pass(paths: list[str]) -> None:
+    check_together(paths, case_sensitive=True)
+
+
+def test_folders_of_one_name_in_another_case_may_be_shared() -> None:
+    check_together(["Data/x", "data/y"], case_sensitive=False)
+
+
+@given(st.text(max_size=10))
+def test_folding_is_done_once(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+def test_parents_are_told_outermost_first() -> None:
+    assert list(parents("a/b/c.txt")) == ["a", "a/b"]
+    assert list(parents("c.txt")) == []
+
+
+@given(
+    path=st.lists(st.sampled_from(["link", "file", "folder", "new", "..", ""]), min_size=1, max_size=3).map("/".join)
+)
+def test_a_place_inside_is_inside(tmp_path_factory: pytest.TempPathFactory, path: str) -> None:
+    base = tmp_path_factory.mktemp("inside")
+    root = base / "root"
+    (root / "folder").mkdir(parents=True)
+    (root / "file").touch()
+    (root / "link").symlink_to(base)
+    try:
+        found = inside(root, path)
+    except UnsafePath:
+        return
+    assert found.parent.resolve().is_relative_to(root)
+    assert not found.is_dir() or found.is_symlink()
+
+
+def test_a_link_in_the_middle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "link").symlink_to("/")
+    with pytest.raises(UnsafePath, match="link"):
+        inside(tmp_path, "a/link/etc/passwd")

@@ -1,0 +1,91 @@
+"""Parquet files from rows, and sources over them."""
+
+import io
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hfsvc.protocols import TrajectorySource
+from hfsvc.testing import FakeDatasetService
+from hfsvc.testing.samples import rows_table
+from hfsvc.trajectories.source import OnBadRow, ParquetTrajectorySource
+
+from ..builders import REPO, everything
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Exception)
+MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+MESSAGES = pa.list_(MESSAGE)
+DATE = "2025-11-12T22:22:17.361875"
+
+
+def talk(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}, {"role": "assistant", "content": f"{text}!"}]
+
+
+def row(number: int, **columns: Any) -> dict[str, Any]:
+    """A row as the export writes it; `columns` are put in place of its own."""
+    values = {
+        "conversations": talk(f"text {number}"),
+        "agent": "terminus-2",
+        "model": "teacher",
+        "model_provider": "hosted",
+        "date": DATE,
+        "task": f"task_{number}",
+        "episode": "episode-1",
+        "run_id": f"run-{number % 2}",
+        "trial_name": f"task_{number}__abc",
+    }
+    return values | columns
+
+
+def rows(count: int, first: int = 0) -> list[dict[str, Any]]:
+    return [row(number) for number in range(first, first + count)]
+
+
+def table_of(conversations: pa.Array | Sequence[Any], **columns: Any) -> pa.Table:
+    """A table of `conversations` and other columns, as they are given."""
+    if not isinstance(conversations, pa.Array):
+        conversations = pa.array(conversations, MESSAGES)
+    return pa.table({"conversations": conversations, **columns})
+
+
+def broken_text(*values: bytes) -> pa.Array:
+    """A column that says it is text, whatever its bytes are."""
+    return pa.Array.from_buffers(pa.string(), len(values), pa.array(values, pa.binary()).buffers())
+
+
+def parquet(table: pa.Table | Sequence[Mapping[str, Any]], **options: Any) -> bytes:
+    """The bytes of a parquet file."""
+    made = table if isinstance(table, pa.Table) else rows_table(table)
+    written = io.BytesIO()
+    pq.write_table(made, written, **options)
+    return written.getvalue()
+
+
+async def open_source(
+    root: Path, files: Mapping[str, bytes], *, on_bad_row: OnBadRow = "raise"
+) -> ParquetTrajectorySource:
+    """A source over files that are on disk."""
+    datasets = FakeDatasetService(root, {REPO: files})
+    await datasets.download(everything())
+    return ParquetTrajectorySource(REPO, datasets=datasets, on_bad_row=on_bad_row)
+
+
+async def numbers(source: TrajectorySource, **where: Any) -> list[int]:
+    """The row numbers of a stream."""
+    return [each.row async for each in source.stream_rows(**where)]
+
+
+async def until(kind: type[E], stream: AsyncIterator[T]) -> tuple[list[T], E]:
+    """What a stream gives before it raises, and what it raises."""
+    seen: list[T] = []
+    try:
+        async for each in stream:
+            seen.append(each)
+    except kind as error:
+        return seen, error
+    raise AssertionError(f"no {kind.__name__}")
