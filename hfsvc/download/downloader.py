@@ -27,6 +27,8 @@ from hfsvc.settings import Settings
 
 logger = logging.getLogger(__name__)
 _REFUSALS = frozenset({403, 429})
+# So often in a row a range may find no answer, while others do, before its file gets fewer connections.
+_UNANSWERED = 3
 
 
 class Content(Protocol):
@@ -274,11 +276,14 @@ class Downloader:
         self, job: Job, error: TryLater, span: ByteRange, position: int, location: Location | None
     ) -> None:
         transfer = self._transfers[job.file]
-        failures = transfer.count_failure(span, position)
+        failures = transfer.count_failure(span, position, self._clock())
         idle_s = self._clock() - transfer.progressed_at
         if error.status in _REFUSALS and transfer.location is location:
             self._schedule.narrow(job.file)
             self._pace.refused()
+        elif error.status is None and failures >= _UNANSWERED and transfer.is_overtaken(span):
+            # A server may refuse connections too many without a word.
+            self._schedule.narrow(job.file)
         action = await self._wait_out(transfer.file, error, failures, idle_s, in_ranges=job.wanted is not None)
         if action is Action.RELOCATE and transfer.location is location:
             transfer.location = None

@@ -42,13 +42,14 @@ class FileTransfer:
         self._syncing = anyio.Lock()
         self._synced = part.landed.total
         self._failures: dict[int, int] = {}
+        self._failing_since: dict[int, float] = {}
         self._reached: dict[int, int] = {}
 
     def span(self, wanted: ByteRange | None) -> ByteRange:
         """The bytes a job stands for."""
         return wanted or ByteRange(start=0, stop=self.file.size)
 
-    def count_failure(self, span: ByteRange, position: int) -> int:
+    def count_failure(self, span: ByteRange, position: int, now: float) -> int:
         """Failures in a row of the range that ends where `span` ends; progress up to `position` starts the row anew.
 
         Coming as far as an earlier try did is no progress: a stream without ranges begins at its first byte each time.
@@ -57,7 +58,13 @@ class FileTransfer:
         before = 0 if position > reached else self._failures.get(span.stop, 0)
         self._reached[span.stop] = max(reached, position)
         self._failures[span.stop] = before + 1
+        if not before:
+            self._failing_since[span.stop] = now
         return before + 1
+
+    def is_overtaken(self, span: ByteRange) -> bool:
+        """Whether other ranges have got bytes since this one began to fail."""
+        return self.progressed_at > self._failing_since[span.stop]
 
     def fetch_again(self) -> None:
         """Begin anew: what came was wrong."""

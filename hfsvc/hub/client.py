@@ -92,7 +92,7 @@ class HubClient:
         reply = await self._session.call(whoami_url(self.endpoint), Asked("your account"), token=token)
         try:
             return str(json.loads(reply.body)["name"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise NotAHub(url=whoami_url(self.endpoint), reason="it does not say whose token it is") from None
 
     def content(self, dataset: RemoteDataset, *, token: Secret | None) -> HubContent:

@@ -10,7 +10,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import httpx
 
-from hfsvc.errors import NotAHub, RangeRefused
+from hfsvc.errors import HubUnavailable, NotAHub, RangeRefused
 from hfsvc.hub.faults import Asked, connection_fault
 from hfsvc.hub.limits import Bucket
 from hfsvc.hub.session import HubSession, read_capped, redirect_target
@@ -20,7 +20,7 @@ from hfsvc.models import ByteRange, Location, RemoteDataset, RemoteFile
 from hfsvc.settings import Secret
 
 SMALL_CONTENT = 1 << 20
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 
 
 class HubContent:
@@ -68,7 +68,8 @@ class HubContent:
             HubUnavailable: The connection failed, or the address is refused (expired).
         """
         byte_range = f"bytes={wanted.start}-{wanted.stop - 1}" if wanted else None
-        response = await self._session.send(
+        # A server of content may pass a request on, to another region for example.
+        response = await self._session.walk(
             location.url,
             self._asked(file),
             token=self._token,
@@ -79,7 +80,13 @@ class HubContent:
         async with aclosing(response):
             if wanted and (reason := range_refusal(response.status_code, response.headers, wanted, file.size)):
                 raise RangeRefused(url=without_query(location.url), status=response.status_code, reason=reason)
+            if response.status_code not in {200, 206}:
+                raise self._no_content(response)
             yield _chunks(response, decoded=wanted is None)
+
+    def _no_content(self, response: httpx.Response) -> HubUnavailable:
+        status, where = response.status_code, without_query(str(response.request.url))
+        return HubUnavailable(url=where, status=status, reason=f"the server of its content answered {status}")
 
     def _bucket(self, location: Location) -> Bucket | None:
         # Only the Hub counts requests; its CDN does not.

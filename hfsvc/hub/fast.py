@@ -1,6 +1,6 @@
 """httpx requests over pyreqwest, a Rust client: several times the bytes a second for the same processor time.
 
-Only what this project asks of a transport: GET and small bodies, HTTP/1.1 and HTTP/2, proxies and CA files from the
+Only what this project asks of a transport: GET and small bodies over HTTP/1.1, proxies and CA files from the
 environment. Redirects, decompression and cookies stay with the caller.
 """
 
@@ -17,6 +17,7 @@ from typing import cast
 import httpx
 from pyreqwest import exceptions
 from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.http import HeaderMap
 from pyreqwest.response import Response
 
 from hfsvc.errors import InvalidSettings
@@ -102,9 +103,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         except exceptions.PyreqwestError as error:
             # The original's text may hold the whole address.
             raise _httpx_error(error, request) from None
-        return httpx.Response(
-            response.status, headers=list(response.headers.items()), stream=_Body(response, opened, request)
-        )
+        return httpx.Response(response.status, headers=_headers(response), stream=_Body(response, opened, request))
 
     async def aclose(self) -> None:
         # Its idle connections are closed only when nothing refers to it any more.
@@ -133,6 +132,22 @@ class _Body(httpx.AsyncByteStream):
         if self._opened is not None:
             opened, self._opened = self._opened, None
             await opened.__aexit__(None, None, None)
+
+
+def _headers(response: Response) -> list[tuple[str, str]]:
+    found = response.headers
+    try:
+        return list(found.items())
+    except ValueError:
+        return [(name, value) for name in set(found.keys()) for value in _values(found, name)]
+
+
+def _values(headers: HeaderMap, name: str) -> list[str]:
+    # What is not ASCII, such as a file's name in Content-Disposition, pyreqwest does not hand out.
+    try:
+        return headers.getall(name)
+    except ValueError:
+        return []
 
 
 def _httpx_error(error: exceptions.PyreqwestError, request: httpx.Request) -> httpx.RequestError:

@@ -135,7 +135,7 @@ def hub_message(answer: Answer) -> str | None:
 def _message_in_json(body: bytes) -> str | None:
     try:
         document: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict):
         return None

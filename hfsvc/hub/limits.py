@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Bucket = Literal["api", "resolvers"]
-LONGEST_NUMBER = 9
-_RATE_LIMIT = re.compile(r'"(\w+)"\s*;\s*r\s*=\s*(\d{1,9})\s*;\s*t\s*=\s*(\d{1,9})')
+_RATE_LIMIT = re.compile(r'"(\w+)"\s*;\s*r\s*=\s*(\d{1,9})\s*;\s*t\s*=\s*(\d{1,9})\b')
 
 
 class Quota(NamedTuple):
@@ -32,8 +31,8 @@ def parse_rate_limit(header: str | None) -> Quota | None:
 def parse_retry_after(header: str | None, *, now: float | None = None) -> float | None:
     """Seconds in a ``Retry-After``: a number, or an HTTP date (RFC 9110 §10.2.3) against `now`, a Unix time."""
     text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:LONGEST_NUMBER])
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text)
     try:
         until = email.utils.parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError):

@@ -95,8 +95,9 @@ class HubSession:
         asked: Asked,
         *,
         token: Secret | None,
-        bucket: Bucket,
+        bucket: Bucket | None,
         content: bool = False,
+        byte_range: str | None = None,
         stop: Callable[[httpx.Response], bool] = lambda _: False,
     ) -> httpx.Response:
         """Follow redirects to the first answer that is none, or for which `stop` holds. The body is not read yet.
@@ -108,7 +109,7 @@ class HubSession:
             HfsvcError: The last answer is an error.
         """
         for _ in range(MAX_HOPS):
-            response = await self.send(url, asked, token=token, bucket=bucket, content=content)
+            response = await self.send(url, asked, token=token, bucket=bucket, content=content, byte_range=byte_range)
             if not response.has_redirect_location or stop(response):
                 return response
             await read_capped(response)

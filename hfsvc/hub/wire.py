@@ -55,7 +55,7 @@ def decode_info(body: bytes, revision: str, url: str) -> RemoteDataset:
     try:
         info = _info.decode(body)
         check_repo_id(info.id)
-    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidRepoId) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidRepoId) as error:
         raise NotAHub(url=url, reason=f"it sent no dataset info ({error})") from None
     if not _SHA1.fullmatch(info.sha):
         raise NotAHub(url=url, reason="its dataset info names no commit")
@@ -76,7 +76,7 @@ def decode_entries(body: bytes, url: str) -> list[Entry]:
     """
     try:
         return _entries.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotAHub(url=url, reason=f"it sent no file listing ({error})") from None
 
 

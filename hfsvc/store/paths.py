@@ -48,7 +48,8 @@ def check_dataset_folder(repo: str) -> str:
 def _refusal(path: str) -> str | None:
     if not path or path.startswith("/"):
         return "it is absolute or empty"
-    if "\\" in path or re.match(r"[A-Za-z]:", path):
+    # Of drives Windows takes any character, not letters alone.
+    if "\\" in path or path[1:2] == ":":
         return "it holds a backslash or names a drive"
     if _CONTROL.search(path):
         return "it holds control characters"

@@ -45,6 +45,7 @@ BAD_PATHS = [
     "C:\\escape.parquet",
     "C:/escape.parquet",
     "c:escape.parquet",
+    "0:/escape.parquet",
     "nul.parquet",
     "NUL",
     "a/con.parquet",

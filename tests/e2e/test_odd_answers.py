@@ -1,18 +1,25 @@
 """Answers as other servers of the same protocol may give them: allowed, unusual, or beside the listing."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import httpx
 import pytest
 
+from hfsvc import backoff
 from hfsvc.errors import ChecksumMismatch, NotAHub
+from hfsvc.hub.fast import make_fast_transport
+from hfsvc.models import Event, Retried
 from hfsvc.protocols import DatasetService
+from hfsvc.settings import Settings
 from hfsvc.testing import LocalHub
-from hfsvc.testing.localhub import Cut, Exchange, Response, WithHeader, WrongHash
+from hfsvc.testing.localhub import Cut, Exchange, HangUp, Response, Status, WithHeader, WrongHash
+from hfsvc.testing.localhub.messages import text_response
 
-from ..builders import REPO, MiB, everything, files_below, noise, open_service
+from ..builders import REPO, MiB, everything, files_below, noise, of_kind, open_service
 
 pytestmark = pytest.mark.anyio
 WAIT_S = 60
@@ -32,6 +39,25 @@ class Links:
         address = link.partition(">")[0].removeprefix("<")
         target = "/" + address.split("/", 3)[3] if self.relative else address
         return response.without("Link").adding({"link": self.form.format(target)})
+
+
+@dataclass(frozen=True)
+class Says:
+    """A status and a body of JSON."""
+
+    status: int
+    body: bytes
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        return Response(self.status, (("Content-Type", "application/json"),), self.body)
+
+
+@dataclass(frozen=True)
+class Onward:
+    """A server of content that passes a request on."""
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        return text_response("Moved", 307, Location=exchange.request.target)
 
 
 # ---- listings --------------------------------------------------------------------------------------------------------
@@ -80,6 +106,28 @@ async def test_a_listing_that_goes_round_in_a_circle_is_refused(local_hub: Local
         await service.download(everything())
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"cardData":' + b"[" * 100_000 + b"]" * 100_000 + b"}", b"[" * 60_000], ids=["nested", "cut"]
+)
+@pytest.mark.parametrize("status", [200, 400])
+async def test_json_that_is_nested_too_deep_is_no_answer_of_a_hub(
+    local_hub: LocalHub, service: DatasetService, status: int, body: bytes
+) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    local_hub.fault(Says(status, body), server="hub", path="*/revision/*")
+    with pytest.raises(NotAHub):
+        await service.download(everything())
+
+
+@pytest.mark.parametrize("header", ["RateLimit", "Retry-After"])
+async def test_a_wait_of_absurd_length_is_no_wait(local_hub: LocalHub, service: DatasetService, header: str) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    digits = "9" * 5000
+    value = f'"api";r=0;t={digits}' if header == "RateLimit" else digits
+    local_hub.fault(Status(429, headers={header: value}), server="hub", path="*/revision/*", times=1)
+    assert (await service.download(everything())).files == ("a.parquet",)
+
+
 # ---- content ---------------------------------------------------------------------------------------------------------
 
 
@@ -104,3 +152,61 @@ async def test_a_stream_that_breaks_after_its_last_byte_is_whole(local_hub: Loca
     found = await service.download(everything())
     assert files_below(found.local_path) == {"a.parquet": content, "b.parquet": content[:100]}
     assert local_hub.bytes_sent() == len(content) + 100
+
+
+async def test_content_may_be_passed_on_to_another_server(local_hub: LocalHub, service: DatasetService) -> None:
+    content = noise(MiB)
+    local_hub.write(REPO, "a.parquet", content)
+    local_hub.fault(Onward(), server="cdn", times=3)
+    events: list[Event] = []
+    found = await service.download(everything(), on_event=events.append)
+    assert files_below(found.local_path) == {"a.parquet": content}
+    assert of_kind(events, Retried) == []
+
+
+async def test_a_redirect_to_nowhere_is_no_content(local_hub: LocalHub, service: DatasetService) -> None:
+    content = noise(MiB)
+    local_hub.write(REPO, "a.parquet", content)
+    local_hub.fault(Says(302, b"x" * 100), server="cdn", times=8)
+    found = await service.download(everything())
+    assert files_below(found.local_path) == {"a.parquet": content}
+
+
+@dataclass(frozen=True)
+class OneConnection:
+    """Whoever asks for a file while another request for it is under way hears nothing."""
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        return response if exchange.active == 1 else HangUp(reset=True).apply(exchange, response)
+
+
+async def test_connections_too_many_may_be_refused_without_a_word(
+    local_hub_factory: Callable[..., LocalHub], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Long enough for the one connection to get on meanwhile.
+    monkeypatch.setattr(backoff, "FIRST_WAIT_S", 0.1)
+    monkeypatch.setattr(backoff, "LONGEST_WAIT_S", 1.0)
+    hub = local_hub_factory(bytes_per_s=8 * MiB)
+    content = noise(4 * MiB)
+    hub.write(REPO, "a.parquet", content)
+    hub.fault(OneConnection(), server="cdn")
+    async with open_service(hub, root, chunk_bytes=MiB) as service:
+        found = await service.download(everything())
+    assert files_below(found.local_path) == {"a.parquet": content}
+
+
+async def test_headers_that_are_not_ascii_do_not_stop_the_fast_transport() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        name = "caf\u00e9".encode()
+        writer.write(
+            b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Disposition: filename="' + name + b'"\r\nX-A: 1\r\n\r\nx'
+        )
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, httpx.AsyncClient(transport=make_fast_transport(Settings(trust_env=False))) as http:
+        response = await http.get(f"http://127.0.0.1:{port}/")
+    assert (response.content, response.headers["x-a"]) == (b"x", "1")
