@@ -1,4 +1,4 @@
-"""For tests of services built on hfsvc: a loopback Hub with faults, and a service without any Hub.
+"""For tests of services built on hfsvc: a loopback Hub with faults, and both protocols without any Hub.
 
 Importing this costs nothing until it is used.
 """
@@ -7,12 +7,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hfsvc.testing.fakes import FakeDatasetService
+    from hfsvc.testing.fakes import FakeDatasetService, FakeTrajectorySource
     from hfsvc.testing.localhub import LocalHub
 
-__all__ = ["FakeDatasetService", "LocalHub"]
+__all__ = ["FakeDatasetService", "FakeTrajectorySource", "LocalHub"]
 
-_HOMES = {"FakeDatasetService": "fakes", "LocalHub": "localhub"}
+_HOMES = {"FakeDatasetService": "fakes", "FakeTrajectorySource": "fakes", "LocalHub": "localhub"}
 
 
 def __getattr__(name: str) -> Any:

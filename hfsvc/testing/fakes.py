@@ -1,14 +1,21 @@
-"""A `DatasetService` without a Hub: what tests publish into it is what it downloads."""
+"""Both protocols without a Hub and without files to read: what tests put into the fakes is what comes out.
+
+`FakeDatasetService` "downloads" what was published into it; `FakeTrajectorySource` holds trajectories in memory.
+"""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal
 
+from anyio.lowlevel import checkpoint
+
+from hfsvc.atif import Trajectory
 from hfsvc.checksum import checksum_of
 from hfsvc.disk import free_bytes, prune_empty, size_of
 from hfsvc.download.plan import OnDisk, make_plan, nothing_selected, select
-from hfsvc.errors import DatasetNotFound, NotDownloaded, RevisionNotFound
+from hfsvc.errors import BadRow, DatasetChanged, DatasetNotFound, NotDownloaded, RevisionNotFound
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     BytesReceived,
@@ -24,10 +31,15 @@ from hfsvc.models import (
     PlannedFile,
     RemoteDataset,
     RemoteFile,
+    SummaryPage,
+    TrajectoryRow,
+    TrajectorySummary,
     VerifyReport,
 )
+from hfsvc.protocols import KeyColumn
 from hfsvc.settings import Settings
 from hfsvc.store.catalog import Entry
+from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
 from hfsvc.wishes import new_entry, read_wish
 
 _Files = dict[str, bytes]
@@ -203,3 +215,140 @@ def _checksum(path: Path) -> str | None:
 
 def _total(files: list[PlannedFile]) -> int:
     return sum(file.size for file in files)
+
+
+class FakeTrajectorySource:
+    """Holds trajectories in memory and answers as `hfsvc.protocols.TrajectorySource` guarantees.
+
+    Keys and summaries are read from ``trajectory.extra`` (task, episode, trial_name, run_id, date, result).
+
+    Args:
+        trajectories: Row by row; None stands for a row that cannot be converted.
+        repo: The dataset it stands for.
+        folder: What `ensure_downloaded` gives; nothing is looked for there.
+        downloaded: False to raise NotDownloaded until `ensure_downloaded` was called.
+        on_bad_row: Raise BadRow, or skip the row, count it and go on.
+
+    Attributes:
+        skipped_rows: Bad rows that streams left out.
+    """
+
+    def __init__(
+        self,
+        trajectories: Sequence[Trajectory | None],
+        *,
+        repo: str = "fake/trajectories",
+        folder: Path = Path("fake"),
+        downloaded: bool = True,
+        on_bad_row: Literal["raise", "skip"] = "raise",
+    ) -> None:
+        self.skipped_rows = 0
+        self._trajectories = list(trajectories)
+        self._repo = repo
+        self._folder = folder
+        self._downloaded = downloaded
+        self._on_bad_row = on_bad_row
+        self._moves = 0
+
+    def replace(self, trajectories: Sequence[Trajectory | None]) -> None:
+        """The dataset moves to another commit: streams that are under way raise DatasetChanged, later ones begin anew."""
+        self._trajectories = list(trajectories)
+        self._moves += 1
+
+    async def ensure_downloaded(self) -> Path:
+        self._downloaded = True
+        return self._folder
+
+    async def count(self) -> int:
+        return len(self._rows())
+
+    async def stream_trajectories(
+        self,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        shard: tuple[int, int] | None = None,
+        cursor: str | None = None,
+    ) -> AsyncGenerator[Trajectory, None]:
+        rows = self.stream_rows(start=start, stop=stop, shard=shard, cursor=cursor)
+        try:
+            async for row in rows:
+                yield row.trajectory
+        finally:
+            await rows.aclose()
+
+    async def stream_rows(
+        self,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        shard: tuple[int, int] | None = None,
+        cursor: str | None = None,
+    ) -> AsyncGenerator[TrajectoryRow, None]:
+        # Late: it brings pyarrow.
+        from hfsvc.trajectories.source import row_range
+
+        rows, moves, numbering = self._rows(), self._moves, self._numbering()
+        first, last = row_range(len(rows), start, stop, shard)
+        if cursor is not None:
+            first = max(first, row_after(cursor, numbering))
+        for number in range(first, last):
+            await checkpoint()
+            if moves != self._moves:
+                raise DatasetChanged(repo=self._repo)
+            if (found := rows[number]) is not None:
+                cursor = write_cursor(numbering, number)
+                yield TrajectoryRow(row=number, file=_FAKE_FILE, cursor=cursor, trajectory=found)
+            elif self._on_bad_row == "raise":
+                raise BadRow(file=_FAKE_FILE, row=number, column="conversations", reason="it is null")
+            else:
+                self.skipped_rows += 1
+
+    async def get_trajectory(self, key: int | str) -> Trajectory | None:
+        rows = (key,) if isinstance(key, int) else await self.find_rows(key)
+        found = await self.get_trajectories(rows[0], 1) if rows and rows[0] >= 0 else self._rows()[:0]
+        return found[0] if found else None
+
+    async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
+        columns: tuple[KeyColumn, ...] = (by,) if by else ("trial_name", "run_id", "task")
+        summaries = self._summaries()
+        found = (tuple(each.row for each in summaries if getattr(each, column) == key) for column in columns)
+        return next(filter(None, found), ())
+
+    async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
+        stop = offset + max(0, limit)
+        return [each async for each in self.stream_trajectories(start=offset, stop=stop)]
+
+    async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
+        from hfsvc.trajectories.summaries import make_filter
+
+        if offset < 0:
+            raise ValueError("rows are counted from 0")
+        matches = [*filter(make_filter(query), self._summaries())]
+        return SummaryPage(total=len(matches), offset=offset, items=(*matches[offset : offset + max(0, limit)],))
+
+    def _rows(self) -> list[Trajectory | None]:
+        if not self._downloaded:
+            raise NotDownloaded(repo=self._repo)
+        return self._trajectories
+
+    def _numbering(self) -> Numbering:
+        return number_rows(self._repo, f"{self._moves:040x}", [(_FAKE_FILE, len(self._trajectories))])
+
+    def _summaries(self) -> list[TrajectorySummary]:
+        return [_summary(number, each) for number, each in enumerate(self._rows())]
+
+
+_FAKE_FILE = "fake.parquet"
+
+
+def _summary(row: int, found: Trajectory | None) -> TrajectorySummary:
+    extra: Mapping[str, Any] = (found.extra if found else None) or {}
+    names = ("task", "episode", "trial_name", "run_id", "date", "result")
+    return TrajectorySummary(
+        row=row,
+        agent=found.agent.name if found else None,
+        model=found.agent.model_name if found else None,
+        steps=len(found.steps) if found else 0,
+        **{name: extra.get(name) for name in names},
+    )
