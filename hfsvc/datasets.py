@@ -25,6 +25,7 @@ from hfsvc.models import (
     RemoteFile,
     VerifyReport,
 )
+from hfsvc.store.arrivals import placed_paths
 from hfsvc.store.catalog import Catalog, Entry
 from hfsvc.store.install import move_dataset, remove_file, swap
 from hfsvc.store.layout import clear_parts, digests_folder, keep_digests, parts_folder
@@ -124,6 +125,8 @@ class HubDatasetService:
         return new.dataset(self._root)
 
     def _clean_up(self, entry: Entry) -> None:
+        for path in placed_paths(parts_folder(self._root, entry.repo)) - set(entry.files):
+            remove_file(self._root, f"{entry.repo}/{path}")
         clear_parts(self._root, entry.repo)
         names = {part_name(entry.repo, entry.commit, path, checksum) for path, checksum in entry.checksums.items()}
         keep_digests(self._root, entry.repo, names)

@@ -35,7 +35,18 @@ def download_command(options: Options, **given: Any) -> None:
 
     with show_progress(progress, quiet=options.quiet or options.as_json) as listen:
         dataset = run(options, lambda container: container.datasets().download(request, on_event=listen))
+    _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
     _print_dataset(options, dataset)
+
+
+def _check_files(dataset: Any, names: list[str]) -> None:
+    from hfsvc.errors import FileNotFound
+
+    missing = tuple(name for name in names if name not in dataset.files)
+    if missing:
+        here = dataset.files
+        hint = "The files that it has were downloaded."
+        raise FileNotFound(repo=dataset.repo, patterns=missing, available=here[:10], total=len(here), hint=hint)
 
 
 def _request(

@@ -1,5 +1,6 @@
 """One file on its way: what a downloader remembers of it between ranges, and the stream of one range into its part."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from hfsvc.models import ByteRange, Location, RemoteFile
 WRITE_BYTES = 1 << 20
 # More pieces than the system takes in one write (1,024 on Linux) come from servers that dribble.
 WRITE_PIECES = 512
+# On a slow line a killed process must not lose what took long to come.
+WRITE_EVERY_S = 0.5
 HASH_BYTES = 4 << 20
 SYNC_BYTES = 64 << 20
 
@@ -115,9 +118,10 @@ class RangeStream:
         self._on_landed = on_landed
         self._buffer: list[bytes] = []
         self._buffered = 0
+        self._flushed_at = time.monotonic()
 
     async def take(self, chunks: AsyncIterator[bytes]) -> None:
-        """Write the whole range, a megabyte at a time.
+        """Write the whole range, a megabyte at a time, or what came in half a second.
 
         Raises:
             HubUnavailable: The stream ended or broke before the range did; what came is written.
@@ -129,7 +133,7 @@ class RangeStream:
                 if not self._put(chunk):
                     break
                 await self._throttle.passed(len(chunk))
-                if self._buffered >= WRITE_BYTES or len(self._buffer) >= WRITE_PIECES:
+                if self._is_due():
                     await self._flush()
                     await self._transfer.hash_landed()
                     await self._transfer.sync_landed()
@@ -143,6 +147,10 @@ class RangeStream:
                 await self._flush()
         if self.position < self._span.stop:
             raise HubUnavailable(reason="the stream ended early")
+
+    def _is_due(self) -> bool:
+        full = self._buffered >= WRITE_BYTES or len(self._buffer) >= WRITE_PIECES
+        return full or time.monotonic() - self._flushed_at >= WRITE_EVERY_S
 
     def _put(self, chunk: bytes) -> bool:
         """Buffer what belongs to the range; False when the server sends more than that."""
@@ -162,6 +170,7 @@ class RangeStream:
         if not self._buffer:
             return
         data, self._buffer, self._buffered = self._buffer, [], 0
+        self._flushed_at = time.monotonic()
         part = self._transfer.part
         landed = part.write(self.position, data) if part.in_memory else await self._write(data)
         part.landed.add(landed)

@@ -6,10 +6,21 @@ from pathlib import Path
 
 from anyio import from_thread, to_thread
 
+from hfsvc.disk import disk_errors
 from hfsvc.errors import ChecksumMismatch
 from hfsvc.models import RemoteFile
 from hfsvc.store.install import copy_verified, place
 from hfsvc.store.paths import parents
+
+PLACED = "placed.txt"
+
+
+def placed_paths(parts: Path) -> frozenset[str]:
+    """What interrupted runs have put in place without recording it. Blocks."""
+    try:
+        return frozenset((parts / PLACED).read_text(encoding="utf-8").splitlines())
+    except FileNotFoundError:
+        return frozenset()
 
 
 class Arrivals:
@@ -56,8 +67,14 @@ class Arrivals:
         if self._must_wait(file.path):
             self.held[file.path] = whole
         else:
-            await to_thread.run_sync(place, self._root, f"{self._repo}/{file.path}", whole)
+            await to_thread.run_sync(self._place, file.path, whole)
         self.checksums[file.path] = file.checksum or ""
+
+    def _place(self, path: str, whole: Path) -> None:
+        # Noted first: should the run be killed, and the next commit not have the file, somebody must know of it.
+        with disk_errors(self._parts), (self._parts / PLACED).open("a", encoding="utf-8") as notes:
+            notes.write(f"{path}\n")
+        place(self._root, f"{self._repo}/{path}", whole)
 
     def _must_wait(self, path: str) -> bool:
         # Also a file whose folder is a recorded file until the exchange, and the other way round.

@@ -1,5 +1,6 @@
 """A dataset that moves to another commit, or is asked for with other globs."""
 
+import asyncio
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -477,3 +478,21 @@ async def test_a_rename_on_the_hub_is_followed_on_the_disk(local_hub: LocalHub, 
         assert (await service.verify("acme/renamed")).ok
     assert found.local_path == root / "acme/renamed"
     assert files_below(root / "acme") == {"renamed/a.parquet": b"a"}
+
+
+async def test_what_a_killed_run_put_in_place_goes_when_the_next_commit_lacks_it(
+    local_hub: LocalHub, root: Path
+) -> None:
+    local_hub.write(REPO, "gone.parquet", b"gone")
+    local_hub.write(REPO, "slow.parquet", b"slow")
+    local_hub.fault(Stall(), server="cdn", path="slow.parquet")
+    async with open_service(local_hub, root) as service:
+        task = asyncio.create_task(service.download(everything()))
+        await local_hub.until(lambda: (root / REPO / "gone.parquet").exists() and local_hub.stalled == 1)
+        task.cancel()
+        await asyncio.wait([task])
+        local_hub.clear_faults()
+        (local_hub.folder / REPO / "gone.parquet").unlink()
+        found = await service.download(everything())
+    assert found.files == ("slow.parquet",)
+    assert files_below(root / REPO) == {"slow.parquet": b"slow"}
