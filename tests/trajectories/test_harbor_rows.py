@@ -170,7 +170,8 @@ def test_an_iso_8601_date_is_on_every_step_as_it_was(date: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "date", ["", "yesterday", "1762986137", "12.11.2025", "2025-13-01", "2025-11-12T22:22:17z", "Z"]
+    "date",
+    ["", "yesterday", "1762986137", "12.11.2025", "2025-13-01", "2025-11-12T22:22:17z", "2025-11-12Z22:22:17", "Z"],
 )
 def test_any_other_date_is_kept_in_extra_only(date: str) -> None:
     found = one([row(0, date=date)])

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from anyio import to_thread
-from blockbuster import blockbuster_ctx
+from blockbuster import BlockBuster, BlockBusterFunction, BlockingError, blockbuster_ctx
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -394,6 +394,15 @@ async def test_a_file_that_vanishes_is_named(root: Path) -> None:
     assert ([each.row for each in seen], error.missing) == ([0, 1, 2, 3, 4], (B,))
 
 
+async def test_files_outside_of_the_range_are_not_opened(root: Path) -> None:
+    source = await open_source(root, {**two_files(), "data/c.parquet": parquet(rows(3, 12))})
+    assert await source.count() == 15
+    for path in (A, "data/c.parquet"):
+        (root / REPO / path).unlink()
+    assert await numbers(source, start=5, stop=12) == [5, 6, 7, 8, 9, 10, 11]
+    assert task(await source.get_trajectory(11)) == "task_11"
+
+
 async def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end(root: Path) -> None:
     source = await open_source(root, {A: parquet(rows(300), row_group_size=10)})
     stream = source.stream_rows()
@@ -749,6 +758,23 @@ async def test_reading_does_not_block_the_event_loop(local_hub: LocalHub, root: 
             assert await source.find_rows("task_0")
             async for _ in source.stream_rows():
                 break
+
+
+async def test_files_are_opened_and_read_in_worker_threads(root: Path) -> None:
+    """blockbuster sees what Python calls; Arrow's own calls of the system are beyond it, so they are named to it."""
+    source = await open_source(root, two_files(row_group_size=2))
+    watch = BlockBuster()
+    for name in ("__init__", "iter_batches"):
+        watch.functions[f"ParquetFile.{name}"] = BlockBusterFunction(pq.ParquetFile, name)
+    watch.activate()
+    try:
+        assert len(await tasks(source)) == 12
+        assert await source.get_trajectory("task_3")
+        assert (await source.list_summaries(0, 9)).total == 12
+        with pytest.raises(BlockingError):
+            pq.ParquetFile(root / REPO / A)
+    finally:
+        watch.deactivate()
 
 
 def test_a_source_does_nothing_until_it_is_asked(root: Path) -> None:
