@@ -9,7 +9,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20
 
 
 class Hasher(Protocol):

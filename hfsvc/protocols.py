@@ -1,6 +1,6 @@
 """The two protocols of the service layer. They say what is guaranteed, not how; implementations and fakes fit both."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -110,7 +110,7 @@ class TrajectorySource(Protocol):
         stop: int | None = None,
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
-    ) -> AsyncIterator[Trajectory]:
+    ) -> AsyncGenerator[Trajectory, None]:
         """Every trajectory, in row order, in bounded memory.
 
         The iterator can be dropped at any time and leaves nothing running; `contextlib.aclosing` does so at once.
@@ -134,7 +134,7 @@ class TrajectorySource(Protocol):
         stop: int | None = None,
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
-    ) -> AsyncIterator[TrajectoryRow]:
+    ) -> AsyncGenerator[TrajectoryRow, None]:
         """The same stream, every trajectory with its row number and cursor."""
         ...
 

@@ -13,13 +13,14 @@ import msgspec
 from anyio import from_thread, to_thread
 
 from hfsvc.disk import disk_error
-from hfsvc.download.pace import Pace
+from hfsvc.download.pace import FIRST_STREAMS, Pace
 from hfsvc.download.parts import Part, Places, adopt_whole, is_small, left_behind, open_part, part_name
 from hfsvc.download.progress import ListenerFailed, Progress
 from hfsvc.download.recovery import Action, recover
 from hfsvc.download.schedule import Job, Schedule
 from hfsvc.download.throttle import Throttle
 from hfsvc.download.transfer import FileTransfer, RangeStream
+from hfsvc.download.turns import Turns
 from hfsvc.errors import ChecksumMismatch, Damaged, FileNotFound, HfsvcError, HubUnavailable, TransferStalled, TryLater
 from hfsvc.metrics import Metrics
 from hfsvc.models import ByteRange, Location, OnEvent, RemoteDataset, RemoteFile
@@ -90,14 +91,14 @@ class Downloader:
         self._throttle = throttle
         self._on_verified = on_verified
         self._clock = clock
-        self._pace = Pace(settings.max_connections, clock())
+        self._pace = Pace(settings.max_connections, clock(), first=self._first_streams())
+        self._turns = Turns(self._pace)
         self._progress = Progress(files, self._pace, on_event=on_event, metrics=metrics, clock=clock)
         self._schedule = Schedule(len(files), per_file=settings.connections_per_file, chunk_bytes=settings.chunk_bytes)
         self._transfers: dict[int, FileTransfer] = {}
         self._failures: dict[int, HfsvcError] = {}
         self._left_behind: frozenset[str] = frozenset()
         self._changed = anyio.Event()
-        self._streaming = 0
         self._resume_at = 0.0
 
     async def run(self) -> list[HfsvcError]:
@@ -120,6 +121,11 @@ class Downloader:
                 transfer.part.close()
         self._progress.tell_bytes()
         return list(self._failures.values())
+
+    def _first_streams(self) -> int:
+        # A few large files are held up by the line, many small ones by the way there and back.
+        any_large = any(file.size > self._settings.chunk_bytes for file in self._files)
+        return FIRST_STREAMS if any_large else self._settings.max_connections
 
     def _most_jobs(self) -> int:
         return sum(1 + file.size // self._settings.chunk_bytes for file in self._files)
@@ -254,22 +260,12 @@ class Downloader:
         elif location.content is not None:
             await stream.take(_one(location.content[job.wanted.start : job.wanted.stop]))
             return
-        await self._wait_for_turn()
-        self._streaming += 1
-        try:
-            async with self._content.open(location, transfer.file, job.wanted) as chunks:
-                await stream.take(chunks)
-        finally:
-            self._streaming -= 1
-            self._wake_workers()
-
-    async def _wait_for_turn(self) -> None:
         await anyio.sleep(max(0.0, self._resume_at - self._clock()))
-        while self._streaming >= self._pace.limit:
-            await self._changed.wait()
+        async with self._turns.take(), self._content.open(location, transfer.file, job.wanted) as chunks:
+            await stream.take(chunks)
 
     def _landed(self, transfer: FileTransfer, count: int) -> None:
-        self._progress.landed(count, saturated=self._streaming >= self._pace.limit)
+        self._progress.landed(count, saturated=self._turns.are_all_taken)
         transfer.progressed_at = self._progress.progressed_at
 
     async def _recover(

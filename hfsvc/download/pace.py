@@ -15,13 +15,14 @@ class Pace:
     Args:
         most: Never more streams than this.
         now: Monotonic seconds.
+        first: Streams to begin with.
 
     Attributes:
         limit: Streams at once, now.
     """
 
-    def __init__(self, most: int, now: float) -> None:
-        self.limit = min(FIRST_STREAMS, most)
+    def __init__(self, most: int, now: float, *, first: int = FIRST_STREAMS) -> None:
+        self.limit = min(first, most)
         self._most = most
         self._window_began = now
         self._window_bytes = 0

@@ -276,3 +276,11 @@ def test_real_rows(hfsvc: Command, hub: LocalHub, work: Path) -> None:
     assert trajectory.extra["source"] == REPO
     assert {step.source for step in trajectory.steps} <= {"user", "agent"}
     assert all(step.timestamp == trajectory.extra["date"] for step in trajectory.steps)
+
+
+def test_a_named_file_that_is_not_there_is_an_error_and_the_others_are_kept(hfsvc: Command, hub: LocalHub) -> None:
+    hub.write(REPO, "a.txt", b"a")
+    ended = hfsvc("download", ALIAS, "a.txt", "missing.txt")
+    assert ended.code == 3
+    assert "missing.txt" in ended.err
+    assert hfsvc.succeeds("info", ALIAS, "--json").json["files"] == ["a.txt"]
