@@ -128,6 +128,7 @@ async def test_a_closed_container_leaves_no_connection(local_hub: LocalHub, root
     async with open_service(local_hub, root) as service:
         await service.download(everything())
     await local_hub.until(lambda: local_hub.connections("cdn") == local_hub.connections("hub") == 0)
+    assert local_hub.count(server="cdn") > 0
 
 
 async def test_a_kept_part_of_another_commit_serves_where_the_content_is_the_same(

@@ -88,7 +88,8 @@ async def test_no_access_is_not_tried_again(hub: LocalHub, root: Path) -> None:
 async def test_a_requests_token_goes_before_the_settings(hub: LocalHub, root: Path) -> None:
     hub.configure(REPO, private=True)
     async with open_service(hub, root, token=Secret("hf_stranger")) as service:
-        await service.download(everything(token=TOKEN))
+        found = await service.download(everything(token=TOKEN))
+    assert found.files
 
 
 @pytest.mark.parametrize("token", ["hf_new\nline", "hf_ümlaut", "hf_nul\x00", "hf \r\nX-Evil: 1"])

@@ -43,6 +43,7 @@ async def test_waiting_does_not_block_the_loop(hub: LocalHub) -> None:
         tasks.start_soon(client.get, "/api/whoami-v2")
         await hub.until(lambda: hub.stalled == 1)
         hub.release()
+    assert hub.count() == 1
 
 
 def test_waiting_in_vain_tells_what_was_seen(hub: LocalHub, client: httpx.Client) -> None:
