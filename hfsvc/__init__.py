@@ -16,13 +16,11 @@ if TYPE_CHECKING:
         DownloadedDataset,
         DownloadPlan,
         Event,
-        SummaryPage,
-        TrajectoryRow,
-        TrajectorySummary,
         VerifyReport,
     )
     from hfsvc.notebook import download, preload
     from hfsvc.protocols import DatasetService, TrajectorySource
+    from hfsvc.rows import Fidelity, ReadOptions, SummaryPage, TrajectoryRow, TrajectorySummary
     from hfsvc.settings import Secret, Settings, load_settings
 
 __version__ = "0.1.0"
@@ -34,14 +32,16 @@ _HOMES = {
     "DownloadPlan": "models",
     "DownloadedDataset": "models",
     "Event": "models",
+    "Fidelity": "rows",
     "HfsvcError": "errors",
+    "ReadOptions": "rows",
     "Secret": "settings",
     "Settings": "settings",
-    "SummaryPage": "models",
+    "SummaryPage": "rows",
     "Trajectory": "atif",
-    "TrajectoryRow": "models",
+    "TrajectoryRow": "rows",
     "TrajectorySource": "protocols",
-    "TrajectorySummary": "models",
+    "TrajectorySummary": "rows",
     "VerifyReport": "models",
     "load_settings": "settings",
     "open_container": "containers",
@@ -55,7 +55,9 @@ __all__ = [
     "DownloadPlan",
     "DownloadedDataset",
     "Event",
+    "Fidelity",
     "HfsvcError",
+    "ReadOptions",
     "Secret",
     "Settings",
     "SummaryPage",

@@ -17,6 +17,7 @@ from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
 from hfsvc.metrics import Counters, Metrics
 from hfsvc.protocols import DatasetService, TrajectorySource
+from hfsvc.rows import ReadOptions
 from hfsvc.settings import Settings, load_settings
 from hfsvc.store.catalog import Catalog
 from hfsvc.store.locks import DatasetLocks
@@ -24,7 +25,7 @@ from hfsvc.trajectories.known import repo_of
 from hfsvc.transfers import Engine
 
 if TYPE_CHECKING:
-    from hfsvc.trajectories.source import OnBadRow, ParquetTrajectorySource
+    from hfsvc.trajectories.source import ParquetTrajectorySource
 
 
 def _open_client(settings: Settings, lifetime: AsyncExitStack) -> httpx.AsyncClient:
@@ -37,11 +38,11 @@ def _make_locks(settings: Settings) -> DatasetLocks:
     return DatasetLocks(settings.root, timeout_s=settings.lock_timeout_s)
 
 
-def _make_source(name: str, *, datasets: DatasetService, on_bad_row: "OnBadRow" = "raise") -> "ParquetTrajectorySource":
+def _make_source(name: str, *, datasets: DatasetService, **options: Any) -> "ParquetTrajectorySource":
     # Late: a process that only downloads needs no pyarrow.
     from hfsvc.trajectories.source import ParquetTrajectorySource
 
-    return ParquetTrajectorySource(repo_of(name), datasets=datasets, on_bad_row=on_bad_row)
+    return ParquetTrajectorySource(repo_of(name), datasets=datasets, options=ReadOptions(**options))
 
 
 class Container(containers.DeclarativeContainer):
@@ -55,7 +56,8 @@ class Container(containers.DeclarativeContainer):
         metrics: Counts bytes, requests, retries and waits; a `Counters` unless overridden.
         catalog: index.json.
         datasets: `DatasetService`.
-        source: ``source(name, on_bad_row="raise")`` gives the `TrajectorySource` of an alias or a dataset id.
+        source: ``source(name, style="messages", on_bad_row="raise", …)`` gives the `TrajectorySource` of an alias or a
+            dataset id, read with `hfsvc.rows.ReadOptions`.
     """
 
     settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)

@@ -10,8 +10,6 @@ from typing import Any
 
 import msgspec
 
-from hfsvc.atif.schema import Trajectory
-
 DEFAULT_INCLUDE = ("**/*.parquet",)
 
 
@@ -283,51 +281,3 @@ class Finished(Model, frozen=True, kw_only=True, tag_field="event", tag="finishe
 
 Event = Planned | FileStarted | BytesReceived | Retried | FileVerified | Finished
 OnEvent = Callable[[Event], None]
-
-
-# ---- trajectories -------------------------------------------------------------------------------------------------
-
-
-class TrajectorySummary(Model, frozen=True, kw_only=True):
-    """One row without its messages. Fields the row does not have are None. `row` counts from 0 over the dataset."""
-
-    row: int
-    agent: str | None
-    model: str | None
-    task: str | None
-    episode: str | None
-    trial_name: str | None
-    run_id: str | None
-    date: str | None
-    steps: int
-    result: str | None = None
-
-
-class SummaryPage(Model, frozen=True, kw_only=True):
-    """A page of summaries.
-
-    Attributes:
-        total: Rows that match the query, over the whole dataset.
-        offset: Matches before this page.
-        items: The page, in row order.
-    """
-
-    total: int
-    offset: int
-    items: tuple[TrajectorySummary, ...]
-
-
-class TrajectoryRow(Model, frozen=True, kw_only=True):
-    """A trajectory with its surroundings.
-
-    Attributes:
-        row: From 0 over the dataset.
-        file: Path of its file below the dataset's folder.
-        cursor: Opaque text; a stream that is given it goes on after this row.
-        trajectory: The row as ATIF.
-    """
-
-    row: int
-    file: str
-    cursor: str
-    trajectory: Trajectory

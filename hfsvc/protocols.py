@@ -10,10 +10,9 @@ from hfsvc.models import (
     DownloadedDataset,
     DownloadPlan,
     OnEvent,
-    SummaryPage,
-    TrajectoryRow,
     VerifyReport,
 )
+from hfsvc.rows import SummaryPage, TrajectoryRow
 
 KeyColumn = Literal["trial_name", "run_id", "task"]
 

@@ -31,12 +31,10 @@ from hfsvc.models import (
     PlannedFile,
     RemoteDataset,
     RemoteFile,
-    SummaryPage,
-    TrajectoryRow,
-    TrajectorySummary,
     VerifyReport,
 )
 from hfsvc.protocols import KeyColumn
+from hfsvc.rows import Fidelity, SummaryPage, TrajectoryRow, TrajectorySummary
 from hfsvc.settings import Settings
 from hfsvc.store.catalog import Entry
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
@@ -298,7 +296,8 @@ class FakeTrajectorySource:
                 raise DatasetChanged(repo=self._repo)
             if (found := rows[number]) is not None:
                 cursor = write_cursor(numbering, number)
-                yield TrajectoryRow(row=number, file=_FAKE_FILE, cursor=cursor, trajectory=found)
+                fidelity = Fidelity(style="messages", messages=len(found.steps))
+                yield TrajectoryRow(row=number, file=_FAKE_FILE, cursor=cursor, trajectory=found, fidelity=fidelity)
             elif self._on_bad_row == "raise":
                 raise BadRow(file=_FAKE_FILE, row=number, column="conversations", reason="it is null")
             else:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,60 @@ BATCH_BYTES = 8 << 20
 # read at once, which is no slower, and what turns out too large is cut.
 MAX_BATCH_ROWS = 64
 BUFFER_BYTES = 1 << 20
+
+
+class RowFile(Protocol):
+    """An open file of rows."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        ...
+
+    @property
+    def leaves(self) -> list[str]:
+        """Paths of its columns as they are stored, down to the fields of structs in lists."""
+        ...
+
+    def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Batches from row `start` on, each with the number of its first row in the file.
+
+        A batch holds at most `BATCH_BYTES`, or a single row.
+        """
+        ...
+
+
+class ParquetRows:
+    """A parquet file. Row groups before the start are not read."""
+
+    def __init__(self, parquet: pq.ParquetFile) -> None:
+        self._parquet = parquet
+        self.schema: pa.Schema = parquet.schema_arrow
+        self.rows: int = parquet.metadata.num_rows
+
+    @property
+    def leaves(self) -> list[str]:
+        return [self._parquet.schema.column(index).path for index in range(len(self._parquet.schema))]
+
+    def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        return iter_batches(self._parquet, columns, start)
+
+
+@contextmanager
+def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
+    """A file of a dataset, by the ending of its name.
+
+    Raises:
+        BadParquet: It is no parquet file, or is cut.
+        NotDownloaded: It is gone.
+    """
+    with open_parquet(folder, file, repo) as parquet:
+        yield ParquetRows(parquet)
 
 
 @contextmanager

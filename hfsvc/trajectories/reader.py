@@ -5,13 +5,12 @@ from contextlib import ExitStack
 from typing import Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from anyio import to_thread
 
 from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.models import DownloadedDataset
 from hfsvc.structured import guarded
-from hfsvc.trajectories.batches import bad_parquet, iter_batches, open_parquet
+from hfsvc.trajectories.batches import RowFile, bad_parquet, open_rows
 
 T = TypeVar("T")
 
@@ -29,11 +28,11 @@ class View(NamedTuple, Generic[T]):
 
     Attributes:
         columns_of: The columns to read of a file, given its name.
-        convert: Makes values of a batch, given the file's name and the number of the batch's first row.
+        convert: Makes values of a batch, given its file and the number of the batch's first row in the dataset.
     """
 
-    columns_of: Callable[[pq.ParquetFile, str], list[str]]
-    convert: Callable[[str, int, pa.RecordBatch], list[T]]
+    columns_of: Callable[[RowFile, str], list[str]]
+    convert: Callable[[FileRows, int, pa.RecordBatch], list[T]]
 
 
 CheckUnchanged = Callable[[], Awaitable[None]]
@@ -101,21 +100,21 @@ class RowReader(Generic[T]):
         if file is None:
             return False
         # Once open, this file stays what it is, whatever replaces it.
-        parquet = await read_unchanged(lambda: self._open(file), self._check_unchanged)
+        rows = await read_unchanged(lambda: self._open(file), self._check_unchanged)
         self._file = file.file
-        self._batches = self._values(parquet, file)
+        self._batches = self._values(rows, file)
         return True
 
-    def _open(self, file: FileRows) -> pq.ParquetFile:
-        return self._opened.enter_context(open_parquet(self._dataset.local_path, file.file, self._dataset.repo))
+    def _open(self, file: FileRows) -> RowFile:
+        return self._opened.enter_context(open_rows(self._dataset.local_path, file.file, self._dataset.repo))
 
-    def _values(self, parquet: pq.ParquetFile, file: FileRows) -> Iterator[list[T]]:
-        columns = self._view.columns_of(parquet, file.file)
-        for offset, batch in iter_batches(parquet, columns, max(0, self._first - file.first)):
+    def _values(self, rows: RowFile, file: FileRows) -> Iterator[list[T]]:
+        columns = self._view.columns_of(rows, file.file)
+        for offset, batch in rows.batches(columns, max(0, self._first - file.first)):
             row = file.first + offset
             if row >= self._last:
                 return
-            yield self._view.convert(file.file, row, batch.slice(0, self._last - row))
+            yield self._view.convert(file, row, batch.slice(0, self._last - row))
 
     def _take(self) -> list[T] | None:
         try:

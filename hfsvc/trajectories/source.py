@@ -3,44 +3,45 @@
 import logging
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, DatasetChanged, NotDownloaded
-from hfsvc.models import DatasetRequest, DownloadedDataset, SummaryPage, TrajectoryRow, TrajectorySummary
+from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.protocols import DatasetService, KeyColumn
-from hfsvc.trajectories.batches import open_parquet
+from hfsvc.rows import ReadOptions, SummaryPage, TrajectoryRow, TrajectorySummary
+from hfsvc.trajectories.batches import RowFile, open_rows
+from hfsvc.trajectories.conversation import Place, Unreadable
+from hfsvc.trajectories.converting import STYLES, convert
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
-from hfsvc.trajectories.harbor_rows import Unreadable, missing_columns, trajectories_of, wanted_columns
+from hfsvc.trajectories.layouts.choosing import choose_layout
 from hfsvc.trajectories.reader import FileRows, RowReader, View, read_unchanged
 from hfsvc.trajectories.summaries import make_filter, summaries_of, summary_columns
 
 logger = logging.getLogger(__name__)
-OnBadRow = Literal["raise", "skip"]
 T = TypeVar("T")
 KEY_COLUMNS: tuple[KeyColumn, ...] = ("trial_name", "run_id", "task")
 
 
 class ParquetTrajectorySource:
-    """Reads rows in the layout of ``harbor traces export``.
+    """Reads rows of any layout in `hfsvc.trajectories.layouts`.
 
     Args:
         repo: The dataset.
         datasets: Says what is on disk, and downloads it when asked to.
-        on_bad_row: Raise `BadRow`, or skip the row, count it and go on.
+        options: How to read it.
 
     Attributes:
         skipped_rows: Bad rows that streams of this source left out.
     """
 
-    def __init__(self, repo: str, *, datasets: DatasetService, on_bad_row: OnBadRow = "raise") -> None:
+    def __init__(self, repo: str, *, datasets: DatasetService, options: ReadOptions | None = None) -> None:
         self.skipped_rows = 0
         self._repo = repo
         self._datasets = datasets
-        self._on_bad_row = on_bad_row
+        self._options = options or ReadOptions()
         self._counted: tuple[DownloadedDataset, list[FileRows]] | None = None
 
     async def ensure_downloaded(self) -> Path:
@@ -100,10 +101,10 @@ class ParquetTrajectorySource:
             # After the shard was cut: it goes on within the same one.
             first = max(first, row_after(cursor, numbering))
 
-        def convert(file: str, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow | BadRow]:
+        def convert(file: FileRows, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow | BadRow]:
             return list(self._convert(numbering, file, row, batch))
 
-        return self._reader(dataset, files, first, last, View(_trajectory_columns, convert))
+        return self._reader(dataset, files, first, last, View(self._columns, convert))
 
     def _reader(
         self, dataset: DownloadedDataset, files: list[FileRows], first: int, last: int, view: View[T]
@@ -111,20 +112,25 @@ class ParquetTrajectorySource:
         return RowReader(dataset, files, first, last, view, lambda: self._check_unchanged(dataset))
 
     def _convert(
-        self, numbering: Numbering, file: str, first_row: int, batch: pa.RecordBatch
+        self, numbering: Numbering, file: FileRows, row: int, batch: pa.RecordBatch
     ) -> Iterator[TrajectoryRow | BadRow]:
+        layout = choose_layout(batch.schema, file.file, self._options)
+        first = Place(numbering.repo, numbering.commit, file.file, row, row - file.first)
         # A bad row is handed on where it stands, so that it is raised after the rows before it, wherever batches end.
-        for row, found in enumerate(trajectories_of(batch, numbering.repo, first_row), first_row):
-            if isinstance(found, Unreadable):
-                bad = BadRow(file=file, row=row, column=found.column, reason=found.reason)
-                if self._on_bad_row == "raise":
-                    yield bad
-                    return
-                self.skipped_rows += 1
-                logger.warning("skipped: %s", bad)
+        for place, found in convert(batch, first, layout, STYLES[self._options.style]):
+            if not isinstance(found, Unreadable):
+                cursor = write_cursor(numbering, place.row)
+                yield TrajectoryRow(row=place.row, file=place.file, cursor=cursor, **found._asdict())
                 continue
-            cursor = write_cursor(numbering, row)
-            yield TrajectoryRow(row=row, file=file, cursor=cursor, trajectory=found)
+            bad = BadRow(file=place.file, row=place.row, column=found.column, reason=found.reason)
+            if self._options.on_bad_row == "raise":
+                yield bad
+                return
+            self.skipped_rows += 1
+            logger.warning("skipped: %s", bad)
+
+    def _columns(self, rows: RowFile, file: str) -> list[str]:
+        return choose_layout(rows.schema, file, self._options).columns(rows.schema)
 
     # ---- single rows ------------------------------------------------------------------------------------------------
 
@@ -165,7 +171,7 @@ class ParquetTrajectorySource:
     async def iter_summaries(self) -> AsyncGenerator[TrajectorySummary, None]:
         """The summary of every row, in row order; the text of messages is not read."""
         dataset, files = await self._files()
-        view = View(_summary_columns, lambda _, row, batch: list(summaries_of(batch, row)))
+        view = View(lambda rows, _: summary_columns(rows), lambda _, row, batch: list(summaries_of(batch, row)))
         reader = self._reader(dataset, files, 0, files[-1].stop, view)
         try:
             while (summaries := await reader.next()) is not None:
@@ -190,33 +196,21 @@ class ParquetTrajectorySource:
     async def _files(self) -> tuple[DownloadedDataset, list[FileRows]]:
         dataset = await self._dataset()
         if self._counted is None or self._counted[0] != dataset:
-            files = await read_unchanged(lambda: _count_rows(dataset), lambda: self._check_unchanged(dataset))
+            files = await read_unchanged(lambda: self._count_rows(dataset), lambda: self._check_unchanged(dataset))
             self._counted = dataset, files
         return self._counted
 
-
-def _count_rows(dataset: DownloadedDataset) -> list[FileRows]:
-    files: list[FileRows] = []
-    first = 0
-    for file in (name for name in dataset.files if name.endswith(".parquet")):
-        with open_parquet(dataset.local_path, file, dataset.repo) as parquet:
-            _trajectory_columns(parquet, file)
-            rows = parquet.metadata.num_rows
-        files.append(FileRows(file, first, first + rows))
-        first += rows
-    if not files:
-        raise BadParquet(file=dataset.repo, reason="none of its files on disk is parquet")
-    return files
-
-
-def _trajectory_columns(parquet: pq.ParquetFile, file: str) -> list[str]:
-    if reason := missing_columns(parquet.schema_arrow):
-        raise BadParquet(file=file, reason=reason)
-    return wanted_columns(parquet.schema_arrow)
-
-
-def _summary_columns(parquet: pq.ParquetFile, _: str) -> list[str]:
-    return summary_columns(parquet)
+    def _count_rows(self, dataset: DownloadedDataset) -> list[FileRows]:
+        files: list[FileRows] = []
+        first = 0
+        for file in (name for name in dataset.files if name.endswith(".parquet")):
+            with open_rows(dataset.local_path, file, dataset.repo) as rows:
+                choose_layout(rows.schema, file, self._options)
+                files.append(FileRows(file, first, first + rows.rows))
+            first = files[-1].stop
+        if not files:
+            raise BadParquet(file=dataset.repo, reason="none of its files on disk is parquet")
+        return files
 
 
 def row_range(rows: int, start: int, stop: int | None, shard: tuple[int, int] | None) -> tuple[int, int]:

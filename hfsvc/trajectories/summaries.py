@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from hfsvc.models import TrajectorySummary
-from hfsvc.trajectories.harbor_rows import MESSAGES, text_rows
+from hfsvc.rows import TrajectorySummary
+from hfsvc.trajectories.batches import RowFile
+from hfsvc.trajectories.columns import written_texts
 
+MESSAGES = "conversations"
 FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result")
 
 
-def summary_columns(parquet: pq.ParquetFile) -> list[str]:
+def summary_columns(rows: RowFile) -> list[str]:
     """The columns a summary needs; of the messages only their roles, which tell how many there are."""
-    paths = [parquet.schema.column(index).path for index in range(len(parquet.schema))]
+    paths = rows.leaves
     roles = [path for path in paths if path.startswith(f"{MESSAGES}.") and path.endswith(".role")]
     return [*(path for path in paths if path in FIELDS), *roles]
 
@@ -21,10 +22,11 @@ def summary_columns(parquet: pq.ParquetFile) -> list[str]:
 def summaries_of(batch: pa.RecordBatch, first_row: int) -> Iterator[TrajectorySummary]:
     """A summary for every row of a batch with the columns of `summary_columns`."""
     steps = _lengths(batch)
-    for index, row in enumerate(text_rows(batch)):
-        yield TrajectorySummary(
-            row=first_row + index, steps=steps[index], **{field: row.get(field) for field in FIELDS}
-        )
+    columns = {name: written_texts(batch.column(name)) for name in FIELDS if name in batch.schema.names}
+    rows = zip(*columns.values(), strict=True) if columns else ((),) * batch.num_rows
+    for index, values in enumerate(rows):
+        fields = dict.fromkeys(FIELDS) | dict(zip(columns, values, strict=True))
+        yield TrajectorySummary(row=first_row + index, steps=steps[index], **fields)
 
 
 def _lengths(batch: pa.RecordBatch) -> list[int]:

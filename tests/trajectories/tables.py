@@ -1,17 +1,22 @@
 """Parquet files from rows, and sources over them."""
 
 import io
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hfsvc.atif import Trajectory
 from hfsvc.protocols import TrajectorySource
+from hfsvc.rows import ReadOptions, Style
 from hfsvc.testing import FakeDatasetService
 from hfsvc.testing.samples import rows_table
-from hfsvc.trajectories.source import OnBadRow, ParquetTrajectorySource
+from hfsvc.trajectories.conversation import Place, Unreadable
+from hfsvc.trajectories.converting import STYLES, convert
+from hfsvc.trajectories.layouts.harbor import HarborRows
+from hfsvc.trajectories.source import ParquetTrajectorySource
 
 from ..builders import REPO, everything
 
@@ -66,13 +71,11 @@ def parquet(table: pa.Table | Sequence[Mapping[str, Any]], **options: Any) -> by
     return written.getvalue()
 
 
-async def open_source(
-    root: Path, files: Mapping[str, bytes], *, on_bad_row: OnBadRow = "raise"
-) -> ParquetTrajectorySource:
+async def open_source(root: Path, files: Mapping[str, bytes], **options: Any) -> ParquetTrajectorySource:
     """A source over files that are on disk."""
     datasets = FakeDatasetService(root, {REPO: files})
     await datasets.download(everything())
-    return ParquetTrajectorySource(REPO, datasets=datasets, on_bad_row=on_bad_row)
+    return ParquetTrajectorySource(REPO, datasets=datasets, options=ReadOptions(**options))
 
 
 async def numbers(source: TrajectorySource, **where: Any) -> list[int]:
@@ -89,3 +92,12 @@ async def until(kind: type[E], stream: AsyncIterator[T]) -> tuple[list[T], E]:
     except kind as error:
         return seen, error
     raise AssertionError(f"no {kind.__name__}")
+
+
+def trajectories_of(
+    batch: pa.RecordBatch, repo: str, first_row: int, style: Style = "messages"
+) -> Iterator[Trajectory | Unreadable]:
+    """What the rows of a batch in Harbor's layout become."""
+    place = Place(repo, "0" * 40, "data/a.parquet", first_row, first_row)
+    for _, found in convert(batch, place, HarborRows(), STYLES[style]):
+        yield found if isinstance(found, Unreadable) else found.trajectory

@@ -12,16 +12,17 @@ from dependency_injector import providers
 from hfsvc import atif
 from hfsvc.containers import open_container
 from hfsvc.errors import BadRow, CursorMismatch, DatasetChanged, NotDownloaded
-from hfsvc.models import DatasetRequest, SummaryPage
+from hfsvc.models import DatasetRequest
 from hfsvc.protocols import KeyColumn, TrajectorySource
+from hfsvc.rows import OnBadRow, ReadOptions, SummaryPage
 from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 from hfsvc.testing.samples import rows_table
-from hfsvc.trajectories.harbor_rows import Unreadable, trajectories_of
-from hfsvc.trajectories.source import OnBadRow, ParquetTrajectorySource
+from hfsvc.trajectories.conversation import Unreadable
+from hfsvc.trajectories.source import ParquetTrajectorySource
 
 from ..builders import REPO, everything
-from .tables import numbers, parquet, row, rows, until
+from .tables import numbers, parquet, row, rows, trajectories_of, until
 
 Rows = Sequence[dict[str, Any]]
 
@@ -53,7 +54,7 @@ class ParquetWorld:
 
     async def open(self, rows: Rows, *, on_bad_row: OnBadRow = "raise") -> TrajectorySource:
         await self.move(rows)
-        return ParquetTrajectorySource(REPO, datasets=self._datasets, on_bad_row=on_bad_row)
+        return ParquetTrajectorySource(REPO, datasets=self._datasets, options=ReadOptions(on_bad_row=on_bad_row))
 
     async def open_remote(self, rows: Rows) -> TrajectorySource:
         self._publish(rows)

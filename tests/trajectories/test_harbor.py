@@ -15,17 +15,18 @@ from hypothesis import strategies as st
 from hfsvc import atif
 from hfsvc.atif import Agent, Step, Trajectory
 from hfsvc.testing.samples import openthoughts_rows, rows_table
-from hfsvc.trajectories.harbor_rows import Unreadable, missing_columns, trajectories_of, wanted_columns
+from hfsvc.trajectories.conversation import Unreadable
+from hfsvc.trajectories.layouts.harbor import HarborRows
 
-from .tables import DATE, MESSAGE, MESSAGES, broken_text, row, rows, table_of, talk
+from .tables import DATE, MESSAGE, MESSAGES, broken_text, row, rows, table_of, talk, trajectories_of
 
 DATA = os.environ.get("HFSVC_TEST_DATA")
 REPO = "acme/notes"
 
 
 def batches_of(table: pa.Table) -> list[pa.RecordBatch]:
-    assert missing_columns(table.schema) is None
-    return list(table.select(wanted_columns(table.schema)).to_batches())
+    assert HarborRows().misfit(table.schema) is None
+    return list(table.select(HarborRows().columns(table.schema)).to_batches())
 
 
 def convert(table: pa.Table | Sequence[dict[str, Any]], first_row: int = 0) -> list[Trajectory | Unreadable]:
@@ -417,7 +418,7 @@ def test_messages_that_are_no_utf_8_make_their_row_unreadable_and_no_other() -> 
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_file_with_messages_fits(kind: str) -> None:
     assert (
-        missing_columns(pa.schema([("conversations", TYPES[kind]), ("task", pa.int8()), ("other", pa.binary())]))
+        HarborRows().misfit(pa.schema([("conversations", TYPES[kind]), ("task", pa.int8()), ("other", pa.binary())]))
         is None
     )
 
@@ -441,13 +442,13 @@ def test_a_file_with_messages_fits(kind: str) -> None:
     ],
 )
 def test_a_file_of_another_layout_is_told_what_it_lacks(schema: list[tuple[str, pa.DataType]], said: str) -> None:
-    assert said in (missing_columns(pa.schema(schema)) or "it fits")
+    assert said in (HarborRows().misfit(pa.schema(schema)) or "it fits")
 
 
 def test_only_the_columns_of_the_layout_are_read() -> None:
     names = ["z", *reversed([*row(0), "result"]), "instruction", "a"]
     schema = pa.schema([(name, pa.string()) for name in names])
-    assert wanted_columns(schema) == list(reversed([*row(0), "result"]))
+    assert HarborRows().columns(schema) == list(reversed([*row(0), "result"]))
 
 
 # ---- real rows ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,115 @@
+"""The structs about trajectories that cross borders: how to read them, and what comes of it. All are frozen."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from hfsvc.atif.schema import Trajectory
+from hfsvc.models import Model
+
+Style = Literal["messages", "structured"]
+OnBadRow = Literal["raise", "skip"]
+
+
+class ReadOptions(Model, frozen=True, kw_only=True):
+    """How a dataset is read.
+
+    Attributes:
+        style: ``messages``: one step a message, nothing interpreted. ``structured``: thinking, calls, observations and
+            tools rebuilt from the text.
+        on_bad_row: Raise `BadRow`, or skip the row, count it and go on.
+        layout: How rows are stored; None to find out.
+        columns: ``{what hfsvc calls it: what the dataset calls it}`` for columns that go by other names.
+        config: The configuration to read, where the dataset has several; None for all of its files.
+        split: The split to read; None for all.
+        episodes: ``last`` leaves out rows that a later episode of the same trial goes on from.
+        result: Only runs that succeeded, or only those that did not.
+    """
+
+    style: Style = "messages"
+    on_bad_row: OnBadRow = "raise"
+    layout: str | None = None
+    columns: Mapping[str, str] = msgspec.field(default_factory=dict)
+    config: str | None = None
+    split: str | None = None
+    episodes: Literal["all", "last"] = "all"
+    result: Literal["all", "success", "failure"] = "all"
+
+
+class KeptText(Model, frozen=True, kw_only=True):
+    """A message of a row that stayed text. `message` counts from 0 over the row."""
+
+    message: int
+    reason: str
+
+
+class Fidelity(Model, frozen=True, kw_only=True):
+    """What a row's document recovered of what the row had flattened into text.
+
+    Attributes:
+        style: That it was built in.
+        messages: Of the row.
+        reasoning: Steps whose thinking was found.
+        calls: Tool calls found.
+        observations: Messages that became the observation of the step before.
+        tool_definitions: Whether the tools on offer were found.
+        kept_as_text: Messages that look like more than text, and stayed it.
+        exact: Whether `hfsvc.trajectories.rows_again.to_rows` gives the row's messages back as they were.
+    """
+
+    style: Style
+    messages: int
+    reasoning: int = 0
+    calls: int = 0
+    observations: int = 0
+    tool_definitions: bool = False
+    kept_as_text: tuple[KeptText, ...] = ()
+    exact: bool = True
+
+
+class TrajectorySummary(Model, frozen=True, kw_only=True):
+    """One row without its messages. Fields the row does not have are None. `row` counts from 0 over the dataset."""
+
+    row: int
+    agent: str | None
+    model: str | None
+    task: str | None
+    episode: str | None
+    trial_name: str | None
+    run_id: str | None
+    date: str | None
+    steps: int
+    result: str | None = None
+
+
+class SummaryPage(Model, frozen=True, kw_only=True):
+    """A page of summaries.
+
+    Attributes:
+        total: Rows that match the query, over the whole dataset.
+        offset: Matches before this page.
+        items: The page, in row order.
+    """
+
+    total: int
+    offset: int
+    items: tuple[TrajectorySummary, ...]
+
+
+class TrajectoryRow(Model, frozen=True, kw_only=True):
+    """A trajectory with its surroundings.
+
+    Attributes:
+        row: From 0 over the dataset.
+        file: Path of its file below the dataset's folder.
+        cursor: Opaque text; a stream that is given it goes on after this row.
+        trajectory: The row as ATIF.
+        fidelity: What was recovered of the row, and what stayed text.
+    """
+
+    row: int
+    file: str
+    cursor: str
+    trajectory: Trajectory
+    fidelity: Fidelity

@@ -1,0 +1,58 @@
+"""What every layout is read into, and every style made of: a row as a list of messages and its other columns. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+NO_FIELDS: Mapping[str, Any] = {}
+
+
+class Message(NamedTuple):
+    """A message as the row has it, nothing interpreted.
+
+    Attributes:
+        role: As in the row.
+        content: Text, a list of parts, or None.
+        fields: What else the message holds that is not null, by the row's names (``tool_calls``, ``name``, …).
+    """
+
+    role: str | None
+    content: Any
+    fields: Mapping[str, Any] = NO_FIELDS
+
+
+class Conversation(NamedTuple):
+    """A row.
+
+    Attributes:
+        messages: In the row's order, at least one.
+        columns: The row's other columns that are not null, by the names that hfsvc has for them: ``agent``, ``model``,
+            ``date``, ``task``, …; any other column under its own name.
+    """
+
+    messages: list[Message]
+    columns: dict[str, Any]
+
+
+class Place(NamedTuple):
+    """Where a row stands.
+
+    Attributes:
+        repo: The dataset.
+        commit: 40 hex digits.
+        file: Path of its file below the dataset's folder.
+        row: From 0 over the dataset.
+        file_row: From 0 over the file.
+    """
+
+    repo: str
+    commit: str
+    file: str
+    row: int
+    file_row: int
+
+
+class Unreadable(NamedTuple):
+    """A row that cannot become a trajectory."""
+
+    column: str
+    reason: str

@@ -1,0 +1,41 @@
+"""A record batch to trajectories: which layout reads it, which style builds it. Pure."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from hfsvc.atif import Trajectory
+from hfsvc.rows import Fidelity, Style
+from hfsvc.trajectories import messages_style
+from hfsvc.trajectories.conversation import Conversation, Place, Unreadable
+from hfsvc.trajectories.layouts.layout import Layout
+
+Build = Callable[[Conversation, Place], tuple[Trajectory, Fidelity]]
+
+
+STYLES: dict[Style, Build] = {"messages": messages_style.build}
+
+
+class Converted(NamedTuple):
+    """A row as a trajectory, and what was recovered of it."""
+
+    trajectory: Trajectory
+    fidelity: Fidelity
+
+
+def convert(
+    batch: pa.RecordBatch, first: Place, layout: Layout, build: Build
+) -> Iterator[tuple[Place, Converted | Unreadable]]:
+    """What every row of a batch becomes, with its place.
+
+    Args:
+        batch: With the columns that `layout` wants.
+        first: The place of its first row.
+        layout: Reads it.
+        build: Makes the documents.
+    """
+    repo, commit, file, row, file_row = first
+    for offset, found in enumerate(layout.conversations(batch)):
+        place = Place(repo, commit, file, row + offset, file_row + offset)
+        yield place, found if isinstance(found, Unreadable) else Converted(*build(found, place))

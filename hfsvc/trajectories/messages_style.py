@@ -1,0 +1,49 @@
+"""The style ``messages``: an ATIF-v1.4 document of one step a message, nothing interpreted. Pure."""
+
+from datetime import datetime
+from typing import Any
+
+from hfsvc.atif import Agent, SchemaVersion, Source, Step, Trajectory
+from hfsvc.rows import Fidelity
+from hfsvc.trajectories.conversation import Conversation, Message, Place
+
+SCHEMA_VERSION: SchemaVersion = "ATIF-v1.4"
+# The rows do not say which version of the agent wrote them; this is what the format's first consumer expects.
+AGENT_VERSION = "1.0"
+EXTRA = ("task", "episode", "trial_name", "model_provider", "run_id", "date")
+_PLAIN_ROLES = {"assistant", "user"}
+
+
+def build(conversation: Conversation, place: Place) -> tuple[Trajectory, Fidelity]:
+    """The document of a row, and what was recovered for it: nothing, all stays text."""
+    columns = conversation.columns
+    timestamp = _timestamp(columns.get("date"))
+    steps = [_step(index, message, timestamp) for index, message in enumerate(conversation.messages, 1)]
+    trajectory = Trajectory(
+        schema_version=SCHEMA_VERSION,
+        session_id=_session_id(columns, place.row),
+        agent=Agent(name=columns.get("agent") or "unknown", version=AGENT_VERSION, model_name=columns.get("model")),
+        steps=steps,
+        extra={"source": place.repo} | {name: columns[name] for name in EXTRA if name in columns},
+    )
+    return trajectory, Fidelity(style="messages", messages=len(steps))
+
+
+def _step(index: int, message: Message, timestamp: str | None) -> Step:
+    source: Source = "agent" if message.role == "assistant" else "user"
+    extra = None if message.role in _PLAIN_ROLES else {"original_role": message.role}
+    return Step(step_id=index, timestamp=timestamp, source=source, message=message.content or "", extra=extra)
+
+
+def _session_id(columns: dict[str, Any], row: int) -> str:
+    parts = (columns.get("task"), columns.get("episode"))
+    return columns.get("run_id") or "__".join(part for part in parts if part) or f"row_{row}"
+
+
+def _timestamp(date: str | None) -> str | None:
+    """The date where it is ISO 8601 as ATIF's readers parse it (rule 11: `fromisoformat`, with ``Z`` for UTC)."""
+    try:
+        datetime.fromisoformat((date or "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return date
