@@ -8,11 +8,11 @@ import atexit
 import os
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 import httpx
 from pyreqwest import exceptions
@@ -36,9 +36,26 @@ _ERRORS: tuple[tuple[type[exceptions.PyreqwestError], type[httpx.RequestError]],
     (exceptions.PyreqwestError, httpx.RemoteProtocolError),
 )
 
+# What only a failure to connect has among its causes.
+_CONNECTING = "client error (Connect)"
+
+
+class Timeouts(NamedTuple):
+    """Seconds, or None for ever: for a connection, and for each read. None holds for a whole body, which may take its time."""
+
+    connect: float | None = None
+    read: float | None = None
+
 
 def make_fast_transport(settings: Settings) -> "FastTransport":
-    """A transport with the timeouts of `settings`; there is no total one, for a body may take as long as it flows."""
+    """A transport with the connections and the environment that `settings` names."""
+    transport = FastTransport(lambda timeouts: _make_client(settings, timeouts))
+    # The first one now, so that a CA file that cannot be used is told at once.
+    transport.client_for(Timeouts(settings.connect_timeout_s, settings.stall_timeout_s))
+    return transport
+
+
+def _make_client(settings: Settings, timeouts: Timeouts) -> Client:
     builder = (
         ClientBuilder()
         .follow_redirects(False)
@@ -51,10 +68,12 @@ def make_fast_transport(settings: Settings) -> "FastTransport":
         .http1_only()
         .max_connections(None)
         .pool_max_idle_per_host(2 * settings.max_connections)
-        .connect_timeout(timedelta(seconds=settings.connect_timeout_s))
-        .read_timeout(timedelta(seconds=settings.stall_timeout_s))
     )
-    return FastTransport(_with_environment(builder, settings).build())
+    if timeouts.connect is not None:
+        builder = builder.connect_timeout(timedelta(seconds=timeouts.connect))
+    if timeouts.read is not None:
+        builder = builder.read_timeout(timedelta(seconds=timeouts.read))
+    return _with_environment(builder, settings).build()
 
 
 def _with_environment(builder: ClientBuilder, settings: Settings) -> ClientBuilder:
@@ -82,17 +101,23 @@ atexit.register(time.sleep, 0.1)
 
 
 class FastTransport(httpx.AsyncBaseTransport):
-    """See the module."""
+    """See the module.
 
-    def __init__(self, client: Client) -> None:
-        self._client: Client | None = client
+    Args:
+        make_client: Gives the client for some timeouts. A client has those of its own, so there is one for every kind of
+            request.
+    """
+
+    def __init__(self, make_client: Callable[[Timeouts], Client]) -> None:
+        self._make_client = make_client
+        self._clients: dict[Timeouts, Client] | None = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         headers = [(name, value) for name, value in request.headers.multi_items() if name.lower() != "host"]
         body = await request.aread()
-        if self._client is None:
-            raise RuntimeError("this transport is closed")
-        builder = self._client.request(request.method, str(request.url)).headers(headers)
+        asked = request.extensions.get("timeout", {})
+        client = self.client_for(Timeouts(asked.get("connect"), asked.get("read")))
+        builder = client.request(request.method, str(request.url)).headers(headers)
         # Unbuffered and chunk by chunk: what was read ahead would be lost when the stream breaks.
         builder = builder.streamed_read_buffer_limit(0)
         if body:
@@ -105,11 +130,19 @@ class FastTransport(httpx.AsyncBaseTransport):
             raise _httpx_error(error, request) from None
         return httpx.Response(response.status, headers=_headers(response), stream=_Body(response, opened, request))
 
+    def client_for(self, timeouts: Timeouts) -> Client:
+        """The one client that has these timeouts."""
+        if self._clients is None:
+            raise RuntimeError("this transport is closed")
+        if timeouts not in self._clients:
+            self._clients[timeouts] = self._make_client(timeouts)
+        return self._clients[timeouts]
+
     async def aclose(self) -> None:
-        # Its idle connections are closed only when nothing refers to it any more.
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        # Idle connections are closed only when nothing refers to their client any more.
+        clients, self._clients = self._clients or {}, None
+        while clients:
+            await clients.popitem()[1].close()
 
 
 class _Body(httpx.AsyncByteStream):
@@ -152,4 +185,12 @@ def _values(headers: HeaderMap, name: str) -> list[str]:
 
 def _httpx_error(error: exceptions.PyreqwestError, request: httpx.Request) -> httpx.RequestError:
     kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
+    if kind is httpx.ConnectTimeout and not _is_connecting(error):
+        # It calls whatever is late before the head so.
+        kind = httpx.ReadTimeout
     return kind("", request=request)
+
+
+def _is_connecting(error: exceptions.PyreqwestError) -> bool:
+    details: Mapping[str, Any] = getattr(error, "details", None) or {}
+    return any(cause.get("message") == _CONNECTING for cause in details.get("causes", ()))

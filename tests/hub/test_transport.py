@@ -1,8 +1,76 @@
-"""What logs show of addresses and tokens."""
+"""What logs show of addresses and tokens, and how long an answer may take."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
-from hfsvc.hub.transport import redact
+from hfsvc.errors import HubUnavailable
+from hfsvc.hub.faults import Asked
+from hfsvc.hub.session import HubSession
+from hfsvc.hub.transport import make_client, redact
+from hfsvc.metrics import Counters
+from hfsvc.settings import Settings
+
+ENDLESS_S = 60.0
+SHORT_S = 0.1
+
+
+@asynccontextmanager
+async def session_for(port: int, transport: str, **timeouts: float) -> AsyncIterator[HubSession]:
+    endless = {"connect_timeout_s": ENDLESS_S, "api_timeout_s": ENDLESS_S, "stall_timeout_s": ENDLESS_S}
+    settings = Settings(
+        root=Path("unused"),
+        endpoint=f"http://127.0.0.1:{port}",
+        transport=transport,  # type: ignore[arg-type]  # a parameter of the tests
+        trust_env=False,
+        **(endless | timeouts),  # type: ignore[arg-type]  # all floats
+    )
+    async with make_client(settings) as http:
+        yield HubSession(http, settings, metrics=Counters())
+
+
+async def failure(session: HubSession, *, content: bool) -> HubUnavailable:
+    with pytest.raises(HubUnavailable) as caught:
+        await session.send(f"{session.endpoint}/x", Asked("a/b"), token=None, bucket=None, content=content)
+    return caught.value
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("transport", ["httpx", "fast"])
+@pytest.mark.parametrize(("content", "timeout"), [(False, "api_timeout_s"), (True, "stall_timeout_s")])
+async def test_a_head_that_never_comes_is_a_stall_by_the_timeout_of_its_kind(
+    transport: str, content: bool, timeout: str
+) -> None:
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, session_for(port, transport, **{timeout: SHORT_S}) as session:
+        error = await failure(session, content=content)
+    assert error.stalled
+    assert error.reason == "no answer in time"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("transport", ["httpx", "fast"])
+async def test_a_connection_that_never_comes_is_told_as_that(transport: str) -> None:
+    with socket.socket() as busy, socket.socket() as first, socket.socket() as second:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen(0)
+        for waiting in (first, second):
+            # One fills the queue of the listener, the other finds out that it is full.
+            waiting.setblocking(False)
+            waiting.connect_ex(busy.getsockname())
+        async with session_for(busy.getsockname()[1], transport, connect_timeout_s=SHORT_S) as session:
+            error = await failure(session, content=True)
+    assert not error.stalled
+    assert error.reason == "no connection in time"
 
 
 @pytest.mark.parametrize(
