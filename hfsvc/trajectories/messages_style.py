@@ -6,6 +6,7 @@ from typing import Any
 from hfsvc.atif import Agent, SchemaVersion, Source, Step, Trajectory
 from hfsvc.rows import Fidelity
 from hfsvc.trajectories.conversation import Conversation, Message, Place
+from hfsvc.trajectories.roles import kind_of
 
 SCHEMA_VERSION: SchemaVersion = "ATIF-v1.4"
 # The rows do not say which version of the agent wrote them; this is what the format's first consumer expects.
@@ -30,7 +31,7 @@ def build(conversation: Conversation, place: Place) -> tuple[Trajectory, Fidelit
 
 
 def _step(index: int, message: Message, timestamp: str | None) -> Step:
-    source: Source = "agent" if message.role == "assistant" else "user"
+    source: Source = "agent" if kind_of(message.role) == "agent" else "user"
     extra = None if message.role in _PLAIN_ROLES else {"original_role": message.role}
     return Step(step_id=index, timestamp=timestamp, source=source, message=message.content or "", extra=extra)
 

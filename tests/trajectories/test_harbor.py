@@ -139,11 +139,17 @@ def test_the_two_roles_of_the_export(role: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "role", ["system", "tool", "agent", "Assistant", "USER", "human", "gpt", "assistant ", "", None]
+    "role", ["system", "tool", "observation", "Assistant", "USER", "human", "developer", "assistant ", "", None]
 )
 def test_any_other_role_is_a_user_and_kept(role: str | None) -> None:
     found = step(role, "a")
     assert (found.source, found.extra) == ("user", {"original_role": role})
+
+
+@pytest.mark.parametrize("role", ["gpt", "ai", "function_call", "model", "agent"])
+def test_other_names_of_the_agent_are_the_agent_and_kept(role: str) -> None:
+    found = step(role, "a")
+    assert (found.source, found.extra) == ("agent", {"original_role": role})
 
 
 @pytest.mark.parametrize(("content", "expected"), [(None, ""), ("", ""), (" \n", " \n"), ("\x00", "\x00")])

@@ -1,0 +1,29 @@
+"""Who speaks, whatever a dataset calls it. Pure.
+
+Source: the roles that occur in public datasets of trajectories in 2026; names are compared exactly as those write them.
+"""
+
+from typing import Literal
+
+Kind = Literal["agent", "user", "system", "tool", "unknown"]
+
+KINDS: dict[str, Kind] = {
+    "assistant": "agent",
+    "gpt": "agent",
+    "ai": "agent",
+    "model": "agent",
+    "agent": "agent",
+    "function_call": "agent",
+    "user": "user",
+    "human": "user",
+    "system": "system",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "ipython": "tool",
+}
+
+
+def kind_of(role: str | None) -> Kind:
+    """What kind of speaker a role is."""
+    return KINDS.get(role, "unknown") if role else "unknown"
