@@ -25,10 +25,11 @@ ALLOWED = {
     "backoff": set(),
     "metrics": set(),
     "structured": set(),
+    "rounds": set(),
     "disk": {"errors"},
     "hub": FOUNDATION | {"backoff", "metrics"},
-    "download": FOUNDATION | {"backoff", "checksum", "disk", "metrics"},
-    "store": FOUNDATION | {"checksum", "disk"},
+    "download": FOUNDATION | {"backoff", "checksum", "disk", "metrics", "rounds"},
+    "store": FOUNDATION | {"checksum", "disk", "rounds"},
     "trajectories": FOUNDATION | {"atif", "protocols", "store", "disk", "structured"},
 }
 FORBIDDEN_LIBRARIES = {

@@ -14,7 +14,7 @@ from anyio import from_thread, to_thread
 
 from hfsvc.disk import disk_error
 from hfsvc.download.pace import FIRST_STREAMS, Pace
-from hfsvc.download.parts import Part, Places, adopt_whole, is_small, left_behind, open_part, part_name
+from hfsvc.download.parts import Finished, Part, Places, adopt_whole, is_small, left_behind, open_part, part_name
 from hfsvc.download.progress import ListenerFailed, Progress
 from hfsvc.download.recovery import Action, recover
 from hfsvc.download.schedule import Job, Schedule
@@ -24,6 +24,7 @@ from hfsvc.download.turns import Turns
 from hfsvc.errors import ChecksumMismatch, Damaged, FileNotFound, HfsvcError, HubUnavailable, TransferStalled, TryLater
 from hfsvc.metrics import Metrics
 from hfsvc.models import ByteRange, Location, OnEvent, RemoteDataset, RemoteFile
+from hfsvc.rounds import Rounds
 from hfsvc.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ class Downloader:
         self._left_behind: frozenset[str] = frozenset()
         self._changed = anyio.Event()
         self._resume_at = 0.0
+        self._small: Rounds[Part, Finished] = Rounds(lambda part: part.finish())
 
     async def run(self) -> list[HfsvcError]:
         """Fetch and verify every file; give the errors of those that failed, the others are complete.
@@ -320,7 +322,7 @@ class Downloader:
 
     async def _finish(self, index: int) -> None:
         transfer = self._transfers[index]
-        found, whole = await transfer.finish()
+        found, whole = await transfer.finish(self._small)
         if whole is None:
             await self._fetch_again(index, found)
         else:

@@ -19,6 +19,8 @@ from hfsvc.download.ranges import Landed
 from hfsvc.models import ByteRange
 
 SMALL_FILE_BYTES = 1 << 20
+Finished = tuple[str, Path | None]
+"""The checksum of a complete part, and the whole file; None where the checksum is another one than wanted."""
 
 
 def part_name(repo: str, commit: str, path: str, checksum: str | None) -> str:
@@ -91,7 +93,7 @@ class Part(Protocol):
         """Let the disk catch up with what has landed, so that `finish` has less to wait for. Blocks."""
         ...
 
-    def finish(self) -> tuple[str, Path | None]:
+    def finish(self) -> Finished:
         """Hash the complete content; when it is right, make it a whole, synced file in the parts folder. Blocks.
 
         Gives the checksum found, and the file; None where the checksum is another one than wanted.
@@ -133,7 +135,7 @@ class MemoryPart:
     def sync(self) -> None:
         """Nothing to gain: nothing is on disk yet."""
 
-    def finish(self) -> tuple[str, Path | None]:
+    def finish(self) -> Finished:
         found = checksum_of(kind_of(self._checksum), bytes(self._content))
         if found != self._checksum:
             return found, None
@@ -229,7 +231,7 @@ class DiskPart:
         # macOS has only the stronger one.
         getattr(os, "fdatasync", os.fsync)(self._file)
 
-    def finish(self) -> tuple[str, Path | None]:
+    def finish(self) -> Finished:
         self.advance(self._size)
         found = f"{kind_of(self._checksum)}:{self._hasher.hexdigest()}"
         if found != self._checksum:

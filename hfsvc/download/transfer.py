@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import anyio
 from anyio import to_thread
 
-from hfsvc.download.parts import Part
+from hfsvc.download.parts import Finished, Part
 from hfsvc.download.throttle import Throttle
 from hfsvc.errors import ChecksumMismatch, HubUnavailable
 from hfsvc.models import ByteRange, Location, RemoteFile
+from hfsvc.rounds import Rounds
 
 WRITE_BYTES = 1 << 20
 # More pieces than the system takes in one write (1,024 on Linux) come from servers that dribble.
@@ -90,8 +90,10 @@ class FileTransfer:
             async with self._hashing:
                 await to_thread.run_sync(self.part.advance, stop)
 
-    async def finish(self) -> tuple[str, Path | None]:
+    async def finish(self, small: Rounds[Part, Finished]) -> Finished:
         """The checksum of the complete part, and the whole file where it is the right one."""
+        if self.part.in_memory:
+            return await small.do(self.part)
         async with self._hashing, self._syncing:
             return await to_thread.run_sync(self.part.finish)
 

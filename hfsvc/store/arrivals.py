@@ -9,6 +9,7 @@ from anyio import from_thread, to_thread
 from hfsvc.disk import disk_errors
 from hfsvc.errors import ChecksumMismatch
 from hfsvc.models import RemoteFile
+from hfsvc.rounds import Rounds
 from hfsvc.store.install import copy_verified, place
 from hfsvc.store.paths import parents
 
@@ -47,6 +48,7 @@ class Arrivals:
         self._recorded_folders = frozenset(folder for path in recorded for folder in parents(path))
         self._copies: dict[str, list[RemoteFile]] = {}
         self._numbers = itertools.count()
+        self._placing = Rounds(self._place)
 
     def each_content_once(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
         """One of the files for every content; the others of the same content arrive as soon as it does."""
@@ -67,10 +69,11 @@ class Arrivals:
         if self._must_wait(file.path):
             self.held[file.path] = whole
         else:
-            await to_thread.run_sync(self._place, file.path, whole)
+            await self._placing.do((file.path, whole))
         self.checksums[file.path] = file.checksum or ""
 
-    def _place(self, path: str, whole: Path) -> None:
+    def _place(self, arrived: tuple[str, Path]) -> None:
+        path, whole = arrived
         # Noted first: should the run be killed, and the next commit not have the file, somebody must know of it.
         with disk_errors(self._parts), (self._parts / PLACED).open("a", encoding="utf-8") as notes:
             notes.write(f"{path}\n")

@@ -1,0 +1,77 @@
+"""Small pieces of blocking work from many tasks, done together in one worker thread.
+
+A thread for each of thousands costs more than the work itself, and takes turns with the event loop at every step.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import anyio
+from anyio import to_thread
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _Wish(Generic[T, R]):
+    """An item, and what came of it: a result in a tuple of one, or an error."""
+
+    def __init__(self, item: T) -> None:
+        self.item = item
+        self.result: tuple[R] | None = None
+        self.error: Exception | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.result is None and self.error is None
+
+    def fulfil(self, work: Callable[[T], R]) -> None:
+        try:
+            self.result = (work(self.item),)
+        except Exception as error:
+            self.error = error
+
+
+class Rounds(Generic[T, R]):
+    """One round at a time: it takes everything that was asked for since the last one began.
+
+    Args:
+        work: Does one item. Called in a worker thread; what it raises is raised to whoever asked for that item.
+    """
+
+    def __init__(self, work: Callable[[T], R]) -> None:
+        self._work = work
+        self._waiting: list[_Wish[T, R]] = []
+        self._running = False
+        self._ended = anyio.Event()
+
+    async def do(self, item: T) -> R:
+        """What came of `item`. Where it is cancelled before its round begins, the item is not done at all."""
+        wish: _Wish[T, R] = _Wish(item)
+        self._waiting.append(wish)
+        try:
+            while wish.is_open:
+                await (self._ended.wait() if self._running else self._run())
+        finally:
+            if wish in self._waiting:
+                self._waiting.remove(wish)
+        if wish.error:
+            raise wish.error
+        assert wish.result is not None
+        return wish.result[0]
+
+    async def _run(self) -> None:
+        # Whoever comes first leads a round; the others wait for its end.
+        wishes, self._waiting, self._running = self._waiting, [], True
+        try:
+            await to_thread.run_sync(self._fulfil, wishes)
+        finally:
+            # Where the leader was cancelled first, they are the next round's.
+            self._waiting[:0] = [wish for wish in wishes if wish.is_open]
+            self._running = False
+            self._ended.set()
+            self._ended = anyio.Event()
+
+    def _fulfil(self, wishes: Sequence[_Wish[T, R]]) -> None:
+        for wish in wishes:
+            wish.fulfil(self._work)
