@@ -92,7 +92,11 @@ class HubDatasetService:
     async def _if_here(self, wish: Wish, remote: RemoteDataset) -> DownloadedDataset | None:
         entry = await self._recorded_as(remote.repo)
         check_same_repository(entry, remote)
-        return await self._touch(entry, wish) if entry and await self._is_here(entry, wish, remote.commit) else None
+        return (
+            await self._touch(entry, wish, remote)
+            if entry and await self._is_here(entry, wish, remote.commit)
+            else None
+        )
 
     async def _follow_rename(self, remote: RemoteDataset) -> None:
         if await to_thread.run_sync(self._catalog.find_moved, remote.repo, remote.hub_id) is None:
@@ -185,9 +189,10 @@ class HubDatasetService:
     async def _is_here(self, entry: Entry, wish: Wish, commit: str) -> bool:
         return wish.is_recorded(entry, commit) and not await to_thread.run_sync(entry.missing, self._root)
 
-    async def _touch(self, entry: Entry, wish: Wish) -> DownloadedDataset:
+    async def _touch(self, entry: Entry, wish: Wish, remote: RemoteDataset) -> DownloadedDataset:
         """The recorded dataset, remembered under the name and revision it was asked for by."""
-        known = msgspec.structs.replace(entry, revision=wish.revision, aliases=wish.aliases(entry, entry.repo))
+        aliases = wish.aliases(entry, entry.repo)
+        known = msgspec.structs.replace(entry, revision=wish.revision, aliases=aliases, configs=remote.configs)
         if known != entry:
             # Without the lock: whoever records something else at this moment knows better.
             await to_thread.run_sync(self._catalog.amend, entry, known)

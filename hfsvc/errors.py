@@ -5,7 +5,7 @@
     HfsvcError
     ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
-    │                                    NotDownloaded, TrajectoryNotFound
+    │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
     ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub,
     │                                    TransferStalled, Offline
@@ -188,6 +188,21 @@ class NotDownloaded(NotFound):
         if self.missing:
             return f"{self.repo} is not whole on disk ({len(self.missing)} files missing, first {self.missing[0]}): {command}"
         return f"{self.repo} is not downloaded: {command}"
+
+
+@dataclass(eq=False, kw_only=True)
+class SplitNotFound(NotFound):
+    """The files of a dataset on disk have no such configuration, or no such split. `known` are those they have."""
+
+    repo: str
+    config: str | None = None
+    split: str | None = None
+    known: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        where = f"The configuration {self.config!r} of {self.repo}" if self.config and self.split else self.repo
+        wanted = f"configuration {self.config!r}" if self.split is None else f"split {self.split!r}"
+        return f"{where} has no {wanted} on disk; it has {', '.join(self.known) or 'none'}."
 
 
 @dataclass(eq=False, kw_only=True)

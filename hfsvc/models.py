@@ -51,6 +51,22 @@ class DatasetRequest(Model, frozen=True, kw_only=True):
         return list((shown | {"token": self.token and "***"}).items())
 
 
+class DatasetConfig(Model, frozen=True, kw_only=True):
+    """A configuration (the Hub also says subset) of a dataset, as its card names it.
+
+    Attributes:
+        name: What people call it.
+        default: Whether the card says so.
+        folder: Where its files lie, with a ``/`` behind it; empty for the whole dataset.
+        patterns: Globs of paths from the dataset's root, by split; empty where the names of files tell.
+    """
+
+    name: str
+    default: bool = False
+    folder: str = ""
+    patterns: dict[str, tuple[str, ...]] = {}
+
+
 class RemoteDataset(Model, frozen=True, kw_only=True):
     """A dataset as the Hub resolved it.
 
@@ -60,6 +76,7 @@ class RemoteDataset(Model, frozen=True, kw_only=True):
         revision: As asked.
         commit: 40 hex digits; everything later is pinned to it.
         license: From the dataset card, if it names one.
+        configs: From the dataset card, if it names any.
     """
 
     repo: str
@@ -67,6 +84,7 @@ class RemoteDataset(Model, frozen=True, kw_only=True):
     revision: str
     commit: str
     license: str | None = None
+    configs: tuple[DatasetConfig, ...] = ()
 
 
 class RemoteFile(Model, frozen=True, kw_only=True):
@@ -180,6 +198,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
         revision: As asked.
         commit: 40 hex digits.
         license: From the dataset card, if it names one.
+        configs: From the dataset card, if it names any.
     """
 
     repo: str
@@ -190,6 +209,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
     revision: str
     commit: str
     license: str | None = None
+    configs: tuple[DatasetConfig, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:

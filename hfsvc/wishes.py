@@ -90,6 +90,7 @@ def new_entry(
         revision=wish.revision,
         commit=remote.commit,
         license=remote.license,
+        configs=remote.configs,
         globs=tuple(Globs(include=each.include, exclude=each.exclude) for each in wish.selections(entry)),
         checksums={file.path: file.checksum or learned[file.path] for file in plan.files},
         sizes={file.path: file.size for file in plan.files},

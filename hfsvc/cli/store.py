@@ -1,11 +1,17 @@
 """The commands about what is on disk: ``list``, ``info``, ``path``, ``verify``, ``delete``."""
 
 import sys
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from hfsvc.cli.options import Options, command
+
+if TYPE_CHECKING:
+    from hfsvc.models import DatasetConfig
+    from hfsvc.trajectories.splits import Splits
 
 
 @command("list")
@@ -41,13 +47,15 @@ def list_command(options: Options) -> None:
 @command("info")
 @click.argument("dataset")
 def info_command(options: Options, dataset: str) -> None:
-    """Show what is recorded of a dataset."""
-    from hfsvc.cli.output import write_facts, write_json
+    """Show what is recorded of a dataset, and the splits of its rows."""
+    from hfsvc.cli.output import as_json, write_facts, write_json
+    from hfsvc.trajectories.splits import splits_of
     from hfsvc.units import format_bytes
 
     found = _recorded(options, dataset)
+    splits = splits_of(found.files, found.configs)
     if options.as_json:
-        write_json(found)
+        write_json({**msgspec.json.decode(as_json(found)), "splits": splits})
         return
     facts = [
         ("dataset", found.repo),
@@ -58,7 +66,19 @@ def info_command(options: Options, dataset: str) -> None:
         ("license", found.license or "not stated"),
         ("downloaded", f"{found.downloaded_at:%Y-%m-%d %H:%M:%S} UTC"),
     ]
-    write_facts([*facts, *(("file", file) for file in found.files)])
+    write_facts([*facts, *_split_facts(splits, found.configs), *(("file", file) for file in found.files)])
+
+
+def _split_facts(splits: "Splits", configs: "Sequence[DatasetConfig]") -> Iterator[tuple[str, str]]:
+    from hfsvc.cli.output import count_files
+    from hfsvc.trajectories.splits import default_config
+
+    default = default_config(configs)
+    for config, found in splits.items():
+        note = " (default)" if config == default and len(splits) > 1 else ""
+        for split, files in found.items():
+            name = f"{config}{note}, {split}" if configs else split
+            yield "split", f"{name}: {count_files(len(files))}"
 
 
 @command("path")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from hfsvc.errors import InvalidRepoId, NotAHub
+from hfsvc.hub.card import read_configs
 from hfsvc.hub.urls import check_repo_id
 from hfsvc.models import RemoteDataset, RemoteFile
 
@@ -65,6 +66,7 @@ def decode_info(body: bytes, revision: str, url: str) -> RemoteDataset:
         revision=revision,
         commit=info.sha.lower(),
         license=_license(info),
+        configs=read_configs(info.card_data),
     )
 
 

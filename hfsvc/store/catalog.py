@@ -10,7 +10,7 @@ import msgspec
 
 from hfsvc.disk import disk_errors, make_folder, size_of, write_whole
 from hfsvc.errors import DamagedIndex, HfsvcError
-from hfsvc.models import DownloadedDataset, Model, RemoteDataset, RemoteFile
+from hfsvc.models import DatasetConfig, DownloadedDataset, Model, RemoteDataset, RemoteFile
 from hfsvc.store.layout import locks_folder
 from hfsvc.store.paths import INDEX_NAME, check_path
 
@@ -45,6 +45,7 @@ class Entry(Model, frozen=True, kw_only=True):
     revision: str
     commit: str
     license: str | None = None
+    configs: tuple[DatasetConfig, ...] = ()
     globs: tuple[Globs, ...] = ()
     checksums: dict[str, str]
     sizes: dict[str, int]
@@ -63,12 +64,18 @@ class Entry(Model, frozen=True, kw_only=True):
             revision=self.revision,
             commit=self.commit,
             license=self.license,
+            configs=self.configs,
         )
 
     def remote(self) -> RemoteDataset:
         """The dataset on the Hub, at the recorded commit."""
         return RemoteDataset(
-            repo=self.repo, hub_id=self.hub_id, revision=self.revision, commit=self.commit, license=self.license
+            repo=self.repo,
+            hub_id=self.hub_id,
+            revision=self.revision,
+            commit=self.commit,
+            license=self.license,
+            configs=self.configs,
         )
 
     def remote_files(self) -> list[RemoteFile]:

@@ -18,6 +18,7 @@ from hfsvc.trajectories.converting import STYLES, convert
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
 from hfsvc.trajectories.layouts.choosing import choose_layout
 from hfsvc.trajectories.reader import FileRows, RowReader, View, read_unchanged
+from hfsvc.trajectories.splits import choose_files
 from hfsvc.trajectories.summaries import make_filter, summaries_of, summary_columns
 
 logger = logging.getLogger(__name__)
@@ -200,10 +201,14 @@ class ParquetTrajectorySource:
             self._counted = dataset, files
         return self._counted
 
+    def _chosen(self, dataset: DownloadedDataset) -> tuple[str, ...]:
+        wanted = {"config": self._options.config, "split": self._options.split}
+        return choose_files(dataset.repo, dataset.files, dataset.configs, **wanted)
+
     def _count_rows(self, dataset: DownloadedDataset) -> list[FileRows]:
         files: list[FileRows] = []
         first = 0
-        for file in (name for name in dataset.files if name.endswith(".parquet")):
+        for file in self._chosen(dataset):
             with open_rows(dataset.local_path, file, dataset.repo) as rows:
                 choose_layout(rows.schema, file, self._options)
                 files.append(FileRows(file, first, first + rows.rows))

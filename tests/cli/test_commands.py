@@ -107,6 +107,7 @@ def test_info(downloaded: Command, folder: Path) -> None:
     assert facts["dataset"] == REPO
     assert facts["path"] == str(folder)
     assert facts["license"] == "apache-2.0"
+    assert facts["split"] == "train: 1 file"
     assert facts["file"] == FILE
 
 

@@ -13,8 +13,9 @@ from .command import ALIAS, FILE, REPO, ROWS, Command
 
 
 def check_dataset(found: dict[str, Any], folder: Path) -> None:
-    names = {"repo", "localPath", "files", "totalBytes", "downloadedAt", "revision", "commit", "license"}
+    names = {"repo", "localPath", "files", "totalBytes", "downloadedAt", "revision", "commit", "license", "configs"}
     assert found.keys() == names
+    assert found["configs"] == []
     assert found["repo"] == REPO
     assert found["localPath"] == str(folder)
     assert found["files"] == [FILE]
@@ -60,7 +61,9 @@ def test_list_of_nothing(hfsvc: Command) -> None:
 
 
 def test_info(downloaded: Command, folder: Path) -> None:
-    check_dataset(downloaded.succeeds("info", ALIAS, "--json").json, folder)
+    found = downloaded.succeeds("info", ALIAS, "--json").json
+    assert found.pop("splits") == {"default": {"train": [FILE]}}
+    check_dataset(found, folder)
 
 
 def test_path(downloaded: Command, folder: Path) -> None:

@@ -14,7 +14,7 @@ from hfsvc.errors import (
     InvalidPattern,
     RevisionNotFound,
 )
-from hfsvc.models import BytesReceived, DatasetRequest, Event, FileStarted, Finished, Retried
+from hfsvc.models import BytesReceived, DatasetConfig, DatasetRequest, Event, FileStarted, Finished, Retried
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Corrupt, MaskedHashes, Missing, Status, WithoutHeader, WrongHash
@@ -127,6 +127,21 @@ async def test_nothing_is_left_on_its_way(local_hub: LocalHub, service: DatasetS
 async def test_the_licence_of_the_card_is_recorded(local_hub: LocalHub, service: DatasetService) -> None:
     local_hub.write(REPO, "README.md", b"---\nlicense: apache-2.0\n---\n")
     assert (await service.download(everything())).license == "apache-2.0"
+
+
+async def test_the_configurations_of_the_card_are_recorded_also_later(
+    local_hub: LocalHub, service: DatasetService, root: Path
+) -> None:
+    local_hub.write(REPO, "en/a.parquet", b"content")
+    assert (await service.download(everything())).configs == ()
+    card = {"configs": [{"config_name": "en", "data_files": [{"split": "train.raw", "path": "en/*.parquet"}]}]}
+    local_hub.configure(REPO, card=card)
+    expected = (DatasetConfig(name="en", patterns={"train.raw": ("en/*.parquet",)}),)
+    assert (await service.download(everything())).configs == expected
+    async with open_service(local_hub, root) as later:
+        assert (await later.list_downloaded())[0].configs == expected
+    local_hub.write(REPO, "en/b.parquet", b"more")
+    assert (await service.download(everything())).configs == expected
 
 
 async def test_a_corrupt_range_is_fetched_once_more(local_hub: LocalHub, service: DatasetService) -> None:
