@@ -60,6 +60,16 @@ class HfsvcError(Exception):
         """What happened, in one sentence."""
         return self.code
 
+    def document(self) -> dict[str, Any]:
+        """The error as JSON has it: ``code``, ``message``, ``retryable``, ``retryAfter`` (seconds), ``hint``."""
+        return {
+            "code": self.code,
+            "message": self.message(),
+            "retryable": self.retryable,
+            "retryAfter": getattr(self, "retry_after_s", None),
+            "hint": self.hint,
+        }
+
 
 # ---- fix the request ------------------------------------------------------------------------------------------------
 

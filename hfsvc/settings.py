@@ -11,6 +11,7 @@ from hfsvc.errors import InvalidSettings
 
 DEFAULT_ROOT = Path(".openagents/datasets")
 DEFAULT_ENDPOINT = "https://huggingface.co"
+DEFAULT_SOURCE = "openthoughts-sft"
 MiB = 1 << 20
 
 
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         hf_cache: Cache of Hugging Face's own tools (``HF_HUB_CACHE``, else ``$HF_HOME/hub``); None for none.
         transport: ``fast`` (pyreqwest, extra ``fast``), ``httpx`` (its own), or ``auto``: the fast one where installed.
         trust_env: Read proxies and CA certificates from the environment, as httpx does.
+        default_source: Alias or id of the dataset that is read where none is named.
     """
 
     root: Path = DEFAULT_ROOT
@@ -77,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     hf_cache: Path | None = None
     transport: Literal["auto", "httpx", "fast"] = "auto"
     trust_env: bool = True
+    default_source: str = DEFAULT_SOURCE
 
     def __post_init__(self) -> None:
         _check_endpoint(self.endpoint)

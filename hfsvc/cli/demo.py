@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from hfsvc.cli.options import Options, command
+from hfsvc.settings import DEFAULT_SOURCE
 
 if TYPE_CHECKING:
     from hfsvc.containers import Container
 
-ALIAS = "openthoughts-sft"
 CHUNK_BYTES = 1 << 20
 # Slow enough for eyes to follow, quick enough for nobody to wait.
 BYTES_PER_S = 3_000_000
@@ -54,22 +54,22 @@ def _show(options: Options, tell: Callable[[str], None], repo: str, endpoint: st
     from hfsvc.settings import Settings
 
     async def work(container: "Container", listen: OnEvent) -> None:
-        datasets, source = container.datasets(), container.source(ALIAS)
+        datasets, source = container.datasets(), container.source(DEFAULT_SOURCE)
         if options.as_json:
             dataset = await datasets.download(DatasetRequest(repo=repo), on_event=listen)
             report, count = await datasets.verify(repo), await source.count()
             sample = await source.get_trajectories(0, SHOWN_ROWS)
             write_json({"dataset": dataset, "report": report, "count": count, "sample": sample})
             return
-        tell(f"\n$ hfsvc download {ALIAS}")
+        tell(f"\n$ hfsvc download {DEFAULT_SOURCE}")
         dataset = await datasets.download(DatasetRequest(repo=repo), on_event=listen)
         click.echo(f"{len(dataset.files)} file, {dataset.total_bytes} bytes, commit {dataset.commit[:12]}")
-        tell(f"\n$ hfsvc verify {ALIAS}")
+        tell(f"\n$ hfsvc verify {DEFAULT_SOURCE}")
         report = await datasets.verify(repo)
         click.echo(f"{report.checked_files} file checked, {len(report.damaged)} damaged")
         tell("\n$ hfsvc list")
         click.echo("\n".join(each.repo for each in await datasets.list_downloaded()))
-        tell(f"\n$ hfsvc count {ALIAS}")
+        tell(f"\n$ hfsvc count {DEFAULT_SOURCE}")
         click.echo(await source.count())
         tell(f"\n$ hfsvc sample {SHOWN_ROWS}")
         for row, trajectory in enumerate(await source.get_trajectories(0, SHOWN_ROWS)):

@@ -26,17 +26,17 @@ class Check(NamedTuple):
 
 
 @command("doctor")
-@click.option("--repo", metavar="OWNER/NAME", help="The dataset to try (default: the one behind openthoughts-sft).")
+@click.option("--repo", metavar="OWNER/NAME", help="The dataset to try, instead of the default source's.")
 def doctor_command(options: Options, repo: str | None) -> None:
     """Check endpoint, token, proxy, CDN and root: what works and what does not.
 
     Downloads one byte. Ends with the exit code of the worst finding.
     """
     from hfsvc.cli.output import printable, write_json
-    from hfsvc.cli.run import run
-    from hfsvc.trajectories.known import DEFAULT_SOURCE, repo_of
+    from hfsvc.cli.run import run, source_of
+    from hfsvc.trajectories.known import repo_of
 
-    wanted = repo or repo_of(DEFAULT_SOURCE)
+    wanted = repo or repo_of(source_of(options, None))
 
     async def work(container: "Container") -> list[Check]:
         return [check async for check in examine(container, wanted)]

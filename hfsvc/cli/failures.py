@@ -76,13 +76,7 @@ def as_document(error: BaseException) -> dict[str, Any]:
     if not isinstance(error, HfsvcError):
         code = "usage" if isinstance(error, click.UsageError) else "failed"
         return _document(code, _sentence(error))
-    return {
-        "code": error.code,
-        "message": error.message(),
-        "retryable": error.retryable,
-        "retryAfter": getattr(error, "retry_after_s", None),
-        "hint": error.hint,
-    }
+    return error.document()
 
 
 def _document(code: str, sentence: str) -> dict[str, Any]:

@@ -22,6 +22,11 @@ def settings_of(options: Options) -> Settings:
     return load_settings(os.environ, root=options.root, endpoint=options.endpoint, token=token)
 
 
+def source_of(options: Options, dataset: str | None) -> str:
+    """The dataset that was named, else the settings' default source."""
+    return dataset or settings_of(options).default_source
+
+
 def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: Settings | None = None) -> T:
     """Open a container, await `work` with it, and give its result.
 

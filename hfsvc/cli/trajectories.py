@@ -11,33 +11,34 @@ if TYPE_CHECKING:
     from hfsvc.containers import Container
     from hfsvc.protocols import KeyColumn
 
-DEFAULT = "openthoughts-sft"
 SHOWN_CHARACTERS = 400
 
 
 @command("count")
-@click.argument("dataset", default=DEFAULT)
-def count_command(options: Options, dataset: str) -> None:
+@click.argument("dataset", required=False)
+def count_command(options: Options, dataset: str | None) -> None:
     """Count a dataset's trajectories, from the footers of its files."""
     from hfsvc.cli.output import write_json
-    from hfsvc.cli.run import run
+    from hfsvc.cli.run import run, source_of
 
-    count = run(options, lambda container: container.source(dataset).count())
+    name = source_of(options, dataset)
+    count = run(options, lambda container: container.source(name).count())
     if options.as_json:
-        write_json({"source": dataset, "count": count})
+        write_json({"source": name, "count": count})
     else:
         click.echo(count)
 
 
 @command("sample")
 @click.argument("number", type=click.IntRange(min=1), default=1)
-@click.option("--dataset", default=DEFAULT, show_default=True)
-def sample_command(options: Options, number: int, dataset: str) -> None:
+@click.option("--dataset", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
+def sample_command(options: Options, number: int, dataset: str | None) -> None:
     """Print the first NUMBER trajectories of a dataset (default: 1)."""
     from hfsvc.cli.output import write_json
-    from hfsvc.cli.run import run
+    from hfsvc.cli.run import run, source_of
 
-    found = run(options, lambda container: container.source(dataset).get_trajectories(0, number))
+    name = source_of(options, dataset)
+    found = run(options, lambda container: container.source(name).get_trajectories(0, number))
     if options.as_json:
         write_json(found)
         return
@@ -47,19 +48,20 @@ def sample_command(options: Options, number: int, dataset: str) -> None:
 
 @command("show")
 @click.argument("key")
-@click.option("--dataset", default=DEFAULT, show_default=True)
+@click.option("--dataset", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
 @click.option(
     "--by", type=click.Choice(["trial_name", "run_id", "task"]), help="What KEY is; digits are a row otherwise."
 )
-def show_command(options: Options, key: str, dataset: str, by: Any) -> None:
+def show_command(options: Options, key: str, dataset: str | None, by: Any) -> None:
     """Print one trajectory.
 
     KEY is a row number from 0, or a trial_name, a run_id or a task: the first row that has it.
     """
     from hfsvc.cli.output import write_json
-    from hfsvc.cli.run import run
+    from hfsvc.cli.run import run, source_of
 
-    row, trajectory = run(options, lambda container: _find(container, key, dataset, by))
+    name = source_of(options, dataset)
+    row, trajectory = run(options, lambda container: _find(container, key, name, by))
     if options.as_json:
         write_json(trajectory)
     else:

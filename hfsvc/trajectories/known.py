@@ -3,6 +3,7 @@
 import msgspec
 
 from hfsvc.errors import UnknownSource
+from hfsvc.settings import DEFAULT_SOURCE
 
 
 class KnownDataset(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +20,6 @@ class KnownDataset(msgspec.Struct, frozen=True, kw_only=True):
     about: str
 
 
-DEFAULT_SOURCE = "openthoughts-sft"
 KNOWN = (
     KnownDataset(
         alias=DEFAULT_SOURCE,

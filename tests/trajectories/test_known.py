@@ -1,7 +1,8 @@
 import pytest
 
 from hfsvc.errors import UnknownSource
-from hfsvc.trajectories.known import DEFAULT_SOURCE, KNOWN, find_alias, repo_of
+from hfsvc.settings import DEFAULT_SOURCE
+from hfsvc.trajectories.known import KNOWN, find_alias, repo_of
 
 
 def test_the_default_source_is_the_dataset_of_openthoughts() -> None:
