@@ -5,12 +5,13 @@ from contextlib import ExitStack
 from typing import Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 
 from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.models import DownloadedDataset
 from hfsvc.structured import guarded
 from hfsvc.trajectories.batches import RowFile, bad_parquet, open_rows
+from hfsvc.trajectories.read_ahead import ReadAhead
 
 T = TypeVar("T")
 
@@ -80,8 +81,8 @@ class RowReader(Generic[T]):
         self._view = view
         self._check_unchanged = check_unchanged
         self._opened = ExitStack()
-        self._batches: Iterator[list[T]] | None = None
-        self._file = ""
+        self._batches: ReadAhead[tuple[int, pa.RecordBatch]] | None = None
+        self._file: FileRows | None = None
 
     async def next(self) -> list[T] | None:
         """The values of the next batch; None after the last one. A cancelled call waits for its worker thread."""
@@ -93,7 +94,6 @@ class RowReader(Generic[T]):
                 return None
             if (values := await to_thread.run_sync(self._take)) is not None:
                 return values
-            self.close()
 
     async def _open_next(self) -> bool:
         file = next(self._files, None)
@@ -101,28 +101,48 @@ class RowReader(Generic[T]):
             return False
         # Once open, this file stays what it is, whatever replaces it.
         rows = await read_unchanged(lambda: self._open(file), self._check_unchanged)
-        self._file = file.file
-        self._batches = self._values(rows, file)
+        self._file = file
+        self._batches = ReadAhead(self._numbered(rows, file))
+        self._opened.callback(self._batches.close)
         return True
 
     def _open(self, file: FileRows) -> RowFile:
         return self._opened.enter_context(open_rows(self._dataset.local_path, file.file, self._dataset.repo))
 
-    def _values(self, rows: RowFile, file: FileRows) -> Iterator[list[T]]:
+    def _numbered(self, rows: RowFile, file: FileRows) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The batches of the wanted rows, each with the number of its first row in the dataset."""
         columns = self._view.columns_of(rows, file.file)
+        last = min(self._last, file.stop)
         for offset, batch in rows.batches(columns, max(0, self._first - file.first)):
             row = file.first + offset
-            if row >= self._last:
+            yield row, batch.slice(0, last - row)
+            if row + batch.num_rows >= last:
                 return
-            yield self._view.convert(file, row, batch.slice(0, self._last - row))
 
     def _take(self) -> list[T] | None:
-        try:
-            return next(self._batches, None) if self._batches else None
-        except (pa.ArrowException, OSError) as error:
-            raise bad_parquet(self._dataset.local_path / self._file, error) from error
+        found = self._read()
+        if found is None or self._file is None:
+            self._close()
+            return None
+        return self._view.convert(self._file, *found)
 
-    def close(self) -> None:
-        """Let go of the file that is open. May be called at any time between two calls of `next`."""
+    def _read(self) -> tuple[int, pa.RecordBatch] | None:
+        try:
+            return next(self._batches) if self._batches else None
+        except StopIteration:
+            return None
+        except (pa.ArrowException, OSError) as error:
+            file = self._file.file if self._file else ""
+            raise bad_parquet(self._dataset.local_path / file, error) from error
+
+    async def aclose(self) -> None:
+        """Let go of the file that is open, and wait for what is being read of it.
+
+        May be called at any time between two calls of `next`.
+        """
+        with CancelScope(shield=True):
+            await to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
         self._batches = None
         self._opened.close()

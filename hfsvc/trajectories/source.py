@@ -72,7 +72,7 @@ class ParquetTrajectorySource:
                         raise row
                     yield row.trajectory
         finally:
-            reader.close()
+            await reader.aclose()
 
     async def stream_rows(
         self,
@@ -90,7 +90,7 @@ class ParquetTrajectorySource:
                         raise row
                     yield row
         finally:
-            reader.close()
+            await reader.aclose()
 
     async def _rows(
         self, start: int, stop: int | None, shard: tuple[int, int] | None, cursor: str | None
@@ -179,7 +179,7 @@ class ParquetTrajectorySource:
                 for summary in summaries:
                     yield summary
         finally:
-            reader.close()
+            await reader.aclose()
 
     # ---- what is on disk --------------------------------------------------------------------------------------------
 

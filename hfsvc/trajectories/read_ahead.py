@@ -1,0 +1,36 @@
+"""The next batch is decoded while the one before it is worked on."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class ReadAhead(Generic[T]):
+    """An iterator whose next value is being made, in a thread of its own, while its last one is in use.
+
+    Arrow decodes without Python's lock, so decoding a batch overlaps with building structs of the one before.
+    """
+
+    def __init__(self, values: Iterator[T]) -> None:
+        self._values = values
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hfsvc-decode")
+        self._coming: Future[T | None] | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        value = (self._coming or self._begin()).result()
+        if value is None:
+            raise StopIteration
+        self._coming = self._begin()
+        return value
+
+    def _begin(self) -> Future[T | None]:
+        return self._thread.submit(next, self._values, None)
+
+    def close(self) -> None:
+        """Wait for the value that is being made, and end the thread."""
+        self._thread.shutdown(cancel_futures=True)
