@@ -3,16 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from hfsvc.atif import Agent, SchemaVersion, Source, Step, Trajectory
+from hfsvc.atif import Agent, SchemaVersion, Step, Trajectory
 from hfsvc.rows import Fidelity
 from hfsvc.trajectories.conversation import Conversation, Message, Place
+from hfsvc.trajectories.originals import notes_of, survives
+from hfsvc.trajectories.parts import text_of
 from hfsvc.trajectories.roles import kind_of
+from hfsvc.trajectories.rows_again import written
 
 SCHEMA_VERSION: SchemaVersion = "ATIF-v1.4"
 # The rows do not say which version of the agent wrote them; this is what the format's first consumer expects.
 AGENT_VERSION = "1.0"
 EXTRA = ("task", "episode", "trial_name", "model_provider", "run_id", "date")
-_PLAIN_ROLES = {"assistant", "user"}
 
 
 def build(conversation: Conversation, place: Place) -> tuple[Trajectory, Fidelity]:
@@ -27,13 +29,17 @@ def build(conversation: Conversation, place: Place) -> tuple[Trajectory, Fidelit
         steps=steps,
         extra={"source": place.repo} | {name: columns[name] for name in EXTRA if name in columns},
     )
-    return trajectory, Fidelity(style="messages", messages=len(steps))
+    exact = all(map(survives, conversation.messages))
+    return trajectory, Fidelity(style="messages", messages=len(steps), exact=exact)
 
 
 def _step(index: int, message: Message, timestamp: str | None) -> Step:
-    source: Source = "agent" if kind_of(message.role) == "agent" else "user"
-    extra = None if message.role in _PLAIN_ROLES else {"original_role": message.role}
-    return Step(step_id=index, timestamp=timestamp, source=source, message=message.content or "", extra=extra)
+    text = text_of(message.content)
+    if kind_of(message.role) == "agent":
+        extra = notes_of(message, "assistant", written(None, text, ()))
+        return Step(step_id=index, timestamp=timestamp, source="agent", message=text, extra=extra)
+    extra = notes_of(message, "user", text)
+    return Step(step_id=index, timestamp=timestamp, source="user", message=text, extra=extra)
 
 
 def _session_id(columns: dict[str, Any], row: int) -> str:

@@ -324,7 +324,10 @@ def test_what_lies_under_a_null_message_is_not_read() -> None:
     texts = [pa.array(["user", "user"]), pa.array(["a", "hidden"])]
     inner = pa.StructArray.from_arrays(texts, fields=list(MESSAGE), mask=pa.array([False, True]))
     found = one(table_of(pa.ListArray.from_arrays(pa.array([0, 2], pa.int32()), inner)))
-    assert [(step.message, step.extra) for step in found.steps] == [("a", None), ("", {"original_role": None})]
+    assert [(step.message, step.extra) for step in found.steps] == [
+        ("a", None),
+        ("", {"original_role": None, "raw": None}),
+    ]
 
 
 def test_a_list_that_does_not_begin_with_its_values_is_read() -> None:

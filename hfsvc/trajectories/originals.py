@@ -1,0 +1,50 @@
+"""What a document cannot say of the row it was built from, noted in the ``extra`` of steps and results. Pure.
+
+With these notes `hfsvc.trajectories.rows_again.to_rows` gives the row's messages back; to any other reader they are
+remarks. They are there only where the document alone would not do.
+"""
+
+from typing import Any
+
+import msgspec
+
+from hfsvc.trajectories.conversation import Message
+
+ROLE = "original_role"
+"""The role, where the exporter would write another one; also on results that were messages of their own."""
+
+RAW = "raw"
+"""The content, where the document holds another text, or parts. Others keep something of their own under this name."""
+
+FIELDS = "original_fields"
+"""The message's other fields, as they were; a content that is neither text nor a list, too."""
+
+INDEX = "original_index"
+"""The place of a result's message in the row, from 0, where it did not come right after its step."""
+
+COLUMN = "original_column"
+"""The column that a step comes from; it was no message."""
+
+
+def notes_of(message: Message, role: str, content: Any) -> dict[str, Any] | None:
+    """What to note of a message for which `role` and `content` would be written; None where that is all there was."""
+    notes: dict[str, Any] = {}
+    fields = dict(message.fields)
+    if message.role != role:
+        notes[ROLE] = message.role
+    if isinstance(message.content, str | list | None):
+        if message.content != content:
+            notes[RAW] = message.content
+    else:
+        fields["content"] = message.content
+    if fields:
+        notes[FIELDS] = fields
+    return notes or None
+
+
+def survives(message: Message) -> bool:
+    """Whether the notes of a message can be written as JSON and read again: moments, bytes and NaN cannot."""
+    if not message.fields and (message.content is None or isinstance(message.content, str)):
+        return True
+    original = [message.content, dict(message.fields)]
+    return bool(msgspec.json.decode(msgspec.json.encode(original)) == original)
