@@ -308,11 +308,12 @@ class RateLimited(TryLater):
 class HubUnavailable(TryLater):
     """No usable answer: connection refused or lost, a proxy's error, a server error that stayed.
 
-    `stalled` is true where the connection stood, but nothing came over it in time.
+    `stalled` is true where the connection stood, but nothing came over it in time; `unreached` where none came about.
     """
 
     reason: str = "no answer"
     stalled: bool = False
+    unreached: bool = False
 
     def brief(self) -> str:
         return self.reason
@@ -513,10 +514,11 @@ class UnsafePath(LocalStorage):
 
 @dataclass(eq=False, kw_only=True)
 class DownloadFailed(HfsvcError):
-    """Several files failed; the others are complete and kept."""
+    """Several files failed; what came of the others is kept. `untried` is how many were left alone in the end."""
 
     repo: str
     failures: Sequence[HfsvcError] = field(default=())
+    untried: int = 0
 
     @property
     def exit_code(self) -> int:  # type: ignore[override]
@@ -530,4 +532,5 @@ class DownloadFailed(HfsvcError):
 
     def message(self) -> str:
         lines = "\n".join(f"  {failure}" for failure in self.failures)
-        return f"{len(self.failures)} files of {self.repo} failed, the others are kept:\n{lines}"
+        untried = f", {self.untried} were not tried" if self.untried else ""
+        return f"{len(self.failures)} files of {self.repo} failed{untried}, the others are kept:\n{lines}"

@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Literal, Protocol
 
+from hfsvc.errors import HubUnavailable, TryLater
+
 MetricName = Literal[
     "bytes_received",
     "bytes_reused",
@@ -21,6 +23,13 @@ class Metrics(Protocol):
     def add(self, name: MetricName, value: float = 1) -> None:
         """Count `value` more of `name`."""
         ...
+
+
+def count_retry(metrics: Metrics, error: TryLater) -> None:
+    """Count that something failed and is tried again."""
+    metrics.add("retries")
+    if isinstance(error, HubUnavailable) and error.stalled:
+        metrics.add("stalls")
 
 
 class Counters:

@@ -101,7 +101,12 @@ class Transfer:
             on_event=self._tell,
         )
         if failures := await downloader.run():
-            raise failures[0] if len(failures) == 1 else DownloadFailed(repo=self._remote.repo, failures=failures)
+            alone = len(failures) == 1
+            raise (
+                failures[0]
+                if alone
+                else DownloadFailed(repo=self._remote.repo, failures=failures, untried=downloader.untried)
+            )
 
 
 def _empty(parts: Path) -> None:

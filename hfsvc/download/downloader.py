@@ -15,22 +15,29 @@ from anyio import from_thread, to_thread
 from hfsvc.disk import disk_error
 from hfsvc.download.pace import FIRST_STREAMS, Pace
 from hfsvc.download.parts import Finished, Part, Places, adopt_whole, is_small, left_behind, open_part, part_name
+from hfsvc.download.patience import Patience
 from hfsvc.download.progress import ListenerFailed, Progress
-from hfsvc.download.recovery import Action, recover
+from hfsvc.download.recovery import Action, means_too_many, recover
 from hfsvc.download.schedule import Job, Schedule
 from hfsvc.download.throttle import Throttle
 from hfsvc.download.transfer import FileTransfer, RangeStream
 from hfsvc.download.turns import Turns
-from hfsvc.errors import ChecksumMismatch, Damaged, FileNotFound, HfsvcError, HubUnavailable, TransferStalled, TryLater
+from hfsvc.errors import (
+    ChecksumMismatch,
+    Damaged,
+    FileNotFound,
+    HfsvcError,
+    HubUnavailable,
+    RateLimited,
+    TransferStalled,
+    TryLater,
+)
 from hfsvc.metrics import Metrics
 from hfsvc.models import ByteRange, Location, OnEvent, RemoteDataset, RemoteFile
 from hfsvc.rounds import Rounds
 from hfsvc.settings import Settings
 
 logger = logging.getLogger(__name__)
-_REFUSALS = frozenset({403, 429})
-# So often in a row a range may find no answer, while others do, before its file gets fewer connections.
-_UNANSWERED = 3
 
 
 class Content(Protocol):
@@ -66,6 +73,9 @@ class Downloader:
         on_verified: Awaited for every file as it is verified; what it raises ends the run.
         on_event: Told what happens, on the event loop.
         clock: Monotonic seconds.
+
+    Attributes:
+        untried: Files that were left alone, because nothing came any more.
     """
 
     def __init__(
@@ -83,6 +93,7 @@ class Downloader:
         on_event: OnEvent,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.untried = 0
         self._dataset = dataset
         self._files = files
         self._content = content
@@ -100,7 +111,7 @@ class Downloader:
         self._failures: dict[int, HfsvcError] = {}
         self._left_behind: frozenset[str] = frozenset()
         self._changed = anyio.Event()
-        self._resume_at = 0.0
+        self._patience = Patience(clock)
         self._small: Rounds[Part, Finished] = Rounds(lambda part: part.finish())
 
     async def run(self) -> list[HfsvcError]:
@@ -159,17 +170,10 @@ class Downloader:
         except OSError as error:
             raise disk_error(error, self._folder, self._files[file].size) from error
         except (Damaged, FileNotFound, TransferStalled) as error:
-            if isinstance(error, TransferStalled) and self._nothing_moves(file):
-                raise
             logger.debug("%s failed: %s", path, error)
             # Of several ranges that fail alike, the first one tells.
             self._failures.setdefault(file, error)
             self._schedule.close(file)
-
-    def _nothing_moves(self, file: int) -> bool:
-        # No other file got a byte either since this one did: the network is gone, and they need not all find out.
-        transfer = self._transfers.get(file)
-        return transfer is None or self._progress.progressed_at <= transfer.progressed_at
 
     def _let_go(self, file: int) -> None:
         """Close the part of a file that ended, once none of its ranges is running any more."""
@@ -218,11 +222,12 @@ class Downloader:
     async def _first_location(self, file: RemoteFile) -> Location:
         failures, since = 0, self._clock()
         while True:
+            await self._patience.wait()
             try:
                 return await self._content.locate(file)
             except TryLater as error:
                 failures += 1
-                await self._wait_out(file, error, failures, self._clock() - since, in_ranges=False)
+                await self._wait_out(file, error, failures, self._clock() - since, since, in_ranges=False)
 
     # ---- a range ----------------------------------------------------------------------------------------------------
 
@@ -245,6 +250,7 @@ class Downloader:
             if failure := self._failures.get(index):
                 raise failure
             if transfer.location is None:
+                await self._patience.wait()
                 transfer.location = await self._content.locate(transfer.file)
             self._check_hash(transfer.file, transfer.location)
             return transfer.location
@@ -258,31 +264,30 @@ class Downloader:
 
     async def _stream(self, transfer: FileTransfer, stream: RangeStream, location: Location, job: Job) -> None:
         if job.wanted is None:
-            await to_thread.run_sync(transfer.part.reset)
+            await self._lose(transfer)
         elif location.content is not None:
             await stream.take(_one(location.content[job.wanted.start : job.wanted.stop]))
             return
-        await anyio.sleep(max(0.0, self._resume_at - self._clock()))
-        async with self._turns.take(), self._content.open(location, transfer.file, job.wanted) as chunks:
-            await stream.take(chunks)
+        async with self._turns.take():
+            await self._patience.wait()
+            async with self._content.open(location, transfer.file, job.wanted) as chunks:
+                await stream.take(chunks)
 
     def _landed(self, transfer: FileTransfer, count: int) -> None:
         self._progress.landed(count, saturated=self._turns.are_all_taken)
         transfer.progressed_at = self._progress.progressed_at
+        self._patience.progressed()
 
     async def _recover(
         self, job: Job, error: TryLater, span: ByteRange, position: int, location: Location | None
     ) -> None:
         transfer = self._transfers[job.file]
-        failures = transfer.count_failure(span, position, self._clock())
+        failures, since = transfer.count_failure(span, position, self._clock())
         idle_s = self._clock() - transfer.progressed_at
-        if error.status in _REFUSALS and transfer.location is location:
+        if means_too_many(error, failures, overtaken=self._progress.progressed_at > since):
             self._schedule.narrow(job.file)
             self._pace.refused()
-        elif error.status is None and failures >= _UNANSWERED and transfer.is_overtaken(span):
-            # A server may refuse connections too many without a word.
-            self._schedule.narrow(job.file)
-        action = await self._wait_out(transfer.file, error, failures, idle_s, in_ranges=job.wanted is not None)
+        action = await self._wait_out(transfer.file, error, failures, idle_s, since, in_ranges=job.wanted is not None)
         if action is Action.RELOCATE and transfer.location is location:
             transfer.location = None
         if action is Action.ONE_STREAM:
@@ -291,8 +296,10 @@ class Downloader:
         self._schedule.again(job, rest)
 
     async def _wait_out(
-        self, file: RemoteFile, error: TryLater, failures: int, idle_s: float, *, in_ranges: bool
+        self, file: RemoteFile, error: TryLater, failures: int, idle_s: float, since: float, *, in_ranges: bool
     ) -> Action:
+        if isinstance(error, RateLimited):
+            failures = self._patience.refused()
         decision = recover(
             error,
             failures=failures,
@@ -302,20 +309,29 @@ class Downloader:
             jitter=random.random(),
         )
         if decision.action is Action.GIVE_UP:
-            raise self._given_up(file, error)
-        if error.retry_after_s:
+            raise self._given_up(file, error, since)
+        if isinstance(error, RateLimited) or error.retry_after_s:
             # One server asked one worker for patience; it means all of them.
-            self._resume_at = max(self._resume_at, self._clock() + decision.wait_s)
+            self._patience.hold(decision.wait_s)
         self._progress.retried(file.path, error, failures, decision.wait_s, decision.action.value)
         await anyio.sleep(decision.wait_s)
         return decision.action
 
-    def _given_up(self, file: RemoteFile, error: TryLater) -> HfsvcError:
+    def _given_up(self, file: RemoteFile, error: TryLater, since: float) -> HfsvcError:
         if not isinstance(error, HubUnavailable):
             return error
+        if self._progress.progressed_at <= since:
+            # Not one byte of any file came since this one began to fail: those that wait need not all find out.
+            self.untried += self._schedule.stop()
         landed = next((each.part.landed.total for each in self._transfers.values() if each.file.path == file.path), 0)
         return TransferStalled(
-            repo=self._dataset.repo, path=file.path, offset=landed, reason=error.reason, request_id=error.request_id
+            repo=self._dataset.repo,
+            path=file.path,
+            offset=landed,
+            reason=error.reason,
+            retry_after_s=error.retry_after_s,
+            status=error.status,
+            request_id=error.request_id,
         )
 
     # ---- a file ends ------------------------------------------------------------------------------------------------
@@ -336,14 +352,18 @@ class Downloader:
     async def _fetch_again(self, index: int, found: str) -> None:
         transfer = self._transfers[index]
         file = transfer.file
-        self._progress.lost(transfer.part.landed.total)
-        await to_thread.run_sync(transfer.part.reset)
+        await self._lose(transfer)
         # An empty file was never fetched: another try finds the same, and would have no range that ends it.
         if transfer.refetched or not file.size:
             raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=file.checksum, actual=found)
         transfer.fetch_again()
         self._progress.fetched_again(file.path)
         self._schedule.add_ranges(index, transfer.part.landed.gaps(file.size))
+
+    async def _lose(self, transfer: FileTransfer) -> None:
+        """Forget what came of a file."""
+        self._progress.lost(transfer.part.landed.total)
+        await to_thread.run_sync(transfer.part.reset)
 
 
 def _first(errors: BaseExceptionGroup[Any]) -> BaseException:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from hfsvc.download.pace import Pace
-from hfsvc.errors import HubUnavailable, TryLater
-from hfsvc.metrics import Metrics
+from hfsvc.errors import TryLater
+from hfsvc.metrics import Metrics, count_retry
 from hfsvc.models import BytesReceived, Event, FileStarted, FileVerified, OnEvent, RemoteFile, Retried
 
 logger = logging.getLogger(__name__)
@@ -72,9 +72,7 @@ class Progress:
     def retried(self, path: str, error: TryLater, attempt: int, wait_s: float, what: str) -> None:
         """Something failed and goes on."""
         reason = error.brief()
-        self._metrics.add("retries")
-        if isinstance(error, HubUnavailable) and error.stalled:
-            self._metrics.add("stalls")
+        count_retry(self._metrics, error)
         logger.debug("%s: %s (request %s), try %d, %s in %.1f s", path, reason, error.request_id, attempt, what, wait_s)
         self._tell(Retried(path=path, reason=reason, attempt=attempt, wait_s=wait_s, at=datetime.now(UTC)))
 

@@ -3,12 +3,13 @@
 from enum import Enum
 from typing import NamedTuple
 
-from hfsvc.backoff import backoff_s
-from hfsvc.errors import HfsvcError, HubUnavailable, RangeRefused, RateLimited, TryLater
+from hfsvc.backoff import next_try_s
+from hfsvc.errors import HfsvcError, RangeRefused, TryLater
 
-ATTEMPTS_WITHOUT_PROGRESS = 8
 # What a server of content says to an expired address, or to one connection too many.
 _ADDRESS_REFUSED = frozenset({400, 401, 403, 404, 410})
+# So often in a row a range may find no answer, while others do, before its file gets fewer connections.
+_UNANSWERED = 3
 
 
 class Action(Enum):
@@ -40,10 +41,8 @@ def recover(
         in_ranges: Whether the file is fetched in ranges (and not as one stream already).
         jitter: In [0, 1).
     """
-    if not isinstance(error, (HubUnavailable, RateLimited)):
-        return Recovery(Action.GIVE_UP)
-    wait_s = wait_after(error, failures, jitter)
-    if failures >= ATTEMPTS_WITHOUT_PROGRESS or idle_s + wait_s > patience_s:
+    wait_s = next_try_s(error, failures, spent_s=idle_s, patience_s=patience_s, jitter=jitter)
+    if wait_s is None or not isinstance(error, TryLater):
         return Recovery(Action.GIVE_UP)
     if isinstance(error, RangeRefused) and in_ranges:
         return Recovery(Action.ONE_STREAM)
@@ -52,6 +51,18 @@ def recover(
     return Recovery(Action.CONTINUE, wait_s)
 
 
-def wait_after(error: TryLater, failures: int, jitter: float) -> float:
-    """Seconds to wait: as told, else longer with every failure in a row."""
-    return error.retry_after_s or backoff_s(failures, jitter)
+def means_too_many(error: TryLater, failures: int, *, overtaken: bool) -> bool:
+    """Whether a failure looks as if the server wanted fewer connections.
+
+    Args:
+        error: What happened.
+        failures: As in `recover`.
+        overtaken: Whether bytes came over other connections meanwhile.
+    """
+    if error.status == 429:
+        return True
+    if error.status == 403:
+        # The first one may only mean that the address expired.
+        return failures > 1
+    # Servers may also refuse without a word, or call themselves overloaded.
+    return overtaken and failures >= _UNANSWERED and (error.status is None or error.status >= 500)

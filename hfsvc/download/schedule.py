@@ -59,7 +59,7 @@ class Schedule:
 
     @property
     def finished(self) -> bool:
-        """True when every file is closed."""
+        """True when every file is closed, or will not be opened any more."""
         return not self._unopened and not self._active
 
     def take(self) -> Job | None:
@@ -79,6 +79,12 @@ class Schedule:
         file = self._unopened.popleft()
         self._active.append(file)
         return file
+
+    def stop(self) -> int:
+        """Open no further file, and give how many that leaves out; those that are open go on to their end."""
+        left_out = len(self._unopened)
+        self._unopened.clear()
+        return left_out
 
     def add_ranges(self, file: int, ranges: Sequence[ByteRange]) -> None:
         """What is missing of an opened file."""

@@ -52,8 +52,10 @@ class FileTransfer:
         """The bytes a job stands for."""
         return wanted or ByteRange(start=0, stop=self.file.size)
 
-    def count_failure(self, span: ByteRange, position: int, now: float) -> int:
-        """Failures in a row of the range that ends where `span` ends; progress up to `position` starts the row anew.
+    def count_failure(self, span: ByteRange, position: int, now: float) -> tuple[int, float]:
+        """Failures in a row of the range that ends where `span` ends, and when the first of them was.
+
+        Progress up to `position` starts the row anew.
 
         Coming as far as an earlier try did is no progress: a stream without ranges begins at its first byte each time.
         """
@@ -63,11 +65,7 @@ class FileTransfer:
         self._failures[span.stop] = before + 1
         if not before:
             self._failing_since[span.stop] = now
-        return before + 1
-
-    def is_overtaken(self, span: ByteRange) -> bool:
-        """Whether other ranges have got bytes since this one began to fail."""
-        return self.progressed_at > self._failing_since[span.stop]
+        return before + 1, self._failing_since[span.stop]
 
     def fetch_again(self) -> None:
         """Begin anew: what came was wrong."""

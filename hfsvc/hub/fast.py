@@ -116,8 +116,9 @@ class FastTransport(httpx.AsyncBaseTransport):
         headers = [(name, value) for name, value in request.headers.multi_items() if name.lower() != "host"]
         body = await request.aread()
         asked = request.extensions.get("timeout", {})
-        client = self.client_for(Timeouts(asked.get("connect"), asked.get("read")))
-        builder = client.request(request.method, str(request.url)).headers(headers)
+        timeouts = Timeouts(asked.get("connect"), asked.get("read"))
+        # No name for the client here: the traceback of a cancelled request would keep it, and its connections, alive.
+        builder = self.client_for(timeouts).request(request.method, str(request.url)).headers(headers)
         # Unbuffered and chunk by chunk: what was read ahead would be lost when the stream breaks.
         builder = builder.streamed_read_buffer_limit(0)
         if body:

@@ -153,8 +153,12 @@ def connection_fault(error: Exception, url: str) -> HfsvcError:
         return NotAHub(url=where, reason="it names an address that cannot be asked")
     for kind, reason in _REASONS:
         if isinstance(error, kind):
-            stalled = isinstance(error, httpx.ReadTimeout)
-            return HubUnavailable(url=where, reason=reason.format(detail=_detail(error)), stalled=stalled)
+            return HubUnavailable(
+                url=where,
+                reason=reason.format(detail=_detail(error)),
+                stalled=isinstance(error, httpx.ReadTimeout),
+                unreached=isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)),
+            )
     return HubUnavailable(url=where, reason=type(error).__name__)
 
 

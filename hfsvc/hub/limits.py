@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Bucket = Literal["api", "resolvers"]
+# Fractions are not in the RFC, but servers send them.
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _RATE_LIMIT = re.compile(r'"(\w+)"\s*;\s*r\s*=\s*(\d{1,9})\s*;\s*t\s*=\s*(\d{1,9})\b')
 
 
@@ -31,7 +33,7 @@ def parse_rate_limit(header: str | None) -> Quota | None:
 def parse_retry_after(header: str | None, *, now: float | None = None) -> float | None:
     """Seconds in a ``Retry-After``: a number, or an HTTP date (RFC 9110 §10.2.3) against `now`, a Unix time."""
     text = (header or "").strip()
-    if text.isascii() and text.isdigit() and len(text) < 10:
+    if _SECONDS.fullmatch(text):
         return float(text)
     try:
         until = email.utils.parsedate_to_datetime(text).timestamp()

@@ -1,5 +1,6 @@
 """One request to the Hub or to where its content lies: who sees the token, what limits hold, what an answer means."""
 
+import logging
 import platform
 import random
 import time
@@ -12,15 +13,17 @@ import httpx
 import stamina
 
 from hfsvc import __version__
+from hfsvc.backoff import next_try_s
 from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater
 from hfsvc.hub.faults import Answer, Asked, cdn_fault, connection_fault, hub_fault
 from hfsvc.hub.limits import Bucket, Limiter, told_wait_s
-from hfsvc.hub.retries import OnRetry, api_retry_s
+from hfsvc.hub.retries import OnRetry, attempts_for
 from hfsvc.hub.transport import hide_secrets
 from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
-from hfsvc.metrics import Metrics
+from hfsvc.metrics import Metrics, count_retry
 from hfsvc.settings import Secret, Settings
 
+logger = logging.getLogger(__name__)
 MAX_HOPS: Final = 20
 MAX_ERROR_BODY: Final = 64 << 10
 MAX_ANSWER: Final = 64 << 20
@@ -74,20 +77,33 @@ class HubSession:
         raise AssertionError("stamina ends with a result or an error")
 
     def _retry_rule(self, on_retry: OnRetry | None) -> Callable[[Exception], bool | float]:
-        failed = 0
+        failed, began = 0, self._clock()
 
         def rule(error: Exception) -> bool | float:
             nonlocal failed
-            failed += 1
-            patience_s = self._settings.give_up_after_s
-            wait_s = api_retry_s(error, failed, jitter=random.random(), patience_s=patience_s)
-            if wait_s is None or not isinstance(error, TryLater):
+            if not isinstance(error, TryLater):
                 return False
+            failed += 1
+            wait_s = self._next_try_s(error, failed, self._clock() - began)
+            if wait_s is None:
+                return False
+            count_retry(self._metrics, error)
+            logger.debug("%s (request %s), try %d, again in %.1f s", error.brief(), error.request_id, failed, wait_s)
             if on_retry:
                 on_retry(error, failed, wait_s)
             return wait_s
 
         return rule
+
+    def _next_try_s(self, error: TryLater, failed: int, spent_s: float) -> float | None:
+        return next_try_s(
+            error,
+            failed,
+            spent_s=spent_s,
+            patience_s=self._settings.give_up_after_s,
+            jitter=random.random(),
+            attempts=attempts_for(error),
+        )
 
     async def walk(
         self,

@@ -1,7 +1,7 @@
 import pytest
 
-from hfsvc.backoff import backoff_s
-from hfsvc.download.recovery import ATTEMPTS_WITHOUT_PROGRESS, Action, recover
+from hfsvc.backoff import ATTEMPTS, backoff_s, next_try_s
+from hfsvc.download.recovery import Action, means_too_many, recover
 from hfsvc.errors import (
     AccessDenied,
     ChecksumMismatch,
@@ -12,7 +12,7 @@ from hfsvc.errors import (
     RangeRefused,
     RateLimited,
 )
-from hfsvc.hub.retries import api_retry_s
+from hfsvc.hub.retries import attempts_for
 
 
 def decide(error: HfsvcError, failures: int = 1, idle_s: float = 0.0, in_ranges: bool = True) -> Action:
@@ -51,8 +51,8 @@ def test_what_waiting_does_not_help_is_given_up(error: HfsvcError) -> None:
 
 
 def test_failures_without_progress_end() -> None:
-    assert decide(HubUnavailable(), failures=ATTEMPTS_WITHOUT_PROGRESS - 1) is Action.CONTINUE
-    assert decide(HubUnavailable(), failures=ATTEMPTS_WITHOUT_PROGRESS) is Action.GIVE_UP
+    assert decide(HubUnavailable(), failures=ATTEMPTS - 1) is Action.CONTINUE
+    assert decide(HubUnavailable(), failures=ATTEMPTS) is Action.GIVE_UP
 
 
 def test_patience_ends() -> None:
@@ -72,16 +72,45 @@ def test_waits_grow_to_a_limit_and_are_spread() -> None:
     assert backoff_s(10_000, 0.0) == 8
 
 
+def test_a_told_wait_counts_against_patience_alone() -> None:
+    told = RateLimited(status=429, retry_after_s=1)
+    assert recover(told, failures=50, idle_s=58, patience_s=60, in_ranges=True, jitter=0) == (Action.CONTINUE, 1)
+    assert recover(told, failures=50, idle_s=60, patience_s=60, in_ranges=True, jitter=0).action is Action.GIVE_UP
+
+
 @pytest.mark.parametrize(
     ("error", "attempts"),
-    [(HubUnavailable(status=503), 5), (RateLimited(status=429), 5), (HubUnavailable(), 3), (NotAHub(status=404), 1)],
+    [
+        (HubUnavailable(status=503), 8),
+        (HubUnavailable(reason="the connection broke"), 8),
+        (RateLimited(status=429), 8),
+        (HubUnavailable(unreached=True), 3),
+        (NotAHub(status=404), 1),
+    ],
     ids=str,
 )
 def test_calls_of_the_api_are_made_a_few_times(error: HfsvcError, attempts: int) -> None:
-    waits = [api_retry_s(error, attempt, jitter=0.0, patience_s=60) for attempt in range(1, 8)]
+    most = attempts_for(error)
+    waits = [next_try_s(error, tries, spent_s=0, patience_s=60, jitter=0, attempts=most) for tries in range(1, 10)]
     assert waits.index(None) == attempts - 1
 
 
-def test_a_call_that_may_wait_longer_than_the_caller_is_given_up() -> None:
-    assert api_retry_s(RateLimited(status=429, retry_after_s=59), 1, jitter=0, patience_s=60) == 59
-    assert api_retry_s(RateLimited(status=429, retry_after_s=61), 1, jitter=0, patience_s=60) is None
+@pytest.mark.parametrize(
+    ("status", "failures", "overtaken", "too_many"),
+    [
+        (429, 1, False, True),
+        (403, 1, True, False),
+        (403, 2, False, True),
+        (503, 3, True, True),
+        (503, 3, False, False),
+        (503, 2, True, False),
+        (None, 3, True, True),
+        (None, 3, False, False),
+        (404, 7, True, False),
+    ],
+)
+def test_fewer_connections_are_what_some_failures_ask_for(
+    status: int | None, failures: int, overtaken: bool, too_many: bool
+) -> None:
+    error = HubUnavailable(status=status)
+    assert means_too_many(error, failures, overtaken=overtaken) is too_many

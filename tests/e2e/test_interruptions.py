@@ -1,26 +1,36 @@
 """Content that breaks on its way: what is fetched again, and what is given up."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
+import anyio
 import pytest
 
-from hfsvc.errors import HubUnavailable, TransferStalled
-from hfsvc.models import Event, Retried
+from hfsvc import backoff
+from hfsvc.download import progress
+from hfsvc.errors import DownloadFailed, FileNotFound, HubUnavailable, TransferStalled
+from hfsvc.errors import RateLimited as Limited
+from hfsvc.models import BytesReceived, Event, Retried
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import (
     Chunked,
     Cut,
     Direct,
+    Exchange,
     Fault,
     Garbage,
     Gzip,
     HangUp,
     IgnoreRange,
+    Missing,
     OtherRange,
     OtherTotal,
     Pointer,
     RateLimited,
+    Response,
     Stall,
     Status,
     TooManyConnections,
@@ -32,6 +42,23 @@ pytestmark = pytest.mark.anyio
 
 BIG = noise(3 * MiB + 17)
 SMALL = noise(50 * KiB)
+
+
+@dataclass(frozen=True)
+class OneAtATime:
+    """503 for whoever asks for a file while somebody else does."""
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        return response if exchange.active == 1 else Status(503).apply(exchange, response)
+
+
+@dataclass(frozen=True)
+class Says429:
+    """429 with a wait of next to nothing."""
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        return RateLimited(retry_after="0.01").apply(exchange, response)
+
 
 PASSING = [
     pytest.param(Cut(after=0), id="cut before the first byte"),
@@ -159,6 +186,136 @@ async def test_a_stream_without_ranges_that_is_always_cut_is_given_up(local_hub:
     async with open_service(local_hub, root) as service:
         with pytest.raises(TransferStalled):
             await service.download(everything())
+
+
+async def test_a_wait_that_the_server_told_is_known_when_it_is_given_up(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.fault(Status(503, headers={"Retry-After": "99"}), server="cdn")
+    async with open_service(local_hub, root, give_up_after_s=10) as service:
+        with pytest.raises(TransferStalled) as caught:
+            await service.download(everything())
+    assert (caught.value.retry_after_s, caught.value.status) == (99, 503)
+    assert local_hub.count(server="cdn") == 1
+
+
+@pytest.mark.parametrize("fault", [RateLimited(retry_after="1"), RateLimited()], ids=["told", "not told"])
+async def test_one_refusal_of_the_cdn_holds_all_streams_back(
+    local_hub: LocalHub, root: Path, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "FIRST_WAIT_S", 1.0)
+    monkeypatch.setattr(backoff, "LONGEST_WAIT_S", 1.0)
+    for number in range(20):
+        local_hub.write(REPO, f"{number:02}.parquet", noise(50 * KiB, number))
+    limit = local_hub.fault(fault, server="cdn")
+    async with open_service(local_hub, root, max_connections=4) as service, anyio.create_task_group() as group:
+        group.start_soon(service.download, everything())
+        await local_hub.until(lambda: limit.fired >= 1)
+        # In the half second before anybody may ask again, only those ask that were on their way already.
+        with anyio.move_on_after(0.4):
+            await local_hub.until(lambda: local_hub.count(server="cdn") > 4)
+        assert limit.fired <= 4
+        local_hub.clear_faults()
+    assert len(files_below(root / REPO)) == 20
+
+
+async def test_a_cdn_that_limits_for_ever_is_given_up_after_the_tries_of_one_stream(
+    local_hub: LocalHub, root: Path
+) -> None:
+    local_hub.write(REPO, "file.parquet", BIG)
+    limit = local_hub.fault(RateLimited(), server="cdn")
+    async with open_service(local_hub, root, connections_per_file=4) as service:
+        with pytest.raises(Limited):
+            await service.download(everything())
+    assert limit.fired <= 8 + 4
+
+
+async def test_told_waits_are_kept_as_often_as_they_are_told(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.fault(Says429(), server="cdn", times=20)
+    async with open_service(local_hub, root) as service:
+        assert (await service.download(everything())).total_bytes == len(SMALL)
+
+
+async def test_an_expired_address_costs_no_stream(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", noise(6 * MiB))
+    local_hub.fault(Status(403, "xml", "Request has expired"), server="cdn", times=4)
+    local_hub.fault(Stall(after=1000), server="cdn")
+    async with (
+        open_service(local_hub, root, connections_per_file=4, stall_timeout_s=60) as service,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(service.download, everything())
+        await local_hub.until(lambda: local_hub.stalled == 4)
+        group.cancel_scope.cancel()
+
+
+async def test_overload_beside_streams_that_flow_is_answered_with_fewer(
+    local_hub_factory: Callable[..., LocalHub], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Long enough for the one connection to get on meanwhile.
+    monkeypatch.setattr(backoff, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(backoff, "LONGEST_WAIT_S", 0.5)
+    hub = local_hub_factory(bytes_per_s=4 * MiB)
+    content = noise(6 * MiB)
+    hub.write(REPO, "a.parquet", content)
+    hub.fault(OneAtATime(), server="cdn")
+    async with open_service(hub, root, chunk_bytes=MiB) as service:
+        found = await service.download(everything())
+    assert files_below(found.local_path) == {"a.parquet": content}
+
+
+async def test_a_dead_range_is_its_files_failure_and_the_others_are_still_fetched(
+    local_hub: LocalHub, root: Path
+) -> None:
+    local_hub.write(REPO, "a.parquet", BIG)
+    for number in range(5):
+        local_hub.write(REPO, f"b{number}.parquet", noise(2 * MiB, number))
+    local_hub.fault(Status(503), server="cdn", path="a.parquet", covering=len(BIG) - 1)
+    async with open_service(local_hub, root, max_connections=2, connections_per_file=2) as service:
+        with pytest.raises(TransferStalled) as caught:
+            await service.download(everything())
+    assert caught.value.path == "a.parquet"
+    assert len(files_below(root / REPO)) == 5
+
+
+async def test_when_nothing_comes_any_more_no_further_file_is_tried(local_hub: LocalHub, root: Path) -> None:
+    for number in range(40):
+        local_hub.write(REPO, f"{number:02}.parquet", noise(50 * KiB, number))
+    local_hub.fault(HangUp(), server="cdn", path="[1-9]*")
+    async with open_service(local_hub, root, max_connections=2) as service:
+        with pytest.raises(DownloadFailed) as caught:
+            await service.download(everything())
+    tried = len(caught.value.failures)
+    assert tried <= 4
+    assert tried + caught.value.untried == 30
+    assert f"{caught.value.untried} were not tried" in str(caught.value)
+    assert {type(error) for error in caught.value.failures} == {TransferStalled}
+    assert len(files_below(root / REPO)) == 10
+
+
+async def test_a_stalled_file_is_told_together_with_the_others_that_failed(local_hub: LocalHub, root: Path) -> None:
+    for name in "ab":
+        local_hub.write(REPO, f"{name}.parquet", noise(50 * KiB, ord(name)))
+    local_hub.fault(Missing(), server="hub", path="a.parquet")
+    local_hub.fault(Status(503), server="cdn", path="b.parquet")
+    async with open_service(local_hub, root) as service:
+        with pytest.raises(DownloadFailed) as caught:
+            await service.download(everything())
+    assert {type(error) for error in caught.value.failures} == {FileNotFound, TransferStalled}
+
+
+async def test_progress_is_honest_about_what_starts_over(
+    local_hub: LocalHub, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "TELL_EVERY_S", 0.0)
+    local_hub.write(REPO, "file.parquet", BIG)
+    local_hub.fault(OtherTotal(), server="cdn", covering=len(BIG) - 1, times=1)
+    events: list[Event] = []
+    async with open_service(local_hub, root, connections_per_file=1) as service:
+        await service.download(everything(), on_event=events.append)
+    told = [each.received for each in of_kind(events, BytesReceived)]
+    assert told[-1] == len(BIG)
+    assert min(after - before for before, after in pairwise(told)) < -MiB
 
 
 async def test_what_was_fetched_before_giving_up_is_kept(local_hub: LocalHub, root: Path) -> None:

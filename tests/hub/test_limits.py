@@ -24,6 +24,8 @@ def test_rate_limit_headers_are_read_leniently(header: str | None, quota: tuple[
     [
         ("5", 5.0),
         (" 5 ", 5.0),
+        ("0.5", 0.5),
+        ("1e3", None),
         ("0", 0.0),
         ("Thu, 01 Jan 1970 00:01:00 GMT", 30.0),
         ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0),

@@ -76,7 +76,7 @@ async def test_a_hub_that_limits_for_ever_is_given_up(hub: LocalHub, root: Path)
     async with open_service(hub, root) as service:
         with pytest.raises(RateLimited):
             await service.download(everything())
-    assert hub.count() == 5
+    assert hub.count() == 8
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
