@@ -5,12 +5,12 @@
     HfsvcError
     ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
-    │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound
+    │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
     ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub,
     │                                    TransferStalled, Offline
-    ├── Damaged                 exit 6   ChecksumMismatch, InvalidTrajectory, BadRow, BadParquet, CursorMismatch,
-    │                                    DatasetChanged
+    ├── Damaged                 exit 6   ChecksumMismatch, InvalidTrajectory, BadRow, BadParquet, BadDocuments,
+    │                                    CursorMismatch, DatasetChanged
     ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath
     └── DownloadFailed          the highest exit code among its `failures`
 
@@ -228,6 +228,16 @@ class TrajectoryNotFound(NotFound):
         return f"{self.source} has no trajectory for {wanted}."
 
 
+@dataclass(eq=False, kw_only=True)
+class PathNotFound(NotFound):
+    """A path of this machine leads to no file and no folder."""
+
+    path: str
+
+    def message(self) -> str:
+        return f"There is no file or folder {self.path}."
+
+
 # ---- get access -----------------------------------------------------------------------------------------------------
 
 
@@ -418,6 +428,17 @@ class BadParquet(Damaged):
 
     def message(self) -> str:
         return f"{self.file} cannot be read as trajectories: {self.reason.rstrip('.')}."
+
+
+@dataclass(eq=False, kw_only=True)
+class BadDocuments(Damaged):
+    """A file of JSON documents cannot be opened, is cut, or does not decompress."""
+
+    file: str
+    reason: str
+
+    def message(self) -> str:
+        return f"{self.file} cannot be read to its end: {self.reason}."
 
 
 @dataclass(eq=False, kw_only=True)

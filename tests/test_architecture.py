@@ -30,6 +30,7 @@ ALLOWED = {
     "hub": FOUNDATION | {"backoff", "metrics"},
     "download": FOUNDATION | {"backoff", "checksum", "disk", "metrics", "rounds"},
     "store": FOUNDATION | {"checksum", "disk", "rounds"},
+    "documents": {"atif", "errors"},
     "trajectories": FOUNDATION | {"atif", "protocols", "store", "disk", "structured"},
 }
 FORBIDDEN_LIBRARIES = {
@@ -39,10 +40,21 @@ FORBIDDEN_LIBRARIES = {
     "errors": {"httpx", "pyarrow", "anyio", "asyncio", "filelock", "pathlib"},
     "download": {"httpx", "pyarrow", "filelock", "stamina"},
     "store": {"httpx", "pyarrow", "stamina"},
+    "documents": {"httpx", "anyio", "asyncio", "filelock"},
     "hub": {"pyarrow", "filelock", "shutil", "tempfile"},
     "trajectories": {"httpx", "filelock"},
 }
-UNAWARE_OF_DEPENDENCY_INJECTION = {"atif", "models", "protocols", "errors", "hub", "download", "store", "trajectories"}
+UNAWARE_OF_DEPENDENCY_INJECTION = {
+    "atif",
+    "models",
+    "protocols",
+    "errors",
+    "hub",
+    "download",
+    "store",
+    "documents",
+    "trajectories",
+}
 
 
 def room_of(module: str) -> str:

@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hfsvc.atif import VERSIONS, check, convert_version, encode, media_paths
+from hfsvc.documents.judging import judge
+from hfsvc.documents.reading import Document
 from tests.atif.atif_corpus import FULL, VERDICTS, dump, recorded, variants, verdict_text
 
 from .atif_harbor import Harbor
@@ -181,3 +183,27 @@ def test_the_files_that_must_exist_are_the_same(harbor: Harbor) -> None:
     assert trajectory is not None
     named = [error.rpartition(": ")[2] for error in theirs["errors"]]
     assert named == [media.path for media in media_paths(trajectory)]
+
+
+def media_documents(folder: Path) -> Iterator[bytes]:
+    """Documents with one media file each, in every place that may hold one; absolute paths are those that can be there."""
+    there = folder / "there.png"
+    there.touch()
+    paths = ["", "a.png", "./a/../b.png", "https://example.org/a.png", "s3:/a.png", "a\0b", "x" * 5000, "\ud800", "."]
+    for path in [*paths, str(there), str(folder), f"{there}/a", str(folder / "none.png")]:
+        image = {"type": "image", "source": {"media_type": "image/png", "path": path}}
+        audio = {"type": "audio", "source": {"media_type": "audio/wav", "path": path}}
+        step = {"step_id": 1, "source": "agent", "message": "m"}
+        steps = [step | {"message": [image]}, step | {"observation": {"results": [{"content": [audio]}, {}]}}]
+        agent = {"name": "a", "version": "1"}
+        for each in steps:
+            yield json.dumps({"agent": agent, "steps": [each]}).encode()
+            inner = {"trajectory_id": "i", "agent": agent, "steps": [each]}
+            yield json.dumps({"agent": agent, "steps": [step], "subagent_trajectories": [inner]}).encode()
+
+
+def test_media_files_beside_a_document(harbor: Harbor, tmp_path: Path) -> None:
+    verdicts = list(harbor.judge(media_documents(tmp_path), media=True))
+    ours = [judge(Document(text=document), folder=tmp_path).valid for document, _ in verdicts]
+    assert ours == [theirs["valid"] for _, theirs in verdicts]
+    assert len(set(ours)) == 2

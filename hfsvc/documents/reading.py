@@ -1,0 +1,152 @@
+"""JSON documents out of files, one at a time: single documents, arrays of them and JSON Lines, compressed or not."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, Literal
+
+import msgspec
+
+from hfsvc.documents.arrays import BrokenArray, split_array
+from hfsvc.errors import BadDocuments
+
+BUFFER_BYTES = 1 << 20
+
+Shape = Literal["json", "lines", "unknown"]
+
+_SHAPES: dict[str, Shape] = {".json": "json", ".jsonl": "lines", ".ndjson": "lines"}
+_COMPRESSED = {".gz", ".zst"}
+# RFC 1952, RFC 8878.
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One document of a file, as it stands there; it may be no JSON.
+
+    Attributes:
+        text: Its bytes.
+        line: In JSON Lines, its line, counted from 1.
+        index: In an array, its place, counted from 0.
+    """
+
+    text: bytes
+    line: int | None = None
+    index: int | None = None
+
+
+def shape_of(name: str) -> Shape:
+    """What the ending of a file's name promises; ``.gz`` and ``.zst`` behind it do not count."""
+    path = PurePath(name)
+    ending = PurePath(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix
+    return _SHAPES.get(ending, "unknown")
+
+
+def read_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> Iterator[Document]:
+    """The documents of a file; see `read_documents`.
+
+    Args:
+        path: Its ending says what it holds, else its first bytes do.
+        on_bytes: Is told how many bytes of the file have been read, whenever it is more.
+
+    Raises:
+        BadDocuments: The file cannot be opened, too.
+    """
+    told = 0
+    with _reading(str(path)), path.open("rb", buffering=0) as raw:
+        for document in read_documents(raw, str(path)):
+            if on_bytes and (read := raw.tell()) > told:
+                on_bytes(read)
+                told = read
+            yield document
+
+
+def read_documents(stream: BinaryIO, name: str = "-") -> Iterator[Document]:
+    """The documents of an open stream, in order; memory holds one at a time.
+
+    A ``.json`` text is an array of documents, or one document; ``.jsonl`` and ``.ndjson`` hold one a line, blank lines left
+    out. Under another name the text counts as JSON Lines when its first line is JSON by itself. Gzip and Zstandard are told
+    from the first bytes.
+
+    Args:
+        stream: Is read, and closed at the end.
+        name: For its ending, and for errors.
+
+    Raises:
+        BadDocuments: The stream breaks off, or is damaged, or an array does not end as it should; whole documents before
+            it came.
+    """
+    with _reading(name), _decompressed(stream) as reader:
+        yield from _documents(reader, shape_of(name))
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadDocuments(file=name, reason=(error.strerror or str(error)).rstrip(".")) from error
+    except BrokenArray as error:
+        raise BadDocuments(file=name, reason=str(error)) from error
+
+
+@contextmanager
+def _decompressed(stream: BinaryIO) -> Iterator[io.BufferedReader]:
+    with _buffered(stream) as reader:
+        head = reader.peek(4)
+        codec = next((codec for magic, codec in _MAGIC.items() if head.startswith(magic)), None)
+        if codec is None:
+            yield reader
+            return
+        # Late: most files are not compressed, and pyarrow takes a while to load.
+        import pyarrow as pa
+
+        with _buffered(pa.CompressedInputStream(reader, codec)) as unpacked:
+            yield unpacked
+
+
+def _buffered(stream: Any) -> io.BufferedReader:
+    return io.BufferedReader(stream, BUFFER_BYTES)
+
+
+def _documents(reader: io.BufferedReader, shape: Shape) -> Iterator[Document]:
+    if shape == "lines":
+        yield from _lines(reader)
+        return
+    blank = _read_blanks(reader)
+    if reader.peek(1).startswith(b"["):
+        blocks = iter(partial(reader.read, BUFFER_BYTES), b"")
+        yield from (Document(text=text, index=index) for index, text in enumerate(split_array(blocks)))
+        return
+    first = reader.readline() if shape == "unknown" else b""
+    if _is_json(first):
+        line = blank.count(b"\n") + 1
+        yield Document(text=first, line=line)
+        yield from _lines(reader, line + 1)
+    else:
+        # With what was before it, so that messages count its lines rightly.
+        yield Document(text=blank + first + reader.read())
+
+
+def _lines(reader: io.BufferedReader, first: int = 1) -> Iterator[Document]:
+    return (Document(text=text, line=line) for line, text in enumerate(reader, first) if not text.isspace())
+
+
+def _read_blanks(reader: io.BufferedReader) -> bytes:
+    passed = b""
+    while head := reader.peek(1):
+        rest = head.lstrip()
+        passed += reader.read(len(head) - len(rest))
+        if rest:
+            break
+    return passed
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
