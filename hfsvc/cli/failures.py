@@ -1,9 +1,11 @@
 """How a command that failed ends: one sentence on stderr, or one JSON value, and an exit code."""
 
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -18,6 +20,24 @@ TERMINATED = 143
 
 class Terminated(Exception):
     """SIGTERM came."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """For work without an event loop: SIGTERM ends it like Ctrl-C does.
+
+    Raises:
+        Terminated: It came.
+    """
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class ReaderLeft(Exception):

@@ -20,6 +20,7 @@ _COMMANDS = {
     "count": ("hfsvc.cli.trajectories", "Count a dataset's trajectories."),
     "sample": ("hfsvc.cli.trajectories", "Print the first trajectories of a dataset."),
     "show": ("hfsvc.cli.trajectories", "Print one trajectory."),
+    "validate": ("hfsvc.cli.validate", "Check ATIF documents: files, JSON Lines, folders."),
     "demo": ("hfsvc.cli.demo", "See it work, without a network."),
     "doctor": ("hfsvc.cli.doctor", "Check endpoint, token, proxy, CDN and root: what works and what does not."),
 }

@@ -2,7 +2,7 @@
 
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -19,6 +19,17 @@ def write_json(value: Any, *, err: bool = False) -> None:
     text = as_json(value)
     stream = sys.stderr if err else sys.stdout
     click.echo(_for_terminal(text) if stream.isatty() else text, err=err)
+
+
+def write_json_stream(name: str, items: Iterable[Any], facts: Callable[[], dict[str, Any]]) -> None:
+    """One JSON object: first `items` under `name`, each written as it comes, then the `facts` that are known by then."""
+    if sys.stdout.isatty():
+        write_json({name: list(items), **facts()})
+        return
+    click.echo(b"{" + as_json(name) + b":[", nl=False)
+    for number, item in enumerate(items):
+        click.echo((b"," if number else b"") + as_json(item), nl=False)
+    click.echo(b"]," + as_json(facts())[1:])
 
 
 def _for_terminal(text: bytes) -> str:
@@ -61,7 +72,12 @@ def write_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 def count_files(count: int) -> str:
     """``1 file``, ``2 files``."""
-    return f"{count} file{'s' * (count != 1)}"
+    return count_of("file", count)
+
+
+def count_of(noun: str, count: int) -> str:
+    """``1 noun``, ``2 nouns``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def say(text: str) -> None:

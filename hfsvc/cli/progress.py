@@ -1,4 +1,4 @@
-"""Progress of a download: a bar on a terminal, or NDJSON events, on stderr."""
+"""Progress on stderr: a bar on a terminal, or a download's events as NDJSON."""
 
 import os
 import sys
@@ -13,6 +13,8 @@ from hfsvc.models import BytesReceived, Event, FileVerified, Finished, OnEvent, 
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+SHOWN_FROM_BYTES = 32 << 20
 
 
 @contextmanager
@@ -50,6 +52,22 @@ def _wants_bars() -> bool:
 
 @contextmanager
 def _bar() -> Iterator[OnEvent]:
+    with _progress() as progress:
+        yield _listener(progress)
+
+
+@contextmanager
+def show_bytes(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar over `total` bytes, where stderr is a terminal and there is enough to do; it is told how many are done."""
+    if quiet or total < SHOWN_FROM_BYTES or not _wants_bars():
+        yield lambda _: None
+        return
+    with _progress() as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _progress() -> "Progress":
     # Late: rich takes a while to load, and a pipe needs none of it.
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -61,8 +79,9 @@ def _bar() -> Iterator[OnEvent]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield _listener(progress)
+    # Results on the same terminal go above the bar; those that go elsewhere must not be led to stderr.
+    shared = sys.stdout.isatty()
+    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=shared)
 
 
 def _listener(progress: "Progress") -> Callable[[Event], None]:

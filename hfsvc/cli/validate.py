@@ -1,0 +1,150 @@
+"""``hfsvc validate``."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import msgspec
+
+from hfsvc.cli.failures import terminable
+from hfsvc.cli.options import Options, command
+from hfsvc.cli.output import count_files, count_of, printable, say, write_json_stream
+from hfsvc.cli.progress import show_bytes
+from hfsvc.documents.folders import files_of
+from hfsvc.documents.judging import OtherContent, Verdict, judge_documents
+from hfsvc.documents.reading import Document, read_documents, read_file
+from hfsvc.errors import InvalidTrajectory
+
+SHOWN_FINDINGS = 10
+STDIN = "-"
+
+
+class _Input(NamedTuple):
+    """A file to check, named on the command line or found in a folder; None is stdin."""
+
+    path: Path | None
+    named: bool
+
+    @property
+    def name(self) -> str:
+        return STDIN if self.path is None else str(self.path)
+
+    @property
+    def size(self) -> int:
+        try:
+            return self.path.stat().st_size if self.path else 0
+        except OSError:  # reading it will say so
+            return 0
+
+
+@command("validate")
+@click.argument("file", nargs=-1, required=True)
+@click.option("--strict", is_flag=True, help="Add warnings; they make nothing invalid.")
+@click.option("--no-validate-images", is_flag=True, help="Do not look for media files beside the documents.")
+def validate_command(options: Options, file: tuple[str, ...], *, strict: bool, no_validate_images: bool) -> None:
+    """Check ATIF documents, with the verdicts of Harbor's validator.
+
+    A FILE is a document, an array of documents or JSON Lines (.jsonl, .ndjson), also compressed (.gz, .zst), or a folder
+    with such files, or - for stdin. Ends with exit code 6 when something is invalid.
+    """
+    inputs = [each for name in file for each in _inputs(name)]
+    total = sum(each.size for each in inputs)
+    with terminable(), show_bytes("validating", total, quiet=options.quiet or options.as_json) as on_bytes:
+        check = _Check(inputs, strict=strict, media=not no_validate_images, on_bytes=on_bytes)
+        _print(options, check)
+    if check.invalid:
+        sys.exit(InvalidTrajectory.exit_code)
+
+
+def _inputs(name: str) -> Iterator[_Input]:
+    if name == STDIN:
+        return iter([_Input(None, named=True)])
+    given = Path(name)
+    return (_Input(path, named=path == given) for path in files_of(given))
+
+
+class _Check:
+    """One run over all inputs, and what it has counted so far."""
+
+    def __init__(self, inputs: list[_Input], *, strict: bool, media: bool, on_bytes: Callable[[int], None]) -> None:
+        self.valid = self.invalid = self.warnings = 0
+        self.files = len(inputs)
+        self.skipped: list[dict[str, str]] = []
+        self._inputs = inputs
+        self._strict = strict
+        self._media = media
+        self._on_bytes = on_bytes
+        self._bytes_before = 0
+
+    def verdicts(self) -> Iterator[tuple[str, Verdict]]:
+        """Every document's verdict, and its file's name."""
+        for given in self._inputs:
+            try:
+                yield from ((given.name, self._counted(verdict)) for verdict in self._judge(given))
+            except OtherContent as other:
+                self.skipped.append({"file": given.name, "reason": str(other)})
+            self._bytes_before += given.size
+
+    def facts(self) -> dict[str, Any]:
+        """What was counted, as JSON has it."""
+        counts = {"documents": self.valid + self.invalid, "valid": self.valid, "invalid": self.invalid}
+        return counts | {"warnings": self.warnings, "files": self.files, "skipped": self.skipped}
+
+    def _judge(self, given: _Input) -> Iterator[Verdict]:
+        folder = given.path.parent if given.path and self._media else None
+        return judge_documents(self._read(given), folder=folder, strict=self._strict, may_be_other=not given.named)
+
+    def _read(self, given: _Input) -> Iterator[Document]:
+        if given.path is None:
+            return read_documents(io.FileIO(sys.stdin.fileno(), closefd=False))
+        return read_file(given.path, lambda done: self._on_bytes(self._bytes_before + done))
+
+    def _counted(self, verdict: Verdict) -> Verdict:
+        self.valid += verdict.valid
+        self.invalid += not verdict.valid
+        self.warnings += sum(finding.severity == "warning" for finding in verdict.findings)
+        return verdict
+
+
+def _print(options: Options, check: _Check) -> None:
+    if options.as_json:
+        write_json_stream("findings", _records(check), check.facts)
+        return
+    for file, verdict in check.verdicts():
+        if not options.quiet:
+            _print_findings(_where(file, verdict), verdict, most=None if options.verbose else SHOWN_FINDINGS)
+        elif not verdict.valid:
+            click.echo(printable(_where(file, verdict)))
+    if not options.quiet:
+        _say_summary(check, verbose=options.verbose)
+
+
+def _records(check: _Check) -> Iterator[dict[str, Any]]:
+    for file, verdict in check.verdicts():
+        place = {"file": file, "line": verdict.line, "index": verdict.index}
+        yield from (place | msgspec.structs.asdict(finding) for finding in verdict.findings)
+
+
+def _where(file: str, verdict: Verdict) -> str:
+    line = "" if verdict.line is None else f":{verdict.line}"
+    return file + line + ("" if verdict.index is None else f"[{verdict.index}]")
+
+
+def _print_findings(where: str, verdict: Verdict, most: int | None) -> None:
+    for finding in verdict.findings[:most]:
+        click.echo(printable(f"{where}: {finding.severity}: {finding} [{finding.code}]"))
+    if most is not None and len(verdict.findings) > most:
+        click.echo(printable(f"{where}: and {len(verdict.findings) - most} more; -v shows all"))
+
+
+def _say_summary(check: _Check, *, verbose: bool) -> None:
+    for skipped in check.skipped if verbose else ():
+        say(f"{skipped['file']}: skipped, {skipped['reason']}")
+    documents = count_of("document", check.valid + check.invalid)
+    counts = [f"{check.valid:,} valid", f"{check.invalid:,} invalid"]
+    counts += [count_of("warning", check.warnings)] * (check.warnings > 0)
+    left_out = f"; {count_files(len(check.skipped))} skipped, no ATIF" if check.skipped else ""
+    say(f"{documents} in {count_files(check.files - len(check.skipped))}: {', '.join(counts)}{left_out}")
