@@ -10,6 +10,7 @@ from hfsvc.models import Model
 
 Style = Literal["messages", "structured"]
 OnBadRow = Literal["raise", "skip"]
+LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json"]
 
 
 class ReadOptions(Model, frozen=True, kw_only=True):
@@ -29,7 +30,7 @@ class ReadOptions(Model, frozen=True, kw_only=True):
 
     style: Style = "messages"
     on_bad_row: OnBadRow = "raise"
-    layout: str | None = None
+    layout: LayoutName | None = None
     columns: Mapping[str, str] = msgspec.field(default_factory=dict)
     config: str | None = None
     split: str | None = None

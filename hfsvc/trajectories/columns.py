@@ -1,22 +1,36 @@
 """Arrow columns to Python values, whole columns at a time. Pure."""
 
+import math
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+T = TypeVar("T")
 
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column holds texts, or nothing at all."""
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        return is_text(kind.storage_type)
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
     return any(is_kind(kind) for is_kind in texts)
 
 
 def is_list(kind: pa.DataType) -> bool:
     """Whether a column holds lists."""
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+    lists = (
+        pa.types.is_list,
+        pa.types.is_large_list,
+        pa.types.is_fixed_size_list,
+        pa.types.is_list_view,
+        pa.types.is_large_list_view,
+    )
+    return any(is_kind(kind) for is_kind in lists)
 
 
 def texts_of(column: pa.Array) -> list[str | None]:
@@ -25,6 +39,8 @@ def texts_of(column: pa.Array) -> list[str | None]:
     Raises:
         UnicodeDecodeError: Parquet does not promise that text is UTF-8.
     """
+    if isinstance(column, pa.ExtensionArray):
+        return texts_of(column.storage)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return column.to_pylist()  # type: ignore[no-any-return]
     texts = _slices(column)
@@ -50,6 +66,8 @@ def _slices(column: pa.Array) -> list[Any]:
 
 def written_texts(column: pa.Array) -> list[str | None]:
     """The values of any column as texts; what is no text is written as one."""
+    if isinstance(column, pa.ExtensionArray):
+        return written_texts(column.storage)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_timestamp(column.type):
@@ -63,6 +81,8 @@ def written_texts(column: pa.Array) -> list[str | None]:
 
 
 def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
@@ -70,3 +90,61 @@ def field_of(structs: pa.StructArray, name: str) -> pa.Array:
     """A field of a struct column, by name; null where the struct is."""
     # StructArray.field ignores the nulls of the struct itself; flatten applies them.
     return structs.flatten()[structs.type.get_field_index(name)]
+
+
+def values_of(column: pa.Array) -> list[Any]:
+    """The values of any column, as JSON can hold them.
+
+    Fields of structs that are null are left out: a struct has the fields of all rows, also where a row had none of them.
+    What JSON has no type for is written as text, and no number is null.
+
+    Raises:
+        UnicodeDecodeError: A text is no UTF-8.
+    """
+    kind = column.type
+    if isinstance(column, pa.ExtensionArray):
+        return values_of(column.storage)
+    if pa.types.is_dictionary(kind):
+        return values_of(column.dictionary_decode())
+    if is_text(kind):
+        return texts_of(column)
+    if pa.types.is_struct(kind):
+        return _objects(column)
+    if is_list(kind):
+        return list(cut(values_of(column.flatten()), lengths_of(column)))
+    return _mappings(column) if pa.types.is_map(kind) else _scalars(column)
+
+
+def _scalars(column: pa.Array) -> list[Any]:
+    if pa.types.is_floating(column.type):
+        return [value if value is not None and math.isfinite(value) else None for value in column.to_pylist()]
+    plain = pa.types.is_boolean(column.type) or pa.types.is_integer(column.type)
+    return column.to_pylist() if plain else written_texts(column)
+
+
+def _objects(structs: pa.StructArray) -> list[dict[str, Any] | None]:
+    found = [(field.name, values) for field, values in zip(structs.type, structs.flatten(), strict=True)]
+    filled = {name: values_of(values) for name, values in found if values.null_count < len(values)}
+    rows = zip(*filled.values(), strict=True) if filled else ((),) * len(structs)
+    objects = [{name: value for name, value in zip(filled, row, strict=True) if value is not None} for row in rows]
+    if not structs.null_count:
+        return list(objects)
+    return [each if valid else None for each, valid in zip(objects, structs.is_valid().to_pylist(), strict=True)]
+
+
+def _mappings(column: pa.MapArray) -> list[dict[str, Any] | None]:
+    rows = values_of(column.cast(pa.list_(column.type.field(0).type)))
+    return [None if row is None else {str(entry["key"]): entry.get("value") for entry in row} for row in rows]
+
+
+def lengths_of(column: pa.Array) -> list[int | None]:
+    """How long each list of a column is; None where it is null."""
+    return pc.list_value_length(column).to_pylist()  # type: ignore[no-any-return]
+
+
+def cut(values: list[T], lengths: list[int | None]) -> Iterator[list[T] | None]:
+    """The values of a flattened column as the lists they were; what lay under nulls is not among them."""
+    position = 0
+    for length in lengths:
+        yield None if length is None else values[position : position + length]
+        position += length or 0

@@ -15,6 +15,7 @@ SCHEMA_VERSION: SchemaVersion = "ATIF-v1.4"
 # The rows do not say which version of the agent wrote them; this is what the format's first consumer expects.
 AGENT_VERSION = "1.0"
 EXTRA = ("task", "episode", "trial_name", "model_provider", "run_id", "date")
+_ELSEWHERE = {"agent", "model", "tools"}
 
 
 def build(conversation: Conversation, place: Place) -> tuple[Trajectory, Fidelity]:
@@ -27,10 +28,15 @@ def build(conversation: Conversation, place: Place) -> tuple[Trajectory, Fidelit
         session_id=_session_id(columns, place.row),
         agent=Agent(name=columns.get("agent") or "unknown", version=AGENT_VERSION, model_name=columns.get("model")),
         steps=steps,
-        extra={"source": place.repo} | {name: columns[name] for name in EXTRA if name in columns},
+        extra=_extra(columns, place),
     )
     exact = all(map(survives, conversation.messages))
     return trajectory, Fidelity(style="messages", messages=len(steps), exact=exact)
+
+
+def _extra(columns: dict[str, Any], place: Place) -> dict[str, Any]:
+    first = {"source": place.repo} | {name: columns[name] for name in EXTRA if name in columns}
+    return first | {name: value for name, value in columns.items() if name not in first and name not in _ELSEWHERE}
 
 
 def _step(index: int, message: Message, timestamp: str | None) -> Step:
@@ -44,7 +50,7 @@ def _step(index: int, message: Message, timestamp: str | None) -> Step:
 
 def _session_id(columns: dict[str, Any], row: int) -> str:
     parts = (columns.get("task"), columns.get("episode"))
-    return columns.get("run_id") or "__".join(part for part in parts if part) or f"row_{row}"
+    return columns.get("run_id") or columns.get("key") or "__".join(part for part in parts if part) or f"row_{row}"
 
 
 def _timestamp(date: str | None) -> str | None:

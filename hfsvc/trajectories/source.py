@@ -16,7 +16,8 @@ from hfsvc.trajectories.batches import RowFile, open_rows
 from hfsvc.trajectories.conversation import Place, Unreadable
 from hfsvc.trajectories.converting import STYLES, convert
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
-from hfsvc.trajectories.layouts.choosing import choose_layout
+from hfsvc.trajectories.layouts.layout import Layout
+from hfsvc.trajectories.layouts.opening import Layouts
 from hfsvc.trajectories.reader import FileRows, RowReader, View, read_unchanged
 from hfsvc.trajectories.splits import choose_files
 from hfsvc.trajectories.summaries import make_filter, summaries_of, summary_columns
@@ -102,10 +103,15 @@ class ParquetTrajectorySource:
             # After the shard was cut: it goes on within the same one.
             first = max(first, row_after(cursor, numbering))
 
-        def convert(file: FileRows, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow | BadRow]:
-            return list(self._convert(numbering, file, row, batch))
+        layouts = Layouts(self._options)
 
-        return self._reader(dataset, files, first, last, View(self._columns, convert))
+        def convert(file: FileRows, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow | BadRow]:
+            return list(self._convert(numbering, file, row, batch, layouts[file.file]))
+
+        def columns_of(rows: RowFile, file: str) -> list[str]:
+            return layouts.find(rows, file).columns
+
+        return self._reader(dataset, files, first, last, View(columns_of, convert))
 
     def _reader(
         self, dataset: DownloadedDataset, files: list[FileRows], first: int, last: int, view: View[T]
@@ -113,9 +119,8 @@ class ParquetTrajectorySource:
         return RowReader(dataset, files, first, last, view, lambda: self._check_unchanged(dataset))
 
     def _convert(
-        self, numbering: Numbering, file: FileRows, row: int, batch: pa.RecordBatch
+        self, numbering: Numbering, file: FileRows, row: int, batch: pa.RecordBatch, layout: Layout
     ) -> Iterator[TrajectoryRow | BadRow]:
-        layout = choose_layout(batch.schema, file.file, self._options)
         first = Place(numbering.repo, numbering.commit, file.file, row, row - file.first)
         # A bad row is handed on where it stands, so that it is raised after the rows before it, wherever batches end.
         for place, found in convert(batch, first, layout, STYLES[self._options.style]):
@@ -129,9 +134,6 @@ class ParquetTrajectorySource:
                 return
             self.skipped_rows += 1
             logger.warning("skipped: %s", bad)
-
-    def _columns(self, rows: RowFile, file: str) -> list[str]:
-        return choose_layout(rows.schema, file, self._options).columns(rows.schema)
 
     # ---- single rows ------------------------------------------------------------------------------------------------
 
@@ -172,7 +174,11 @@ class ParquetTrajectorySource:
     async def iter_summaries(self) -> AsyncGenerator[TrajectorySummary, None]:
         """The summary of every row, in row order; the text of messages is not read."""
         dataset, files = await self._files()
-        view = View(lambda rows, _: summary_columns(rows), lambda _, row, batch: list(summaries_of(batch, row)))
+        layouts = Layouts(self._options)
+        view = View(
+            lambda rows, file: summary_columns(rows, layouts.find(rows, file)),
+            lambda file, row, batch: list(summaries_of(batch, row, layouts[file.file])),
+        )
         reader = self._reader(dataset, files, 0, files[-1].stop, view)
         try:
             while (summaries := await reader.next()) is not None:
@@ -210,7 +216,7 @@ class ParquetTrajectorySource:
         first = 0
         for file in self._chosen(dataset):
             with open_rows(dataset.local_path, file, dataset.repo) as rows:
-                choose_layout(rows.schema, file, self._options)
+                Layouts(self._options).find(rows, file)
                 files.append(FileRows(file, first, first + rows.rows))
             first = files[-1].stop
         if not files:

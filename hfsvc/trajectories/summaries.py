@@ -7,32 +7,25 @@ import pyarrow as pa
 from hfsvc.rows import TrajectorySummary
 from hfsvc.trajectories.batches import RowFile
 from hfsvc.trajectories.columns import written_texts
+from hfsvc.trajectories.layouts.layout import Layout
 
-MESSAGES = "conversations"
 FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result")
 
 
-def summary_columns(rows: RowFile) -> list[str]:
-    """The columns a summary needs; of the messages only their roles, which tell how many there are."""
-    paths = rows.leaves
-    roles = [path for path in paths if path.startswith(f"{MESSAGES}.") and path.endswith(".role")]
-    return [*(path for path in paths if path in FIELDS), *roles]
+def summary_columns(rows: RowFile, layout: Layout) -> list[str]:
+    """The columns a summary needs; of the messages only what tells how many there are."""
+    named = [layout.facts.columns[name] for name in FIELDS if name in layout.facts.columns]
+    return [*dict.fromkeys(named), *layout.leaves_to_count(rows.leaves)]
 
 
-def summaries_of(batch: pa.RecordBatch, first_row: int) -> Iterator[TrajectorySummary]:
+def summaries_of(batch: pa.RecordBatch, first_row: int, layout: Layout) -> Iterator[TrajectorySummary]:
     """A summary for every row of a batch with the columns of `summary_columns`."""
-    steps = _lengths(batch)
-    columns = {name: written_texts(batch.column(name)) for name in FIELDS if name in batch.schema.names}
+    named = {name: column for name, column in layout.facts.columns.items() if name in FIELDS}
+    columns = {name: written_texts(batch.column(column)) for name, column in named.items()}
     rows = zip(*columns.values(), strict=True) if columns else ((),) * batch.num_rows
-    for index, values in enumerate(rows):
+    for index, (values, steps) in enumerate(zip(rows, layout.count(batch), strict=True)):
         fields = dict.fromkeys(FIELDS) | dict(zip(columns, values, strict=True))
-        yield TrajectorySummary(row=first_row + index, steps=steps[index], **fields)
-
-
-def _lengths(batch: pa.RecordBatch) -> list[int]:
-    if MESSAGES not in batch.schema.names or pa.types.is_null(batch.column(MESSAGES).type):
-        return [0] * batch.num_rows
-    return [length or 0 for length in batch.column(MESSAGES).value_lengths().to_pylist()]
+        yield TrajectorySummary(row=first_row + index, steps=steps, **fields)
 
 
 def make_filter(query: str | None) -> Callable[[TrajectorySummary], bool]:

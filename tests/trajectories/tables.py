@@ -15,7 +15,7 @@ from hfsvc.testing import FakeDatasetService
 from hfsvc.testing.samples import rows_table
 from hfsvc.trajectories.conversation import Place, Unreadable
 from hfsvc.trajectories.converting import STYLES, convert
-from hfsvc.trajectories.layouts.harbor import HarborRows
+from hfsvc.trajectories.layouts.choosing import choose_layout
 from hfsvc.trajectories.source import ParquetTrajectorySource
 
 from ..builders import REPO, everything
@@ -97,7 +97,8 @@ async def until(kind: type[E], stream: AsyncIterator[T]) -> tuple[list[T], E]:
 def trajectories_of(
     batch: pa.RecordBatch, repo: str, first_row: int, style: Style = "messages"
 ) -> Iterator[Trajectory | Unreadable]:
-    """What the rows of a batch in Harbor's layout become."""
+    """What the rows of a batch become, in whatever layout it is."""
+    layout = choose_layout(batch.schema, "data/a.parquet", ReadOptions(style=style))
     place = Place(repo, "0" * 40, "data/a.parquet", first_row, first_row)
-    for _, found in convert(batch, place, HarborRows(), STYLES[style]):
+    for _, found in convert(batch, place, layout, STYLES[style]):
         yield found if isinstance(found, Unreadable) else found.trajectory

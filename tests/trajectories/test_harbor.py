@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,13 @@ from hypothesis import strategies as st
 
 from hfsvc import atif
 from hfsvc.atif import Agent, Step, Trajectory
+from hfsvc.errors import BadParquet
+from hfsvc.rows import ReadOptions
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.conversation import Unreadable
-from hfsvc.trajectories.layouts.harbor import HarborRows
+from hfsvc.trajectories.layouts import harbor
+from hfsvc.trajectories.layouts.choosing import choose_layout
+from hfsvc.trajectories.layouts.structs import StructRows
 
 from .tables import DATE, MESSAGE, MESSAGES, broken_text, row, rows, table_of, talk, trajectories_of
 
@@ -24,9 +29,14 @@ DATA = os.environ.get("HFSVC_TEST_DATA")
 REPO = "acme/notes"
 
 
+def fit(schema: pa.Schema) -> StructRows:
+    found = harbor.fit(schema, ReadOptions())
+    assert isinstance(found, StructRows), found
+    return found
+
+
 def batches_of(table: pa.Table) -> list[pa.RecordBatch]:
-    assert HarborRows().misfit(table.schema) is None
-    return list(table.select(HarborRows().columns(table.schema)).to_batches())
+    return list(table.select(fit(table.schema).columns).to_batches())
 
 
 def convert(table: pa.Table | Sequence[dict[str, Any]], first_row: int = 0) -> list[Trajectory | Unreadable]:
@@ -201,8 +211,13 @@ def test_extra_holds_what_the_row_has(name: str) -> None:
 
 
 def test_extra_columns_are_left_alone() -> None:
-    more = {"result": "1.0", "instruction": "do", "tool_definitions": "[]", "trace_source": "main", "split": 3}
+    more = {"instruction": "do", "tool_definitions": "[]", "verifier_output": "ok", "path": "a/b"}
     assert one([row(0, **more)]) == one([row(0)])
+
+
+def test_small_columns_beyond_the_first_are_kept() -> None:
+    more = {"result": "1.0", "trace_source": "main", "enable_thinking": True, "original_source": "nl2bash"}
+    assert one([row(0, **more)]).extra == (one([row(0)]).extra or {}) | more
 
 
 # ---- every result is valid ------------------------------------------------------------------------------------------
@@ -377,7 +392,7 @@ def test_missing_columns_and_columns_of_null_type_are_the_same() -> None:
         (pa.array(["a", None, "a"]).dictionary_encode(), ["a", None, "a"]),
         (pa.array([1, None, 0]), ["1", None, "0"]),
         (pa.array([1.5, None, 0.0]), ["1.5", None, "0.0"]),
-        (pa.array([True, None, False]), ["True", None, "False"]),
+        (pa.array([True, None, False]), ["true", None, "false"]),
         (pa.array([b"a", None, b"\xff"]), ["a", None, "\ufffd"]),
         (broken_text(b"a", b"\xffb", b"c"), ["a", "\ufffdb", "c"]),
         (broken_text(b"a", b"\xffb", b"c").dictionary_encode(), ["a", "\ufffdb", "c"]),
@@ -426,17 +441,18 @@ def test_messages_that_are_no_utf_8_make_their_row_unreadable_and_no_other() -> 
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_file_with_messages_fits(kind: str) -> None:
-    assert (
-        HarborRows().misfit(pa.schema([("conversations", TYPES[kind]), ("task", pa.int8()), ("other", pa.binary())]))
-        is None
-    )
+    schema = pa.schema([("conversations", TYPES[kind]), ("task", pa.int8()), ("other", pa.binary())])
+    assert fit(schema).columns == ["conversations", "task"]
 
 
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
-        ([], "no column 'conversations', only none"),
-        ([("Conversations", MESSAGES), ("messages", MESSAGES)], "only Conversations, messages"),
+        ([], "no column 'conversations'); it has no columns"),
+        (
+            [("Conversations", MESSAGES), ("messages", MESSAGES)],
+            "it has Conversations (list<item: struct<role: string, content: string>>), messages",
+        ),
         ([("conversations", pa.string())], "is string, not a list of messages"),
         ([("conversations", pa.list_(pa.string()))], "not a list of messages"),
         ([("conversations", pa.list_(MESSAGES))], "not a list of messages"),
@@ -451,13 +467,15 @@ def test_a_file_with_messages_fits(kind: str) -> None:
     ],
 )
 def test_a_file_of_another_layout_is_told_what_it_lacks(schema: list[tuple[str, pa.DataType]], said: str) -> None:
-    assert said in (HarborRows().misfit(pa.schema(schema)) or "it fits")
+    with pytest.raises(BadParquet, match=re.escape(said)):
+        choose_layout(pa.schema(schema), "a.parquet", ReadOptions(layout="harbor"))
 
 
 def test_only_the_columns_of_the_layout_are_read() -> None:
-    names = ["z", *reversed([*row(0), "result"]), "instruction", "a"]
+    names = ["z", *reversed([*row(0), "result"][1:]), "instruction", "a"]
     schema = pa.schema([(name, pa.string()) for name in names])
-    assert HarborRows().columns(schema) == list(reversed([*row(0), "result"]))
+    schema = schema.insert(3, pa.field("conversations", MESSAGES))
+    assert {*fit(schema).columns} == {*row(0), "result"}
 
 
 # ---- real rows ------------------------------------------------------------------------------------------------------

@@ -323,7 +323,6 @@ WRONG = {
     "no role": parquet(rows_table(rows(1), struct_order=("content",))),
     "no content": parquet(rows_table(rows(1), struct_order=("role",))),
     "content is a number": parquet(table_of(pa.array([[{"role": "user", "content": 1}]]))),
-    "content is parts": parquet(table_of(pa.array([[{"role": "user", "content": [{"text": "a"}]}]]))),
     "content is bytes": parquet(table_of(pa.array([[{"role": "user", "content": b"a"}]]))),
     "role is a number": parquet(table_of(pa.array([[{"role": 1, "content": "a"}]]))),
     "messages twice": parquet(pa.Table.from_arrays([pa.array([[]], MESSAGES)] * 2, ["conversations"] * 2)),

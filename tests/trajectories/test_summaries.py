@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.rows import SummaryPage, TrajectorySummary
+from hfsvc.rows import ReadOptions, SummaryPage, TrajectorySummary
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.batches import ParquetRows
+from hfsvc.trajectories.layouts.opening import Layouts
 from hfsvc.trajectories.summaries import FIELDS, make_filter, summaries_of, summary_columns
-from hfsvc.trajectories.summaries import MESSAGES as COLUMN
 
 from .tables import DATE, MESSAGE, MESSAGES, broken_text, open_source, parquet, row, rows, table_of, talk
 
@@ -23,9 +23,10 @@ def summarise(folder: Path, table: pa.Table, **options: Any) -> list[TrajectoryS
     path = folder / "a.parquet"
     pq.write_table(table, path, **options)
     with pq.ParquetFile(path) as opened:
+        layout = Layouts(ReadOptions()).find(ParquetRows(opened), "a.parquet")
         found: list[TrajectorySummary] = []
-        for batch in opened.iter_batches(2, columns=summary_columns(ParquetRows(opened))):
-            found += summaries_of(batch, len(found))
+        for batch in opened.iter_batches(2, columns=summary_columns(ParquetRows(opened), layout)):
+            found += summaries_of(batch, len(found), layout)
     return found
 
 
@@ -111,7 +112,9 @@ def test_the_text_of_messages_is_not_read(tmp_path: Path) -> None:
     table = rows_table([row(0, result="1.0", instruction="long")])
     pq.write_table(table, tmp_path / "a.parquet")
     with pq.ParquetFile(tmp_path / "a.parquet") as opened:
-        assert {*summary_columns(ParquetRows(opened))} == {*FIELDS, f"{COLUMN}.list.element.role"}
+        layout = Layouts(ReadOptions()).find(ParquetRows(opened), "a.parquet")
+        read = {*FIELDS, "conversations.list.element.role"}
+        assert {*summary_columns(ParquetRows(opened), layout)} == read
 
 
 def test_text_that_is_no_utf_8_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:

@@ -1,0 +1,15 @@
+"""The layout ``openai``: messages as that chat API takes them.
+
+``role`` and ``content``, which is text or a list of parts, with ``tool_calls`` or the older ``function_call``, and
+results by ``tool_call_id`` or ``name``. Rows that write their calls into the text (``<function=…>``, fenced blocks) are
+of this layout too: what the text says is for the style to find out.
+"""
+
+from functools import partial
+
+from hfsvc.trajectories.layouts.structs import Shape, fit_structs
+
+SHAPE = Shape(
+    "openai", ("messages", "conversations", "trajectory", "trace", "history"), "role", ("content",), parts=True
+)
+fit = partial(fit_structs, SHAPE)

@@ -1,0 +1,156 @@
+"""Messages as a list of structs: the reader that most layouts share. Pure.
+
+A column may be of null type, any message and any field of it null, fields in any order, and further fields there; those
+that are not null go to `Message.fields`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from hfsvc.rows import LayoutName, ReadOptions
+from hfsvc.trajectories.columns import cut, field_of, is_list, is_text, lengths_of, texts_of, values_of
+from hfsvc.trajectories.conversation import NO_FIELDS, Conversation, Message, Unreadable
+from hfsvc.trajectories.layouts.facts import Facts
+
+
+class Shape(NamedTuple):
+    """What the messages of a layout look like.
+
+    Attributes:
+        name: Of the layout.
+        columns: Where the messages may be, the likeliest first.
+        role: The field that says who speaks.
+        content: The fields that say what; of the later ones the first that is not null, where the first is.
+        parts: Whether the content may be something else than text, such as a list of parts.
+    """
+
+    name: LayoutName
+    columns: tuple[str, ...]
+    role: str
+    content: tuple[str, ...]
+    parts: bool = False
+
+
+class StructRows:
+    """Rows whose messages are structs of a `Shape`, as a file with these columns has them."""
+
+    def __init__(self, shape: Shape, messages: str, facts: Facts) -> None:
+        self.name: LayoutName = shape.name
+        self.messages = messages
+        self.facts = facts
+        self._role = shape.role
+        self._content = shape.content
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.messages, *dict.fromkeys(self.facts.columns.values())]
+
+    def conversations(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
+        try:
+            rows = list(zip(self.facts.rows(batch), self._messages(batch), strict=True))
+        except UnicodeDecodeError:
+            # Row by row, so that only the rows that hold it are lost.
+            yield from self._one_by_one(batch)
+            return
+        for facts, messages in rows:
+            if messages:
+                yield Conversation(messages, facts)
+            else:
+                yield Unreadable(self.messages, "it is null" if messages is None else "it is empty")
+
+    def _one_by_one(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
+        if batch.num_rows == 1:
+            yield Unreadable(self.messages, "it is no UTF-8")
+            return
+        for index in range(batch.num_rows):
+            yield from self.conversations(batch.slice(index, 1))
+
+    def _messages(self, batch: pa.RecordBatch) -> Iterator[list[Message] | None]:
+        column = batch.column(self.messages)
+        if pa.types.is_null(column.type):
+            return iter([None] * batch.num_rows)
+        # `flatten` leaves out what lies under null rows.
+        structs = column.flatten()
+        roles = texts_of(field_of(structs, self._role))
+        contents = values_of(field_of(structs, self._content[0]))
+        fields = self._fields(structs)
+        messages = map(self._merged, roles, contents, fields) if fields else map(Message, roles, contents)
+        return cut(list(messages), lengths_of(column))
+
+    def _fields(self, structs: pa.StructArray) -> list[dict[str, Any]]:
+        used = {self._role, self._content[0]}
+        others = {
+            field.name: values_of(values)
+            for field, values in zip(structs.type, structs.flatten(), strict=True)
+            if field.name not in used and values.null_count < len(values)
+        }
+        rows = zip(*others.values(), strict=True) if others else ()
+        return [{name: value for name, value in zip(others, row, strict=True) if value is not None} for row in rows]
+
+    def _merged(self, role: str | None, content: Any, fields: dict[str, Any]) -> Message:
+        for name in self._content[1:] if content is None else ():
+            if name in fields:
+                content = fields.pop(name)
+                break
+        return Message(role, content, fields or NO_FIELDS)
+
+    def leaves_to_count(self, leaves: list[str]) -> list[str]:
+        below = [path for path in leaves if path.startswith(f"{self.messages}.")]
+        return [path for path in below if path.endswith(f".{self._role}")] or [self.messages]
+
+    def count(self, batch: pa.RecordBatch) -> list[int]:
+        if self.messages not in batch.schema.names or pa.types.is_null(batch.column(self.messages).type):
+            return [0] * batch.num_rows
+        return [length or 0 for length in lengths_of(batch.column(self.messages))]
+
+
+def fit_structs(
+    shape: Shape, schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None
+) -> StructRows | str:
+    """The reader of a file with these columns, or what they lack to be of this shape; types tell all of it."""
+    wanted = _override(shape, options)
+    present = [name for name in wanted.columns if name in schema.names]
+    if not present:
+        return f"it has no column {' or '.join(map(repr, wanted.columns))}"
+    reasons = {name: _misfit(wanted, name, schema) for name in present}
+    fitting = [name for name, reason in reasons.items() if reason is None]
+    if not fitting:
+        return ", and ".join(filter(None, reasons.values()))
+    # One that holds nothing is read only where there is no other.
+    messages = min(fitting, key=lambda name: pa.types.is_null(schema.field(name).type))
+    return StructRows(wanted, messages, Facts(schema, messages, options))
+
+
+def _override(shape: Shape, options: ReadOptions) -> Shape:
+    given = options.columns
+    return shape._replace(
+        columns=(given["messages"],) if "messages" in given else shape.columns,
+        role=given.get("role", shape.role),
+        content=(given["content"],) if "content" in given else shape.content,
+    )
+
+
+def _misfit(shape: Shape, column: str, schema: pa.Schema) -> str | None:
+    if (times := schema.names.count(column)) > 1:
+        return f"it has {times} columns {column!r}"
+    kind = schema.field(column).type
+    if pa.types.is_null(kind):
+        return None
+    if not is_list(kind) or not pa.types.is_struct(kind.value_type):
+        return f"its column {column!r} is {kind}, not a list of messages"
+    fields = {field.name: field.type for field in kind.value_type}
+    if lacking := {shape.role, shape.content[0]} - fields.keys():
+        return f"the messages in {column!r} have no field {' and '.join(sorted(lacking))}"
+    if not is_text(fields[shape.role]):
+        return f"the {shape.role} of the messages in {column!r} is {fields[shape.role]}, not text"
+    return _content_misfit(shape, column, fields[shape.content[0]])
+
+
+def _content_misfit(shape: Shape, column: str, kind: pa.DataType) -> str | None:
+    if is_text(kind) or (shape.parts and is_list(kind)):
+        return None
+    return (
+        f"the {shape.content[0]} of the messages in {column!r} is {kind}, not text{' or parts' if shape.parts else ''}"
+    )

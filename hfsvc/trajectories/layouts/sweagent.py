@@ -1,0 +1,11 @@
+"""The layout ``swe-agent``: turns of ``role`` and ``text``, where the agent is ``ai``.
+
+A system's turn has its text in ``system_prompt``, and none in ``text``.
+"""
+
+from functools import partial
+
+from hfsvc.trajectories.layouts.structs import Shape, fit_structs
+
+SHAPE = Shape("swe-agent", ("trajectory", "history", "messages"), "role", ("text", "system_prompt"))
+fit = partial(fit_structs, SHAPE)
