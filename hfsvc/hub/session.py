@@ -168,7 +168,8 @@ class HubSession:
         )
         request = self._http.build_request("GET", url, timeout=timeout)
         request.headers["user-agent"] = USER_AGENT
-        request.headers["x-request-id"] = str(uuid.uuid4())
+        # Not uuid4: asking the system for randomness lets every other thread in first.
+        request.headers["x-request-id"] = str(uuid.UUID(int=random.getrandbits(128), version=4))
         if content:
             # A compressed answer has no length and ignores ranges (observed 2026).
             request.headers["accept-encoding"] = "identity"

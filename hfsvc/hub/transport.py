@@ -3,6 +3,8 @@
 import logging
 import re
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final
+from urllib.request import getproxies
 
 import httpx
 
@@ -16,18 +18,35 @@ _SECRETS = (
     (re.compile(r"(https?://[^\s?]+)\?\S*"), r"\1?…"),
     (re.compile(r"(Bearer |hf_)[A-Za-z0-9._~+/=-]+"), r"\1…"),
 )
+_BARE: Final = {"stream": True, "auth": None, "follow_redirects": False}
+_httpx_log = logging.getLogger("httpx")
+
+
+class BareClient(httpx.AsyncClient):
+    """Hands a request straight to its transport where nothing else is asked for.
+
+    httpx builds the next request of every redirect, looks for cookies and runs an authorization also where none of it is
+    wanted. For small files that is more work than their bytes.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        super().__init__(transport=transport, trust_env=False)
+        self._bare = transport
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """As httpx, which also says in its log what it sends, and tells its hooks."""
+        watched = _httpx_log.isEnabledFor(logging.INFO) or any(self.event_hooks.values())
+        if watched or self.is_closed or options != _BARE:
+            return await super().send(request, **options)
+        response = await self._bare.handle_async_request(request)
+        response.request = request
+        return response
 
 
 def make_client(settings: Settings) -> httpx.AsyncClient:
     """A client for the Hub and its CDN: no cookies, no redirects of its own, proxies and CA files as httpx reads them."""
     try:
-        client = httpx.AsyncClient(
-            transport=_transport(settings),
-            trust_env=settings.trust_env,
-            follow_redirects=False,
-            # How many connections there are is decided by who uses them.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=4 * settings.max_connections),
-        )
+        client = _client(settings)
     except (OSError, ValueError, ImportError) as error:
         # Not its text: a proxy's address may hold a password.
         reason = f"the proxies or the CA file that the environment names ({type(error).__name__})"
@@ -36,7 +55,18 @@ def make_client(settings: Settings) -> httpx.AsyncClient:
     return client
 
 
-def _transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
+def _client(settings: Settings) -> httpx.AsyncClient:
+    # How many connections there are is decided by who uses them.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=4 * settings.max_connections)
+    if fast := _fast_transport(settings):
+        return BareClient(fast)
+    if settings.trust_env and getproxies().keys() - {"no"}:
+        # Only httpx's own client knows which of its transports goes through which proxy.
+        return httpx.AsyncClient(limits=limits)
+    return BareClient(httpx.AsyncHTTPTransport(trust_env=settings.trust_env, limits=limits))
+
+
+def _fast_transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
     """The fast one where it is asked for or installed; None for httpx's own."""
     if settings.transport == "httpx":
         return None

@@ -1,17 +1,20 @@
-"""What logs show of addresses and tokens, and how long an answer may take."""
+"""What logs show of addresses and tokens, how long an answer may take, and what of httpx a bare client leaves out."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
+import respx
 
 from hfsvc.errors import HubUnavailable
 from hfsvc.hub.faults import Asked
 from hfsvc.hub.session import HubSession
-from hfsvc.hub.transport import make_client, redact
+from hfsvc.hub.transport import BareClient, make_client, redact
 from hfsvc.metrics import Counters
 from hfsvc.settings import Settings
 
@@ -87,3 +90,87 @@ async def test_a_connection_that_never_comes_is_told_as_that(transport: str) -> 
 )
 def test_queries_and_tokens_are_cut(text: str, shown: str) -> None:
     assert redact(text) == shown
+
+
+# ---- bare ------------------------------------------------------------------------------------------------------------
+
+
+def moved(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(302, headers={"location": "https://h/next", "set-cookie": "a=b"}, request=request)
+
+
+async def send_bare(client: httpx.AsyncClient) -> httpx.Response:
+    request = client.build_request("GET", "https://h/x")
+    return await client.send(request, stream=True, auth=None, follow_redirects=False)
+
+
+@pytest.mark.anyio
+async def test_a_bare_request_takes_no_cookies_and_prepares_no_redirect() -> None:
+    async with BareClient(httpx.MockTransport(moved)) as client:
+        response = await send_bare(client)
+        assert (response.status_code, response.next_request) == (302, None)
+        assert response.request.url == "https://h/x"
+        assert not client.cookies
+
+
+@pytest.mark.anyio
+async def test_a_request_that_asks_for_more_gets_it() -> None:
+    async with BareClient(httpx.MockTransport(moved)) as client:
+        response = await client.get("https://h/x")
+        assert response.next_request is not None
+        assert client.cookies["a"] == "b"
+
+
+@pytest.mark.anyio
+async def test_who_listens_to_httpx_hears_of_bare_requests_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="httpx")
+    async with BareClient(httpx.MockTransport(moved)) as client:
+        await send_bare(client)
+    assert "https://h/x" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_hooks_hear_of_bare_requests_too() -> None:
+    heard: list[httpx.Request] = []
+
+    async def hear(request: httpx.Request) -> None:
+        heard.append(request)
+
+    async with BareClient(httpx.MockTransport(moved)) as client:
+        client.event_hooks = {"request": [hear]}
+        await send_bare(client)
+    assert [str(request.url) for request in heard] == ["https://h/x"]
+
+
+@pytest.mark.anyio
+async def test_a_closed_client_sends_nothing() -> None:
+    client = BareClient(httpx.MockTransport(moved))
+    await client.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await send_bare(client)
+
+
+@pytest.mark.anyio
+async def test_what_patches_httpx_answers_for_its_transport(respx_mock: respx.MockRouter) -> None:
+    route = respx_mock.get("https://h/x").respond(204)
+    async with make_client(Settings(transport="httpx", trust_env=False)) as client:
+        response = await send_bare(client)
+    assert (response.status_code, route.call_count) == (204, 1)
+
+
+@pytest.mark.anyio
+async def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 403 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with server, make_client(Settings(transport="httpx")) as client:
+        request = client.build_request("GET", "http://hub.example/x")
+        response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+        await response.aclose()
+    assert asked == [b"GET http://hub.example/x HTTP/1.1\r\n"]
