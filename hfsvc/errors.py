@@ -9,8 +9,8 @@
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
     ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub,
     │                                    TransferStalled, Offline
-    ├── Damaged                 exit 6   ChecksumMismatch, InvalidTrajectory, BadRow, BadParquet, BadDocuments,
-    │                                    CursorMismatch, DatasetChanged
+    ├── Damaged                 exit 6   ChecksumMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
+    │                                    BadDocuments, CursorMismatch, DatasetChanged
     ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath
     └── DownloadFailed          the highest exit code among its `failures`
 
@@ -393,6 +393,18 @@ class ChecksumMismatch(Damaged):
         if self.expected is None:
             return f"{self.path} of {self.repo} has no hash on the Hub to verify it against, so it was not kept."
         return f"{self.path} of {self.repo} is not what the Hub lists: expected {self.expected}, got {self.actual}."
+
+
+@dataclass(eq=False, kw_only=True)
+class BadListing(Damaged):
+    """The Hub lists a file in a way that nobody can fetch it by."""
+
+    repo: str
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"{self.repo} lists {self.path} with {self.reason}, so it was left alone."
 
 
 @dataclass(eq=False, kw_only=True)

@@ -95,11 +95,13 @@ class RemoteFile(Model, frozen=True, kw_only=True):
         size: Bytes of content (not of an LFS pointer).
         checksum: ``sha256:<64 hex>`` for LFS and Xet files, ``git-sha1:<40 hex>`` for others; None while the Hub masks
             it (gated datasets without access).
+        fault: What its listing lacks, so that it cannot be fetched; None where all is well.
     """
 
     path: str
     size: int
     checksum: str | None
+    fault: str | None = None
 
 
 class ByteRange(Model, frozen=True, kw_only=True):
@@ -142,6 +144,7 @@ class PlannedFile(Model, frozen=True, kw_only=True):
         copy_of: Where the same content is copied from instead of fetched: another file of the dataset (which may have
             to be fetched itself), or an absolute path in the cache of Hugging Face's own tools.
         kept_bytes: Bytes of an interrupted transfer that need not be fetched again.
+        fault: As `RemoteFile.fault`: a download will fail at this file, after it has brought the others.
     """
 
     path: str
@@ -150,6 +153,7 @@ class PlannedFile(Model, frozen=True, kw_only=True):
     present: bool
     copy_of: str | None = None
     kept_bytes: int = 0
+    fault: str | None = None
 
     @property
     def to_fetch(self) -> bool:

@@ -23,6 +23,7 @@ from hfsvc.download.throttle import Throttle
 from hfsvc.download.transfer import FileTransfer, RangeStream
 from hfsvc.download.turns import Turns
 from hfsvc.errors import (
+    BadListing,
     ChecksumMismatch,
     Damaged,
     FileNotFound,
@@ -184,6 +185,8 @@ class Downloader:
 
     async def _open(self, index: int) -> None:
         file = self._files[index]
+        if file.fault:
+            raise BadListing(repo=self._dataset.repo, path=file.path, reason=file.fault)
         places = self._places(file)
         location = None
         if file.checksum is None:

@@ -100,12 +100,18 @@ def make_plan(
 
 def _planned(file: RemoteFile, on_disk: OnDisk, first_path: dict[str, str]) -> PlannedFile:
     present = file.path in on_disk.present
-    copy_of = None if present else on_disk.copies.get(file.path) or first_path.get(file.checksum or "")
-    if file.checksum and not copy_of:
+    copy_of = None if present or file.fault else on_disk.copies.get(file.path) or first_path.get(file.checksum or "")
+    if file.checksum and not copy_of and not file.fault:
         first_path.setdefault(file.checksum, file.path)
     kept = 0 if present or copy_of else on_disk.kept.get(file.path, 0)
     return PlannedFile(
-        path=file.path, size=file.size, checksum=file.checksum, present=present, copy_of=copy_of, kept_bytes=kept
+        path=file.path,
+        size=file.size,
+        checksum=file.checksum,
+        present=present,
+        copy_of=copy_of,
+        kept_bytes=kept,
+        fault=file.fault,
     )
 
 

@@ -17,6 +17,9 @@ _LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s";,]+
 _LINK_PARAMETER = re.compile(r';\s*([^\s=;,]+)\s*=\s*("[^"]*"|[^\s";,]+)')
 
 
+Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Info(msgspec.Struct, frozen=True, rename={"hub_id": "_id", "card_data": "cardData"}):
     """Answer of the info call, the fields we rely on."""
 
@@ -31,6 +34,7 @@ class Lfs(msgspec.Struct, frozen=True):
     """Of an LFS or Xet file: `oid` is the sha256 of the content, or 64 stars while the Hub masks it."""
 
     oid: str | None = None
+    size: Size | None = None
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -38,7 +42,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     type: str
     path: str
-    size: Annotated[int, msgspec.Meta(ge=0)] = 0
+    size: Size | None = None
     oid: str | None = None
     lfs: Lfs | None = None
 
@@ -71,20 +75,60 @@ def decode_info(body: bytes, revision: str, url: str) -> RemoteDataset:
 
 
 def decode_entries(body: bytes, url: str) -> list[Entry]:
-    """One page of a listing.
+    """One page of a listing. An entry that is odd in itself keeps what can be used of it.
 
     Raises:
         NotAHub: The body is no listing.
     """
     try:
         return _entries.decode(body)
+    except msgspec.ValidationError:
+        return _decode_one_by_one(body, url)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotAHub(url=url, reason=f"it sent no file listing ({error})") from None
 
 
+def _decode_one_by_one(body: bytes, url: str) -> list[Entry]:
+    try:
+        return [_usable(fields) for fields in msgspec.json.decode(body, type=list[dict[str, Any]])]
+    except msgspec.MsgspecError as error:
+        raise NotAHub(url=url, reason=f"it sent no file listing ({error})") from None
+
+
+def _usable(fields: dict[str, Any]) -> Entry:
+    """An entry without those of its facts that have another type.
+
+    Raises:
+        msgspec.ValidationError: It does not say what it is, or where.
+    """
+    lfs = fields.get("lfs")
+    parts = {"lfs": Lfs(**_fitting(Lfs, lfs if isinstance(lfs, dict) else {})) if lfs is not None else None}
+    named = msgspec.convert({"type": fields.get("type"), "path": fields.get("path")}, Entry)
+    return msgspec.structs.replace(named, **_fitting(Entry, fields | parts))
+
+
+def _fitting(kind: type[msgspec.Struct], fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        each.name: fields[each.name]
+        for each in msgspec.structs.fields(kind)
+        if each.name in fields and _fits(fields[each.name], each.type)
+    }
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def remote_file(entry: Entry) -> RemoteFile:
     """The file that an entry describes. A hash that is not hex (masked for gated datasets) is no hash."""
-    return RemoteFile(path=entry.path, size=entry.size, checksum=_entry_checksum(entry))
+    # Of LFS files the outer size may be the pointer's.
+    size = entry.lfs.size if entry.lfs and entry.lfs.size is not None else entry.size
+    fault = "no size that can be used" if size is None else None
+    return RemoteFile(path=entry.path, size=size or 0, checksum=_entry_checksum(entry), fault=fault)
 
 
 def _entry_checksum(entry: Entry) -> str | None:

@@ -54,7 +54,7 @@ class Arrivals:
         """One of the files for every content; the others of the same content arrive as soon as it does."""
         first: dict[str, RemoteFile] = {}
         for file in files:
-            fetched = first.setdefault(file.checksum or file.path, file)
+            fetched = first.setdefault((not file.fault and file.checksum) or file.path, file)
             if fetched is not file:
                 self._copies.setdefault(fetched.path, []).append(file)
         return list(first.values())

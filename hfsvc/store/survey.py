@@ -33,7 +33,7 @@ async def find_present(folder: Path, entry: Entry | None, files: Sequence[Remote
 
 
 def _of_listed_size(folder: Path, files: Iterable[RemoteFile]) -> list[RemoteFile]:
-    return [file for file in files if file.checksum and size_of(folder / file.path) == file.size]
+    return [file for file in files if file.checksum and not file.fault and size_of(folder / file.path) == file.size]
 
 
 async def _has_checksum(path: Path, checksum: str | None) -> bool:

@@ -1,8 +1,9 @@
 """Answers as other servers of the same protocol may give them: allowed, unusual, or beside the listing."""
 
 import asyncio
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from hfsvc import backoff
-from hfsvc.errors import ChecksumMismatch, NotAHub
+from hfsvc.errors import BadListing, ChecksumMismatch, NotAHub
 from hfsvc.hub.fast import make_fast_transport
 from hfsvc.models import Event, Retried
 from hfsvc.protocols import DatasetService
@@ -61,6 +62,64 @@ class Onward:
 
 
 # ---- listings --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EntryOf:
+    """The listing's entry of one file has other facts."""
+
+    file: str
+    facts: tuple[tuple[str, object], ...]
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        if not isinstance(response.body, bytes):
+            return response
+        entries = json.loads(response.body)
+        for entry in entries:
+            if entry["path"] == self.file:
+                entry |= dict(self.facts)
+        return replace(response, body=json.dumps(entries).encode())
+
+
+@pytest.mark.parametrize("size", [None, "12", -1, 1.5, True, [], 10**30], ids=str)
+async def test_a_size_that_cannot_be_used_is_taken_from_what_lfs_says(
+    local_hub: LocalHub, service: DatasetService, size: object
+) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    local_hub.write(REPO, "b.parquet", b"bb")
+    local_hub.fault(EntryOf("a.parquet", (("size", size),)), server="hub", path="*/tree/*")
+    found = await service.download(everything())
+    assert files_below(found.local_path) == {"a.parquet": b"a", "b.parquet": b"bb"}
+
+
+async def test_the_size_of_a_pointer_is_not_taken_for_the_contents(
+    local_hub: LocalHub, service: DatasetService
+) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    local_hub.fault(EntryOf("a.parquet", (("size", 134),)), server="hub", path="*/tree/*")
+    assert (await service.download(everything())).total_bytes == 1
+
+
+@pytest.mark.parametrize("facts", [{"oid": 5}, {"lfs": "yes"}, {"lfs": {"oid": 5, "size": 1}}, {"lfs": []}], ids=str)
+async def test_a_hash_of_another_type_is_taken_from_the_redirect(
+    local_hub: LocalHub, service: DatasetService, facts: dict[str, object]
+) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    local_hub.fault(EntryOf("a.parquet", tuple(facts.items())), server="hub", path="*/tree/*")
+    assert files_below((await service.download(everything())).local_path) == {"a.parquet": b"a"}
+
+
+async def test_a_file_without_any_size_fails_alone_and_by_its_name(
+    local_hub: LocalHub, service: DatasetService, root: Path
+) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    local_hub.write(REPO, "b.parquet", b"bb")
+    local_hub.fault(EntryOf("a.parquet", (("size", None), ("lfs", {"oid": "0" * 64}))), server="hub", path="*/tree/*")
+    plan = await service.plan(everything())
+    with pytest.raises(BadListing) as caught:
+        await service.download(everything())
+    assert [file.path for file in plan.files if file.fault] == [caught.value.path] == ["a.parquet"]
+    assert files_below(root / REPO) == {"b.parquet": b"bb"}
 
 
 @pytest.mark.parametrize(
