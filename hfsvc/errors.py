@@ -420,20 +420,24 @@ class InvalidTrajectory(Damaged):
 
 @dataclass(eq=False, kw_only=True)
 class BadRow(Damaged):
-    """A row cannot become a trajectory. `row` counts from 0 over the whole dataset."""
+    """A row cannot become a trajectory.
+
+    `row` counts from 0 over the whole dataset; `column` is None where all of the row is to blame.
+    """
 
     file: str
     row: int
-    column: str
+    column: str | None
     reason: str
 
     def message(self) -> str:
-        return f"Row {self.row} in {self.file} cannot be read, column {self.column}: {self.reason}."
+        where = f", column {self.column}" if self.column else ""
+        return f"Row {self.row} in {self.file} cannot be read{where}: {self.reason.rstrip('.')}."
 
 
 @dataclass(eq=False, kw_only=True)
 class BadParquet(Damaged):
-    """A file is not parquet, or is cut, or lacks the columns of its layout."""
+    """A file of rows, parquet or JSON, is damaged or cut, or lacks the columns of its layout."""
 
     file: str
     reason: str

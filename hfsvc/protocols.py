@@ -90,7 +90,7 @@ class TrajectorySource(Protocol):
     Only `ensure_downloaded` may touch the network.
 
     Every other method raises NotDownloaded where the dataset is not on disk, DatasetChanged when it moved to another
-    commit in the meantime, BadParquet for a file that is not parquet or lacks the layout's columns, and BadRow for a
+    commit in the meantime, BadParquet for a file that is damaged or lacks the layout's columns, and BadRow for a
     row that cannot be converted, unless the source was told to skip those.
     """
 

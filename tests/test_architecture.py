@@ -31,7 +31,7 @@ ALLOWED = {
     "download": FOUNDATION | {"backoff", "checksum", "disk", "metrics", "rounds"},
     "store": FOUNDATION | {"checksum", "disk", "rounds"},
     "documents": {"atif", "errors"},
-    "trajectories": FOUNDATION | {"atif", "protocols", "store", "disk", "structured"},
+    "trajectories": FOUNDATION | {"atif", "documents", "protocols", "store", "disk", "structured"},
 }
 FORBIDDEN_LIBRARIES = {
     "atif": {"httpx", "pyarrow", "anyio", "asyncio", "filelock", "pathlib", "os"},

@@ -2,6 +2,7 @@
 
 import io
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -63,7 +64,7 @@ def read_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> Iter
             yield document
 
 
-def read_documents(stream: BinaryIO, name: str = "-") -> Iterator[Document]:
+def read_documents(stream: BinaryIO, name: str = "-", *, as_rows: bool = False) -> Iterator[Document]:
     """The documents of an open stream, in order; memory holds one at a time.
 
     A ``.json`` text is an array of documents, or one document; ``.jsonl`` and ``.ndjson`` hold one a line, blank lines left
@@ -73,13 +74,19 @@ def read_documents(stream: BinaryIO, name: str = "-") -> Iterator[Document]:
     Args:
         stream: Is read, and closed at the end.
         name: For its ending, and for errors.
+        as_rows: Read what datasets are made of, and other readers of them take: a byte order mark is passed over, and
+            ``.json`` may hold JSON Lines, too.
 
     Raises:
         BadDocuments: The stream breaks off, or is damaged, or an array does not end as it should; whole documents before
             it came.
     """
     with _reading(name), _decompressed(stream) as reader:
-        yield from _documents(reader, shape_of(name))
+        shape = shape_of(name)
+        if as_rows:
+            shape = "lines" if shape == "lines" else "unknown"
+            reader.read(len(BOM_UTF8) * reader.peek(len(BOM_UTF8)).startswith(BOM_UTF8))
+        yield from _documents(reader, shape)
 
 
 @contextmanager

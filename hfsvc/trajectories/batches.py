@@ -60,18 +60,6 @@ class ParquetRows:
 
 
 @contextmanager
-def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
-    """A file of a dataset, by the ending of its name.
-
-    Raises:
-        BadParquet: It is no parquet file, or is cut.
-        NotDownloaded: It is gone.
-    """
-    with open_parquet(folder, file, repo) as parquet:
-        yield ParquetRows(parquet)
-
-
-@contextmanager
 def open_parquet(folder: Path, file: str, repo: str) -> Iterator[pq.ParquetFile]:
     """A parquet file of a dataset.
 

@@ -52,7 +52,7 @@ class Place(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A row that cannot become a trajectory."""
+    """A row that cannot become a trajectory; `column` is None where all of it is to blame."""
 
-    column: str
+    column: str | None
     reason: str

@@ -9,6 +9,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.rows import Fidelity, Style
 from hfsvc.trajectories import messages_style
 from hfsvc.trajectories.conversation import Conversation, Place, Unreadable
+from hfsvc.trajectories.faults import faults_of
 from hfsvc.trajectories.layouts.layout import Layout
 
 Build = Callable[[Conversation, Place], tuple[Trajectory, Fidelity]]
@@ -36,6 +37,8 @@ def convert(
         build: Makes the documents.
     """
     repo, commit, file, row, file_row = first
-    for offset, found in enumerate(layout.conversations(batch)):
+    faults = faults_of(batch)
+    for offset, read in enumerate(layout.conversations(batch)):
         place = Place(repo, commit, file, row + offset, file_row + offset)
+        found = Unreadable(None, faults[offset]) if offset in faults else read
         yield place, found if isinstance(found, Unreadable) else Converted(*build(found, place))

@@ -10,7 +10,8 @@ from anyio import CancelScope, to_thread
 from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.models import DownloadedDataset
 from hfsvc.structured import guarded
-from hfsvc.trajectories.batches import RowFile, bad_parquet, open_rows
+from hfsvc.trajectories.batches import RowFile, bad_parquet
+from hfsvc.trajectories.opening import open_rows
 from hfsvc.trajectories.read_ahead import ReadAhead
 
 T = TypeVar("T")

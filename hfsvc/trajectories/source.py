@@ -12,12 +12,13 @@ from hfsvc.errors import BadParquet, BadRow, DatasetChanged, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.protocols import DatasetService, KeyColumn
 from hfsvc.rows import ReadOptions, SummaryPage, TrajectoryRow, TrajectorySummary
-from hfsvc.trajectories.batches import RowFile, open_rows
+from hfsvc.trajectories.batches import RowFile
 from hfsvc.trajectories.conversation import Place, Unreadable
 from hfsvc.trajectories.converting import STYLES, convert
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
 from hfsvc.trajectories.layouts.layout import Layout
 from hfsvc.trajectories.layouts.opening import Layouts
+from hfsvc.trajectories.opening import open_rows
 from hfsvc.trajectories.reader import FileRows, RowReader, View, read_unchanged
 from hfsvc.trajectories.splits import choose_files
 from hfsvc.trajectories.summaries import make_filter, summaries_of, summary_columns
@@ -220,7 +221,9 @@ class ParquetTrajectorySource:
                 files.append(FileRows(file, first, first + rows.rows))
             first = files[-1].stop
         if not files:
-            raise BadParquet(file=dataset.repo, reason="none of its files on disk is parquet")
+            raise BadParquet(
+                file=dataset.repo, reason="none of its files on disk holds rows: parquet, JSON Lines or JSON"
+            )
         return files
 
 

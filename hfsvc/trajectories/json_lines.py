@@ -1,0 +1,186 @@
+"""Rows out of JSON files, as record batches of texts. Everything here blocks: call it from a worker thread.
+
+A file holds one row a line, or an array of rows, or a single row; compressed or not. Every key of its objects is a column.
+Strings are what they are, any other value is its JSON text, null is null.
+"""
+
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple
+
+import msgspec
+import pyarrow as pa
+
+from hfsvc.documents.reading import Document, read_documents
+from hfsvc.errors import BadDocuments, BadParquet
+from hfsvc.trajectories.batches import BATCH_BYTES, MAX_BATCH_ROWS
+from hfsvc.trajectories.faults import with_faults
+
+# Objects that are keyed by ids have as many keys as there are rows: those are no columns.
+MAX_COLUMNS = 1000
+DOCUMENT = "(document)"
+"""The column that holds the whole row, as it stands in the file."""
+
+# Of every value in a batch, beside its text: an offset, and a bit for null.
+_CELL_BYTES = 9
+_MOST_SURVEYS = 1000
+Row = Mapping[str, msgspec.Raw | bytes] | str
+_read_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_read_text = msgspec.json.Decoder(str).decode
+
+
+class Survey(NamedTuple):
+    """What a pass over a file finds."""
+
+    rows: int
+    columns: tuple[str, ...]
+
+
+# By what tells a file, and its content, from others and from what it was before.
+_surveys: dict[tuple[int, ...], Survey] = {}
+
+
+class JsonRows:
+    """An open JSON file.
+
+    Its columns and its number of rows are found by a pass over it, once for as long as it does not change. Columns are the
+    keys of all rows, by first appearance, up to `MAX_COLUMNS`, and `DOCUMENT`.
+
+    Args:
+        file: Unbuffered; stays open.
+        name: For errors.
+
+    Raises:
+        BadParquet: It breaks off, is damaged, or is an array that does not end as it should.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file = file
+        self._name = name
+        self._survey = self._find_survey()
+        self.rows: int = self._survey.rows
+        self.schema: pa.Schema = pa.schema([(key, pa.large_string()) for key in (*self._survey.columns, DOCUMENT)])
+
+    @property
+    def leaves(self) -> list[str]:
+        return [*self.schema.names]
+
+    def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        for documents in group_documents(islice(self._documents(), start, None), len(columns)):
+            yield start, batch_of(documents, columns)
+            start += len(documents)
+
+    def _find_survey(self) -> Survey:
+        stat = os.fstat(self._file.fileno())
+        key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if (known := _surveys.get(key)) is None:
+            known = survey(each.text for each in self._documents())
+            if len(_surveys) >= _MOST_SURVEYS:
+                _surveys.clear()
+            _surveys[key] = known
+        return known
+
+    def _documents(self) -> Iterator[Document]:
+        self._file.seek(0)
+        # Whoever reads it to its end closes it, and this file is read again.
+        stream = io.FileIO(self._file.fileno(), closefd=False)
+        try:
+            yield from read_documents(stream, self._name, as_rows=True)
+        except BadDocuments as error:
+            raise BadParquet(file=error.file, reason=error.reason) from error
+
+
+def survey(texts: Iterable[bytes]) -> Survey:
+    """The number of rows, and the keys of those that are objects. Pure."""
+    columns: dict[str, None] = {}
+    rows = 0
+    for text in texts:
+        rows += 1
+        row = read_row(text)
+        if not isinstance(row, str) and len(columns) < MAX_COLUMNS and not row.keys() <= columns.keys():
+            columns |= dict.fromkeys(row)
+    return Survey(rows, tuple(islice(columns, MAX_COLUMNS)))
+
+
+def group_documents(documents: Iterable[Document], columns: int) -> Iterator[list[Document]]:
+    """Rows that make a batch together: at most `MAX_BATCH_ROWS` and `BATCH_BYTES`, or a single one. Pure."""
+    group: list[Document] = []
+    size = 0
+    for document in documents:
+        cost = len(document.text) + (columns + 2) * _CELL_BYTES
+        if group and (size + cost > BATCH_BYTES or len(group) == MAX_BATCH_ROWS):
+            yield group
+            group, size = [], 0
+        group.append(document)
+        size += cost
+    if group:
+        yield group
+
+
+def batch_of(documents: Sequence[Document], columns: Sequence[str]) -> pa.RecordBatch:
+    """The columns of some rows; what is no JSON object is null in all of them, and noted as a fault. Pure."""
+    rows = [read_row(each.text) for each in documents]
+    faults = {at: f"{_place(documents[at])} {row}" for at, row in enumerate(rows) if isinstance(row, str)}
+    # Without any column, a batch would have no rows.
+    names = [*columns] or [DOCUMENT]
+    cells = [_documents_of(documents, rows) if name == DOCUMENT else _cells_of(rows, name) for name in names]
+    # As bytes first: Arrow would refuse what is no UTF-8, and with it the rows around it.
+    arrays = [pa.array(each, pa.large_binary()).view(pa.large_string()) for each in cells]
+    return with_faults(pa.RecordBatch.from_arrays(arrays, names=names), faults)
+
+
+def _place(document: Document) -> str:
+    if document.line is not None:
+        return f"line {document.line}"
+    return "its text" if document.index is None else f"item {document.index} of its array"
+
+
+def _documents_of(documents: Sequence[Document], rows: Sequence[Row]) -> list[bytes | None]:
+    return [None if isinstance(row, str) else each.text for each, row in zip(documents, rows, strict=True)]
+
+
+def _cells_of(rows: Sequence[Row], key: str) -> list[bytes | None]:
+    return [None if isinstance(row, str) or key not in row else read_cell(bytes(row[key])) for row in rows]
+
+
+def read_row(text: bytes) -> Row:
+    """The JSON text of every value of an object; else what is wrong, as the end of a sentence. Pure."""
+    try:
+        return _read_object(text)
+    except msgspec.ValidationError:
+        return "is no JSON object"
+    except (ValueError, RecursionError):
+        return _read_slowly(text)
+
+
+def _read_slowly(text: bytes) -> Row:
+    # Python's writer puts out NaN, which is no JSON, and halves of characters, which are no text; its reader takes both.
+    try:
+        found: Any = json.loads(text.decode())
+        if not isinstance(found, dict):
+            return "is no JSON object"
+        # No name of a column can hold half a character.
+        return {key.encode(errors="replace").decode(): json.dumps(value).encode() for key, value in found.items()}
+    except RecursionError:
+        return "is nested too deep"
+    except ValueError as error:
+        return f"is no JSON in UTF-8: {error}"
+
+
+def read_cell(value: bytes) -> bytes | None:
+    """What a column holds of a JSON value: a string's text in UTF-8, another value's JSON, None for null. Pure.
+
+    Half a character, which UTF-8 does not know, comes as the bytes it would have there; whoever reads the text refuses it.
+    """
+    if not value.startswith(b'"'):
+        return None if value == b"null" else value
+    if b"\\" not in value:
+        return value[1:-1]
+    try:
+        return _read_text(value).encode()
+    except ValueError:
+        text: str = json.loads(value.decode(errors="surrogateescape"))
+        return text.encode(errors="surrogatepass")

@@ -1,0 +1,30 @@
+"""Files of rows of any kind. Everything here blocks: call it from a worker thread."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hfsvc.errors import BadParquet, NotDownloaded
+from hfsvc.trajectories.batches import ParquetRows, RowFile, open_parquet
+from hfsvc.trajectories.json_lines import JsonRows
+
+
+@contextmanager
+def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
+    """A file of a dataset, by the ending of its name: parquet, else JSON.
+
+    Raises:
+        BadParquet: It is damaged, or cut.
+        NotDownloaded: It is gone.
+    """
+    if file.endswith(".parquet"):
+        with open_parquet(folder, file, repo) as parquet:
+            yield ParquetRows(parquet)
+        return
+    try:
+        with (folder / file).open("rb", buffering=0) as content:
+            yield JsonRows(content, str(folder / file))
+    except FileNotFoundError as error:
+        raise NotDownloaded(repo=repo, missing=(file,)) from error
+    except OSError as error:
+        raise BadParquet(file=str(folder / file), reason=error.strerror or str(error)) from error
