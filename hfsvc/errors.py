@@ -202,17 +202,25 @@ class NotDownloaded(NotFound):
 
 @dataclass(eq=False, kw_only=True)
 class SplitNotFound(NotFound):
-    """The files of a dataset on disk have no such configuration, or no such split. `known` are those they have."""
+    """The files of a dataset on disk are of no such split, or of no such configuration.
+
+    Attributes:
+        repo: The dataset.
+        name: What is missing.
+        kind: ``split`` or ``configuration``.
+        config: The configuration that was chosen, where it is a split that is missing in it.
+        known: The names that there are.
+    """
 
     repo: str
+    name: str
+    kind: str = "split"
     config: str | None = None
-    split: str | None = None
     known: tuple[str, ...] = ()
 
     def message(self) -> str:
-        where = f"The configuration {self.config!r} of {self.repo}" if self.config and self.split else self.repo
-        wanted = f"configuration {self.config!r}" if self.split is None else f"split {self.split!r}"
-        return f"{where} has no {wanted} on disk; it has {', '.join(self.known) or 'none'}."
+        where = f"The configuration {self.config!r} of {self.repo}" if self.config else self.repo
+        return f"{where} has no {self.kind} {self.name!r} on disk; it has {', '.join(self.known) or 'none'}."
 
 
 @dataclass(eq=False, kw_only=True)

@@ -85,14 +85,14 @@ def choose_files(
         named = (each for found in splits.values() for each in found.values())
         return _ordered([data_files(files), *named])
     if config is not None and config not in splits:
-        raise SplitNotFound(repo=repo, config=config, known=tuple(splits))
+        raise SplitNotFound(repo=repo, name=config, kind="configuration", known=tuple(splits))
     chosen = splits if config is None else {config: splits[config]}
     if split is None:
         return _ordered(each for found in chosen.values() for each in found.values())
     found = [each[split] for each in chosen.values() if split in each]
     if not found:
         known = dict.fromkeys(name for each in chosen.values() for name in each)
-        raise SplitNotFound(repo=repo, config=config, split=split, known=tuple(known))
+        raise SplitNotFound(repo=repo, name=split, config=config, known=tuple(known))
     return _ordered(found)
 
 
