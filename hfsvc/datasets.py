@@ -8,7 +8,7 @@ import msgspec
 from anyio import to_thread
 
 from hfsvc.disk import free_bytes, make_folder
-from hfsvc.download.parts import Places, kept_bytes, left_behind, part_name
+from hfsvc.download.places import Places, kept_bytes, left_behind, part_name
 from hfsvc.download.plan import OnDisk, check_room, make_plan, nothing_selected, select
 from hfsvc.errors import DatasetChanged, NotDownloaded, Offline
 from hfsvc.hub.retries import OnRetry, tell_retries

@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from hfsvc.disk import make_folder
 from hfsvc.download.downloader import Downloader
-from hfsvc.download.parts import Places, part_name, salvage
+from hfsvc.download.places import Places, part_name, salvage
 from hfsvc.download.plan import remote_file
 from hfsvc.download.throttle import Throttle
 from hfsvc.errors import DownloadFailed

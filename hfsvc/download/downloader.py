@@ -14,8 +14,9 @@ from anyio import from_thread, to_thread
 
 from hfsvc.disk import disk_error
 from hfsvc.download.pace import FIRST_STREAMS, Pace
-from hfsvc.download.parts import Finished, Part, Places, adopt_whole, is_small, left_behind, open_part, part_name
+from hfsvc.download.parts import Finished, Part, is_small, open_part
 from hfsvc.download.patience import Patience
+from hfsvc.download.places import Places, adopt_whole, left_behind, part_name
 from hfsvc.download.progress import ListenerFailed, Progress
 from hfsvc.download.recovery import Action, means_too_many, recover
 from hfsvc.download.schedule import Job, Schedule

@@ -5,64 +5,20 @@ folder, verified and synced, ready to be renamed.
 """
 
 import errno
-import hashlib
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from hfsvc.checksum import BLOCK_BYTES, Hasher, checksum_file, checksum_of, kind_of, make_hasher
-from hfsvc.disk import disk_errors, size_of
-from hfsvc.download.journal import Extent, Header, digest_of, extent_line, header_line, read_journal
+from hfsvc.checksum import BLOCK_BYTES, Hasher, checksum_of, kind_of, make_hasher
+from hfsvc.download.journal import Extent, digest_of, extent_line
+from hfsvc.download.places import Places
 from hfsvc.download.ranges import Landed
 from hfsvc.models import ByteRange
 
 SMALL_FILE_BYTES = 1 << 20
 Finished = tuple[str, Path | None]
 """The checksum of a complete part, and the whole file; None where the checksum is another one than wanted."""
-
-
-def part_name(repo: str, commit: str, path: str, checksum: str | None) -> str:
-    """The stable name of a file's part: by content where the hash is known, else by place and commit."""
-    if checksum:
-        return checksum.replace(":", "-")
-    place = f"{repo}@{commit}/{path}"
-    return f"unhashed-{hashlib.sha256(place.encode()).hexdigest()}"
-
-
-class Places(NamedTuple):
-    """Where the pieces of one file in the making lie.
-
-    Attributes:
-        folder: The parts folder of the dataset.
-        digests_folder: Where journals of finished files stay.
-        name: From `part_name`.
-    """
-
-    folder: Path
-    digests_folder: Path
-    name: str
-
-    @property
-    def part(self) -> Path:
-        """The bytes so far."""
-        return self.folder / f"{self.name}.part"
-
-    @property
-    def journal(self) -> Path:
-        """Which of them are there."""
-        return self.folder / f"{self.name}.journal"
-
-    @property
-    def whole(self) -> Path:
-        """The whole file, verified."""
-        return self.folder / f"{self.name}.whole"
-
-    @property
-    def digests(self) -> Path:
-        """The journal of the finished file."""
-        return self.digests_folder / f"{self.name}.journal"
 
 
 class Part(Protocol):
@@ -174,7 +130,6 @@ class DiskPart:
         self._size = size
         self._checksum = checksum
         self._on_block = on_block
-        self._header = Header(identity=places.name, size=size)
         self._hasher: Hasher = make_hasher(kind_of(checksum), size)
         self._file = -1
         self._log = -1
@@ -186,12 +141,9 @@ class DiskPart:
 
     def _open(self) -> None:
         self._file = os.open(self._places.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        extents = self._intact(read_journal(_read(self._places.journal), self._header))
+        extents = self._intact(self._places.read_journal(self._size))
         os.ftruncate(self._file, self._size)
-        # The journal is written anew: a cut line at its end would swallow the next one.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        self._log = os.open(self._places.journal, flags, 0o644)
-        os.write(self._log, header_line(self._header) + b"".join(map(extent_line, extents)))
+        self._log = self._places.write_journal(self._size, extents)
         self.landed = Landed(extent.span for extent in extents)
 
     def _intact(self, extents: list[Extent]) -> list[Extent]:
@@ -238,8 +190,10 @@ class DiskPart:
             return found, None
         os.fsync(self._file)
         self.close()
-        self._places.journal.replace(self._places.digests)
-        return found, self._places.part.replace(self._places.whole)
+        # The whole first: killed in between, the next run adopts it.
+        whole = self._places.part.replace(self._places.whole)
+        self._places.keep_digests(self._checksum, self._size)
+        return found, whole
 
     def reset(self) -> None:
         self.close()
@@ -264,44 +218,3 @@ def open_part(places: Places, size: int, checksum: str, on_block: Callable[[], N
 def is_small(size: int) -> bool:
     """Whether a file of `size` bytes gathers in memory."""
     return size <= SMALL_FILE_BYTES
-
-
-def adopt_whole(places: Places, checksum: str, on_block: Callable[[], None]) -> Path | None:
-    """A sealed part that an earlier run could not put in place, when it is still right. Blocks."""
-    if not places.whole.exists():
-        return None
-    if checksum_file(places.whole, kind_of(checksum), on_block=on_block) == checksum:
-        return places.whole
-    places.whole.unlink()
-    return None
-
-
-def salvage(places: Places, damaged: Path) -> None:
-    """Make a damaged file a part of itself: what its digests show to be right need not be fetched again. Blocks.
-
-    A copy is worked on; the file itself is left as it is. Without digests there is nothing to salvage.
-    """
-    if places.digests.exists() and (size := size_of(damaged)) is not None:
-        with disk_errors(places.part, needed=size):
-            shutil.copyfile(damaged, places.part)
-            shutil.copyfile(places.digests, places.journal)
-
-
-def kept_bytes(places: Places, size: int) -> int:
-    """How much of a file an earlier run left, by its journal. Blocks."""
-    if size_of(places.whole) == size:
-        return size
-    extents = read_journal(_read(places.journal), Header(identity=places.name, size=size))
-    return Landed(each.span for each in extents).total
-
-
-def left_behind(folder: Path) -> frozenset[str]:
-    """Names of which earlier runs left anything. Blocks."""
-    return frozenset(path.stem for path in folder.iterdir()) if folder.exists() else frozenset()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""

@@ -1,11 +1,13 @@
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from hfsvc.download.journal import Extent, Header, digest_of, read_journal
-from hfsvc.download.parts import DiskPart, MemoryPart, Places, adopt_whole, kept_bytes, open_part, part_name, salvage
+from hfsvc.download.parts import DiskPart, MemoryPart, open_part
+from hfsvc.download.places import Places, adopt_whole, content_name, kept_bytes, part_name, salvage
 from hfsvc.download.transfer import WRITE_PIECES
 from hfsvc.models import ByteRange
 
@@ -150,8 +152,10 @@ def test_a_whole_file_of_an_earlier_run_is_adopted_only_while_it_is_right(places
     assert not places.whole.exists()
 
 
-def test_what_is_right_of_a_damaged_file_is_salvaged(places: Places, tmp_path: Path) -> None:
-    part = open_disk_part(places)
+@pytest.mark.parametrize("masked", [False, True])
+def test_what_is_right_of_a_damaged_file_is_salvaged(places: Places, tmp_path: Path, masked: bool) -> None:
+    by_place, places = places, places._replace(name=content_name(sha256(CONTENT)))
+    part = open_disk_part(by_place if masked else places)
     write(part, 0, MiB)
     write(part, MiB, 2 * MiB)
     part.finish()
@@ -162,6 +166,64 @@ def test_what_is_right_of_a_damaged_file_is_salvaged(places: Places, tmp_path: P
     assert list(again.landed) == [ByteRange(start=0, stop=MiB)]
     again.close()
     assert damaged.read_bytes() == CONTENT[:-1] + b"!"
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing after it runs but what unwinds."""
+
+
+@pytest.fixture
+def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Die instead of the n-th rename from now on."""
+
+    def arm(number: int) -> None:
+        left = [number]
+        real = Path.replace
+
+        def replace(path: Path, target: Path) -> Path:
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+            return real(path, target)
+
+        monkeypatch.setattr(Path, "replace", replace)
+
+    return arm
+
+
+def test_a_process_killed_while_it_opens_a_part_loses_nothing_of_it(
+    places: Places, kill_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = open_disk_part(places)
+    write(part, 0, MiB)
+    part.close()
+    kill_at(0)
+    with pytest.raises(Killed):
+        open_disk_part(places)
+    monkeypatch.undo()
+    assert kept_bytes(places, len(CONTENT)) == MiB
+
+
+@pytest.mark.parametrize("renames", [0, 1])
+@pytest.mark.parametrize("name", ["name", "sha256"])
+def test_a_process_killed_while_it_finishes_a_part_loses_nothing_of_it(
+    places: Places, kill_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, renames: int, name: str
+) -> None:
+    places = places._replace(name=content_name(sha256(CONTENT)) if name == "sha256" else name)
+    part = open_disk_part(places)
+    write(part, 0, MiB)
+    write(part, MiB, 2 * MiB)
+    kill_at(renames)
+    with suppress(Killed):
+        part.finish()
+    part.close()
+    monkeypatch.undo()
+    assert kept_bytes(places, len(CONTENT)) == len(CONTENT)
+    if adopt_whole(places, sha256(CONTENT), nothing) is None:
+        open_disk_part(places).finish()
+    assert [path.name for path in places.folder.iterdir()] == [places.whole.name]
+    kept = places._replace(name=content_name(sha256(CONTENT)), folder=places.digests_folder)
+    assert sum(extent.span.length for extent in kept.read_journal(len(CONTENT))) == len(CONTENT)
 
 
 def test_nothing_is_salvaged_of_a_file_without_digests_or_that_is_gone(places: Places, tmp_path: Path) -> None:
