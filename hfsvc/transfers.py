@@ -97,16 +97,13 @@ class Transfer:
             settings=self._engine.settings,
             throttle=self._engine.throttle,
             metrics=self._engine.metrics,
+            is_here=arrivals.recognise,
             on_verified=arrivals.take,
             on_event=self._tell,
         )
         if failures := await downloader.run():
-            alone = len(failures) == 1
-            raise (
-                failures[0]
-                if alone
-                else DownloadFailed(repo=self._remote.repo, failures=failures, untried=downloader.untried)
-            )
+            several = DownloadFailed(repo=self._remote.repo, failures=failures, untried=downloader.untried)
+            raise several if len(failures) > 1 else failures[0]
 
 
 def _empty(parts: Path) -> None:

@@ -56,6 +56,8 @@ class Content(Protocol):
         ...
 
 
+IsHere = Callable[[RemoteFile], Awaitable[bool]]
+"""Whether a file lies where it belongs already. Asked about those whose hash the listing did not tell."""
 OnVerified = Callable[[RemoteFile, Path], Awaitable[None]]
 """Takes a verified file from the parts folder to where it belongs."""
 
@@ -72,6 +74,7 @@ class Downloader:
         settings: Connections, ranges and times.
         throttle: Shared by all runs of the process.
         metrics: Told of bytes and retries.
+        is_here: Saves what need not be fetched; not asked about files that the plan could judge.
         on_verified: Awaited for every file as it is verified; what it raises ends the run.
         on_event: Told what happens, on the event loop.
         clock: Monotonic seconds.
@@ -91,6 +94,7 @@ class Downloader:
         settings: Settings,
         throttle: Throttle,
         metrics: Metrics,
+        is_here: IsHere,
         on_verified: OnVerified,
         on_event: OnEvent,
         clock: Callable[[], float] = time.monotonic,
@@ -103,6 +107,7 @@ class Downloader:
         self._digests_folder = digests_folder
         self._settings = settings
         self._throttle = throttle
+        self._is_here = is_here
         self._on_verified = on_verified
         self._clock = clock
         self._pace = Pace(settings.max_connections, clock(), first=self._first_streams())
@@ -193,6 +198,10 @@ class Downloader:
         if file.checksum is None:
             location = await self._first_location(file)
             file = msgspec.structs.replace(file, checksum=location.checksum)
+            if file.checksum and await self._is_here(file):
+                self._progress.started(file, file.size)
+                self._end(index, file)
+                return
         if file.checksum is None:
             raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=None, actual=None)
         if whole := await self._adopt(places, file.checksum):
@@ -350,6 +359,9 @@ class Downloader:
 
     async def _complete(self, index: int, file: RemoteFile, whole: Path) -> None:
         await self._on_verified(file, whole)
+        self._end(index, file)
+
+    def _end(self, index: int, file: RemoteFile) -> None:
         self._schedule.close(index)
         self._progress.verified(file)
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from anyio import from_thread, to_thread
 
-from hfsvc.disk import disk_errors
+from hfsvc.disk import disk_errors, size_of
 from hfsvc.errors import ChecksumMismatch
 from hfsvc.models import RemoteFile
 from hfsvc.rounds import Rounds
 from hfsvc.store.install import copy_verified, place
 from hfsvc.store.paths import parents
+from hfsvc.store.survey import hash_file
 
 PLACED = "placed.txt"
 
@@ -58,6 +59,14 @@ class Arrivals:
             if fetched is not file:
                 self._copies.setdefault(fetched.path, []).append(file)
         return list(first.values())
+
+    async def recognise(self, file: RemoteFile) -> bool:
+        """Whether a file lies in place already; its hash was not known before."""
+        path = self._root / self._repo / file.path
+        if size_of(path) != file.size or await hash_file(path, file.checksum or "") != file.checksum:
+            return False
+        self.checksums[file.path] = file.checksum or ""
+        return True
 
     async def take(self, file: RemoteFile, whole: Path) -> None:
         """A file was verified; it lies at `whole` in the parts folder."""

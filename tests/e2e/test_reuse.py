@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hfsvc.errors import ChecksumMismatch
+from hfsvc.errors import ChecksumMismatch, FileNotFound
 from hfsvc.metrics import Counters
 from hfsvc.store.hfcache import blob_path
 from hfsvc.testing import LocalHub
-from hfsvc.testing.localhub import Corrupt
+from hfsvc.testing.localhub import Corrupt, MaskedHashes, Missing
 from tests.builders import REPO, KiB, MiB, everything, files_below, noise, open_container_for, open_service, sha256
 
 pytestmark = pytest.mark.anyio
@@ -76,6 +76,47 @@ async def test_a_repair_fetches_only_damaged_ranges(local_hub: LocalHub, root: P
     assert report.repaired == ("big.parquet",)
     assert path.read_bytes() == CONTENT
     assert local_hub.bytes_sent() <= 256 * KiB
+
+
+async def test_a_repair_of_a_file_whose_hash_is_masked_fetches_only_damaged_ranges(
+    local_hub: LocalHub, root: Path
+) -> None:
+    local_hub.write(REPO, "big.parquet", CONTENT)
+    local_hub.fault(MaskedHashes(), server="hub")
+    async with open_service(local_hub, root) as service:
+        (path,) = (await service.download(everything())).paths
+        path.write_bytes(b"x" + CONTENT[1:])
+        local_hub.reset()
+        assert (await service.verify(REPO, repair=True)).repaired == ("big.parquet",)
+        assert (await service.verify(REPO)).ok
+    assert local_hub.bytes_sent() <= 256 * KiB
+
+
+async def test_a_file_whose_hash_is_masked_is_not_fetched_again(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "big.parquet", CONTENT)
+    local_hub.write(REPO, "bad.parquet", noise(100))
+    local_hub.fault(MaskedHashes(), server="hub")
+    local_hub.fault(Missing(), server="hub", path="bad.parquet", times=1)
+    async with open_service(local_hub, root) as service:
+        with pytest.raises(FileNotFound):
+            await service.download(everything())
+        await service.download(everything())
+        local_hub.write(REPO, "new.parquet", noise(100, 1))
+        found = await service.download(everything())
+        assert (await service.verify(REPO)).ok
+    assert found.total_bytes == len(CONTENT) + 200
+    assert local_hub.bytes_sent(path="big.parquet") == len(CONTENT)
+
+
+async def test_a_file_whose_hash_is_masked_is_exchanged_when_it_changes(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "big.parquet", CONTENT)
+    local_hub.fault(MaskedHashes(), server="hub")
+    other = noise(len(CONTENT), 1)
+    async with open_service(local_hub, root) as service:
+        await service.download(everything())
+        local_hub.write(REPO, "big.parquet", other)
+        found = await service.download(everything())
+    assert found.paths[0].read_bytes() == other
 
 
 async def test_a_repair_that_fails_leaves_the_damaged_file_as_it_is(local_hub: LocalHub, root: Path) -> None:
