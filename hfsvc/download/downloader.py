@@ -129,10 +129,10 @@ class Downloader:
                 for a later run.
         """
         self._left_behind = await to_thread.run_sync(left_behind, self._folder)
-        # Twice as many workers as streams: one half asks the Hub for the next addresses while the other one streams.
+        # Three times as many workers as streams: while some stream, others ask the Hub for the next addresses or finish files.
         try:
             async with anyio.create_task_group() as group:
-                for _ in range(min(2 * self._settings.max_connections, self._most_jobs())):
+                for _ in range(min(3 * self._settings.max_connections, self._most_jobs())):
                     group.start_soon(self._work)
         except ExceptionGroup as errors:
             raise _first(errors) from None

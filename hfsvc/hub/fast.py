@@ -67,7 +67,7 @@ def _make_client(settings: Settings, timeouts: Timeouts) -> Client:
         .default_cookie_store(False)
         .http1_only()
         .max_connections(None)
-        .pool_max_idle_per_host(2 * settings.max_connections)
+        .pool_max_idle_per_host(3 * settings.max_connections)
     )
     if timeouts.connect is not None:
         builder = builder.connect_timeout(timedelta(seconds=timeouts.connect))

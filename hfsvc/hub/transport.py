@@ -9,6 +9,7 @@ from urllib.request import getproxies
 import httpx
 
 from hfsvc.errors import InvalidSettings
+from hfsvc.hub.lanes import Lanes
 from hfsvc.settings import Settings
 
 # Parts of httpx and httpcore log whole addresses (INFO) and headers (DEBUG); filters do not reach child loggers.
@@ -18,6 +19,8 @@ _SECRETS = (
     (re.compile(r"(https?://[^\s?]+)\?\S*"), r"\1?…"),
     (re.compile(r"(Bearer |hf_)[A-Za-z0-9._~+/=-]+"), r"\1…"),
 )
+# How many connections there are is decided by who uses them.
+_UNLIMITED: Final = httpx.Limits()
 _BARE: Final = {"stream": True, "auth": None, "follow_redirects": False}
 _httpx_log = logging.getLogger("httpx")
 
@@ -56,14 +59,13 @@ def make_client(settings: Settings) -> httpx.AsyncClient:
 
 
 def _client(settings: Settings) -> httpx.AsyncClient:
-    # How many connections there are is decided by who uses them.
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=4 * settings.max_connections)
     if fast := _fast_transport(settings):
         return BareClient(fast)
     if settings.trust_env and getproxies().keys() - {"no"}:
         # Only httpx's own client knows which of its transports goes through which proxy.
-        return httpx.AsyncClient(limits=limits)
-    return BareClient(httpx.AsyncHTTPTransport(trust_env=settings.trust_env, limits=limits))
+        return httpx.AsyncClient(limits=_UNLIMITED)
+    tls = httpx.create_ssl_context(trust_env=settings.trust_env)
+    return BareClient(Lanes(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=_UNLIMITED)))
 
 
 def _fast_transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
