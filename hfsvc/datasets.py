@@ -28,7 +28,7 @@ from hfsvc.models import (
 from hfsvc.store.arrivals import placed_paths
 from hfsvc.store.catalog import Catalog, Entry
 from hfsvc.store.install import move_dataset, remove_file, swap
-from hfsvc.store.layout import clear_parts, digests_folder, keep_digests, parts_folder
+from hfsvc.store.layout import clear_parts, clear_rows, digests_folder, keep_digests, parts_folder
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
 from hfsvc.store.survey import find_copies, find_present, hash_file
@@ -291,4 +291,5 @@ class HubDatasetService:
         for place in places:
             remove_file(self._root, place)
         clear_parts(self._root, entry.repo)
+        clear_rows(self._root, entry.repo)
         keep_digests(self._root, entry.repo, ())

@@ -3,7 +3,7 @@
 All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times are UTC in ISO 8601.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -203,6 +203,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
         commit: 40 hex digits.
         license: From the dataset card, if it names one.
         configs: From the dataset card, if it names any.
+        checksums: ``{path: "sha256:…" | "git-sha1:…"}`` that each file was verified against.
     """
 
     repo: str
@@ -214,6 +215,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
     commit: str
     license: str | None = None
     configs: tuple[DatasetConfig, ...] = ()
+    checksums: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def paths(self) -> tuple[Path, ...]:

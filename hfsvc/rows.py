@@ -37,6 +37,11 @@ class ReadOptions(Model, frozen=True, kw_only=True):
     episodes: Literal["all", "last"] = "all"
     result: Literal["all", "success", "failure"] = "all"
 
+    @property
+    def filters(self) -> bool:
+        """Whether some rows are left out."""
+        return self.episodes != "all" or self.result != "all"
+
 
 class KeptText(Model, frozen=True, kw_only=True):
     """A message of a row that stayed text. `message` counts from 0 over the row."""

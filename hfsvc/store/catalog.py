@@ -65,6 +65,7 @@ class Entry(Model, frozen=True, kw_only=True):
             commit=self.commit,
             license=self.license,
             configs=self.configs,
+            checksums=self.checksums,
         )
 
     def remote(self) -> RemoteDataset:

@@ -7,6 +7,7 @@
     .hfsvc/locks/             lock files, never removed while anything runs
     .hfsvc/parts/<dataset>/   what is on its way, and its journals
     .hfsvc/digests/<dataset>/ a digest of every range of the files that are here, for repairs
+    .hfsvc/rows/<dataset>/    rows in small blocks and their summaries, for single rows and lists
 """
 
 import shutil
@@ -49,6 +50,16 @@ def parts_folder(root: Path, repo: str) -> Path:
 def digests_folder(root: Path, repo: str) -> Path:
     """Holds the range digests of one dataset's files."""
     return root / STATE_FOLDER / "digests" / flat_name(repo)
+
+
+def rows_folder(root: Path, repo: str) -> Path:
+    """Holds rows of one dataset in small blocks, and their summaries."""
+    return root / STATE_FOLDER / "rows" / flat_name(repo)
+
+
+def clear_rows(root: Path, repo: str) -> None:
+    """Remove what was written down of a dataset's rows."""
+    shutil.rmtree(rows_folder(root, repo), ignore_errors=True)
 
 
 def keep_digests(root: Path, repo: str, names: Collection[str]) -> None:

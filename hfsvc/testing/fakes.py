@@ -319,11 +319,14 @@ class FakeTrajectorySource:
         return [each async for each in self.stream_trajectories(start=offset, stop=stop)]
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
-        from hfsvc.trajectories.summaries import make_filter
+        from hfsvc.trajectories.summaries import FIELDS, matching, summary_batch
 
         if offset < 0:
             raise ValueError("rows are counted from 0")
-        matches = [*filter(make_filter(query), self._summaries())]
+        found = self._summaries()
+        columns = {name: [getattr(each, name) for each in found] for name in FIELDS}
+        batch = summary_batch(columns, [each.steps for each in found])
+        matches = [found[row] for row in matching(batch, query or "")]
         return SummaryPage(total=len(matches), offset=offset, items=(*matches[offset : offset + max(0, limit)],))
 
     def _rows(self) -> list[Trajectory | None]:

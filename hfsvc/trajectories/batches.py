@@ -3,18 +3,33 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hfsvc.errors import BadParquet, NotDownloaded
+from hfsvc.trajectories.layouts.layout import Layout
 
 BATCH_BYTES = 8 << 20
 # Footers tell how large rows are on average and as they are stored: text that repeats counts once there. So few rows are
 # read at once, which is no slower, and what turns out too large is cut.
 MAX_BATCH_ROWS = 64
 BUFFER_BYTES = 1 << 20
+
+
+class RowGroup(NamedTuple):
+    """Rows that can only be decoded from the first one on.
+
+    Attributes:
+        first: Number of its first row in the file.
+        stop: The row after its last.
+        size: Bytes when decoded, going by the file's footer.
+    """
+
+    first: int
+    stop: int
+    size: int
 
 
 class RowFile(Protocol):
@@ -33,6 +48,11 @@ class RowFile(Protocol):
     @property
     def leaves(self) -> list[str]:
         """Paths of its columns as they are stored, down to the fields of structs in lists."""
+        ...
+
+    @property
+    def groups(self) -> tuple[RowGroup, ...]:
+        """Its row groups that hold rows, in order."""
         ...
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -55,8 +75,39 @@ class ParquetRows:
     def leaves(self) -> list[str]:
         return [self._parquet.schema.column(index).path for index in range(len(self._parquet.schema))]
 
+    @property
+    def groups(self) -> tuple[RowGroup, ...]:
+        return tuple(row_groups(self._parquet))
+
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         return iter_batches(self._parquet, columns, start)
+
+
+class FileFacts(NamedTuple):
+    """What is known of a file since its rows were counted.
+
+    Attributes:
+        content: Stands for what it held then.
+        layout: How its rows are read.
+        schema: Its columns.
+        leaves: As `RowFile.leaves`.
+        groups: As `RowFile.groups`.
+    """
+
+    content: str
+    layout: Layout
+    schema: pa.Schema
+    leaves: list[str]
+    groups: tuple[RowGroup, ...]
+
+
+class FileRows(NamedTuple):
+    """A file and the numbers of its rows in the dataset: `first` inclusive, `stop` exclusive."""
+
+    file: str
+    first: int
+    stop: int
+    facts: FileFacts
 
 
 @contextmanager
@@ -89,6 +140,16 @@ def batch_rows(parquet: pq.ParquetFile) -> int:
     groups = (parquet.metadata.row_group(index) for index in range(parquet.num_row_groups))
     widest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=1.0)
     return max(1, min(MAX_BATCH_ROWS, int(BATCH_BYTES / max(1.0, widest))))
+
+
+def row_groups(parquet: pq.ParquetFile) -> Iterator[RowGroup]:
+    """The row groups that hold rows."""
+    first = 0
+    for index in range(parquet.num_row_groups):
+        group = parquet.metadata.row_group(index)
+        if group.num_rows:
+            yield RowGroup(first, first + group.num_rows, group.total_byte_size)
+        first += group.num_rows
 
 
 def groups_from(parquet: pq.ParquetFile, row: int) -> tuple[list[int], int]:

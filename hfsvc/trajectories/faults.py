@@ -11,12 +11,12 @@ _COLUMN = "(fault)"
 def with_faults(batch: pa.RecordBatch, faults: Mapping[int, str]) -> pa.RecordBatch:
     """The batch, some of whose rows stand for something that could not be read.
 
+    Every batch of a file gets the column, so that all have the same columns.
+
     Args:
         batch: Those rows hold nulls.
         faults: By row of the batch: what is wrong, as the end of a sentence.
     """
-    if not faults:
-        return batch
     reasons = pa.array([faults.get(row) for row in range(batch.num_rows)], pa.string())
     return batch.append_column(_COLUMN, reasons)
 

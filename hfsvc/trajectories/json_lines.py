@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from hfsvc.documents.reading import Document, read_documents
 from hfsvc.errors import BadDocuments, BadParquet
-from hfsvc.trajectories.batches import BATCH_BYTES, MAX_BATCH_ROWS
+from hfsvc.trajectories.batches import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup
 from hfsvc.trajectories.faults import with_faults
 
 # Objects that are keyed by ids have as many keys as there are rows: those are no columns.
@@ -67,6 +67,11 @@ class JsonRows:
     @property
     def leaves(self) -> list[str]:
         return [*self.schema.names]
+
+    @property
+    def groups(self) -> tuple[RowGroup, ...]:
+        # Lines can only be found by passing over those before them.
+        return (RowGroup(0, self.rows, os.fstat(self._file.fileno()).st_size),) if self.rows else ()
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         for documents in group_documents(islice(self._documents(), start, None), len(columns)):

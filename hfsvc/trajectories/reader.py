@@ -1,7 +1,7 @@
 """A dataset's rows, batch after batch, read and converted in a worker thread while the event loop goes on."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from typing import Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
@@ -10,33 +10,26 @@ from anyio import CancelScope, to_thread
 from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.models import DownloadedDataset
 from hfsvc.structured import guarded
-from hfsvc.trajectories.batches import RowFile, bad_parquet
-from hfsvc.trajectories.opening import open_rows
+from hfsvc.trajectories.batches import FileRows, RowFile, bad_parquet
 from hfsvc.trajectories.read_ahead import ReadAhead
+from hfsvc.trajectories.selection import Wanted
 
 T = TypeVar("T")
-
-
-class FileRows(NamedTuple):
-    """A file and the numbers of its rows in the dataset: `first` inclusive, `stop` exclusive."""
-
-    file: str
-    first: int
-    stop: int
 
 
 class View(NamedTuple, Generic[T]):
     """What to read of every file, and what to make of it. Both functions run in the worker thread.
 
     Attributes:
-        columns_of: The columns to read of a file, given its name.
+        columns_of: The columns to read of a file.
         convert: Makes values of a batch, given its file and the number of the batch's first row in the dataset.
     """
 
-    columns_of: Callable[[RowFile, str], list[str]]
+    columns_of: Callable[[FileRows], list[str]]
     convert: Callable[[FileRows, int, pa.RecordBatch], list[T]]
 
 
+OpenFile = Callable[[FileRows], AbstractContextManager[RowFile]]
 CheckUnchanged = Callable[[], Awaitable[None]]
 
 
@@ -55,35 +48,44 @@ async def read_unchanged(read: Callable[[], T], check_unchanged: CheckUnchanged)
 
 
 class RowReader(Generic[T]):
-    """Reads the rows from `first` (inclusive) to `last` (exclusive) of a dataset.
+    """Reads rows of a dataset.
 
     Args:
         dataset: What is on disk.
-        files: Its files with rows, in order.
-        first: First row.
-        last: Row to stop before.
+        files: The files that hold them, in order.
+        wanted: The rows.
         view: What to make of the batches.
+        open_file: Opens the files.
         check_unchanged: Awaited after a file was opened; raises when the dataset is another one by now.
     """
 
     def __init__(
         self,
         dataset: DownloadedDataset,
-        files: Sequence[FileRows],
-        first: int,
-        last: int,
+        files: Iterable[FileRows],
+        wanted: Wanted,
         view: View[T],
+        open_file: OpenFile,
         check_unchanged: CheckUnchanged,
     ) -> None:
         self._dataset = dataset
-        self._files = iter([file for file in files if file.stop > first and file.first < last and first < last])
-        self._first = first
-        self._last = last
+        self._files = iter(files)
+        self._wanted = wanted
         self._view = view
+        self._open_file = open_file
         self._check_unchanged = check_unchanged
         self._opened = ExitStack()
         self._batches: ReadAhead[tuple[int, pa.RecordBatch]] | None = None
         self._file: FileRows | None = None
+
+    async def values(self) -> AsyncGenerator[T, None]:
+        """All of them, one by one."""
+        try:
+            while (values := await self.next()) is not None:
+                for value in values:
+                    yield value
+        finally:
+            await self.aclose()
 
     async def next(self) -> list[T] | None:
         """The values of the next batch; None after the last one. A cancelled call waits for its worker thread."""
@@ -100,7 +102,7 @@ class RowReader(Generic[T]):
         file = next(self._files, None)
         if file is None:
             return False
-        # Once open, this file stays what it is, whatever replaces it.
+        # Once open, a file stays what it is, whatever replaces it.
         rows = await read_unchanged(lambda: self._open(file), self._check_unchanged)
         self._file = file
         self._batches = ReadAhead(self._numbered(rows, file))
@@ -108,16 +110,16 @@ class RowReader(Generic[T]):
         return True
 
     def _open(self, file: FileRows) -> RowFile:
-        return self._opened.enter_context(open_rows(self._dataset.local_path, file.file, self._dataset.repo))
+        return self._opened.enter_context(self._open_file(file))
 
     def _numbered(self, rows: RowFile, file: FileRows) -> Iterator[tuple[int, pa.RecordBatch]]:
         """The batches of the wanted rows, each with the number of its first row in the dataset."""
-        columns = self._view.columns_of(rows, file.file)
-        last = min(self._last, file.stop)
-        for offset, batch in rows.batches(columns, max(0, self._first - file.first)):
+        wanted = self._wanted
+        for offset, batch in rows.batches(self._view.columns_of(file), max(0, wanted.first - file.first)):
             row = file.first + offset
-            yield row, batch.slice(0, last - row)
-            if row + batch.num_rows >= last:
+            for first, stop in wanted.runs(row, row + batch.num_rows):
+                yield first, batch.slice(first - row, stop - first)
+            if row + batch.num_rows >= wanted.last:
                 return
 
     def _take(self) -> list[T] | None:

@@ -1,30 +1,40 @@
 """`TrajectorySource` over the parquet files of a downloaded dataset."""
 
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
+from anyio import to_thread
 
 from hfsvc.atif import Trajectory
-from hfsvc.errors import BadParquet, BadRow, DatasetChanged, NotDownloaded
+from hfsvc.errors import BadRow, DatasetChanged, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.protocols import DatasetService, KeyColumn
-from hfsvc.rows import ReadOptions, SummaryPage, TrajectoryRow, TrajectorySummary
-from hfsvc.trajectories.batches import RowFile
+from hfsvc.rows import ReadOptions, SummaryPage, TrajectoryRow
+from hfsvc.structured import guarded
+from hfsvc.trajectories.batches import FileRows
 from hfsvc.trajectories.conversation import Place, Unreadable
 from hfsvc.trajectories.converting import STYLES, convert
-from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
-from hfsvc.trajectories.layouts.layout import Layout
-from hfsvc.trajectories.layouts.opening import Layouts
-from hfsvc.trajectories.opening import open_rows
-from hfsvc.trajectories.reader import FileRows, RowReader, View, read_unchanged
-from hfsvc.trajectories.splits import choose_files
-from hfsvc.trajectories.summaries import make_filter, summaries_of, summary_columns
+from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
+from hfsvc.trajectories.reader import RowReader, View, read_unchanged
+from hfsvc.trajectories.selection import Wanted
+from hfsvc.trajectories.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+class Span(NamedTuple):
+    """The rows that a stream is asked for, as `stream_trajectories` takes them."""
+
+    start: int
+    stop: int | None
+    shard: tuple[int, int] | None = None
+    cursor: str | None = None
+
+
 KEY_COLUMNS: tuple[KeyColumn, ...] = ("trial_name", "run_id", "task")
 
 
@@ -45,7 +55,7 @@ class ParquetTrajectorySource:
         self._repo = repo
         self._datasets = datasets
         self._options = options or ReadOptions()
-        self._counted: tuple[DownloadedDataset, list[FileRows]] | None = None
+        self._snapshot: Snapshot | None = None
 
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):
@@ -53,8 +63,10 @@ class ParquetTrajectorySource:
         return (await self._dataset()).local_path
 
     async def count(self) -> int:
-        _, files = await self._files()
-        return files[-1].stop
+        snapshot = await self._open()
+        if not self._options.filters:
+            return snapshot.rows
+        return await self._read(snapshot, lambda: len(snapshot.rows_matching(None)))
 
     # ---- streams ----------------------------------------------------------------------------------------------------
 
@@ -66,15 +78,12 @@ class ParquetTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[Trajectory, None]:
-        reader = await self._rows(start, stop, shard, cursor)
+        rows = self._rows(Span(start, stop, shard, cursor))
         try:
-            while (rows := await reader.next()) is not None:
-                for row in rows:
-                    if isinstance(row, BadRow):
-                        raise row
-                    yield row.trajectory
+            async for row in rows:
+                yield row.trajectory
         finally:
-            await reader.aclose()
+            await rows.aclose()
 
     async def stream_rows(
         self,
@@ -84,47 +93,79 @@ class ParquetTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[TrajectoryRow, None]:
-        reader = await self._rows(start, stop, shard, cursor)
+        rows = self._rows(Span(start, stop, shard, cursor))
         try:
-            while (rows := await reader.next()) is not None:
-                for row in rows:
-                    if isinstance(row, BadRow):
-                        raise row
-                    yield row
+            async for row in rows:
+                yield row
         finally:
-            await reader.aclose()
+            await rows.aclose()
 
-    async def _rows(
-        self, start: int, stop: int | None, shard: tuple[int, int] | None, cursor: str | None
-    ) -> RowReader[TrajectoryRow | BadRow]:
-        dataset, files = await self._files()
-        numbering = number_rows(dataset.repo, dataset.commit, ((each.file, each.stop - each.first) for each in files))
-        first, last = row_range(files[-1].stop, start, stop, shard)
-        if cursor is not None:
+    async def stream_batches(
+        self,
+        *,
+        columns: Sequence[str] | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        shard: tuple[int, int] | None = None,
+        cursor: str | None = None,
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        """The rows as they are stored, in Arrow record batches of at most eight megabytes, or one row.
+
+        Args:
+            columns: Names of columns; None for those that trajectories are made of.
+            start: First row.
+            stop: Row to stop before; None for the end.
+            shard: As for `stream_trajectories`.
+            cursor: Of `stream_rows`; goes on after its row.
+        """
+        snapshot = await self._open()
+        view = View(
+            lambda file: file.facts.layout.columns if columns is None else [*columns], lambda _, __, batch: [batch]
+        )
+        reader = await self._reader(snapshot, Span(start, stop, shard, cursor), view)
+        batches = reader.values()
+        try:
+            async for batch in batches:
+                yield batch
+        finally:
+            await batches.aclose()
+
+    async def _rows(self, span: Span, *, few: bool = False) -> AsyncGenerator[TrajectoryRow, None]:
+        snapshot = await self._open()
+        view = View(
+            lambda file: file.facts.layout.columns, lambda *found: list(self._convert(snapshot.numbering, *found))
+        )
+        reader = await self._reader(snapshot, span, view, few=few)
+        rows = reader.values()
+        try:
+            async for row in rows:
+                if isinstance(row, BadRow):
+                    raise row
+                yield row
+        finally:
+            await rows.aclose()
+
+    async def _reader(self, snapshot: Snapshot, span: Span, view: View[T], *, few: bool = False) -> RowReader[T]:
+        first, last = row_range(snapshot.rows, span.start, span.stop, span.shard)
+        if span.cursor is not None:
             # After the shard was cut: it goes on within the same one.
-            first = max(first, row_after(cursor, numbering))
-
-        layouts = Layouts(self._options)
-
-        def convert(file: FileRows, row: int, batch: pa.RecordBatch) -> list[TrajectoryRow | BadRow]:
-            return list(self._convert(numbering, file, row, batch, layouts[file.file]))
-
-        def columns_of(rows: RowFile, file: str) -> list[str]:
-            return layouts.find(rows, file).columns
-
-        return self._reader(dataset, files, first, last, View(columns_of, convert))
-
-    def _reader(
-        self, dataset: DownloadedDataset, files: list[FileRows], first: int, last: int, view: View[T]
-    ) -> RowReader[T]:
-        return RowReader(dataset, files, first, last, view, lambda: self._check_unchanged(dataset))
+            first = max(first, row_after(span.cursor, snapshot.numbering))
+        selection = await self._read(snapshot, snapshot.select) if self._options.filters else None
+        return RowReader(
+            snapshot.dataset,
+            snapshot.files_with(first, last),
+            Wanted(first, last, selection),
+            view,
+            snapshot.store.open if few else snapshot.store.open_data,
+            lambda: self._check_unchanged(snapshot.dataset),
+        )
 
     def _convert(
-        self, numbering: Numbering, file: FileRows, row: int, batch: pa.RecordBatch, layout: Layout
+        self, numbering: Numbering, file: FileRows, row: int, batch: pa.RecordBatch
     ) -> Iterator[TrajectoryRow | BadRow]:
         first = Place(numbering.repo, numbering.commit, file.file, row, row - file.first)
         # A bad row is handed on where it stands, so that it is raised after the rows before it, wherever batches end.
-        for place, found in convert(batch, first, layout, STYLES[self._options.style]):
+        for place, found in convert(batch, first, file.facts.layout, STYLES[self._options.style]):
             if not isinstance(found, Unreadable):
                 cursor = write_cursor(numbering, place.row)
                 yield TrajectoryRow(row=place.row, file=place.file, cursor=cursor, **found._asdict())
@@ -148,47 +189,36 @@ class ParquetTrajectorySource:
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
         if limit <= 0:
             return []
-        return [each async for each in self.stream_trajectories(start=offset, stop=offset + limit)]
+        return [row.trajectory async for row in self._rows(Span(offset, offset + limit), few=True)]
+
+    # ---- lists and look-ups -----------------------------------------------------------------------------------------
 
     async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
+        snapshot = await self._open()
         columns = (by,) if by else KEY_COLUMNS
-        found: dict[str, list[int]] = {column: [] for column in columns}
-        async for summary in self.iter_summaries():
-            for column in columns:
-                if getattr(summary, column) == key:
-                    found[column].append(summary.row)
-        return next((tuple(rows) for rows in found.values() if rows), ())
+
+        def find() -> tuple[int, ...]:
+            found = (snapshot.index.rows_with(column, key) for column in columns)
+            return next(filter(None, found), ())
+
+        return await self._read(snapshot, find)
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
         if offset < 0:
             raise ValueError("rows are counted from 0")
-        matches = make_filter(query)
-        page: list[TrajectorySummary] = []
-        total = 0
-        async for summary in self.iter_summaries():
-            if matches(summary):
-                if offset <= total < offset + limit:
-                    page.append(summary)
-                total += 1
-        return SummaryPage(total=total, offset=offset, items=tuple(page))
+        snapshot = await self._open()
 
-    async def iter_summaries(self) -> AsyncGenerator[TrajectorySummary, None]:
-        """The summary of every row, in row order; the text of messages is not read."""
-        dataset, files = await self._files()
-        layouts = Layouts(self._options)
-        view = View(
-            lambda rows, file: summary_columns(rows, layouts.find(rows, file)),
-            lambda file, row, batch: list(summaries_of(batch, row, layouts[file.file])),
-        )
-        reader = self._reader(dataset, files, 0, files[-1].stop, view)
-        try:
-            while (summaries := await reader.next()) is not None:
-                for summary in summaries:
-                    yield summary
-        finally:
-            await reader.aclose()
+        def find() -> SummaryPage:
+            rows = snapshot.rows_matching(query)
+            items = snapshot.index.summaries(rows[offset : offset + max(0, limit)])
+            return SummaryPage(total=len(rows), offset=offset, items=tuple(items))
+
+        return await self._read(snapshot, find)
 
     # ---- what is on disk --------------------------------------------------------------------------------------------
+
+    async def _read(self, snapshot: Snapshot, read: Callable[[], T]) -> T:
+        return await guarded(read_unchanged(read, lambda: self._check_unchanged(snapshot.dataset)))
 
     async def _dataset(self) -> DownloadedDataset:
         dataset = await self._datasets.get_download_info(self._repo)
@@ -201,30 +231,15 @@ class ParquetTrajectorySource:
         if now is None or now.commit != dataset.commit:
             raise DatasetChanged(repo=dataset.repo)
 
-    async def _files(self) -> tuple[DownloadedDataset, list[FileRows]]:
+    async def _open(self) -> Snapshot:
         dataset = await self._dataset()
-        if self._counted is None or self._counted[0] != dataset:
-            files = await read_unchanged(lambda: self._count_rows(dataset), lambda: self._check_unchanged(dataset))
-            self._counted = dataset, files
-        return self._counted
-
-    def _chosen(self, dataset: DownloadedDataset) -> tuple[str, ...]:
-        wanted = {"config": self._options.config, "split": self._options.split}
-        return choose_files(dataset.repo, dataset.files, dataset.configs, **wanted)
-
-    def _count_rows(self, dataset: DownloadedDataset) -> list[FileRows]:
-        files: list[FileRows] = []
-        first = 0
-        for file in self._chosen(dataset):
-            with open_rows(dataset.local_path, file, dataset.repo) as rows:
-                Layouts(self._options).find(rows, file)
-                files.append(FileRows(file, first, first + rows.rows))
-            first = files[-1].stop
-        if not files:
-            raise BadParquet(
-                file=dataset.repo, reason="none of its files on disk holds rows: parquet, JSON Lines or JSON"
-            )
-        return files
+        known = self._snapshot
+        if known and known.dataset == dataset and await to_thread.run_sync(known.is_fresh):
+            return known
+        self._snapshot = await read_unchanged(
+            lambda: Snapshot(dataset, self._options), lambda: self._check_unchanged(dataset)
+        )
+        return self._snapshot
 
 
 def row_range(rows: int, start: int, stop: int | None, shard: tuple[int, int] | None) -> tuple[int, int]:

@@ -1,41 +1,83 @@
-"""Rows without their messages: what a list shows and a search looks at."""
+"""Rows without their messages: what a list shows and a search looks at. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hfsvc.rows import TrajectorySummary
-from hfsvc.trajectories.batches import RowFile
-from hfsvc.trajectories.columns import written_texts
+from hfsvc.trajectories.columns import texts_of, written_texts
 from hfsvc.trajectories.layouts.layout import Layout
 
 FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result")
+TEXTS = (*FIELDS, "trace_source")
+# All of a row's fields in one text, case folded: searching it is one call a batch.
+TEXT = "text"
+SCHEMA = pa.schema([
+    *((name, pa.string()) for name in TEXTS),
+    ("steps", pa.int32()),
+    (TEXT, pa.string()),
+])
 
 
-def summary_columns(rows: RowFile, layout: Layout) -> list[str]:
+def summary_columns(leaves: list[str], layout: Layout) -> list[str]:
     """The columns a summary needs; of the messages only what tells how many there are."""
-    named = [layout.facts.columns[name] for name in FIELDS if name in layout.facts.columns]
-    return [*dict.fromkeys(named), *layout.leaves_to_count(rows.leaves)]
+    named = [layout.facts.columns[name] for name in TEXTS if name in layout.facts.columns]
+    return [*dict.fromkeys(named), *layout.leaves_to_count(leaves)]
 
 
-def summaries_of(batch: pa.RecordBatch, first_row: int, layout: Layout) -> Iterator[TrajectorySummary]:
-    """A summary for every row of a batch with the columns of `summary_columns`."""
-    named = {name: column for name, column in layout.facts.columns.items() if name in FIELDS}
+def summarise(batch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
+    """The summaries of a batch with the columns of `summary_columns`, as a batch of `SCHEMA`."""
+    named = {name: column for name, column in layout.facts.columns.items() if name in TEXTS}
     columns = {name: written_texts(batch.column(column)) for name, column in named.items()}
-    rows = zip(*columns.values(), strict=True) if columns else ((),) * batch.num_rows
-    for index, (values, steps) in enumerate(zip(rows, layout.count(batch), strict=True)):
-        fields = dict.fromkeys(FIELDS) | dict(zip(columns, values, strict=True))
-        yield TrajectorySummary(row=first_row + index, steps=steps, **fields)
+    return summary_batch(columns, layout.count(batch))
 
 
-def make_filter(query: str | None) -> Callable[[TrajectorySummary], bool]:
-    """A test for the words of a query: all must occur, ignoring case; ``field:word`` looks at one field. Pure."""
-    tests = [_make_test(word) for word in (query or "").casefold().split()]
-    return lambda summary: all(test(summary) for test in tests)
+def summary_batch(columns: Mapping[str, list[str | None]], steps: list[int]) -> pa.RecordBatch:
+    """A batch of `SCHEMA`.
+
+    Args:
+        columns: The values of `TEXTS`, as far as rows have them.
+        steps: Of every row.
+    """
+    absent: list[str | None] = [None] * len(steps)
+    fields = zip(*(columns.get(name, absent) for name in FIELDS), strict=True)
+    searched = ["\n".join(filter(None, values)).casefold() for values in fields]
+    texts = [pa.array(columns.get(name, absent), pa.string()) for name in TEXTS]
+    return pa.record_batch([*texts, pa.array(steps, pa.int32()), pa.array(searched, pa.string())], schema=SCHEMA)
 
 
-def _make_test(word: str) -> Callable[[TrajectorySummary], bool]:
+def summaries_of(batch: pa.RecordBatch, numbers: Iterable[int]) -> Iterator[TrajectorySummary]:
+    """The structs of a batch of `SCHEMA` whose rows have these numbers."""
+    columns = [texts_of(batch.column(name)) for name in FIELDS]
+    for row, steps, *fields in zip(numbers, batch.column("steps").to_pylist(), *columns, strict=True):
+        yield TrajectorySummary(row=row, steps=steps, **dict(zip(FIELDS, fields, strict=True)))
+
+
+def matching(batch: pa.RecordBatch, query: str) -> list[int]:
+    """The rows of a batch of `SCHEMA` that answer to a query, from 0.
+
+    All words must occur, ignoring case; ``field:word`` looks at one field.
+    """
+    masks = [_has(batch, word) for word in query.casefold().split()]
+    if not masks:
+        return list(range(batch.num_rows))
+    whole = masks[0]
+    for mask in masks[1:]:
+        whole = pc.and_(whole, mask)
+    return pc.indices_nonzero(whole).to_pylist()  # type: ignore[no-any-return]
+
+
+def _has(batch: pa.RecordBatch, word: str) -> pa.Array:
     field, colon, wanted = word.partition(":")
     if colon and field in FIELDS:
-        return lambda summary: wanted in (getattr(summary, field) or "").casefold()
-    return lambda summary: any(word in (getattr(summary, name) or "").casefold() for name in FIELDS)
+        return _field_has(batch.column(field), wanted)
+    return pc.match_substring(batch.column(TEXT), word)
+
+
+def _field_has(column: pa.Array, wanted: str) -> pa.Array:
+    # Few values are many rows' here, and Arrow cannot fold case as Python does.
+    coded = column.dictionary_encode()
+    has = pa.array([wanted in value.casefold() for value in coded.dictionary.to_pylist()], pa.bool_())
+    found = pc.take(has, coded.indices) if len(has) else pa.nulls(len(column), pa.bool_())
+    return pc.fill_null(found, not wanted)

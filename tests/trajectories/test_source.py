@@ -667,7 +667,7 @@ async def long(root: Path) -> ParquetTrajectorySource:
 
 
 async def test_a_closed_stream_leaves_nothing(long: ParquetTrajectorySource) -> None:
-    for stream in (long.stream_rows(), long.stream_trajectories(), long.iter_summaries()):
+    for stream in (long.stream_rows(), long.stream_trajectories(), long.stream_batches()):
         with leaves_nothing():
             async with aclosing(stream):
                 await anext(stream)

@@ -1,0 +1,157 @@
+"""Single rows without decoding all that lies before them.
+
+Arrow cannot begin inside a row group, and a group may hold all rows of a file. So a group that single rows are asked of
+again is written down once, in small blocks; from then on a row costs one block. Everything here blocks: call it from a
+worker thread.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+
+import pyarrow as pa
+
+from hfsvc.errors import BadParquet
+from hfsvc.models import DownloadedDataset
+from hfsvc.trajectories.batches import FileRows, RowFile, RowGroup
+from hfsvc.trajectories.opening import open_rows
+from hfsvc.trajectories.sidecars import Sidecars, content_of, short_digest
+
+BLOCK_BYTES = 512 << 10
+MAX_BLOCK_ROWS = 64
+# Decoding more than this takes longer than anybody likes to wait for a row, so it is done once.
+LARGE_GROUP_BYTES = 128 << 20
+BLOCK_ROWS = b"hfsvc.block_rows"
+
+
+def block_rows(group: RowGroup) -> int:
+    """Rows of a block, so that it holds about half a megabyte. Pure."""
+    mean = group.size / max(1, group.stop - group.first)
+    return max(1, min(MAX_BLOCK_ROWS, int(BLOCK_BYTES / max(1.0, mean))))
+
+
+def is_worth_writing(group: RowGroup, asked: int) -> bool:
+    """Whether a group should be written down when rows of it are asked for the `asked`-th time. Pure."""
+    return asked > 1 or group.size > LARGE_GROUP_BYTES
+
+
+class RowStore:
+    """The groups of a dataset that were written down.
+
+    Args:
+        dataset: Whose rows they are.
+        sidecars: Where they are written down.
+    """
+
+    def __init__(self, dataset: DownloadedDataset, sidecars: Sidecars) -> None:
+        self.sidecars = sidecars
+        self._dataset = dataset
+        self._asked: Counter[str] = Counter()
+
+    @contextmanager
+    def open(self, file: FileRows) -> Iterator[RowFile]:
+        """A file to read few rows of.
+
+        Raises:
+            BadParquet, NotDownloaded: As `open_data`.
+        """
+        with ExitStack() as opened:
+            if content_of(self._dataset, file.file) == file.facts.content:
+                yield _StoredRows(self, file, opened)
+            else:
+                yield opened.enter_context(self.open_data(file))
+
+    @contextmanager
+    def open_data(self, file: FileRows) -> Iterator[RowFile]:
+        """A file to read many rows of.
+
+        Raises:
+            BadParquet: It cannot be read, or is another one than that whose rows were counted.
+            NotDownloaded: It is gone.
+        """
+        with open_rows(self._dataset.local_path, file.file, self._dataset.repo) as rows:
+            if content_of(self._dataset, file.file) != file.facts.content:
+                raise BadParquet(file=file.file, reason="it was replaced since its rows were counted")
+            yield rows
+
+    def blocks_of(self, content: str, group: RowGroup, columns: list[str], rows: Callable[[], RowFile]) -> str:
+        """The name of a group's sidecar, which is written when that is worth it."""
+        name = f"{content}.{short_digest(*columns)}.{group.first}.rows"
+        self._asked[name] += 1
+        if not self.sidecars.has(name) and is_worth_writing(group, self._asked[name]):
+            size = block_rows(group)
+            blocks = reblocked(_within(rows().batches(columns, group.first), group.stop), size)
+            begin = next(blocks)
+            schema = begin.schema.with_metadata({BLOCK_ROWS: str(size).encode()})
+            self.sidecars.write(name, schema, chain([begin], blocks))
+        return name
+
+
+class _StoredRows:
+    """A file whose groups are read from where they were written down, else from itself."""
+
+    def __init__(self, store: RowStore, file: FileRows, opened: ExitStack) -> None:
+        self.schema = file.facts.schema
+        self.rows = file.stop - file.first
+        self.leaves = file.facts.leaves
+        self.groups = file.facts.groups
+        self._store = store
+        self._file = file
+        self._opened = opened
+        self._data: RowFile | None = None
+
+    def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        for group in self.groups:
+            if start < group.stop:
+                yield from self._group(group, columns, max(start, group.first))
+
+    def _group(self, group: RowGroup, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        name = self._store.blocks_of(self._file.facts.content, group, columns, self._rows)
+        with self._store.sidecars.open(name) as blocks:
+            if blocks is None:
+                yield from _within(self._rows().batches(columns, start), group.stop)
+            else:
+                yield from _blocks_from(blocks, group.first, start)
+
+    def _rows(self) -> RowFile:
+        # Only now: reading the footer of a file of many groups takes longer than reading a block.
+        if self._data is None:
+            self._data = self._opened.enter_context(self._store.open_data(self._file))
+        return self._data
+
+
+def _within(batches: Iterator[tuple[int, pa.RecordBatch]], stop: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    for row, batch in batches:
+        if row < stop:
+            yield row, batch.slice(0, stop - row)
+        if row + batch.num_rows >= stop:
+            return
+
+
+def _blocks_from(blocks: pa.ipc.RecordBatchFileReader, first: int, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    size = int(blocks.schema.metadata[BLOCK_ROWS])
+    begin = (start - first) // size
+    for index in range(begin, blocks.num_record_batches):
+        row = first + index * size
+        skipped = max(0, start - row)
+        yield row + skipped, blocks.get_batch(index).slice(skipped)
+
+
+def reblocked(batches: Iterable[tuple[int, pa.RecordBatch]], size: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of `size`, but for the last. Pure."""
+    rest: list[pa.RecordBatch] = []
+    for _, batch in batches:
+        whole = _joined([*rest, batch])
+        full = whole.num_rows - whole.num_rows % size
+        for start in range(0, full, size):
+            yield whole.slice(start, size)
+        rest = [whole.slice(full)] if full < whole.num_rows else []
+    yield from rest
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    (whole,) = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return whole

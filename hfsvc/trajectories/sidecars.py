@@ -1,0 +1,122 @@
+"""Files beside the data that make single rows and lists quick: Arrow's own file format, in small blocks.
+
+They hold nothing that the data does not, and may be lost at any time. Their names begin with a digest of the content that
+they were made of, so that one of other content is never taken. Everything here blocks: call it from a worker thread.
+"""
+
+import hashlib
+import logging
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pyarrow as pa
+
+from hfsvc.disk import make_folder
+from hfsvc.errors import HfsvcError
+from hfsvc.models import DownloadedDataset
+from hfsvc.store.layout import rows_folder
+
+logger = logging.getLogger(__name__)
+
+
+def content_of(dataset: DownloadedDataset, file: str) -> str | None:
+    """Stands for what a file holds: by the hash that it was verified against, and what the disk says of it since.
+
+    None where it is gone.
+    """
+    try:
+        status = (dataset.local_path / file).stat()
+    except OSError:
+        return None
+    told = f"{dataset.checksums.get(file)} {status.st_size} {status.st_mtime_ns}"
+    return hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
+
+
+def short_digest(*texts: str) -> str:
+    """Stands for some texts in a name."""
+    return hashlib.blake2b("\n".join(texts).encode(), digest_size=4).hexdigest()
+
+
+class Sidecars:
+    """The sidecars of one dataset.
+
+    Args:
+        dataset: Whose. One that does not lie in a store of ours has none: nothing is written elsewhere.
+    """
+
+    def __init__(self, dataset: DownloadedDataset) -> None:
+        root = _root_of(dataset)
+        self._folder = None if root is None else rows_folder(root, dataset.repo)
+        self._repo = dataset.repo
+
+    def has(self, name: str) -> bool:
+        """Whether there is one of this name."""
+        return self._folder is not None and (self._folder / name).exists()
+
+    def write(self, name: str, schema: pa.Schema, blocks: Iterable[pa.RecordBatch]) -> None:
+        """Write blocks; readers see all of them or nothing. Where the disk refuses, there is nothing."""
+        if self._folder is None:
+            return
+        try:
+            make_folder(self._folder)
+            _write_whole(self._folder / name, schema, blocks)
+        except (HfsvcError, OSError) as error:
+            # They are a convenience: without them, rows are read as they lie.
+            logger.warning("rows of %s are read slowly: %s", self._repo, error)
+
+    @contextmanager
+    def open(self, name: str, columns: Iterable[int] | None = None) -> Iterator["pa.ipc.RecordBatchFileReader | None"]:
+        """One to read single blocks of; None where there is none that can be read.
+
+        Args:
+            name: Its name.
+            columns: Only these of its columns, by number.
+        """
+        with ExitStack() as opened:
+            reader = None
+            if self._folder is not None:
+                options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [*columns])
+                with suppress(OSError, pa.ArrowException):
+                    file = opened.enter_context(pa.OSFile(str(self._folder / name), "rb"))
+                    reader = pa.ipc.open_file(file, options=options)
+            yield reader
+
+    def prune(self, contents: Iterable[str]) -> None:
+        """Remove those that were made of other content than this."""
+        wanted = set(contents)
+        with suppress(OSError):
+            for path in self._folder.iterdir() if self._folder else ():
+                if path.name.partition(".")[0] not in wanted:
+                    path.unlink(missing_ok=True)
+
+
+def _root_of(dataset: DownloadedDataset) -> Path | None:
+    parts = dataset.repo.split("/")
+    folder = dataset.local_path
+    return folder.parents[len(parts) - 1] if folder.parts[-len(parts) :] == tuple(parts) else None
+
+
+def _write_whole(path: Path, schema: pa.Schema, blocks: Iterable[pa.RecordBatch]) -> None:
+    scratch = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    try:
+        with pa.OSFile(str(scratch), "wb") as file:
+            options = pa.ipc.IpcWriteOptions(compression="lz4")
+            with pa.ipc.new_file(file, schema, options=options) as writer:
+                for block in blocks:
+                    writer.write_batch(block)
+        _sync(scratch)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    # Or a crash might leave the name and not the content.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,103 @@
+"""A dataset as it was when its rows were counted, and all that is known of it since."""
+
+from collections.abc import Iterator, Sequence
+
+from hfsvc.errors import BadParquet
+from hfsvc.models import DownloadedDataset
+from hfsvc.rows import ReadOptions
+from hfsvc.trajectories.batches import FileFacts, FileRows
+from hfsvc.trajectories.cursor import Numbering, number_rows
+from hfsvc.trajectories.episodes import EpisodeRow, superseded
+from hfsvc.trajectories.layouts.opening import Layouts
+from hfsvc.trajectories.opening import open_rows
+from hfsvc.trajectories.row_store import RowStore
+from hfsvc.trajectories.selection import Selection
+from hfsvc.trajectories.sidecars import Sidecars, content_of
+from hfsvc.trajectories.splits import choose_files
+from hfsvc.trajectories.summary_index import SummaryIndex
+from hfsvc.trajectories.verdicts import is_wanted
+
+
+class Snapshot:
+    """Every method blocks: call it from a worker thread.
+
+    Args:
+        dataset: What is on disk.
+        options: How to read it.
+
+    Attributes:
+        files: The files that hold rows, in order.
+        numbering: What gives rows their numbers.
+        store: For single rows.
+        index: For lists and look-ups.
+    """
+
+    def __init__(self, dataset: DownloadedDataset, options: ReadOptions) -> None:
+        self.dataset = dataset
+        self.files = list(_count_rows(dataset, options))
+        self.numbering = _numbering(dataset, self.files)
+        sidecars = Sidecars(dataset)
+        sidecars.prune(file.facts.content for file in self.files)
+        self.store = RowStore(dataset, sidecars)
+        variant = f"{options.layout} {sorted(options.columns.items())}"
+        self.index = SummaryIndex(self.files, self.store.open_data, sidecars, variant)
+        self._options = options
+        self._selection: Selection | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.files[-1].stop
+
+    def is_fresh(self) -> bool:
+        """Whether no file has been replaced since its rows were counted. One that is gone is missed when it is read."""
+        return all(content_of(self.dataset, each.file) in {each.facts.content, None} for each in self.files)
+
+    def files_with(self, first: int, last: int) -> list[FileRows]:
+        """The files that hold rows from `first` to `last`."""
+        return [each for each in self.files if max(each.first, first) < min(each.stop, last)]
+
+    def rows_matching(self, query: str | None) -> Sequence[int]:
+        """Numbers of the rows that filters keep and that answer to a query, in order."""
+        return self.index.rows_matching(query, self.select() if self._options.filters else None)
+
+    def select(self) -> Selection:
+        """The rows that the options' filters keep."""
+        if self._selection is None:
+            self._selection = Selection(self.rows, self._left_out())
+        return self._selection
+
+    def _left_out(self) -> Iterator[int]:
+        wanted = self._options.result
+        if wanted != "all":
+            for first, block in self.index.blocks("result"):
+                for row, result in enumerate(block.column("result").to_pylist(), first):
+                    if not is_wanted(result, wanted):
+                        yield row
+        if self._options.episodes == "last":
+            yield from superseded(self._episodes())
+
+    def _episodes(self) -> Iterator[EpisodeRow]:
+        names = EpisodeRow._fields[1:]
+        for first, block in self.index.blocks(*names):
+            columns = (block.column(name).to_pylist() for name in names)
+            for row, values in enumerate(zip(*columns, strict=True), first):
+                yield EpisodeRow(row, *values)
+
+
+def _count_rows(dataset: DownloadedDataset, options: ReadOptions) -> Iterator[FileRows]:
+    layouts = Layouts(options)
+    first = 0
+    for file in choose_files(dataset.repo, dataset.files, dataset.configs, config=options.config, split=options.split):
+        with open_rows(dataset.local_path, file, dataset.repo) as rows:
+            content = content_of(dataset, file) or ""
+            facts = FileFacts(content, layouts.find(rows, file), rows.schema, rows.leaves, rows.groups)
+            yield FileRows(file, first, first + rows.rows, facts)
+            first += rows.rows
+
+
+def _numbering(dataset: DownloadedDataset, files: list[FileRows]) -> Numbering:
+    if not files:
+        raise BadParquet(file=dataset.repo, reason="none of its files on disk holds rows: parquet, JSON Lines or JSON")
+    counts = ((each.file, each.stop - each.first) for each in files)
+    return number_rows(dataset.repo, dataset.commit, counts)

@@ -1,0 +1,111 @@
+"""Lists and look-ups over a whole dataset, from summaries that are written down once for each file.
+
+Everything here blocks: call it from a worker thread.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hfsvc.rows import TrajectorySummary
+from hfsvc.trajectories.batches import FileRows
+from hfsvc.trajectories.reader import OpenFile
+from hfsvc.trajectories.row_store import reblocked
+from hfsvc.trajectories.selection import Selection
+from hfsvc.trajectories.sidecars import Sidecars, short_digest
+from hfsvc.trajectories.summaries import SCHEMA, matching, summaries_of, summarise, summary_columns
+
+BLOCK_ROWS = 2048
+KEPT_ANSWERS = 4
+
+
+class SummaryIndex:
+    """The summaries of a dataset's rows, in row order.
+
+    Args:
+        files: Its files.
+        open_file: Opens one of them.
+        sidecars: Where summaries are written down.
+        variant: Stands for how rows are read, where they can be read in several ways.
+    """
+
+    def __init__(self, files: Sequence[FileRows], open_file: OpenFile, sidecars: Sidecars, variant: str) -> None:
+        self._files = files
+        self._open_file = open_file
+        self._sidecars = sidecars
+        self._variant = short_digest(variant, *SCHEMA.names)
+        self._answers: OrderedDict[str, Sequence[int]] = OrderedDict()
+
+    def rows_matching(self, query: str | None, selection: Selection | None = None) -> Sequence[int]:
+        """Numbers of the rows that answer to a query, in order. The last few answers are kept.
+
+        Args:
+            query: Words, as `matching` takes them.
+            selection: Always the same one, or none.
+        """
+        words = " ".join((query or "").split())
+        if not words and selection is None:
+            return range(self._files[-1].stop)
+        if words not in self._answers:
+            rows = self._search(words) if words else range(self._files[-1].stop)
+            self._answers[words] = array("q", selection.among(rows)) if selection else rows
+            if len(self._answers) > KEPT_ANSWERS:
+                self._answers.popitem(last=False)
+        self._answers.move_to_end(words)
+        return self._answers[words]
+
+    def _search(self, query: str) -> Sequence[int]:
+        found = array("q")
+        for first, block in self.blocks():
+            found.extend(first + row for row in matching(block, query))
+        return found
+
+    def rows_with(self, column: str, value: str) -> tuple[int, ...]:
+        """Numbers of the rows that have this value in this column."""
+        found: list[int] = []
+        for first, block in self.blocks(column):
+            rows = pc.indices_nonzero(pc.equal(block.column(column), value))
+            found += (first + row for row in rows.to_pylist())
+        return tuple(found)
+
+    def summaries(self, rows: Sequence[int]) -> list[TrajectorySummary]:
+        """The summaries of these rows, which must be in order."""
+        found: list[TrajectorySummary] = []
+        for (file, index), wanted in groupby(rows, self._place):
+            first = file.first + index * BLOCK_ROWS
+            block = next(self._file_blocks(file, index))
+            numbers = [row - first for row in wanted]
+            found += summaries_of(block.take(pa.array(numbers)), [first + number for number in numbers])
+        return found
+
+    def _place(self, row: int) -> tuple[FileRows, int]:
+        file = self._files[bisect_right(self._files, row, key=lambda each: each.first) - 1]
+        return file, (row - file.first) // BLOCK_ROWS
+
+    def blocks(self, *columns: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The summaries of all rows, each batch with the number of its first row; these columns, or all."""
+        for file in self._files:
+            for index, block in enumerate(self._file_blocks(file, 0, *columns)):
+                yield file.first + index * BLOCK_ROWS, block
+
+    def _file_blocks(self, file: FileRows, begin: int, *columns: str) -> Iterator[pa.RecordBatch]:
+        name = f"{file.facts.content}.{self._variant}.summaries"
+        if not self._sidecars.has(name):
+            self._sidecars.write(name, SCHEMA, self._made(file))
+        with self._sidecars.open(name, map(SCHEMA.get_field_index, columns or SCHEMA.names)) as stored:
+            if stored is None:
+                yield from islice(self._made(file), begin, None)
+            else:
+                yield from map(stored.get_batch, range(begin, stored.num_record_batches))
+
+    def _made(self, file: FileRows) -> Iterator[pa.RecordBatch]:
+        with self._open_file(file) as rows:
+            layout = file.facts.layout
+            columns = summary_columns(file.facts.leaves, layout)
+            found = ((row, summarise(batch, layout)) for row, batch in rows.batches(columns, 0))
+            yield from reblocked(found, BLOCK_ROWS)
