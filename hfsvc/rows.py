@@ -10,7 +10,7 @@ from hfsvc.models import Model
 
 Style = Literal["messages", "structured"]
 OnBadRow = Literal["raise", "skip"]
-LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json"]
+LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json", "atif"]
 
 
 class ReadOptions(Model, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class Fidelity(Model, frozen=True, kw_only=True):
     """What a row's document recovered of what the row had flattened into text.
 
     Attributes:
-        style: That it was built in.
+        style: That it was built in; ``atif`` for a row that was a document already.
         messages: Of the row.
         reasoning: Steps whose thinking was found.
         calls: Tool calls found.
@@ -64,7 +64,7 @@ class Fidelity(Model, frozen=True, kw_only=True):
         exact: Whether `hfsvc.trajectories.rows_again.to_rows` gives the row's messages back as they were.
     """
 
-    style: Style
+    style: Style | Literal["atif"]
     messages: int
     reasoning: int = 0
     calls: int = 0
@@ -119,3 +119,64 @@ class TrajectoryRow(Model, frozen=True, kw_only=True):
     cursor: str
     trajectory: Trajectory
     fidelity: Fidelity
+
+
+class Bucket(Model, frozen=True, kw_only=True):
+    """A bar of a histogram: `count` numbers are as large as `at_least`, and smaller than the next bucket's."""
+
+    at_least: int
+    count: int
+
+
+class Distribution(Model, frozen=True, kw_only=True):
+    """How numbers from 0 on are spread.
+
+    Attributes:
+        count: How many there are.
+        total: Their sum.
+        smallest: None where there are none.
+        largest: None where there are none.
+        buckets: From the first that holds a number to the last, at 0, 1, 3, 10, 30, 100 and so on.
+    """
+
+    count: int
+    total: int
+    smallest: int | None
+    largest: int | None
+    buckets: tuple[Bucket, ...]
+
+    @property
+    def mean(self) -> float:
+        """The average; 0 where there are none."""
+        return self.total / self.count if self.count else 0.0
+
+
+class RoleStatistics(Model, frozen=True, kw_only=True):
+    """What those who speak in one role said: messages, and characters in them."""
+
+    messages: int
+    characters: int
+
+
+class DatasetStatistics(Model, frozen=True, kw_only=True):
+    """What is in a dataset. Roles and values are named as the rows name them.
+
+    Attributes:
+        rows: Bad ones included.
+        bad_rows: Rows that cannot become a trajectory.
+        steps: Messages of a row.
+        characters: Characters of a message.
+        roles: Who speaks, the most frequent first.
+        agents: Rows by agent, the most frequent first; rows without one are not counted.
+        models: The same by model.
+        results: The same by result.
+    """
+
+    rows: int
+    bad_rows: int
+    steps: Distribution
+    characters: Distribution
+    roles: dict[str, RoleStatistics]
+    agents: dict[str, int]
+    models: dict[str, int]
+    results: dict[str, int]

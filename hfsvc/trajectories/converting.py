@@ -41,4 +41,20 @@ def convert(
     for offset, read in enumerate(layout.conversations(batch)):
         place = Place(repo, commit, file, row + offset, file_row + offset)
         found = Unreadable(None, faults[offset]) if offset in faults else read
-        yield place, found if isinstance(found, Unreadable) else Converted(*build(found, place))
+        if isinstance(found, Trajectory):
+            yield place, Converted(found, fidelity_of(found))
+        else:
+            yield place, found if isinstance(found, Unreadable) else Converted(*build(found, place))
+
+
+def fidelity_of(document: Trajectory) -> Fidelity:
+    """What a row that is a document holds; there was nothing to recover."""
+    steps = document.steps
+    return Fidelity(
+        style="atif",
+        messages=len(steps),
+        reasoning=sum(step.reasoning_content is not None for step in steps),
+        calls=sum(len(step.tool_calls or ()) for step in steps),
+        observations=sum(step.observation is not None for step in steps),
+        tool_definitions=bool(document.agent.tool_definitions),
+    )

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hfsvc.rows import TrajectorySummary
-from hfsvc.trajectories.columns import texts_of, written_texts
+from hfsvc.trajectories.columns import texts_of
 from hfsvc.trajectories.layouts.layout import Layout
 
 FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result")
@@ -23,14 +23,12 @@ SCHEMA = pa.schema([
 def summary_columns(leaves: list[str], layout: Layout) -> list[str]:
     """The columns a summary needs; of the messages only what tells how many there are."""
     named = [layout.facts.columns[name] for name in TEXTS if name in layout.facts.columns]
-    return [*dict.fromkeys(named), *layout.leaves_to_count(leaves)]
+    return [*dict.fromkeys([*named, *layout.leaves_to_count(leaves)])]
 
 
 def summarise(batch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
     """The summaries of a batch with the columns of `summary_columns`, as a batch of `SCHEMA`."""
-    named = {name: column for name, column in layout.facts.columns.items() if name in TEXTS}
-    columns = {name: written_texts(batch.column(column)) for name, column in named.items()}
-    return summary_batch(columns, layout.count(batch))
+    return summary_batch(layout.facts.texts(batch, TEXTS), layout.count(batch))
 
 
 def summary_batch(columns: Mapping[str, list[str | None]], steps: list[int]) -> pa.RecordBatch:

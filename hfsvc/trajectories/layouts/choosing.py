@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from hfsvc.errors import BadParquet, InvalidSettings
 from hfsvc.rows import LayoutName, ReadOptions
-from hfsvc.trajectories.layouts import harbor, jsontext, openai, sharegpt, sweagent
+from hfsvc.trajectories.layouts import atif, harbor, jsontext, openai, sharegpt, sweagent
 from hfsvc.trajectories.layouts.facts import ABOUT_FIELDS
 from hfsvc.trajectories.layouts.layout import Layout
 
@@ -19,6 +19,7 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
     "sharegpt": sharegpt.fit,
     "swe-agent": sweagent.fit,
     "json": jsontext.fit,
+    "atif": atif.fit,
 }
 
 

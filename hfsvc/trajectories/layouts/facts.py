@@ -3,7 +3,7 @@
 Source: the columns of public datasets of trajectories in 2025 and 2026.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -68,6 +68,11 @@ class Facts:
         called |= {field.name: field.name for field in free if field.name not in named and _is_short(field)}
         order = {name: index for index, name in enumerate(schema.names)}
         self.columns = dict(sorted(called.items(), key=lambda item: order.get(item[1], -1)))
+
+    def texts(self, batch: pa.RecordBatch, names: Collection[str]) -> dict[str, list[str | None]]:
+        """The columns of a batch that hfsvc calls by `names`, as far as the file has them, written as texts."""
+        wanted = {name: column for name, column in self.columns.items() if name in names}
+        return {name: written_texts(batch.column(column)) for name, column in wanted.items()}
 
     def rows(self, batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
         """What every row of a batch has, by hfsvc's names; what is null is left out."""

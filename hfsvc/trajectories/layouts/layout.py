@@ -1,13 +1,26 @@
 """What a layout is: how the rows of a file become conversations."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 import pyarrow as pa
 
+from hfsvc.atif import Trajectory
 from hfsvc.rows import LayoutName
 from hfsvc.trajectories.conversation import Conversation, Unreadable
-from hfsvc.trajectories.layouts.facts import Facts
+
+
+class RowFacts(Protocol):
+    """What rows have beside their messages."""
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """``{what hfsvc calls it: its column}``."""
+        ...
+
+    def texts(self, batch: pa.RecordBatch, names: Collection[str]) -> Mapping[str, list[str | None]]:
+        """What the rows of a batch have of `names`, as far as there is anything, written as texts."""
+        ...
 
 
 class Layout(Protocol):
@@ -24,7 +37,7 @@ class Layout(Protocol):
         ...
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> RowFacts:
         """The other columns that are read."""
         ...
 
@@ -33,8 +46,11 @@ class Layout(Protocol):
         """The columns to read."""
         ...
 
-    def conversations(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
-        """One conversation, or the reason why there is none, for every row of a batch with those columns."""
+    def conversations(self, batch: pa.RecordBatch) -> Iterator[Conversation | Trajectory | Unreadable]:
+        """One conversation, or the reason why there is none, for every row of a batch with those columns.
+
+        A row that is an ATIF document already comes as it is.
+        """
         ...
 
     def leaves_to_count(self, leaves: list[str]) -> list[str]:
