@@ -98,8 +98,9 @@ def _checked(document: bytes | None) -> Trajectory | Unreadable:
     report = check(document)
     if report.trajectory:
         return report.trajectory
-    more = f", and {len(report.errors) - 1} more" if len(report.errors) > 1 else ""
-    return Unreadable(None, f"it is no valid ATIF document: {report.errors[0]}{more}")
+    first, *others = report.errors
+    more = f", and {len(others)} more" if others else ""
+    return Unreadable(None, f"it is no valid ATIF document: {first}{more}")
 
 
 def _heads(batch: pa.RecordBatch) -> Iterator[_Head]:

@@ -1,0 +1,118 @@
+"""Statistics of a dataset, gathered batch by batch in bounded memory. Pure."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hfsvc.rows import Bucket, DatasetStatistics, Distribution, RoleStatistics
+from hfsvc.trajectories.turns import Turns
+
+COUNTED = ("agent", "model", "result")
+# So many different values of one column are counted by name: a column that names every row must not fill memory.
+MAX_VALUES = 1000
+OTHERS = "(others)"
+UNNAMED = "(none)"
+_STEPS = (1, 3)
+EDGES = (0, *(step * 10**power for power in range(9) for step in _STEPS))
+
+
+class Spread:
+    """How numbers from 0 on are spread."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._total = 0
+        self._bounds: tuple[int, int] | None = None
+        self._buckets = Counter[int]()
+
+    def add(self, numbers: Sequence[int]) -> None:
+        """Take in numbers."""
+        if not numbers:
+            return
+        smallest, largest = min(numbers), max(numbers)
+        known = self._bounds or (smallest, largest)
+        self._bounds = min(known[0], smallest), max(known[1], largest)
+        self._count += len(numbers)
+        self._total += sum(numbers)
+        self._buckets.update(bisect_right(EDGES, number) - 1 for number in numbers)
+
+    def result(self) -> Distribution:
+        """What there was so far."""
+        smallest, largest = self._bounds or (None, None)
+        buckets = [Bucket(at_least=edge, count=self._buckets[index]) for index, edge in enumerate(EDGES)]
+        return Distribution(
+            count=self._count,
+            total=self._total,
+            smallest=smallest,
+            largest=largest,
+            buckets=tuple(_without_empty_ends(buckets)),
+        )
+
+
+def _without_empty_ends(buckets: Sequence[Bucket]) -> Sequence[Bucket]:
+    filled = [index for index, bucket in enumerate(buckets) if bucket.count]
+    return buckets[filled[0] : filled[-1] + 1] if filled else ()
+
+
+class Gathering:
+    """What is known of a dataset after some of its batches."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._bad_rows = 0
+        self._steps = Spread()
+        self._characters = Spread()
+        self._roles: dict[str, RoleStatistics] = {}
+        self._values = {name: Counter[str]() for name in COUNTED}
+
+    def add(self, turns: Turns, facts: Iterable[Mapping[str, Any]]) -> None:
+        """Take in a batch.
+
+        Args:
+            turns: Its messages.
+            facts: What its rows have of `COUNTED`, row by row.
+        """
+        lengths = [length for length in turns.lengths if length]
+        self._rows += len(turns.lengths)
+        self._bad_rows += len(turns.lengths) - len(lengths)
+        self._steps.add(lengths)
+        self._characters.add(turns.characters)
+        self._add_roles(turns)
+        for row in facts:
+            for name, counter in self._values.items():
+                _count(counter, row.get(name))
+
+    def _add_roles(self, turns: Turns) -> None:
+        said = Counter[str | None]()
+        for role, characters in zip(turns.roles, turns.characters, strict=True):
+            said[role] += characters
+        for role, messages in Counter(turns.roles).items():
+            name = UNNAMED if role is None else role
+            if name not in self._roles and len(self._roles) >= MAX_VALUES:
+                name = OTHERS
+            known = self._roles.get(name, RoleStatistics(messages=0, characters=0))
+            self._roles[name] = RoleStatistics(
+                messages=known.messages + messages, characters=known.characters + said[role]
+            )
+
+    def result(self) -> DatasetStatistics:
+        """What there was so far."""
+        agents, models, results = (dict(self._values[name].most_common()) for name in COUNTED)
+        return DatasetStatistics(
+            rows=self._rows,
+            bad_rows=self._bad_rows,
+            steps=self._steps.result(),
+            characters=self._characters.result(),
+            roles=dict(sorted(self._roles.items(), key=lambda item: -item[1].messages)),
+            agents=agents,
+            models=models,
+            results=results,
+        )
+
+
+def _count(counter: Counter[str], value: Any) -> None:
+    if value is None:
+        return
+    named = str(value)
+    counter[named if named in counter or len(counter) < MAX_VALUES else OTHERS] += 1

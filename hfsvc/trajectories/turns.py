@@ -1,0 +1,68 @@
+"""The messages of rows without their texts: who speaks, and how much. Pure."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hfsvc.atif import TextPart, Trajectory
+from hfsvc.trajectories.conversation import Conversation, Unreadable
+
+
+class Turns(NamedTuple):
+    """The messages of a batch.
+
+    Attributes:
+        lengths: Messages of every row; None for a row that cannot be read.
+        roles: Who speaks, message after message over all rows that can be read.
+        characters: How many characters each of them has; a message without text has none.
+    """
+
+    lengths: list[int | None]
+    roles: list[str | None]
+    characters: list[int]
+
+
+def count_text(texts: pa.Array) -> list[int] | None:
+    """Characters of every text of a column, 0 for null, without making Python's texts of them.
+
+    Returns:
+        None where Arrow cannot count them: a column of another type, or text that is no UTF-8.
+    """
+    if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+        return None
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid:
+        return None
+    counted: list[int] = pc.call_function("utf8_length", [texts]).fill_null(0).to_pylist()
+    return counted
+
+
+def turns_of_rows(rows: Iterable[Conversation | Trajectory | Unreadable]) -> Turns:
+    """The turns of rows that were read already."""
+    lengths: list[int | None] = []
+    turns: list[tuple[str | None, int]] = []
+    for row in rows:
+        found = [] if isinstance(row, Unreadable) else [*_turns(row)]
+        lengths.append(len(found) or None)
+        turns += found
+    return Turns(lengths, [role for role, _ in turns], [characters for _, characters in turns])
+
+
+def _turns(row: Conversation | Trajectory) -> Iterator[tuple[str | None, int]]:
+    if isinstance(row, Trajectory):
+        return ((step.source, count_characters(step.message)) for step in row.steps)
+    return ((message.role, count_characters(message.content)) for message in row.messages)
+
+
+def count_characters(content: Any) -> int:
+    """Characters of the text in a message's content: a text, a list of parts, or nothing."""
+    if isinstance(content, str):
+        return len(content)
+    if isinstance(content, TextPart):
+        return len(content.text)
+    if isinstance(content, dict):
+        return count_characters(content.get("text"))
+    return sum(map(count_characters, content)) if isinstance(content, list | tuple) else 0

@@ -1,0 +1,129 @@
+from bisect import bisect_right
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hfsvc.trajectories.conversation import Conversation, Message, Unreadable
+from hfsvc.trajectories.statistics import EDGES, MAX_VALUES, OTHERS, UNNAMED, Gathering, Spread
+from hfsvc.trajectories.turns import Turns, count_characters, count_text, turns_of_rows
+
+from .tables import broken_text
+
+NUMBERS = st.lists(st.integers(0, 10**10))
+CONVERSATIONS = st.lists(
+    st.lists(st.tuples(st.sampled_from(["user", "assistant", None]), st.none() | st.text()), max_size=4)
+)
+
+
+def turns(*roles: str | None, characters: int = 1) -> Turns:
+    """One row of messages."""
+    return Turns([len(roles)], [*roles], [characters] * len(roles))
+
+
+# ---- measuring ------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.none() | st.text()), st.sampled_from([pa.string(), pa.large_string()]))
+def test_texts_are_counted_in_arrow_as_in_python(texts: list[str | None], kind: pa.DataType) -> None:
+    assert count_text(pa.array(texts, kind)) == [len(text or "") for text in texts]
+
+
+def test_a_slice_of_texts_is_counted() -> None:
+    assert count_text(pa.array(["a", "éé", None, "dddd"]).slice(1, 2)) == [2, 0]
+
+
+@given(CONVERSATIONS)
+def test_rows_tell_their_turns(rows: list[list[tuple[str | None, str | None]]]) -> None:
+    found = turns_of_rows(
+        Conversation([Message(*each) for each in row], {}) if row else Unreadable("messages", "empty") for row in rows
+    )
+    flat = [each for row in rows for each in row]
+    assert found == Turns(
+        [len(row) or None for row in rows], [role for role, _ in flat], [len(text or "") for _, text in flat]
+    )
+
+
+def test_text_that_is_no_utf8_is_not_counted() -> None:
+    assert count_text(broken_text(b"good", b"\xff")) is None
+
+
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.list_(pa.string()), pa.null()])
+def test_columns_of_other_types_are_not_counted(kind: pa.DataType) -> None:
+    assert count_text(pa.nulls(1, kind)) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "characters"),
+    [
+        (None, 0),
+        ("é😀", 2),
+        ([{"type": "text", "text": "abc"}, {"type": "image_url"}, "de"], 5),
+        ({"text": "a"}, 1),
+        (7, 0),
+    ],
+)
+def test_the_texts_of_parts_count(content: Any, characters: int) -> None:
+    assert count_characters(content) == characters
+
+
+# ---- spreads --------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(NUMBERS))
+def test_a_spread_counts_every_number_once_however_it_comes(batches: list[list[int]]) -> None:
+    spread = Spread()
+    for batch in batches:
+        spread.add(batch)
+    found, numbers = spread.result(), [number for batch in batches for number in batch]
+    assert (found.count, found.total) == (len(numbers), sum(numbers))
+    assert (found.smallest, found.largest) == ((min(numbers), max(numbers)) if numbers else (None, None))
+    expected = Counter(EDGES[bisect_right(EDGES, number) - 1] for number in numbers)
+    assert {each.at_least: each.count for each in found.buckets if each.count} == expected
+    if found.buckets:
+        assert found.buckets[0].count
+        assert found.buckets[-1].count
+
+
+def test_a_spread_of_nothing_has_a_mean() -> None:
+    assert Spread().result().mean == 0
+    assert Spread().result().buckets == ()
+
+
+def test_empty_buckets_between_others_are_kept() -> None:
+    spread = Spread()
+    spread.add([2, 50])
+    assert [(each.at_least, each.count) for each in spread.result().buckets] == [(1, 1), (3, 0), (10, 0), (30, 1)]
+
+
+# ---- gathering ------------------------------------------------------------------------------------------------------
+
+
+def test_batches_add_up() -> None:
+    gathering = Gathering()
+    gathering.add(turns("user", "assistant", None, characters=10), [{"agent": "a", "result": True}])
+    gathering.add(turns("user", characters=5), [{"agent": "a", "model": "m"}])
+    gathering.add(Turns([None, None], [], []), [{}, {"model": "m"}])
+    found = gathering.result()
+    assert (found.rows, found.bad_rows) == (4, 2)
+    assert (found.steps.total, found.steps.largest, found.characters.total) == (4, 3, 35)
+    assert [(role, each.messages, each.characters) for role, each in found.roles.items()] == [
+        ("user", 2, 15),
+        ("assistant", 1, 10),
+        (UNNAMED, 1, 10),
+    ]
+    assert (found.agents, found.models, found.results) == ({"a": 2}, {"m": 2}, {"True": 1})
+
+
+def test_columns_that_name_every_row_are_counted_in_bounded_memory() -> None:
+    gathering = Gathering()
+    for number in range(MAX_VALUES + 50):
+        gathering.add(turns(f"role {number}"), [{"model": f"model {number}"}])
+    gathering.add(turns("role 0"), [{"model": "model 0"}])
+    found = gathering.result()
+    assert len(found.models) == len(found.roles) == MAX_VALUES + 1
+    assert found.models[OTHERS] == found.roles[OTHERS].messages == 50
+    assert found.models["model 0"] == found.roles["role 0"].messages == 2
