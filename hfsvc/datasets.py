@@ -1,6 +1,7 @@
 """The way of a dataset: resolve, list, select, plan, transfer, verify, record."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from anyio import to_thread
 from hfsvc.disk import free_bytes, make_folder
 from hfsvc.download.places import Places, kept_bytes, left_behind, part_name
 from hfsvc.download.plan import OnDisk, check_room, make_plan, nothing_selected, select
-from hfsvc.errors import DatasetChanged, NotDownloaded, Offline
+from hfsvc.errors import DatasetChanged, LocalStorage, NotDownloaded, Offline
 from hfsvc.hub.retries import OnRetry, tell_retries
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
@@ -25,7 +26,7 @@ from hfsvc.models import (
     RemoteFile,
     VerifyReport,
 )
-from hfsvc.store.arrivals import placed_paths
+from hfsvc.store.arrivals import keep_notes_only, note_placed, only_notes_of, placed_paths
 from hfsvc.store.catalog import Catalog, Entry
 from hfsvc.store.install import move_dataset, remove_file, swap
 from hfsvc.store.layout import clear_parts, clear_rows, digests_folder, keep_digests, parts_folder
@@ -92,11 +93,19 @@ class HubDatasetService:
     async def _if_here(self, wish: Wish, remote: RemoteDataset) -> DownloadedDataset | None:
         entry = await self._recorded_as(remote.repo)
         check_same_repository(entry, remote)
-        return (
-            await self._touch(entry, wish, remote)
-            if entry and await self._is_here(entry, wish, remote.commit)
-            else None
-        )
+        if entry is None or not await self._is_here(entry, wish, remote.commit):
+            return None
+        await self._tidy(entry)
+        return await self._touch(entry, wish, remote)
+
+    async def _tidy(self, entry: Entry) -> None:
+        """Finish what a run that was killed right after it had recorded the dataset left to do."""
+        parts = parts_folder(self._root, entry.repo)
+        if await to_thread.run_sync(only_notes_of, parts, entry.files):
+            with suppress(LocalStorage):
+                async with self._locks.hold_if_free(entry.repo) as held:
+                    if held and await to_thread.run_sync(only_notes_of, parts, entry.files):
+                        await to_thread.run_sync(clear_parts, self._root, entry.repo)
 
     async def _follow_rename(self, remote: RemoteDataset) -> None:
         if await to_thread.run_sync(self._catalog.find_moved, remote.repo, remote.hub_id) is None:
@@ -124,14 +133,18 @@ class HubDatasetService:
         transfer = Transfer(self._engine, remote, wish.token, tell)
         arrivals = await transfer.run(plan, entry, force=wish.force)
         new = new_entry(wish, remote, plan, entry, learned=arrivals.checksums, now=self._now())
-        await to_thread.run_sync(swap, self._catalog, self._root, entry, new, arrivals.held)
-        await to_thread.run_sync(self._clean_up, new)
+        await to_thread.run_sync(self._install, entry, new, arrivals.held)
         return new.dataset(self._root)
 
+    def _install(self, entry: Entry | None, new: Entry, held: Mapping[str, Path]) -> None:
+        swap(self._catalog, self._root, entry, new, held, before_record=lambda: self._clean_up(new))
+        clear_parts(self._root, new.repo)
+
     def _clean_up(self, entry: Entry) -> None:
-        for path in placed_paths(parts_folder(self._root, entry.repo)) - set(entry.files):
+        parts = parts_folder(self._root, entry.repo)
+        for path in placed_paths(parts) - set(entry.files):
             remove_file(self._root, f"{entry.repo}/{path}")
-        clear_parts(self._root, entry.repo)
+        keep_notes_only(parts)
         names = {part_name(entry.repo, entry.commit, path, checksum) for path, checksum in entry.checksums.items()}
         keep_digests(self._root, entry.repo, names)
 
@@ -286,7 +299,8 @@ class HubDatasetService:
         places = [f"{entry.repo}/{path}" for path in entry.files]
         for place in places:
             inside(self._root, place)
-        # The index first: after a crash the files are unrecorded, and a later download adopts them.
+        # Noted, then out of the index: after a crash a later download adopts the files, or removes them.
+        note_placed(make_folder(parts_folder(self._root, entry.repo)), entry.files)
         self._catalog.remove(entry.repo)
         for place in places:
             remove_file(self._root, place)

@@ -1,7 +1,7 @@
 """Verified files as they arrive: put in place at once, or held back until all of a commit can be exchanged together."""
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from anyio import from_thread, to_thread
@@ -23,6 +23,28 @@ def placed_paths(parts: Path) -> frozenset[str]:
         return frozenset((parts / PLACED).read_text(encoding="utf-8").splitlines())
     except FileNotFoundError:
         return frozenset()
+
+
+def note_placed(parts: Path, paths: Iterable[str]) -> None:
+    """Note what lies in place without being recorded, so that somebody knows of it after a crash. Blocks."""
+    with disk_errors(parts), (parts / PLACED).open("a", encoding="utf-8") as notes:
+        notes.writelines(f"{path}\n" for path in paths)
+
+
+def keep_notes_only(parts: Path) -> None:
+    """Remove everything that is on its way, but not the notes of what is in place. Blocks."""
+    for path in parts.iterdir():
+        if path.name != PLACED:
+            path.unlink(missing_ok=True)
+
+
+def only_notes_of(parts: Path, recorded: Collection[str]) -> bool:
+    """Whether nothing is on its way, and all that was noted is recorded by now: no run needs the notes. Blocks."""
+    try:
+        names = {path.name for path in parts.iterdir()}
+    except FileNotFoundError:
+        return False
+    return names == {PLACED} and placed_paths(parts) <= set(recorded)
 
 
 class Arrivals:
@@ -83,9 +105,8 @@ class Arrivals:
 
     def _place(self, arrived: tuple[str, Path]) -> None:
         path, whole = arrived
-        # Noted first: should the run be killed, and the next commit not have the file, somebody must know of it.
-        with disk_errors(self._parts), (self._parts / PLACED).open("a", encoding="utf-8") as notes:
-            notes.write(f"{path}\n")
+        # Noted first: should the run be killed, and the next commit not have the file, it must go.
+        note_placed(self._parts, [path])
         place(self._root, f"{self._repo}/{path}", whole)
 
     def _must_wait(self, path: str) -> bool:

@@ -28,7 +28,15 @@ def place(root: Path, path: str, whole: Path) -> None:
         whole.replace(target)
 
 
-def swap(catalog: Catalog, root: Path, old: Entry | None, new: Entry, wholes: Mapping[str, Path]) -> None:
+def swap(
+    catalog: Catalog,
+    root: Path,
+    old: Entry | None,
+    new: Entry,
+    wholes: Mapping[str, Path],
+    *,
+    before_record: Callable[[], None],
+) -> None:
     """Move a dataset from what is recorded to `new`, so that no reader takes one for the other.
 
     The index says first that the dataset is changing; readers look there after they have opened a file. A crash in
@@ -40,6 +48,7 @@ def swap(catalog: Catalog, root: Path, old: Entry | None, new: Entry, wholes: Ma
         old: What is recorded now.
         new: What will be; its files that are not among `wholes` are in place.
         wholes: Verified files by path.
+        before_record: Removes what is not needed any more: once the dataset is recorded, no later run looks for it.
     """
     folder = root / new.local_path
     removed = sorted(set(old.files) - set(new.files)) if old else []
@@ -52,6 +61,7 @@ def swap(catalog: Catalog, root: Path, old: Entry | None, new: Entry, wholes: Ma
         place(root, f"{new.local_path}/{path}", whole)
     for parent in {(folder / path).parent for path in new.files}:
         sync_folder(parent)
+    before_record()
     catalog.record(new)
 
 

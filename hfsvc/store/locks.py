@@ -46,6 +46,27 @@ class DatasetLocks:
         return self._hold(name, flat_name(name).casefold())
 
     @asynccontextmanager
+    async def hold_if_free(self, name: str) -> AsyncIterator[bool]:
+        """Hold `name` if nobody else does, without waiting; gives whether it is held.
+
+        Raises:
+            StoreNotWritable: Lock files cannot be made here.
+        """
+        key = flat_name(name).casefold()
+        task_lock = self._tasks.setdefault(key, anyio.Lock())
+        if task_lock.locked():
+            yield False
+            return
+        async with task_lock:
+            file_lock = await to_thread.run_sync(self._file_lock, key)
+            held = await to_thread.run_sync(_try, file_lock)
+            try:
+                yield held
+            finally:
+                if held:
+                    file_lock.release()
+
+    @asynccontextmanager
     async def _hold(self, name: str, key: str) -> AsyncIterator[bool]:
         task_lock = self._tasks.setdefault(key, anyio.Lock())
         waited = task_lock.locked()
