@@ -15,13 +15,15 @@ from hfsvc.download.throttle import Throttle
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
+from hfsvc.hub.urls import parse_repo
 from hfsvc.metrics import Counters, Metrics
 from hfsvc.protocols import DatasetService, TrajectorySource
 from hfsvc.rows import ReadOptions
 from hfsvc.settings import Settings, load_settings
 from hfsvc.store.catalog import Catalog
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.trajectories.known import repo_of
+from hfsvc.trajectories.known import Registry, reading_of
+from hfsvc.trajectories.sources import open_registry
 from hfsvc.transfers import Engine
 
 if TYPE_CHECKING:
@@ -38,11 +40,15 @@ def _make_locks(settings: Settings) -> DatasetLocks:
     return DatasetLocks(settings.root, timeout_s=settings.lock_timeout_s)
 
 
-def _make_source(name: str, *, datasets: DatasetService, **options: Any) -> "ParquetTrajectorySource":
+def _make_source(
+    name: str, *, datasets: DatasetService, registry: Registry, endpoint: str, **options: Any
+) -> "ParquetTrajectorySource":
     # Late: a process that only downloads needs no pyarrow.
     from hfsvc.trajectories.source import ParquetTrajectorySource
 
-    return ParquetTrajectorySource(repo_of(name), datasets=datasets, options=ReadOptions(**options))
+    repo = registry.repo_of(name)
+    known = registry.find_repo(parse_repo(repo, endpoint).repo)
+    return ParquetTrajectorySource(repo, datasets=datasets, options=reading_of(known, ReadOptions(**options)))
 
 
 class Container(containers.DeclarativeContainer):
@@ -56,8 +62,9 @@ class Container(containers.DeclarativeContainer):
         metrics: Counts bytes, requests, retries and waits; a `Counters` unless overridden.
         catalog: index.json.
         datasets: `DatasetService`.
+        registry: The datasets that are known by name.
         source: ``source(name, style="messages", on_bad_row="raise", …)`` gives the `TrajectorySource` of an alias or a
-            dataset id, read with `hfsvc.rows.ReadOptions`.
+            dataset id, read with `hfsvc.rows.ReadOptions`; what is not given is as the registry knows the dataset.
     """
 
     settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)
@@ -75,7 +82,10 @@ class Container(containers.DeclarativeContainer):
     datasets: providers.Provider[DatasetService] = providers.Singleton(
         HubDatasetService, engine=engine, catalog=catalog, locks=locks
     )
-    source: providers.Provider[TrajectorySource] = providers.Callable(_make_source, datasets=datasets)
+    registry: providers.Provider[Registry] = providers.Singleton(open_registry, settings.provided.sources)
+    source: providers.Provider[TrajectorySource] = providers.Callable(
+        _make_source, datasets=datasets, registry=registry, endpoint=settings.provided.endpoint
+    )
 
 
 @asynccontextmanager

@@ -21,10 +21,13 @@ class ReadOptions(Model, frozen=True, kw_only=True):
             tools rebuilt from the text.
         on_bad_row: Raise `BadRow`, or skip the row, count it and go on.
         layout: How rows are stored; None to find out.
-        columns: ``{what hfsvc calls it: what the dataset calls it}`` for columns that go by other names.
+        columns: ``{what hfsvc calls it: what the dataset calls it}`` for columns that go by other names, and under any
+            name of their own for those that are read on request only.
         config: The configuration to read, where the dataset has several; None for all of its files.
         split: The split to read; None for all.
         episodes: ``last`` leaves out rows that a later episode of the same trial goes on from.
+        fenced: The last fenced block of an agent's message is a command, in the style ``structured``. Fences also occur
+            in prose, so say so only of datasets whose agents act that way.
         result: Only runs that succeeded, or only those that did not.
     """
 
@@ -35,6 +38,7 @@ class ReadOptions(Model, frozen=True, kw_only=True):
     config: str | None = None
     split: str | None = None
     episodes: Literal["all", "last"] = "all"
+    fenced: bool = False
     result: Literal["all", "success", "failure"] = "all"
 
     @property

@@ -33,10 +33,9 @@ def doctor_command(options: Options, repo: str | None) -> None:
     Downloads one byte. Ends with the exit code of the worst finding.
     """
     from hfsvc.cli.output import printable, write_json
-    from hfsvc.cli.run import run, source_of
-    from hfsvc.trajectories.known import repo_of
+    from hfsvc.cli.run import repo_of, run, source_of
 
-    wanted = repo or repo_of(source_of(options, None))
+    wanted = repo or repo_of(options, source_of(options, None))
 
     async def work(container: "Container") -> list[Check]:
         return [check async for check in examine(container, wanted)]

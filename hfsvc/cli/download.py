@@ -27,7 +27,7 @@ def download_command(options: Options, **given: Any) -> None:
     from hfsvc.cli.run import run
 
     dry_run, progress = given.pop("dry_run"), given.pop("progress")
-    request = _request(**given)
+    request = _request(options, **given)
     if dry_run:
         _print_plan(options, run(options, lambda container: container.datasets().plan(request)))
         return
@@ -50,6 +50,7 @@ def _check_files(dataset: Any, names: list[str]) -> None:
 
 
 def _request(
+    options: Options,
     dataset: str | None,
     files: tuple[str, ...],
     repo: str | None,
@@ -59,16 +60,16 @@ def _request(
     *,
     force: bool,
 ) -> Any:
+    from hfsvc.cli.run import repo_of
     from hfsvc.download.select import exactly
     from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest
-    from hfsvc.trajectories.known import repo_of
 
     if bool(dataset) == bool(repo):
         raise click.UsageError("Name one dataset: DATASET or --repo OWNER/NAME.")
     if files and include:
         raise click.UsageError("Name files or give --include, not both.")
     return DatasetRequest(
-        repo=repo or repo_of(dataset or ""),
+        repo=repo or repo_of(options, dataset or ""),
         revision=revision or "main",
         include=tuple(map(exactly, files)) or include or DEFAULT_INCLUDE,
         exclude=exclude,

@@ -27,6 +27,13 @@ def source_of(options: Options, dataset: str | None) -> str:
     return dataset or settings_of(options).default_source
 
 
+def repo_of(options: Options, dataset: str) -> str:
+    """The id of a dataset that was named, by its alias or itself."""
+    from hfsvc.trajectories.sources import open_registry
+
+    return open_registry(settings_of(options).sources).repo_of(dataset)
+
+
 def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: Settings | None = None) -> T:
     """Open a container, await `work` with it, and give its result.
 

@@ -103,11 +103,10 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
     Ends with exit code 6 when something is damaged and not repaired.
     """
     from hfsvc.cli.output import count_files, printable, say, write_json
-    from hfsvc.cli.run import run
-    from hfsvc.trajectories.known import repo_of
+    from hfsvc.cli.run import repo_of, run
     from hfsvc.units import format_bytes
 
-    repo = repo_of(dataset)
+    repo = repo_of(options, dataset)
     report = run(options, lambda container: container.datasets().verify(repo, repair=repair))
     if options.as_json:
         write_json(report)
@@ -147,11 +146,10 @@ def delete_command(options: Options, dataset: str, *, yes: bool) -> None:
 
 
 def _recorded(options: Options, dataset: str) -> Any:
-    from hfsvc.cli.run import run
+    from hfsvc.cli.run import repo_of, run
     from hfsvc.errors import NotDownloaded
-    from hfsvc.trajectories.known import repo_of
 
-    repo = repo_of(dataset)
+    repo = repo_of(options, dataset)
     found = run(options, lambda container: container.datasets().get_download_info(repo))
     if found is None:
         raise NotDownloaded(repo=dataset)

@@ -1,28 +1,31 @@
 """The commands about trajectories: ``count``, ``sample``, ``show``."""
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hfsvc.cli.options import Options, command
+from hfsvc.cli.reading import reading_options, storage_options
 
 if TYPE_CHECKING:
     from hfsvc.atif import Content, Trajectory
-    from hfsvc.containers import Container
-    from hfsvc.protocols import KeyColumn
+    from hfsvc.protocols import KeyColumn, TrajectorySource
+    from hfsvc.rows import TrajectoryRow
 
 SHOWN_CHARACTERS = 400
 
 
 @command("count")
 @click.argument("dataset", required=False)
-def count_command(options: Options, dataset: str | None) -> None:
+@storage_options
+def count_command(options: Options, dataset: str | None, reading: dict[str, Any]) -> None:
     """Count a dataset's trajectories, from the footers of its files."""
     from hfsvc.cli.output import write_json
     from hfsvc.cli.run import run, source_of
 
     name = source_of(options, dataset)
-    count = run(options, lambda container: container.source(name).count())
+    count = run(options, lambda container: container.source(name, **reading).count())
     if options.as_json:
         write_json({"source": name, "count": count})
     else:
@@ -32,18 +35,29 @@ def count_command(options: Options, dataset: str | None) -> None:
 @command("sample")
 @click.argument("number", type=click.IntRange(min=1), default=1)
 @click.option("--dataset", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
-def sample_command(options: Options, number: int, dataset: str | None) -> None:
+@reading_options
+def sample_command(options: Options, number: int, dataset: str | None, reading: dict[str, Any]) -> None:
     """Print the first NUMBER trajectories of a dataset (default: 1)."""
     from hfsvc.cli.output import write_json
     from hfsvc.cli.run import run, source_of
 
     name = source_of(options, dataset)
-    found = run(options, lambda container: container.source(name).get_trajectories(0, number))
+    found = run(options, lambda container: _first(container.source(name, **reading), number))
     if options.as_json:
-        write_json(found)
+        write_json([each.trajectory for each in found])
         return
-    for row, trajectory in enumerate(found):
-        print_trajectory(row, trajectory)
+    for each in found:
+        print_trajectory(each.row, each.trajectory)
+
+
+async def _first(source: "TrajectorySource", number: int) -> "list[TrajectoryRow]":
+    found: list[TrajectoryRow] = []
+    async with aclosing(source.stream_rows()) as rows:
+        async for row in rows:
+            found.append(row)
+            if len(found) == number:
+                break
+    return found
 
 
 @command("show")
@@ -52,7 +66,8 @@ def sample_command(options: Options, number: int, dataset: str | None) -> None:
 @click.option(
     "--by", type=click.Choice(["trial_name", "run_id", "task"]), help="What KEY is; digits are a row otherwise."
 )
-def show_command(options: Options, key: str, dataset: str | None, by: Any) -> None:
+@storage_options
+def show_command(options: Options, key: str, dataset: str | None, by: Any, reading: dict[str, Any]) -> None:
     """Print one trajectory.
 
     KEY is a row number from 0, or a trial_name, a run_id or a task: the first row that has it.
@@ -61,18 +76,17 @@ def show_command(options: Options, key: str, dataset: str | None, by: Any) -> No
     from hfsvc.cli.run import run, source_of
 
     name = source_of(options, dataset)
-    row, trajectory = run(options, lambda container: _find(container, key, name, by))
+    row, trajectory = run(options, lambda container: _find(container.source(name, **reading), key, name, by))
     if options.as_json:
         write_json(trajectory)
     else:
         print_trajectory(row, trajectory, longest=None)
 
 
-async def _find(container: "Container", key: str, dataset: str, by: "KeyColumn | None") -> "tuple[int, Trajectory]":
+async def _find(source: "TrajectorySource", key: str, dataset: str, by: "KeyColumn | None") -> "tuple[int, Trajectory]":
     from hfsvc.cli.output import say
     from hfsvc.errors import TrajectoryNotFound
 
-    source = container.source(dataset)
     number = int(key) if by is None and key.isdecimal() else None
     rows = await source.find_rows(key, by=by) if number is None else ()
     row = rows[0] if rows else number

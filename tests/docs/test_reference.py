@@ -27,6 +27,7 @@ EXAMPLES = {
     "hf_cache": "/cache",
     "transport": "httpx",
     "trust_env": "0",
+    "sources": "/sources.toml",
 }
 GROUPS = {"FixRequest", "NotFound", "NoAccess", "TryLater", "Damaged", "LocalStorage"}
 

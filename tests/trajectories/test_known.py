@@ -1,38 +1,95 @@
 import pytest
 
 from hfsvc.errors import UnknownSource
+from hfsvc.hub.urls import check_repo_id
+from hfsvc.rows import ReadOptions
 from hfsvc.settings import DEFAULT_SOURCE
-from hfsvc.trajectories.known import KNOWN, find_alias, repo_of
+from hfsvc.trajectories.known import KNOWN, KnownDataset, Registry, reading_of
+from hfsvc.trajectories.layouts.choosing import LAYOUTS
+
+REGISTRY = Registry(KNOWN)
+MINE = KnownDataset(alias="mine", repo="acme/Notes", layout="openai", key="id", columns={"messages": "history"})
 
 
 def test_the_default_source_is_the_dataset_of_openthoughts() -> None:
-    assert repo_of(DEFAULT_SOURCE) == repo_of("openthoughts-sft") == "open-thoughts/OpenThoughts-Agent-v1-SFT"
+    repo = "open-thoughts/OpenThoughts-Agent-v1-SFT"
+    assert REGISTRY.repo_of(DEFAULT_SOURCE) == REGISTRY.repo_of("openthoughts-sft") == repo
 
 
-def test_aliases_are_unique_bare_words() -> None:
-    aliases = [each.alias for each in KNOWN]
-    assert len(set(aliases)) == len(aliases)
-    assert not any("/" in alias or " " in alias for alias in aliases)
+def test_aliases_and_ids_are_unique() -> None:
+    for values in ([each.alias for each in KNOWN], [each.repo.casefold() for each in KNOWN]):
+        assert len(set(values)) == len(values)
+    assert not any("/" in each.alias or " " in each.alias for each in KNOWN)
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.alias)
-def test_every_alias_leads_to_its_dataset(known: object) -> None:
-    found = next(each for each in KNOWN if each is known)
-    assert find_alias(found.alias) is found
-    assert repo_of(found.alias) == found.repo
-    assert found.about
+def test_every_known_dataset_is_found_by_alias_and_by_id(known: KnownDataset) -> None:
+    assert REGISTRY.find_alias(known.alias) is known
+    assert REGISTRY.repo_of(known.alias) == known.repo == check_repo_id(known.repo)
+    assert REGISTRY.find_repo(known.repo.upper()) is known
+    assert known.about
+    assert known.layout in {None, *LAYOUTS}
 
 
 @pytest.mark.parametrize(
     "name", ["acme/notes", "datasets/acme/notes", "hf://datasets/acme/notes@v1", "https://hub.test/datasets/acme/notes"]
 )
 def test_any_other_name_with_a_slash_stands_for_itself(name: str) -> None:
-    assert repo_of(name) == name
-    assert find_alias(name) is None
+    assert REGISTRY.repo_of(name) == name
+    assert REGISTRY.find_alias(name) is None
 
 
 @pytest.mark.parametrize("name", ["openthoughts", "OpenThoughts-SFT", "openthoughts-sft ", "", "squad"])
 def test_any_other_word_is_unknown_and_told_the_known_ones(name: str) -> None:
     with pytest.raises(UnknownSource) as raised:
-        repo_of(name)
+        REGISTRY.repo_of(name)
     assert (raised.value.name, raised.value.known) == (name, tuple(each.alias for each in KNOWN))
+
+
+# ---- several of a name ----------------------------------------------------------------------------------------------
+
+
+def test_of_two_with_one_name_the_first_counts() -> None:
+    again = KnownDataset(alias="mine", repo="acme/other")
+    same = KnownDataset(alias="yours", repo="acme/notes")
+    registry = Registry((MINE, same, again))
+    assert registry.find_alias("mine") is MINE
+    assert registry.find_repo("ACME/notes") is MINE
+    assert registry.all == (MINE, same)
+
+
+def test_further_ones_are_asked_for_only_where_none_fits() -> None:
+    asked: list[int] = []
+
+    def more() -> list[KnownDataset]:
+        asked.append(1)
+        return [MINE]
+
+    registry = Registry(KNOWN, more)
+    assert registry.repo_of(DEFAULT_SOURCE) == KNOWN[0].repo
+    assert registry.find_repo(KNOWN[0].repo) is KNOWN[0]
+    assert not asked
+    assert registry.repo_of("mine") == MINE.repo
+    assert registry.find_repo("acme/notes") is MINE
+    assert registry.all == (*KNOWN, MINE)
+    assert asked == [1]
+
+
+# ---- how it is read -------------------------------------------------------------------------------------------------
+
+
+def test_a_known_dataset_is_read_as_it_is_known() -> None:
+    found = reading_of(MINE, ReadOptions(style="structured"))
+    columns = {"key": "id", "messages": "history"}
+    assert found == ReadOptions(style="structured", layout="openai", columns=columns)
+
+
+def test_what_is_asked_for_wins() -> None:
+    given = ReadOptions(layout="json", columns={"messages": "talk", "task": "problem"})
+    columns = {"key": "id", "messages": "talk", "task": "problem"}
+    assert reading_of(MINE, given) == ReadOptions(layout="json", columns=columns)
+
+
+def test_an_unknown_dataset_is_read_as_it_is_asked_for() -> None:
+    given = ReadOptions(layout="json", columns={"messages": "talk"})
+    assert reading_of(None, given) is given

@@ -1,0 +1,68 @@
+"""The options of commands that read trajectories: which rows, and how they are stored."""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, get_args
+
+import click
+
+from hfsvc.rows import LayoutName, OnBadRow, ReadOptions
+
+
+class _NameAndColumn(click.ParamType[tuple[str, str]]):
+    """``NAME=COLUMN``."""
+
+    name = "name=column"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        name, _, column = value.partition("=")
+        if not (name and column):
+            self.fail(f"{value!r} names no column: write for example messages=history.", param, ctx)
+        return name, column
+
+
+_STORED = (
+    click.option("--config", help="The configuration to read, where the dataset has several."),
+    click.option("--split", help="The split to read."),
+    click.option("--layout", type=click.Choice(get_args(LayoutName)), help="How rows are stored; found out otherwise."),
+    click.option(
+        "--column",
+        "columns",
+        type=_NameAndColumn(),
+        metavar="NAME=COLUMN",
+        multiple=True,
+        help="What hfsvc calls NAME is in COLUMN; may repeat.",
+    ),
+)
+_CONVERTED = (
+    click.option(
+        "--on-bad-row",
+        type=click.Choice(get_args(OnBadRow)),
+        help="Fail at a row that cannot be read, or leave it out.",
+    ),
+)
+
+
+def storage_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds what says where rows are; the function gets it as `reading`, for ``container.source(name, **reading)``."""
+    return _gather(function, _STORED)
+
+
+def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, with what says how rows become trajectories."""
+    return _gather(function, (*_STORED, *_CONVERTED))
+
+
+def _gather(function: Callable[..., Any], options: Iterable[Callable[..., Any]]) -> Callable[..., Any]:
+    @wraps(function)
+    def gather(*args: Any, **given: Any) -> Any:
+        found = {name: given.pop(name) for name in ReadOptions.__struct_fields__ if name in given}
+        reading = {name: value for name, value in found.items() if value}
+        if "columns" in reading:
+            reading["columns"] = dict(reading["columns"])
+        return function(*args, reading=reading, **given)
+
+    decorated: Callable[..., Any] = gather
+    for option in reversed([*options]):
+        decorated = option(decorated)
+    return decorated

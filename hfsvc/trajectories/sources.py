@@ -1,0 +1,90 @@
+"""The registry of a process: the user's own file, what hfsvc knows, and what installed packages add."""
+
+import logging
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hfsvc.errors import InvalidSettings
+from hfsvc.trajectories.known import KNOWN, KnownDataset, Registry
+
+GROUP = "hfsvc.sources"
+logger = logging.getLogger(__name__)
+
+
+def open_registry(file: Path | None, points: Callable[[], Iterable[EntryPoint]] | None = None) -> Registry:
+    """All datasets that are known, the user's own first.
+
+    Args:
+        file: TOML, a table an alias, with the fields of `KnownDataset`.
+        points: Gives the entry points of other packages; those of the group ``hfsvc.sources`` unless given. They are
+            loaded when nothing else fits a name. One that fails is logged, and the others count.
+
+    Raises:
+        InvalidSettings: The file cannot be read, or something in it is wrong.
+    """
+    own = read_sources(file) if file else ()
+    return Registry((*own, *KNOWN), lambda: load_plugins((points or _installed)()))
+
+
+def _installed() -> Iterable[EntryPoint]:
+    return entry_points(group=GROUP)
+
+
+def read_sources(file: Path) -> tuple[KnownDataset, ...]:
+    """The datasets that a file names.
+
+    Raises:
+        InvalidSettings: It cannot be read, or something in it is wrong; the error names file and key.
+    """
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _invalid(file, error.strerror or str(error)) from None
+    except ValueError as error:
+        raise _invalid(file, str(error)) from None
+    return tuple(_read_source(file, alias, table) for alias, table in tables.items())
+
+
+def _read_source(file: Path, alias: str, table: Any) -> KnownDataset:
+    if not isinstance(table, dict):
+        raise _invalid(file, f"{alias} is no table with at least a repo")
+    if "/" in alias:
+        raise _invalid(file, f"[{alias}]: an alias has no /")
+    try:
+        return msgspec.convert({"alias": alias} | table, KnownDataset)
+    except msgspec.ValidationError as error:
+        # Its paths begin with ``$``, the table itself.
+        words, _, path = str(error).partition(" - at `$")
+        raise _invalid(file, f"[{alias}]{path.rstrip('`')}: {words}") from None
+
+
+def _invalid(file: Path, reason: str) -> InvalidSettings:
+    return InvalidSettings(setting="sources", reason=f"{file}: {reason}")
+
+
+def load_plugins(points: Iterable[EntryPoint]) -> Iterator[KnownDataset]:
+    """The datasets that other packages know. An entry point is a list of `KnownDataset`, or a callable that gives one."""
+    for point in points:
+        try:
+            found = _load(point)
+        except Exception as error:  # A stranger's code may raise anything.
+            reason, trace = repr(error), logger.isEnabledFor(logging.DEBUG)
+            logger.exception("source plugin %s (%s) is left out: %s", point.name, point.value, reason, exc_info=trace)
+        else:
+            yield from found
+
+
+def _load(point: EntryPoint) -> list[KnownDataset]:
+    loaded: Any = point.load()
+    if callable(loaded):
+        loaded = loaded()
+    found: list[Any] = list(loaded)
+    strange = [type(each).__name__ for each in found if not isinstance(each, KnownDataset)]
+    if strange:
+        raise TypeError(f"{strange[0]} is no KnownDataset")
+    return found
