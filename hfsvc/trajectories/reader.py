@@ -1,20 +1,23 @@
 """A dataset's rows, batch after batch, read and converted in a worker thread while the event loop goes on."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from typing import Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
 from anyio import CancelScope, to_thread
 
-from hfsvc.errors import BadParquet, NotDownloaded
+from hfsvc.errors import BadParquet, BadRow, NotDownloaded
 from hfsvc.models import DownloadedDataset
 from hfsvc.structured import guarded
 from hfsvc.trajectories.batches import FileRows, RowFile, bad_parquet
+from hfsvc.trajectories.conversation import Place
 from hfsvc.trajectories.read_ahead import ReadAhead
 from hfsvc.trajectories.selection import Wanted
 
 T = TypeVar("T")
+FEWEST_ROWS = 512
+FEWEST_BYTES = 2 << 20
 
 
 class View(NamedTuple, Generic[T]):
@@ -22,11 +25,11 @@ class View(NamedTuple, Generic[T]):
 
     Attributes:
         columns_of: The columns to read of a file.
-        convert: Makes values of a batch, given its file and the number of the batch's first row in the dataset.
+        convert: Makes values of a batch, given the place of its first row and its file.
     """
 
     columns_of: Callable[[FileRows], list[str]]
-    convert: Callable[[FileRows, int, pa.RecordBatch], list[T]]
+    convert: Callable[[Place, FileRows, pa.RecordBatch], list[T | BadRow]]
 
 
 OpenFile = Callable[[FileRows], AbstractContextManager[RowFile]]
@@ -78,20 +81,11 @@ class RowReader(Generic[T]):
         self._batches: ReadAhead[tuple[int, pa.RecordBatch]] | None = None
         self._file: FileRows | None = None
 
-    async def values(self) -> AsyncGenerator[T, None]:
-        """All of them, one by one."""
-        try:
-            while (values := await self.next()) is not None:
-                for value in values:
-                    yield value
-        finally:
-            await self.aclose()
-
-    async def next(self) -> list[T] | None:
+    async def next(self) -> list[T | BadRow] | None:
         """The values of the next batch; None after the last one. A cancelled call waits for its worker thread."""
         return await guarded(self._next())
 
-    async def _next(self) -> list[T] | None:
+    async def _next(self) -> list[T | BadRow] | None:
         while True:
             if self._batches is None and not await self._open_next():
                 return None
@@ -122,12 +116,22 @@ class RowReader(Generic[T]):
             if row + batch.num_rows >= wanted.last:
                 return
 
-    def _take(self) -> list[T] | None:
-        found = self._read()
-        if found is None or self._file is None:
-            self._close()
-            return None
-        return self._view.convert(self._file, *found)
+    def _take(self) -> list[T | BadRow] | None:
+        values: list[T | BadRow] = []
+        rows = size = 0
+        # Narrow rows come in batches so small that the way to this thread and back would cost more than they do.
+        while rows < FEWEST_ROWS and size < FEWEST_BYTES:
+            found = self._read()
+            if found is None or self._file is None:
+                self._close()
+                break
+            row, batch = found
+            file = self._file
+            place = Place(self._dataset.repo, self._dataset.commit, file.file, row, row - file.first)
+            values += self._view.convert(place, file, batch)
+            rows += batch.num_rows
+            size += batch.nbytes
+        return values or None
 
     def _read(self) -> tuple[int, pa.RecordBatch] | None:
         try:

@@ -1,7 +1,8 @@
 """`TrajectorySource` over the parquet files of a downloaded dataset."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -16,7 +17,7 @@ from hfsvc.rows import ReadOptions, SummaryPage, TrajectoryRow
 from hfsvc.structured import guarded
 from hfsvc.trajectories.batches import FileRows
 from hfsvc.trajectories.conversation import Place, Unreadable
-from hfsvc.trajectories.converting import STYLES, convert
+from hfsvc.trajectories.converting import STYLES, Converted, convert
 from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
 from hfsvc.trajectories.reader import RowReader, View, read_unchanged
 from hfsvc.trajectories.selection import Wanted
@@ -70,7 +71,7 @@ class ParquetTrajectorySource:
 
     # ---- streams ----------------------------------------------------------------------------------------------------
 
-    async def stream_trajectories(
+    def stream_trajectories(
         self,
         *,
         start: int = 0,
@@ -78,14 +79,12 @@ class ParquetTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[Trajectory, None]:
-        rows = self._rows(Span(start, stop, shard, cursor))
-        try:
-            async for row in rows:
-                yield row.trajectory
-        finally:
-            await rows.aclose()
+        return self._trajectories(Span(start, stop, shard, cursor))
 
-    async def stream_rows(
+    def _trajectories(self, span: Span, *, few: bool = False) -> AsyncGenerator[Trajectory, None]:
+        return self._values(span, lambda _: self._view(lambda _, found: found.trajectory), few=few)
+
+    def stream_rows(
         self,
         *,
         start: int = 0,
@@ -93,14 +92,12 @@ class ParquetTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[TrajectoryRow, None]:
-        rows = self._rows(Span(start, stop, shard, cursor))
-        try:
-            async for row in rows:
-                yield row
-        finally:
-            await rows.aclose()
+        def view_of(snapshot: Snapshot) -> View[TrajectoryRow]:
+            return self._view(partial(row_of, snapshot.numbering))
 
-    async def stream_batches(
+        return self._values(Span(start, stop, shard, cursor), view_of)
+
+    def stream_batches(
         self,
         *,
         columns: Sequence[str] | None = None,
@@ -118,32 +115,24 @@ class ParquetTrajectorySource:
             shard: As for `stream_trajectories`.
             cursor: Of `stream_rows`; goes on after its row.
         """
-        snapshot = await self._open()
-        view = View(
-            lambda file: file.facts.layout.columns if columns is None else [*columns], lambda _, __, batch: [batch]
+        view: View[pa.RecordBatch] = View(
+            lambda file: file.facts.layout.columns if columns is None else [*columns], lambda *found: [found[-1]]
         )
-        reader = await self._reader(snapshot, Span(start, stop, shard, cursor), view)
-        batches = reader.values()
-        try:
-            async for batch in batches:
-                yield batch
-        finally:
-            await batches.aclose()
+        return self._values(Span(start, stop, shard, cursor), lambda _: view)
 
-    async def _rows(self, span: Span, *, few: bool = False) -> AsyncGenerator[TrajectoryRow, None]:
+    async def _values(
+        self, span: Span, view_of: Callable[[Snapshot], View[T]], *, few: bool = False
+    ) -> AsyncGenerator[T, None]:
         snapshot = await self._open()
-        view = View(
-            lambda file: file.facts.layout.columns, lambda *found: list(self._convert(snapshot.numbering, *found))
-        )
-        reader = await self._reader(snapshot, span, view, few=few)
-        rows = reader.values()
+        reader = await self._reader(snapshot, span, view_of(snapshot), few=few)
         try:
-            async for row in rows:
-                if isinstance(row, BadRow):
-                    raise row
-                yield row
+            while (values := await reader.next()) is not None:
+                for value in values:
+                    if isinstance(value, BadRow):
+                        raise value
+                    yield value
         finally:
-            await rows.aclose()
+            await reader.aclose()
 
     async def _reader(self, snapshot: Snapshot, span: Span, view: View[T], *, few: bool = False) -> RowReader[T]:
         first, last = row_range(snapshot.rows, span.start, span.stop, span.shard)
@@ -160,17 +149,21 @@ class ParquetTrajectorySource:
             lambda: self._check_unchanged(snapshot.dataset),
         )
 
-    def _convert(
-        self, numbering: Numbering, file: FileRows, row: int, batch: pa.RecordBatch
-    ) -> Iterator[TrajectoryRow | BadRow]:
-        first = Place(numbering.repo, numbering.commit, file.file, row, row - file.first)
+    def _view(self, make: Callable[[Place, Converted], T]) -> View[T]:
+        def convert_batch(first: Place, file: FileRows, batch: pa.RecordBatch) -> list[T | BadRow]:
+            return list(self._made(convert(batch, first, file.facts.layout, STYLES[self._options.style]), make))
+
+        return View(lambda file: file.facts.layout.columns, convert_batch)
+
+    def _made(
+        self, found: Iterable[tuple[Place, Converted | Unreadable]], make: Callable[[Place, Converted], T]
+    ) -> Iterator[T | BadRow]:
         # A bad row is handed on where it stands, so that it is raised after the rows before it, wherever batches end.
-        for place, found in convert(batch, first, file.facts.layout, STYLES[self._options.style]):
-            if not isinstance(found, Unreadable):
-                cursor = write_cursor(numbering, place.row)
-                yield TrajectoryRow(row=place.row, file=place.file, cursor=cursor, **found._asdict())
+        for place, converted in found:
+            if not isinstance(converted, Unreadable):
+                yield make(place, converted)
                 continue
-            bad = BadRow(file=place.file, row=place.row, column=found.column, reason=found.reason)
+            bad = BadRow(file=place.file, row=place.row, column=converted.column, reason=converted.reason)
             if self._options.on_bad_row == "raise":
                 yield bad
                 return
@@ -189,7 +182,7 @@ class ParquetTrajectorySource:
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
         if limit <= 0:
             return []
-        return [row.trajectory async for row in self._rows(Span(offset, offset + limit), few=True)]
+        return [each async for each in self._trajectories(Span(offset, offset + limit), few=True)]
 
     # ---- lists and look-ups -----------------------------------------------------------------------------------------
 
@@ -240,6 +233,12 @@ class ParquetTrajectorySource:
             lambda: Snapshot(dataset, self._options), lambda: self._check_unchanged(dataset)
         )
         return self._snapshot
+
+
+def row_of(numbering: Numbering, place: Place, found: Converted) -> TrajectoryRow:
+    """A trajectory with its surroundings."""
+    cursor = write_cursor(numbering, place.row)
+    return TrajectoryRow(row=place.row, file=place.file, cursor=cursor, **found._asdict())
 
 
 def row_range(rows: int, start: int, stop: int | None, shard: tuple[int, int] | None) -> tuple[int, int]:
