@@ -5,6 +5,12 @@ from typing import Any, NamedTuple
 
 NO_FIELDS: Mapping[str, Any] = {}
 
+CALLS = ("tool_calls", "function_call")
+"""Fields of a message that hold calls."""
+
+REASONING = ("reasoning_content", "reasoning", "thinking", "thought")
+"""Fields of a message that hold what the agent thought."""
+
 
 class Message(NamedTuple):
     """A message as the row has it, nothing interpreted.

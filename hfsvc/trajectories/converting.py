@@ -1,13 +1,14 @@
 """A record batch to trajectories: which layout reads it, which style builds it. Pure."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory
-from hfsvc.rows import Fidelity, Style
-from hfsvc.trajectories import messages_style
+from hfsvc.rows import Fidelity, ReadOptions, Style
+from hfsvc.trajectories import messages_style, structured_style
 from hfsvc.trajectories.conversation import Conversation, Place, Unreadable
 from hfsvc.trajectories.faults import faults_of
 from hfsvc.trajectories.layouts.layout import Layout
@@ -15,7 +16,14 @@ from hfsvc.trajectories.layouts.layout import Layout
 Build = Callable[[Conversation, Place], tuple[Trajectory, Fidelity]]
 
 
-STYLES: dict[Style, Build] = {"messages": messages_style.build}
+STYLES: dict[Style, Build] = {"messages": messages_style.build, "structured": structured_style.build}
+
+
+def style_of(options: ReadOptions) -> Build:
+    """What builds the documents."""
+    if options.fenced and options.style == "structured":
+        return partial(structured_style.build, fenced=True)
+    return STYLES[options.style]
 
 
 class Converted(NamedTuple):

@@ -4,12 +4,13 @@ Source: the exporter of Harbor 0.25, whose rows most public trajectories are.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from hfsvc.atif import Content, ObservationResult, Step, ToolCall, Trajectory
+from hfsvc.trajectories.conversation import CALLS, REASONING
 from hfsvc.trajectories.originals import COLUMN, FIELDS, INDEX, RAW, ROLE
 from hfsvc.trajectories.parts import openai_content
 
@@ -41,16 +42,18 @@ def to_rows(trajectory: Trajectory) -> list[Row]:
     return _in_order(found)
 
 
-def written(reasoning: str | None, message: Content, calls: Sequence[ToolCall]) -> str | list[dict[str, Any]]:
-    """The text of an agent's step as the exporter writes it."""
+def written(
+    reasoning: str | None, message: Content, calls: Sequence[ToolCall], fields: Mapping[str, Any] = NOTHING
+) -> str | list[dict[str, Any]]:
+    """The text of an agent's step as the exporter writes it, without what the message's own fields hold."""
     if not isinstance(message, str):
         return openai_content(message)
     if message and "</think>" in message and "<think>" not in message:
         # What opens the thinking stood in the prompt, and was not generated.
         message = f"<think>{message}"
-    parts = [f"<think>{reasoning}</think>"] if reasoning else []
+    parts = [f"<think>{reasoning}</think>"] if reasoning and fields.keys().isdisjoint(REASONING) else []
     parts += [message] if message else []
-    return "\n".join([*parts, *map(_call_block, calls)])
+    return "\n".join([*parts, *map(_call_block, calls if fields.keys().isdisjoint(CALLS) else ())])
 
 
 def _call_block(call: ToolCall) -> str:
@@ -84,7 +87,8 @@ def _role(step: Step) -> str:
 
 def _content(step: Step, tools: str) -> Any:
     if step.source == "agent":
-        return written(step.reasoning_content, step.message, step.tool_calls or ())
+        fields = (step.extra or NOTHING).get(FIELDS, NOTHING)
+        return written(step.reasoning_content, step.message, step.tool_calls or (), fields)
     content = openai_content(step.message)
     if tools and not isinstance(content, str):
         return [{"type": "text", "text": tools}, *content]

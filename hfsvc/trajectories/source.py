@@ -17,7 +17,7 @@ from hfsvc.rows import ReadOptions, SummaryPage, TrajectoryRow
 from hfsvc.structured import guarded
 from hfsvc.trajectories.batches import FileRows
 from hfsvc.trajectories.conversation import Place, Unreadable
-from hfsvc.trajectories.converting import STYLES, Converted, convert
+from hfsvc.trajectories.converting import Converted, convert, style_of
 from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
 from hfsvc.trajectories.reader import RowReader, View, read_unchanged
 from hfsvc.trajectories.selection import Wanted
@@ -151,7 +151,7 @@ class ParquetTrajectorySource:
 
     def _view(self, make: Callable[[Place, Converted], T]) -> View[T]:
         def convert_batch(first: Place, file: FileRows, batch: pa.RecordBatch) -> list[T | BadRow]:
-            return list(self._made(convert(batch, first, file.facts.layout, STYLES[self._options.style]), make))
+            return list(self._made(convert(batch, first, file.facts.layout, style_of(self._options)), make))
 
         return View(lambda file: file.facts.layout.columns, convert_batch)
 

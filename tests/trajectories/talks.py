@@ -104,4 +104,4 @@ def _conversation(row: dict[str, Any]) -> Conversation:
 def _message(message: dict[str, Any]) -> Message:
     held = {key: value for key, value in message.items() if value is not None}
     role = held.pop("role", None) or held.pop("from", None)
-    return Message(role, held.pop("content", None) or held.pop("value", None), held)
+    return Message(role, held.pop("content", held.pop("value", None)), held)

@@ -1,0 +1,92 @@
+"""What an agent's message holds: thinking, what it says, calls. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from hfsvc.trajectories.conversation import CALLS, REASONING, Message
+from hfsvc.trajectories.notations import fences, function_tags, terminus_json, terminus_xml, tool_call_tags
+from hfsvc.trajectories.notations.found import Broken, Call, Found
+from hfsvc.trajectories.notations.openai_calls import calls_of
+from hfsvc.trajectories.notations.thinking import split_thinking
+
+_OF_HARNESS = (terminus_json.parse, terminus_xml.parse)
+
+
+class Notation(NamedTuple):
+    """Where a notation may start in a text, -1 for nowhere; and what it holds."""
+
+    opens: Callable[[str], int]
+    parse: Callable[[str], Found | Broken]
+
+
+NOTATIONS = tuple(
+    Notation(each.opens, each.parse) for each in (terminus_json, terminus_xml, tool_call_tags, function_tags)
+)
+FENCES = Notation(fences.opens, fences.parse)
+
+
+class Answer(NamedTuple):
+    """An agent's message, read.
+
+    Attributes:
+        reasoning: What it thought; None where it is not told.
+        message: What it says, without thinking and calls.
+        calls: In order.
+        acts: Whether the environment has something to answer.
+        kept: Why parts of it stayed text.
+    """
+
+    reasoning: str | None
+    message: str
+    calls: list[Call]
+    acts: bool
+    kept: list[str]
+
+
+def read_answer(message: Message, text: str, *, rejected: str | None = None, fenced: bool = False) -> Answer:
+    """Read an agent's message.
+
+    Args:
+        message: Whose fields may hold calls and thinking; the text is looked through for what they do not hold.
+        text: Its content.
+        rejected: What the harness said of a message that it could not parse, none of which it ran; None for others.
+        fenced: Whether the last fenced block is a command.
+    """
+    reasoning = _thought(message.fields)
+    kept: list[str] = []
+    rest, closed = text, True
+    if reasoning is None:
+        reasoning, rest, reason, closed = split_thinking(text)
+        kept += [reason] if reason else []
+    if any(name in message.fields for name in CALLS):
+        calls = calls_of(message.fields)
+        kept += [calls.reason] if isinstance(calls, Broken) else [each.unread for each in calls if each.unread]
+        if isinstance(calls, list) and calls:
+            return Answer(reasoning, rest, calls, True, kept)
+    if not closed:
+        return Answer(None, text, [], False, kept)
+    found, reasons = _calls_in(rest, rejected=rejected, fenced=fenced)
+    if found is None:
+        return Answer(reasoning, rest, [], False, kept + reasons)
+    return Answer(
+        reasoning, found.message, found.calls, True, kept + [each.unread for each in found.calls if each.unread]
+    )
+
+
+def _thought(fields: Mapping[str, Any]) -> str | None:
+    values = (fields.get(name) for name in REASONING) if fields else ()
+    return next((value for value in values if isinstance(value, str) and value.strip()), None)
+
+
+def _calls_in(text: str, *, rejected: str | None, fenced: bool) -> tuple[Found | None, list[str]]:
+    """The calls of the notation that starts first of those that can be read, else why none can be."""
+    notations = (*NOTATIONS, FENCES) if fenced else NOTATIONS
+    starts = sorted((start, order) for order, each in enumerate(notations) if (start := each.opens(text)) >= 0)
+    reasons: list[str] = []
+    for _, order in starts:
+        parse = notations[order].parse
+        found = Broken(f"the harness refused it: {rejected}") if rejected and parse in _OF_HARNESS else parse(text)
+        if isinstance(found, Found):
+            return found, []
+        reasons.append(found.reason)
+    return None, reasons

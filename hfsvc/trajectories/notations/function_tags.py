@@ -1,0 +1,56 @@
+"""Calls in tags: ``<function=NAME><parameter=KEY>VALUE</parameter></function>``.
+
+Values stay text, without one line feed at either end.
+"""
+
+import re
+
+from hfsvc.trajectories.notations.found import Broken, Call, Found
+from hfsvc.trajectories.notations.spans import Span, outside
+
+_FUNCTION = re.compile(r"<function=([^<>\s]+)>\s*")
+_PARAMETER = re.compile(r"<parameter=([^<>\s]+)>")
+# A value may hold the closing tag itself; after the real one there is another parameter, or the end.
+_VALUE_END = re.compile(r"</parameter>\s*(?=<parameter=|</function>|\Z)")
+_CLOSING = re.compile(r"</function>|\Z")
+
+
+def opens(text: str) -> int:
+    """Where a call starts; -1 where there is none."""
+    return text.find("<function=")
+
+
+def parse(text: str) -> Found | Broken:
+    """All calls of a message."""
+    calls, spans = list[Call](), list[Span]()
+    while function := _FUNCTION.search(text, spans[-1][1] if spans else 0):
+        found = call_at(text, function.start())
+        if isinstance(found, Broken):
+            return found
+        call, end = found
+        calls.append(call)
+        spans.append((function.start(), end))
+    return Found(outside(text, spans).rstrip(), calls) if calls else Broken("a <function=…> has no name")
+
+
+def call_at(text: str, start: int) -> tuple[Call, int] | Broken:
+    """The call that starts at a place, and where it ends. At the end of the text the closing tag may be missing."""
+    function = _FUNCTION.match(text, start)
+    if function is None:
+        return Broken("a <function=…> has no name")
+    arguments: dict[str, str] = {}
+    position = function.end()
+    while parameter := _PARAMETER.match(text, position):
+        end = _VALUE_END.search(text, parameter.end())
+        if end is None or parameter[1] in arguments:
+            return Broken(f"the parameter {parameter[1]!r} is never closed, or comes twice")
+        arguments[parameter[1]] = _value(text[parameter.end() : end.start()])
+        position = end.end()
+    closing = _CLOSING.match(text, position)
+    if closing is None or not (closing[0] or arguments):
+        return Broken("a <function=…> is never closed")
+    return Call(function[1], arguments), closing.end()
+
+
+def _value(text: str) -> str:
+    return text.removeprefix("\n").removesuffix("\n")

@@ -1,0 +1,74 @@
+"""The Terminus 2 harness, in JSON: ``{"analysis", "plan", "commands": [{"keystrokes", "duration"}], "task_complete"}``.
+
+It may stand in a fence and among prose, none of which the harness heeds. An object that lacks one of the first three
+fields was refused by it.
+"""
+
+from typing import Any
+
+from hfsvc.trajectories.notations.found import Broken, Call, Found
+from hfsvc.trajectories.notations.jsontext import NotJson, objects_in, parse_json
+from hfsvc.trajectories.notations.terminus import done, run, said
+
+FIELDS = ("analysis", "plan", "commands")
+_YES = {"true", "1", "yes"}
+
+
+def opens(text: str) -> int:
+    """Where a batch may start; -1 where there is none."""
+    return text.find("{") if '"commands"' in text or text.lstrip()[:1] == "{" else -1
+
+
+def parse(text: str) -> Found | Broken:
+    """The batch of a message."""
+    batch = _batch(text)
+    if isinstance(batch, Broken):
+        return batch
+    complete = _is_complete(batch.get("task_complete"))
+    calls = _calls(batch["commands"])
+    if isinstance(calls, Broken):
+        # The harness takes the end of the task, and no command with it.
+        calls = [] if complete else calls
+    if isinstance(calls, Broken):
+        return calls
+    return Found(said(batch["analysis"], batch["plan"]), [*calls, done()] if complete else calls)
+
+
+def _batch(text: str) -> dict[str, Any] | Broken:
+    try:
+        found = parse_json(text)
+        if isinstance(found, dict) and not _lacking(found):
+            return found
+    except NotJson:
+        pass
+    reasons = []
+    for each in objects_in(text):
+        if isinstance(each, NotJson):
+            reasons.append(f"its JSON does not parse: {each}")
+        elif lacking := _lacking(each):
+            reasons.append(f"its JSON has no {', '.join(lacking)}")
+        else:
+            return each
+    return Broken(reasons[0] if reasons else "it has no JSON object")
+
+
+def _lacking(batch: dict[str, Any]) -> list[str]:
+    return [field for field in FIELDS if field not in batch]
+
+
+def _is_complete(said_so: Any) -> bool:
+    return said_so.lower() in _YES if isinstance(said_so, str) else bool(said_so)
+
+
+def _calls(commands: Any) -> list[Call] | Broken:
+    if not isinstance(commands, list):
+        return Broken("its commands are no list")
+    calls = []
+    for number, command in enumerate(commands, 1):
+        keystrokes = command.get("keystrokes") if isinstance(command, dict) else None
+        if not isinstance(keystrokes, str):
+            return Broken(f"its command {number} has no keystrokes")
+        # A number in quotes is none to the harness.
+        duration = command.get("duration")
+        calls.append(run(keystrokes, None if isinstance(duration, str) else duration))
+    return calls

@@ -1,0 +1,40 @@
+"""Thinking that stands before what is said: ``<think>…</think>``.
+
+The opening tag may be missing, since chat templates put it into the prompt; the block may be empty.
+"""
+
+import re
+from typing import NamedTuple
+
+_OPENING = re.compile(r"\s*<think>")
+_CLOSING = "</think>"
+
+
+class Thinking(NamedTuple):
+    """A text in two parts.
+
+    Attributes:
+        reasoning: What stood in the block, as it is; None where that is blank or there is no block.
+        rest: The text after it, leading line feeds removed; the whole text where there is no block.
+        kept: What looks like thinking and stays in `rest`; None where nothing does.
+        closed: False where a block is never closed: nothing in the text is more than text then.
+    """
+
+    reasoning: str | None
+    rest: str
+    kept: str | None = None
+    closed: bool = True
+
+
+def split_thinking(text: str) -> Thinking:
+    """Part what an agent thought from what it said."""
+    end = text.find(_CLOSING)
+    opening = _OPENING.match(text)
+    if end < 0 or (opening and end < opening.end()):
+        return Thinking(None, text, "a <think> is never closed", closed=False) if opening else Thinking(None, text)
+    begin = opening.end() if opening else 0
+    thought, rest = text[begin:end], text[end + len(_CLOSING) :].lstrip("\r\n")
+    if opening is None and ("<think>" in thought or text.lstrip().startswith("{")):
+        return Thinking(None, text, "a <think> block stands inside the text")
+    kept = "only the first <think> block is taken out" if _CLOSING in rest else None
+    return Thinking(thought if thought.strip() else None, rest, kept)

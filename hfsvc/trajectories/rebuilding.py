@@ -1,0 +1,230 @@
+"""Messages to steps: who says it, which results belong to which step. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, ToolCall
+from hfsvc.rows import KeptText
+from hfsvc.trajectories.answers import read_answer
+from hfsvc.trajectories.conversation import Message
+from hfsvc.trajectories.notations.found import Call
+from hfsvc.trajectories.notations.openai_calls import id_of
+from hfsvc.trajectories.notations.terminus import DONE, REJECTED
+from hfsvc.trajectories.notations.tools import Tools, tools_in
+from hfsvc.trajectories.originals import COLUMN, INDEX, ROLE, notes_of
+from hfsvc.trajectories.parts import content_of, openai_content
+from hfsvc.trajectories.roles import kind_of
+from hfsvc.trajectories.rows_again import written
+
+_OBSERVED = re.compile(
+    r"New Terminal Output:|Current Terminal Screen:|Current terminal state:|Previous response had|OBSERVATION:"
+    r"|Observation:|EXECUTION RESULT of \[|<tool_response>|<returncode>|<output>"
+)
+"""How environments open what they say in a user's turn."""
+
+
+class Turn:
+    """A step on the way.
+
+    Attributes:
+        end: The message that the next one of this step follows.
+        acts: Whether a user's turn after it is the environment's.
+        observed: Whether one was.
+    """
+
+    __slots__ = ("acts", "calls", "end", "extra", "message", "observed", "reasoning", "results", "source")
+
+    def __init__(self, source: Source, message: Content, end: int, extra: dict[str, Any] | None) -> None:
+        self.source: Source = source
+        self.message = message
+        self.end = end
+        self.extra = extra
+        self.reasoning: str | None = None
+        self.calls: list[ToolCall] | None = None
+        self.results: list[ObservationResult] = []
+        self.acts = self.observed = False
+
+
+class Rebuilding:
+    """Reads the messages of a row, one after the other.
+
+    Args:
+        messages: At least one.
+        fenced: Whether the last fenced block of an agent's message is a command.
+
+    Attributes:
+        tools: That a prompt offers; None where none does.
+        reasoning: Steps with thinking.
+        calls: Made.
+        observations: Messages that became results.
+        kept: Messages that look like more than text, and stayed it.
+    """
+
+    def __init__(self, messages: Sequence[Message], *, fenced: bool) -> None:
+        self.tools: Tools | None = None
+        self.reasoning = self.calls = self.observations = 0
+        self.kept: list[KeptText] = []
+        self._messages = messages
+        self._fenced = fenced
+        self._turns: list[Turn] = []
+        self._agents: list[Turn] = []
+        self._called: dict[str, tuple[Turn, list[str]]] = {}
+        self._answered_by_tools = any(kind_of(message.role) == "tool" for message in messages)
+
+    def read(self, *, system: str | None) -> None:
+        """Read all messages, after the prompt that a column holds."""
+        if system is not None:
+            self._turns.append(Turn("system", system, -1, {COLUMN: "system"}))
+        for index, message in enumerate(self._messages):
+            kind = kind_of(message.role)
+            if kind == "agent":
+                self._answer(index, message)
+            elif kind == "tool":
+                self._result(index, message)
+            elif kind == "user" and self._is_observation(index, message):
+                self._observe(index, message)
+            else:
+                self._say("user" if kind == "user" else "system", index, message)
+
+    def steps(self) -> list[Step]:
+        """The steps of what was read."""
+        if self._agents:
+            _mark_last(self._agents[-1])
+        return [_step(number, turn) for number, turn in enumerate(self._turns, 1)]
+
+    # ---- who speaks -------------------------------------------------------------------------------------------------
+
+    def _say(self, source: Source, index: int, message: Message) -> None:
+        content = content_of(message.content)
+        extra = notes_of(message, "user", openai_content(content))
+        if self.tools is None and not self._agents and isinstance(content, str) and (found := tools_in(content)):
+            self.tools, (start, end) = found
+            if not content[:start].strip():
+                content = content[end:].lstrip("\n")
+                extra = notes_of(message, "user", content)
+        self._turns.append(Turn(source, content, index, extra))
+
+    def _answer(self, index: int, message: Message) -> None:
+        content = content_of(message.content)
+        text = content if isinstance(content, str) else ""
+        answer = read_answer(message, text, rejected=self._rejection(index), fenced=self._fenced)
+        calls = _with_ids(answer.calls, len(self._agents))
+        said = answer.message if isinstance(content, str) else content
+        turn = Turn(
+            "agent", said, index, notes_of(message, "assistant", written(answer.reasoning, said, calls, message.fields))
+        )
+        turn.reasoning = answer.reasoning
+        turn.calls = calls or None
+        turn.acts = answer.acts and not self._answered_by_tools
+        self._turns.append(turn)
+        self._agents.append(turn)
+        self._remember(turn, answer.calls, calls)
+        self.reasoning += answer.reasoning is not None
+        self.calls += len(calls)
+        self.kept += [KeptText(message=index, reason=reason) for reason in answer.kept]
+
+    def _rejection(self, index: int) -> str | None:
+        after = self._messages[index + 1].content if index + 1 < len(self._messages) else None
+        if not isinstance(after, str) or not after.startswith(REJECTED):
+            return None
+        return after.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
+
+    def _remember(self, turn: Turn, given: list[Call], calls: list[ToolCall]) -> None:
+        ids: dict[str, list[str]] = {}
+        for before, call in zip(given, calls, strict=True):
+            if before.id is not None:
+                ids.setdefault(before.id, []).append(call.tool_call_id)
+        self._called |= {name: (turn, made) for name, made in ids.items()}
+
+    # ---- what comes back --------------------------------------------------------------------------------------------
+
+    def _is_observation(self, index: int, message: Message) -> bool:
+        turn = self._turns[-1] if self._turns else None
+        if turn is None or turn.source != "agent" or turn.observed or turn.end != index - 1:
+            return False
+        opened = isinstance(message.content, str) and _OBSERVED.match(message.content)
+        return bool(opened or (turn.acts and not turn.results))
+
+    def _observe(self, index: int, message: Message) -> None:
+        turn = self._turns[-1]
+        turn.observed = True
+        content = content_of(message.content)
+        notes = notes_of(message, "user", openai_content(content))
+        self._attach(turn, index, _only_call(turn), content, notes and {ROLE: message.role} | notes)
+
+    def _result(self, index: int, message: Message) -> None:
+        content = content_of(message.content)
+        notes = notes_of(message, "user", openai_content(content)) or {}
+        name = _answered(message)
+        turn, ids = self._called.get(name or "", (None, []))
+        if turn is not None:
+            self._attach(turn, index, ids.pop(0) if len(ids) > 1 else ids[0], content, notes)
+        elif self._agents:
+            turn = self._agents[-1]
+            self._attach(turn, index, _only_call(turn) if name is None else None, content, notes)
+        else:
+            self._turns.append(turn := Turn("system", "", index - 1, None))
+            self._attach(turn, index, None, content, notes)
+
+    def _attach(self, turn: Turn, index: int, call: str | None, content: Content, notes: dict[str, Any] | None) -> None:
+        if turn.end == index - 1:
+            turn.end = index
+        else:
+            notes = (notes or {}) | {INDEX: index}
+        turn.results.append(ObservationResult(source_call_id=call, content=content, extra=notes))
+        self.observations += 1
+
+
+def _step(number: int, turn: Turn) -> Step:
+    return Step(
+        step_id=number,
+        source=turn.source,
+        message=turn.message,
+        reasoning_content=turn.reasoning,
+        tool_calls=turn.calls,
+        observation=Observation(results=turn.results) if turn.results else None,
+        extra=turn.extra,
+    )
+
+
+def _mark_last(turn: Turn) -> None:
+    """Say of the last step's observation that it was a message: of other documents, the exporter leaves it out."""
+    for number, result in enumerate(turn.results):
+        if result.extra is None:
+            marked = {ROLE: "user"}
+            turn.results[number] = ObservationResult(
+                source_call_id=result.source_call_id, content=result.content, extra=marked
+            )
+
+
+def _with_ids(calls: list[Call], turn: int) -> list[ToolCall]:
+    """Calls with the ids they have, or are given: as the Terminus 2 harness counts, turns from 0 and calls from 1."""
+    taken: Counter[str] = Counter()
+    made = []
+    for number, call in enumerate(calls, 1):
+        name = call.id or f"call_{turn}_{'task_complete' if call.name == DONE else number}"
+        extra = {"unread": call.unread} if call.unread else None
+        made.append(
+            ToolCall(tool_call_id=_unique(name, taken), function_name=call.name, arguments=call.arguments, extra=extra)
+        )
+    return made
+
+
+def _unique(name: str, taken: "Counter[str]") -> str:
+    taken[name] += 1
+    return name if taken[name] == 1 else _unique(f"{name}_{taken[name]}", taken)
+
+
+def _only_call(turn: Turn) -> str | None:
+    """The call that a result without an id answers: the only one, the end of the task left aside."""
+    calls = [call.tool_call_id for call in turn.calls or () if call.function_name != DONE]
+    return calls[0] if len(calls) == 1 else None
+
+
+def _answered(message: Message) -> str | None:
+    """The id of the call that a message answers; None where it names none."""
+    many = message.fields.get("tool_call_ids")
+    only = many[0] if isinstance(many, list) and len(many) == 1 else None
+    return id_of(message.fields.get("tool_call_id")) or id_of(only)

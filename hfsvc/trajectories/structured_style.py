@@ -1,0 +1,83 @@
+"""The style ``structured``: an ATIF-v1.7 document with thinking, calls, observations and tools rebuilt. Pure.
+
+It is the inverse of what Harbor's exporter does, for every layout. What a row does not tell is not made up, and what
+the document cannot hold as it was is kept in ``extra``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hfsvc.atif import Agent, SchemaVersion, Trajectory
+from hfsvc.rows import Fidelity
+from hfsvc.trajectories.conversation import Conversation, Place
+from hfsvc.trajectories.notations.tools import Tools, tools_of
+from hfsvc.trajectories.originals import survives
+from hfsvc.trajectories.rebuilding import Rebuilding
+
+SCHEMA_VERSION: SchemaVersion = "ATIF-v1.7"
+UNKNOWN = "unknown"
+TOOLS = ("tool_definitions", "tools", "available_tools")
+
+
+def build(conversation: Conversation, place: Place, *, fenced: bool = False) -> tuple[Trajectory, Fidelity]:
+    """The document of a row, and what was recovered for it.
+
+    Args:
+        conversation: The row.
+        place: Where it stands; names the document where the row has no key of its own.
+        fenced: Whether the last fenced block of an agent's message is a command.
+    """
+    columns = dict(conversation.columns)
+    rebuilt = Rebuilding(conversation.messages, fenced=fenced)
+    rebuilt.read(system=_text(columns, "system"))
+    tools = rebuilt.tools or _tools(columns)
+    trajectory = Trajectory(
+        schema_version=SCHEMA_VERSION,
+        trajectory_id=_text(columns, "trajectory_id") or f"{place.repo}@{place.commit}/{place.file}#{place.file_row}",
+        session_id=_kept_text(columns, "run_id"),
+        agent=Agent(
+            name=_text(columns, "agent") or UNKNOWN,
+            version=UNKNOWN,
+            model_name=_text(columns, "model") or _text(columns, "model_name"),
+            tool_definitions=tools,
+        ),
+        steps=rebuilt.steps(),
+        extra=_extra(columns, place),
+    )
+    return trajectory, _fidelity(conversation, rebuilt, tools)
+
+
+def _extra(columns: dict[str, Any], place: Place) -> dict[str, Any]:
+    ours = {"source": place.repo, "revision": place.commit, "file": place.file, "file_row": place.file_row}
+    return ours | {f"row_{name}" if name in ours else name: value for name, value in columns.items()}
+
+
+def _fidelity(conversation: Conversation, rebuilt: Rebuilding, tools: Tools | None) -> Fidelity:
+    return Fidelity(
+        style="structured",
+        messages=len(conversation.messages),
+        reasoning=rebuilt.reasoning,
+        calls=rebuilt.calls,
+        observations=rebuilt.observations,
+        tool_definitions=tools is not None,
+        kept_as_text=tuple(rebuilt.kept),
+        exact=all(map(survives, conversation.messages)),
+    )
+
+
+def _text(columns: dict[str, Any], name: str) -> str | None:
+    """A column's text, taken out of the columns."""
+    return columns.pop(name) if _kept_text(columns, name) else None
+
+
+def _kept_text(columns: Mapping[str, Any], name: str) -> str | None:
+    value = columns.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _tools(columns: dict[str, Any]) -> Tools | None:
+    for name in TOOLS:
+        if tools := tools_of(columns.get(name)):
+            del columns[name]
+            return tools
+    return None
