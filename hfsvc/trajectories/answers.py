@@ -1,6 +1,7 @@
 """What an agent's message holds: thinking, what it says, calls. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from hfsvc.trajectories.conversation import CALLS, REASONING, Message
@@ -12,11 +13,14 @@ from hfsvc.trajectories.notations.thinking import split_thinking
 _OF_HARNESS = (terminus_json.parse, terminus_xml.parse)
 
 
+Parse = Callable[[str], Found | Broken]
+
+
 class Notation(NamedTuple):
     """Where a notation may start in a text, -1 for nowhere; and what it holds."""
 
     opens: Callable[[str], int]
-    parse: Callable[[str], Found | Broken]
+    parse: Parse
 
 
 NOTATIONS = tuple(
@@ -58,7 +62,7 @@ def read_answer(message: Message, text: str, *, rejected: str | None = None, fen
     if reasoning is None:
         reasoning, rest, reason, closed = split_thinking(text)
         kept += [reason] if reason else []
-    if any(name in message.fields for name in CALLS):
+    if message.fields and any(name in message.fields for name in CALLS):
         calls = calls_of(message.fields)
         kept += [calls.reason] if isinstance(calls, Broken) else [each.unread for each in calls if each.unread]
         if isinstance(calls, list) and calls:
@@ -68,25 +72,34 @@ def read_answer(message: Message, text: str, *, rejected: str | None = None, fen
     found, reasons = _calls_in(rest, rejected=rejected, fenced=fenced)
     if found is None:
         return Answer(reasoning, rest, [], False, kept + reasons)
-    return Answer(
-        reasoning, found.message, found.calls, True, kept + [each.unread for each in found.calls if each.unread]
-    )
+    kept += [each.unread for each in found.calls if each.unread]
+    return Answer(reasoning, found.message, found.calls, True, kept)
 
 
 def _thought(fields: Mapping[str, Any]) -> str | None:
-    values = (fields.get(name) for name in REASONING) if fields else ()
+    if not fields:
+        return None
+    values = map(fields.get, REASONING)
     return next((value for value in values if isinstance(value, str) and value.strip()), None)
 
 
 def _calls_in(text: str, *, rejected: str | None, fenced: bool) -> tuple[Found | None, list[str]]:
     """The calls of the notation that starts first of those that can be read, else why none can be."""
-    notations = (*NOTATIONS, FENCES) if fenced else NOTATIONS
-    starts = sorted((start, order) for order, each in enumerate(notations) if (start := each.opens(text)) >= 0)
     reasons: list[str] = []
-    for _, order in starts:
-        parse = notations[order].parse
+    for parse in _parsers(text, fenced=fenced):
         found = Broken(f"the harness refused it: {rejected}") if rejected and parse in _OF_HARNESS else parse(text)
         if isinstance(found, Found):
             return found, []
         reasons.append(found.reason)
     return None, reasons
+
+
+def _parsers(text: str, *, fenced: bool) -> Iterator[Parse]:
+    others = NOTATIONS
+    if text.lstrip()[:1] == "{":
+        # The usual case, and nothing can start earlier.
+        yield terminus_json.parse
+        others = NOTATIONS[1:]
+    notations = (*others, FENCES) if fenced else others
+    starts = [(start, each.parse) for each in notations if (start := each.opens(text)) >= 0]
+    yield from (parse for _, parse in sorted(starts, key=itemgetter(0)))

@@ -25,21 +25,25 @@ INDEX = "original_index"
 COLUMN = "original_column"
 """The column that a step comes from; it was no message."""
 
+_RAW_TYPES = (str, list, type(None))
+
 
 def notes_of(message: Message, role: str, content: Any) -> dict[str, Any] | None:
     """What to note of a message for which `role` and `content` would be written; None where that is all there was."""
+    if message.role == role and message.content == content and not message.fields:
+        return None
     notes: dict[str, Any] = {}
     fields = dict(message.fields)
     if message.role != role:
         notes[ROLE] = message.role
-    if isinstance(message.content, str | list | None):
+    if isinstance(message.content, _RAW_TYPES):
         if message.content != content:
             notes[RAW] = message.content
     else:
         fields["content"] = message.content
     if fields:
         notes[FIELDS] = fields
-    return notes or None
+    return notes
 
 
 def survives(message: Message) -> bool:

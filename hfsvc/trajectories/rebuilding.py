@@ -1,13 +1,14 @@
 """Messages to steps: who says it, which results belong to which step. Pure."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, ToolCall
 from hfsvc.rows import KeptText
-from hfsvc.trajectories.answers import read_answer
+from hfsvc.trajectories.answers import Answer, read_answer
 from hfsvc.trajectories.conversation import Message
 from hfsvc.trajectories.notations.found import Call
 from hfsvc.trajectories.notations.openai_calls import id_of
@@ -71,14 +72,14 @@ class Rebuilding:
         self._turns: list[Turn] = []
         self._agents: list[Turn] = []
         self._called: dict[str, tuple[Turn, list[str]]] = {}
-        self._answered_by_tools = any(kind_of(message.role) == "tool" for message in messages)
+        self._kinds = [kind_of(message.role) for message in messages]
+        self._answered_by_tools = "tool" in self._kinds
 
     def read(self, *, system: str | None) -> None:
         """Read all messages, after the prompt that a column holds."""
         if system is not None:
             self._turns.append(Turn("system", system, -1, {COLUMN: "system"}))
-        for index, message in enumerate(self._messages):
-            kind = kind_of(message.role)
+        for index, (kind, message) in enumerate(zip(self._kinds, self._messages, strict=True)):
             if kind == "agent":
                 self._answer(index, message)
             elif kind == "tool":
@@ -112,9 +113,7 @@ class Rebuilding:
         answer = read_answer(message, text, rejected=self._rejection(index), fenced=self._fenced)
         calls = _with_ids(answer.calls, len(self._agents))
         said = answer.message if isinstance(content, str) else content
-        turn = Turn(
-            "agent", said, index, notes_of(message, "assistant", written(answer.reasoning, said, calls, message.fields))
-        )
+        turn = Turn("agent", said, index, _agents_notes(message, answer, said, calls))
         turn.reasoning = answer.reasoning
         turn.calls = calls or None
         turn.acts = answer.acts and not self._answered_by_tools
@@ -136,7 +135,8 @@ class Rebuilding:
         for before, call in zip(given, calls, strict=True):
             if before.id is not None:
                 ids.setdefault(before.id, []).append(call.tool_call_id)
-        self._called |= {name: (turn, made) for name, made in ids.items()}
+        for name, made in ids.items():
+            self._called[name] = turn, made
 
     # ---- what comes back --------------------------------------------------------------------------------------------
 
@@ -193,34 +193,41 @@ def _mark_last(turn: Turn) -> None:
     """Say of the last step's observation that it was a message: of other documents, the exporter leaves it out."""
     for number, result in enumerate(turn.results):
         if result.extra is None:
-            marked = {ROLE: "user"}
-            turn.results[number] = ObservationResult(
-                source_call_id=result.source_call_id, content=result.content, extra=marked
-            )
+            turn.results[number] = msgspec.structs.replace(result, extra={ROLE: "user"})
+
+
+def _agents_notes(message: Message, answer: Answer, said: Content, calls: list[ToolCall]) -> dict[str, Any] | None:
+    if calls and not message.fields and not str(message.content).endswith("</tool_call>"):
+        # In another notation than the exporter's: no need to write them to see that they differ.
+        return notes_of(message, "assistant", None)
+    return notes_of(message, "assistant", written(answer.reasoning, said, calls, message.fields))
 
 
 def _with_ids(calls: list[Call], turn: int) -> list[ToolCall]:
     """Calls with the ids they have, or are given: as the Terminus 2 harness counts, turns from 0 and calls from 1."""
-    taken: Counter[str] = Counter()
+    taken: dict[str, int] = {}
     made = []
-    for number, call in enumerate(calls, 1):
-        name = call.id or f"call_{turn}_{'task_complete' if call.name == DONE else number}"
-        extra = {"unread": call.unread} if call.unread else None
-        made.append(
-            ToolCall(tool_call_id=_unique(name, taken), function_name=call.name, arguments=call.arguments, extra=extra)
-        )
+    for number, (name, arguments, given, unread) in enumerate(calls, 1):
+        id = _unique(given or f"call_{turn}_{'task_complete' if name == DONE else number}", taken)
+        extra = {"unread": unread} if unread else None
+        made.append(ToolCall(tool_call_id=id, function_name=name, arguments=arguments, extra=extra))
     return made
 
 
-def _unique(name: str, taken: "Counter[str]") -> str:
-    taken[name] += 1
-    return name if taken[name] == 1 else _unique(f"{name}_{taken[name]}", taken)
+def _unique(name: str, taken: dict[str, int]) -> str:
+    while name in taken:
+        taken[name] += 1
+        name = f"{name}_{taken[name]}"
+    taken[name] = 1
+    return name
 
 
 def _only_call(turn: Turn) -> str | None:
     """The call that a result without an id answers: the only one, the end of the task left aside."""
-    calls = [call.tool_call_id for call in turn.calls or () if call.function_name != DONE]
-    return calls[0] if len(calls) == 1 else None
+    if turn.calls is None:
+        return None
+    calls = [call for call in turn.calls if call.function_name != DONE]
+    return calls[0].tool_call_id if len(calls) == 1 else None
 
 
 def _answered(message: Message) -> str | None:
