@@ -1,65 +1,34 @@
 """Bytes from the Hub to verified files: workers that take ranges from a schedule until all files are done."""
 
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 import msgspec
 from anyio import from_thread, to_thread
 
 from hfsvc.disk import disk_error
+from hfsvc.download.content import Content, IsHere, OnVerified
 from hfsvc.download.pace import FIRST_STREAMS, Pace
 from hfsvc.download.parts import Finished, Part, is_small, open_part
-from hfsvc.download.patience import Patience
 from hfsvc.download.places import Places, adopt_whole, left_behind, part_name
 from hfsvc.download.progress import ListenerFailed, Progress
-from hfsvc.download.recovery import Action, means_too_many, recover
+from hfsvc.download.recovery import Action, means_too_many
 from hfsvc.download.schedule import Job, Schedule
 from hfsvc.download.throttle import Throttle
 from hfsvc.download.transfer import FileTransfer, RangeStream
+from hfsvc.download.tries import Tries
 from hfsvc.download.turns import Turns
-from hfsvc.errors import (
-    BadListing,
-    ChecksumMismatch,
-    Damaged,
-    FileNotFound,
-    HfsvcError,
-    HubUnavailable,
-    RateLimited,
-    TransferStalled,
-    TryLater,
-)
+from hfsvc.errors import BadListing, ChecksumMismatch, Damaged, FileNotFound, HfsvcError, TransferStalled, TryLater
 from hfsvc.metrics import Metrics
 from hfsvc.models import ByteRange, Location, OnEvent, RemoteDataset, RemoteFile
 from hfsvc.rounds import Rounds
 from hfsvc.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-
-class Content(Protocol):
-    """Where the bytes of one dataset's files come from. Nothing is retried behind it."""
-
-    async def locate(self, file: RemoteFile) -> Location:
-        """Where a file's content lies now."""
-        ...
-
-    def open(
-        self, location: Location, file: RemoteFile, wanted: ByteRange | None
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Stream one range of it, or with None the whole of it; the stream may end early."""
-        ...
-
-
-IsHere = Callable[[RemoteFile], Awaitable[bool]]
-"""Whether a file lies where it belongs already. Asked about those whose hash the listing did not tell."""
-OnVerified = Callable[[RemoteFile, Path], Awaitable[None]]
-"""Takes a verified file from the parts folder to where it belongs."""
 
 
 class Downloader:
@@ -118,7 +87,10 @@ class Downloader:
         self._failures: dict[int, HfsvcError] = {}
         self._left_behind: frozenset[str] = frozenset()
         self._changed = anyio.Event()
-        self._patience = Patience(clock)
+        self._tries = Tries(
+            dataset.repo, settings.give_up_after_s, self._progress, on_silence=self._leave_rest, clock=clock
+        )
+        self._patience = self._tries.patience
         self._small: Rounds[Part, Finished] = Rounds(lambda part: part.finish())
 
     async def run(self) -> list[HfsvcError]:
@@ -182,6 +154,10 @@ class Downloader:
             self._failures.setdefault(file, error)
             self._schedule.close(file)
 
+    def _leave_rest(self) -> None:
+        # Nothing comes any more: those that wait need not all find out.
+        self.untried += self._schedule.stop()
+
     def _let_go(self, file: int) -> None:
         """Close the part of a file that ended, once none of its ranges is running any more."""
         if self._schedule.is_over(file) and (transfer := self._transfers.pop(file, None)):
@@ -240,7 +216,7 @@ class Downloader:
                 return await self._content.locate(file)
             except TryLater as error:
                 failures += 1
-                await self._wait_out(file, error, failures, self._clock() - since, since, in_ranges=False)
+                await self._tries.wait_out(file, error, failures, idle_s=self._clock() - since, since=since)
 
     # ---- a range ----------------------------------------------------------------------------------------------------
 
@@ -283,8 +259,11 @@ class Downloader:
             return
         async with self._turns.take():
             await self._patience.wait()
+            story = transfer.file.path, stream.position, transfer.span(job.wanted).stop, self._turns.taken
+            logger.debug("%s: bytes %d to %d begin, stream %d of %d", *story, self._pace.limit)
             async with self._content.open(location, transfer.file, job.wanted) as chunks:
                 await stream.take(chunks)
+            logger.debug("%s: bytes %d to %d are there", *story[:3])
 
     def _landed(self, transfer: FileTransfer, count: int) -> None:
         self._progress.landed(count, saturated=self._turns.are_all_taken)
@@ -296,56 +275,25 @@ class Downloader:
     ) -> None:
         transfer = self._transfers[job.file]
         failures, since = transfer.count_failure(span, position, self._clock())
-        idle_s = self._clock() - transfer.progressed_at
+        logger.debug("%s: bytes %d to %d stopped at %d", transfer.file.path, span.start, span.stop, position)
         if means_too_many(error, failures, overtaken=self._progress.progressed_at > since):
             self._schedule.narrow(job.file)
             self._pace.refused()
-        action = await self._wait_out(transfer.file, error, failures, idle_s, since, in_ranges=job.wanted is not None)
+        action = await self._tries.wait_out(
+            transfer.file,
+            error,
+            failures,
+            idle_s=self._clock() - transfer.progressed_at,
+            since=since,
+            landed=transfer.part.landed.total,
+            in_ranges=job.wanted is not None,
+        )
         if action is Action.RELOCATE and transfer.location is location:
             transfer.location = None
         if action is Action.ONE_STREAM:
             self._schedule.add_whole(job.file)
         rest = None if job.wanted is None else ByteRange(start=position, stop=span.stop)
         self._schedule.again(job, rest)
-
-    async def _wait_out(
-        self, file: RemoteFile, error: TryLater, failures: int, idle_s: float, since: float, *, in_ranges: bool
-    ) -> Action:
-        if isinstance(error, RateLimited):
-            failures = self._patience.refused()
-        decision = recover(
-            error,
-            failures=failures,
-            idle_s=idle_s,
-            patience_s=self._settings.give_up_after_s,
-            in_ranges=in_ranges,
-            jitter=random.random(),
-        )
-        if decision.action is Action.GIVE_UP:
-            raise self._given_up(file, error, since)
-        if isinstance(error, RateLimited) or error.retry_after_s:
-            # One server asked one worker for patience; it means all of them.
-            self._patience.hold(decision.wait_s)
-        self._progress.retried(file.path, error, failures, decision.wait_s, decision.action.value)
-        await anyio.sleep(decision.wait_s)
-        return decision.action
-
-    def _given_up(self, file: RemoteFile, error: TryLater, since: float) -> HfsvcError:
-        if not isinstance(error, HubUnavailable):
-            return error
-        if self._progress.progressed_at <= since:
-            # Not one byte of any file came since this one began to fail: those that wait need not all find out.
-            self.untried += self._schedule.stop()
-        landed = next((each.part.landed.total for each in self._transfers.values() if each.file.path == file.path), 0)
-        return TransferStalled(
-            repo=self._dataset.repo,
-            path=file.path,
-            offset=landed,
-            reason=error.reason,
-            retry_after_s=error.retry_after_s,
-            status=error.status,
-            request_id=error.request_id,
-        )
 
     # ---- a file ends ------------------------------------------------------------------------------------------------
 

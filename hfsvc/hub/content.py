@@ -11,9 +11,9 @@ from contextlib import aclosing, asynccontextmanager
 import httpx
 
 from hfsvc.errors import HubUnavailable, NotAHub, RangeRefused
-from hfsvc.hub.faults import Asked, connection_fault
+from hfsvc.hub.faults import Asked
 from hfsvc.hub.limits import Bucket
-from hfsvc.hub.session import HubSession, read_capped, redirect_target
+from hfsvc.hub.session import HubSession, broken, read_capped, redirect_target
 from hfsvc.hub.urls import resolve_url, same_origin, without_query
 from hfsvc.hub.wire import checksum_of_etag
 from hfsvc.models import ByteRange, Location, RemoteDataset, RemoteFile
@@ -75,6 +75,7 @@ class HubContent:
             token=self._token,
             bucket=self._bucket(location),
             content=True,
+            located=True,
             byte_range=byte_range,
         )
         async with aclosing(response):
@@ -137,7 +138,7 @@ async def _small_content(response: httpx.Response, size: int) -> bytes | None:
         return None
     if response.headers.get("content-encoding", "identity") != "identity":
         return None
-    content = await read_capped(response, SMALL_CONTENT + 1)
+    content = await read_capped(response, SMALL_CONTENT + 1, within_s=None)
     return content if len(content) == size else None
 
 
@@ -146,4 +147,4 @@ async def _chunks(response: httpx.Response, *, decoded: bool) -> AsyncIterator[b
         async for chunk in response.aiter_bytes() if decoded else response.aiter_raw():
             yield chunk
     except (httpx.HTTPError, httpx.StreamError) as error:
-        raise connection_fault(error, str(response.request.url)) from None
+        raise broken(error, response) from None

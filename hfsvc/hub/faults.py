@@ -145,8 +145,11 @@ def _message_in_json(body: bytes) -> str | None:
     return str(found)[:_LONGEST_QUOTE] if found else None
 
 
-def connection_fault(error: Exception, url: str) -> HfsvcError:
-    """The error that a failure of the transport means. Its text never quotes the original, which may hold an address."""
+def connection_fault(error: Exception, url: str, request_id: str | None = None) -> HfsvcError:
+    """The error that a failure of the transport means. Its text never quotes the original, which may hold an address.
+
+    `request_id` is what the request was sent with.
+    """
     where = without_query(url)
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         # Of a redirect: httpx looks at where it leads, even where it is told not to follow. The endpoint was checked.
@@ -157,9 +160,10 @@ def connection_fault(error: Exception, url: str) -> HfsvcError:
                 url=where,
                 reason=reason.format(detail=_detail(error)),
                 stalled=isinstance(error, httpx.ReadTimeout),
+                request_id=request_id,
                 unreached=isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)),
             )
-    return HubUnavailable(url=where, reason=type(error).__name__)
+    return HubUnavailable(url=where, reason=type(error).__name__, request_id=request_id)
 
 
 # Most specific first: httpx's tree has timeouts and network errors below the same root.

@@ -26,6 +26,7 @@ from hfsvc.settings import Secret, Settings
 logger = logging.getLogger(__name__)
 MAX_HOPS: Final = 20
 MAX_ERROR_BODY: Final = 64 << 10
+MAX_ERROR_BODY_S: Final = 10.0
 MAX_ANSWER: Final = 64 << 20
 USER_AGENT: Final = f"hfsvc/{__version__}; python/{platform.python_version()}"
 
@@ -113,6 +114,7 @@ class HubSession:
         token: Secret | None,
         bucket: Bucket | None,
         content: bool = False,
+        located: bool = False,
         byte_range: str | None = None,
         stop: Callable[[httpx.Response], bool] = lambda _: False,
     ) -> httpx.Response:
@@ -125,7 +127,9 @@ class HubSession:
             HfsvcError: The last answer is an error.
         """
         for _ in range(MAX_HOPS):
-            response = await self.send(url, asked, token=token, bucket=bucket, content=content, byte_range=byte_range)
+            response = await self.send(
+                url, asked, token=token, bucket=bucket, content=content, located=located, byte_range=byte_range
+            )
             if not response.has_redirect_location or stop(response):
                 return response
             await read_capped(response)
@@ -140,24 +144,30 @@ class HubSession:
         token: Secret | None,
         bucket: Bucket | None,
         content: bool = False,
+        located: bool = False,
         byte_range: str | None = None,
     ) -> httpx.Response:
-        """Send one request and hand out its answer, body unread, unless it is an error."""
+        """Send one request and hand out its answer, body unread, unless it is an error.
+
+        What is `located` was handed out by the Hub as an address of content: a refusal means the address, also where it
+        is of the Hub's own origin.
+        """
         if self._settings.offline:
             raise Offline(wanted=asked.repo)
         if bucket and same_origin(url, self.endpoint):
             await self._ready(bucket, url)
+        request = self._build(url, token, content=content, byte_range=byte_range)
         try:
-            request = self._build(url, token, content=content, byte_range=byte_range)
             response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # The original may hold a signed address: it must not hang on as the cause.
-            raise connection_fault(error, url) from None
+            raise connection_fault(error, url, request.headers["x-request-id"]) from None
+        _tell(request, response)
         if self.is_hub(url):
             self.limiter.observe(response.headers, self._clock())
         if response.status_code >= 400:
             sent = asked._replace(token_sent="authorization" in request.headers)
-            raise await self._fault(response, url, sent, bucket)
+            raise await self._fault(response, url, sent, bucket, located=located)
         return response
 
     def _build(self, url: str, token: Secret | None, *, content: bool, byte_range: str | None) -> httpx.Request:
@@ -166,7 +176,10 @@ class HubSession:
             connect=self._settings.connect_timeout_s,
             pool=None,
         )
-        request = self._http.build_request("GET", url, timeout=timeout)
+        try:
+            request = self._http.build_request("GET", url, timeout=timeout)
+        except httpx.InvalidURL as error:
+            raise connection_fault(error, url) from None
         request.headers["user-agent"] = USER_AGENT
         # Not uuid4: asking the system for randomness lets every other thread in first.
         request.headers["x-request-id"] = str(uuid.UUID(int=random.getrandbits(128), version=4))
@@ -190,17 +203,35 @@ class HubSession:
         self._metrics.add("hub_requests")
         self.limiter.spend(bucket, self._clock())
 
-    async def _fault(self, response: httpx.Response, url: str, asked: Asked, bucket: Bucket | None) -> HfsvcError:
+    async def _fault(
+        self, response: httpx.Response, url: str, asked: Asked, bucket: Bucket | None, *, located: bool
+    ) -> HfsvcError:
         retry_after_s = told_wait_s(response.headers)
         if response.status_code == 429 and bucket and retry_after_s:
             self.limiter.pause(bucket, retry_after_s, self._clock())
         body = await read_capped(response)
         answer = Answer(url, response.status_code, response.headers, body, retry_after_s)
-        return hub_fault(answer, asked) if self.is_hub(url) else cdn_fault(answer)
+        return hub_fault(answer, asked) if self.is_hub(url) and not located else cdn_fault(answer)
 
     def is_hub(self, url: str) -> bool:
         """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""
         return same_origin(url, self.endpoint) or origin(url)[1] in PUBLIC_HOSTS
+
+
+def _tell(request: httpx.Request, response: httpx.Response) -> None:
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    # Only httpx's own transport tells which connection it took.
+    stream = response.extensions.get("network_stream")
+    address = stream.get_extra_info("client_addr") if stream else None
+    logger.debug(
+        "%s, %s: %d (request %s, from port %s)",
+        without_query(str(request.url)),
+        request.headers.get("range", "all of it"),
+        response.status_code,
+        request.headers["x-request-id"],
+        address[1] if address else "unknown",
+    )
 
 
 def _checked(token: Secret) -> str:
@@ -234,23 +265,32 @@ async def _read(response: httpx.Response) -> bytes:
             if len(body) > MAX_ANSWER:
                 raise NotAHub(url=without_query(str(response.request.url)), reason="its answer has no end")
     except (httpx.HTTPError, httpx.StreamError) as error:
-        raise connection_fault(error, str(response.request.url)) from None
+        raise broken(error, response) from None
     finally:
         await response.aclose()
     return bytes(body)
 
 
-async def read_capped(response: httpx.Response, cap: int = MAX_ERROR_BODY) -> bytes:
+def broken(error: Exception, response: httpx.Response) -> HfsvcError:
+    """The error of a body that broke."""
+    return connection_fault(error, str(response.request.url), response.request.headers.get("x-request-id"))
+
+
+async def read_capped(
+    response: httpx.Response, cap: int = MAX_ERROR_BODY, *, within_s: float | None = MAX_ERROR_BODY_S
+) -> bytes:
     """The first bytes of a body that does not matter much, and the end of its response.
 
     A body read to its end leaves the connection usable; a longer or broken one is cut off.
     """
     body = bytearray()
     try:
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) >= cap:
-                break
+        # One that dribbles would hold up the wait that it is about.
+        with anyio.move_on_after(within_s):
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) >= cap:
+                    break
     except (httpx.HTTPError, httpx.StreamError):
         pass
     finally:

@@ -1,5 +1,6 @@
 """Content that breaks on its way: what is fetched again, and what is given up."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,7 @@ from hfsvc.errors import DownloadFailed, FileNotFound, HubUnavailable, TransferS
 from hfsvc.errors import RateLimited as Limited
 from hfsvc.models import BytesReceived, Event, Retried
 from hfsvc.protocols import DatasetService
+from hfsvc.settings import Secret
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import (
     Chunked,
@@ -36,7 +38,7 @@ from hfsvc.testing.localhub import (
     TooManyConnections,
 )
 
-from ..builders import REPO, KiB, MiB, everything, files_below, noise, of_kind, open_service
+from ..builders import REPO, KiB, MiB, everything, files_below, noise, of_kind, open_container_for, open_service
 
 pytestmark = pytest.mark.anyio
 
@@ -156,6 +158,55 @@ async def test_an_expired_address_is_asked_for_again_and_the_file_goes_on(local_
 
         found = await service.download(everything(), on_event=expire)
     assert files_below(found.local_path) == {"file.parquet": BIG}
+
+
+async def test_an_address_at_the_hub_itself_may_expire_too(
+    local_hub_factory: Callable[..., LocalHub], root: Path
+) -> None:
+    hub = local_hub_factory(lfs=lambda path, size: False)
+    hub.write(REPO, "file.txt", BIG)
+    expired = hub.fault(Status(403, "xml", "Request has expired"), server="hub", path="/api/resolve-cache/*", skip=1)
+    expired.times = 1
+    async with open_service(hub, root, connections_per_file=1) as service:
+        found = await service.download(everything())
+    assert expired.fired == 1
+    assert files_below(found.local_path) == {"file.txt": BIG}
+
+
+async def test_the_log_tells_the_story_of_a_range_and_no_secret(
+    local_hub: LocalHub, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.fault(Cut(after=40_000), server="cdn", times=1)
+    async with open_service(local_hub, root, token=Secret("hf_geheim")) as service:
+        with caplog.at_level(logging.DEBUG, logger="hfsvc"):
+            await service.download(everything())
+    first, second = local_hub.find(server="cdn")
+    story = [
+        f"file.parquet: bytes 0 to {len(SMALL)} begin, stream 1 of",
+        f"bytes=0-{len(SMALL) - 1}: 206 (request {first.headers['x-request-id']}",
+        "file.parquet: bytes 0 to 51200 stopped at 40000",
+        f"(request {first.headers['x-request-id']}), try 1, continue in",
+        "file.parquet: bytes 40000 to 51200 begin, stream 1 of",
+        f"bytes=40000-{len(SMALL) - 1}: 206 (request {second.headers['x-request-id']}",
+        "file.parquet: bytes 40000 to 51200 are there",
+    ]
+    told = caplog.messages
+    places = [next((place for place, line in enumerate(told) if part in line), -1) for part in story]
+    assert -1 not in places, (story[places.index(-1)], told)
+    assert places == sorted(places)
+    assert not any(secret in line for line in told for secret in ("geheim", "?", "Signature"))
+
+
+async def test_retries_of_calls_are_counted_too(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.fault(Status(503), server="hub", path="*/tree/*", times=2)
+    local_hub.fault(Stall(), server="hub", path="*/tree/*", times=1, skip=2)
+    local_hub.fault(Stall(after=1000), server="cdn", times=1)
+    async with open_container_for(local_hub, root, api_timeout_s=0.2, stall_timeout_s=0.2) as container:
+        await container.datasets().download(everything())
+        totals = container.metrics().totals  # type: ignore[attr-defined]  # not overridden: counters
+    assert (totals["retries"], totals["stalls"]) == (4, 2)
 
 
 async def test_extra_connections_refused_are_given_up_not_the_file(local_hub: LocalHub, root: Path) -> None:
