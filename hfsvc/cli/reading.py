@@ -33,6 +33,17 @@ _STORED = (
         multiple=True,
         help="What hfsvc calls NAME is in COLUMN; may repeat.",
     ),
+    click.option(
+        "--episodes",
+        type=click.Choice(["all", "last"]),
+        help="Leave out rows that a later episode of the same trial goes on from.",
+    ),
+    click.option(
+        "--filter",
+        "result",
+        type=click.Choice(["all", "success", "failure"]),
+        help="Only runs that succeeded, or only those that did not.",
+    ),
 )
 _CONVERTED = (
     click.option(

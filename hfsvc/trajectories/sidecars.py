@@ -76,13 +76,7 @@ class Sidecars:
             columns: Only these of its columns, by number.
         """
         with ExitStack() as opened:
-            reader = None
-            if self._folder is not None:
-                options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [*columns])
-                with suppress(OSError, pa.ArrowException):
-                    file = opened.enter_context(pa.OSFile(str(self._folder / name), "rb"))
-                    reader = pa.ipc.open_file(file, options=options)
-            yield reader
+            yield None if self._folder is None else _reader(self._folder / name, columns, opened)
 
     def prune(self, contents: Iterable[str]) -> None:
         """Remove those that were made of other content than this."""
@@ -91,6 +85,18 @@ class Sidecars:
             for path in self._folder.iterdir() if self._folder else ():
                 if path.name.partition(".")[0] not in wanted:
                     path.unlink(missing_ok=True)
+
+
+def _reader(path: Path, columns: Iterable[int] | None, opened: ExitStack) -> "pa.ipc.RecordBatchFileReader | None":
+    options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [*columns])
+    try:
+        return pa.ipc.open_file(opened.enter_context(pa.OSFile(str(path), "rb")), options=options)
+    except pa.ArrowInvalid:
+        # Written anew the next time.
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass
+    return None
 
 
 def _root_of(dataset: DownloadedDataset) -> Path | None:

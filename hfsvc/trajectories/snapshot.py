@@ -61,6 +61,11 @@ class Snapshot:
         """Numbers of the rows that filters keep and that answer to a query, in order."""
         return self.index.rows_matching(query, self.select() if self._options.filters else None)
 
+    def rows_with(self, column: str, value: str) -> tuple[int, ...]:
+        """Numbers of the rows that filters keep and that have this value in this column."""
+        rows = self.index.rows_with(column, value)
+        return tuple(self.select().among(rows)) if self._options.filters else rows
+
     def select(self) -> Selection:
         """The rows that the options' filters keep."""
         if self._selection is None:

@@ -191,7 +191,7 @@ class ParquetTrajectorySource:
         columns = (by,) if by else KEY_COLUMNS
 
         def find() -> tuple[int, ...]:
-            found = (snapshot.index.rows_with(column, key) for column in columns)
+            found = (snapshot.rows_with(column, key) for column in columns)
             return next(filter(None, found), ())
 
         return await self._read(snapshot, find)

@@ -13,7 +13,18 @@ from .command import ALIAS, FILE, REPO, ROWS, Command
 
 
 def check_dataset(found: dict[str, Any], folder: Path) -> None:
-    names = {"repo", "localPath", "files", "totalBytes", "downloadedAt", "revision", "commit", "license", "configs"}
+    names = {
+        "repo",
+        "localPath",
+        "files",
+        "totalBytes",
+        "downloadedAt",
+        "revision",
+        "commit",
+        "license",
+        "configs",
+        "checksums",
+    }
     assert found.keys() == names
     assert found["configs"] == []
     assert found["repo"] == REPO
