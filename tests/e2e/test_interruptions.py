@@ -289,7 +289,6 @@ async def test_told_waits_are_kept_as_often_as_they_are_told(local_hub: LocalHub
 
 async def test_an_expired_address_costs_no_stream(local_hub: LocalHub, root: Path) -> None:
     local_hub.write(REPO, "file.parquet", noise(6 * MiB))
-    local_hub.fault(Status(403, "xml", "Request has expired"), server="cdn", times=4)
     local_hub.fault(Stall(after=1000), server="cdn")
     async with (
         open_service(local_hub, root, connections_per_file=4, stall_timeout_s=60) as service,
@@ -297,6 +296,9 @@ async def test_an_expired_address_costs_no_stream(local_hub: LocalHub, root: Pat
     ):
         group.start_soon(service.download, everything())
         await local_hub.until(lambda: local_hub.stalled == 4)
+        local_hub.expire_urls()
+        local_hub.release()
+        await local_hub.until(lambda: local_hub.count(server="cdn", status=403) > 0 and local_hub.stalled == 4)
         group.cancel_scope.cancel()
 
 
@@ -337,7 +339,8 @@ async def test_when_nothing_comes_any_more_no_further_file_is_tried(local_hub: L
         with pytest.raises(DownloadFailed) as caught:
             await service.download(everything())
     tried = len(caught.value.failures)
-    assert tried <= 3 * 2
+    # Those that began to fail while others still came are judged one by one; nobody waits for all thirty.
+    assert tried <= 20
     assert tried + caught.value.untried == 30
     assert f"{caught.value.untried} were not tried" in str(caught.value)
     assert {type(error) for error in caught.value.failures} == {TransferStalled}

@@ -19,7 +19,7 @@ from hfsvc.metrics import Counters
 from hfsvc.settings import Settings
 
 ENDLESS_S = 60.0
-SHORT_S = 0.1
+SHORT_S = 0.5
 
 
 @asynccontextmanager
