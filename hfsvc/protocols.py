@@ -12,7 +12,7 @@ from hfsvc.models import (
     OnEvent,
     VerifyReport,
 )
-from hfsvc.rows import SummaryPage, TrajectoryRow
+from hfsvc.rows import DatasetStatistics, SummaryPage, TrajectoryRow
 
 KeyColumn = Literal["trial_name", "run_id", "task"]
 
@@ -168,4 +168,8 @@ class TrajectorySource(Protocol):
             query: Words that must all occur, ignoring case, somewhere in a row's summary; ``field:word`` looks at one
                 field (agent, model, task, episode, trial_name, run_id, date, result).
         """
+        ...
+
+    async def statistics(self) -> DatasetStatistics:
+        """Counts of rows, messages and who speaks, over all rows; bad rows are counted, and never raised."""
         ...

@@ -126,9 +126,10 @@ class TrajectoryRow(Model, frozen=True, kw_only=True):
 
 
 class Bucket(Model, frozen=True, kw_only=True):
-    """A bar of a histogram: `count` numbers are as large as `at_least`, and smaller than the next bucket's."""
+    """A bar of a histogram: `count` numbers are at least `at_least`, and below `below`, if that is not None."""
 
     at_least: int
+    below: int | None
     count: int
 
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "sample": ("hfsvc.cli.trajectories", "Print the first trajectories of a dataset."),
     "show": ("hfsvc.cli.trajectories", "Print one trajectory."),
     "validate": ("hfsvc.cli.validate", "Check ATIF documents: files, JSON Lines, folders."),
+    "stats": ("hfsvc.cli.stats", "Count a dataset's rows, messages and who speaks."),
     "demo": ("hfsvc.cli.demo", "See it work, without a network."),
     "doctor": ("hfsvc.cli.doctor", "Check endpoint, token, proxy, CDN and root: what works and what does not."),
 }

@@ -34,9 +34,10 @@ from hfsvc.models import (
     VerifyReport,
 )
 from hfsvc.protocols import KeyColumn
-from hfsvc.rows import Fidelity, SummaryPage, TrajectoryRow, TrajectorySummary
+from hfsvc.rows import DatasetStatistics, Fidelity, SummaryPage, TrajectoryRow, TrajectorySummary
 from hfsvc.settings import Settings
 from hfsvc.store.catalog import Entry
+from hfsvc.trajectories.conversation import Unreadable
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
 from hfsvc.wishes import new_entry, read_wish
 
@@ -328,6 +329,15 @@ class FakeTrajectorySource:
         batch = summary_batch(columns, [each.steps for each in found])
         matches = [found[row] for row in matching(batch, query or "")]
         return SummaryPage(total=len(matches), offset=offset, items=(*matches[offset : offset + max(0, limit)],))
+
+    async def statistics(self) -> DatasetStatistics:
+        from hfsvc.trajectories.statistics import COUNTED, Gathering
+        from hfsvc.trajectories.turns import turns_of_rows
+
+        gathering = Gathering()
+        facts = {name: [getattr(each, name) for each in self._summaries()] for name in COUNTED}
+        gathering.add(turns_of_rows(each or Unreadable(None, "it is null") for each in self._rows()), facts)
+        return gathering.result()
 
     def _rows(self) -> list[Trajectory | None]:
         if not self._downloaded:

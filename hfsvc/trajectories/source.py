@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -13,7 +14,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow, DatasetChanged, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.protocols import DatasetService, KeyColumn
-from hfsvc.rows import ReadOptions, SummaryPage, TrajectoryRow
+from hfsvc.rows import DatasetStatistics, ReadOptions, SummaryPage, TrajectoryRow
 from hfsvc.structured import guarded
 from hfsvc.trajectories.batches import FileRows
 from hfsvc.trajectories.conversation import Place, Unreadable
@@ -22,6 +23,7 @@ from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
 from hfsvc.trajectories.reader import RowReader, View, read_unchanged
 from hfsvc.trajectories.selection import Wanted
 from hfsvc.trajectories.snapshot import Snapshot
+from hfsvc.trajectories.statistics import COUNTED, Gathering
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -119,6 +121,20 @@ class ParquetTrajectorySource:
             lambda file: file.facts.layout.columns if columns is None else [*columns], lambda *found: [found[-1]]
         )
         return self._values(Span(start, stop, shard, cursor), lambda _: view)
+
+    async def statistics(self) -> DatasetStatistics:
+        gathering = Gathering()
+
+        def add(_: Place, file: FileRows, batch: pa.RecordBatch) -> list[BadRow | None]:
+            layout = file.facts.layout
+            gathering.add(layout.turns(batch), layout.facts.texts(batch, COUNTED))
+            return []
+
+        view = View(lambda file: file.facts.layout.columns, add)
+        async with aclosing(self._values(Span(0, None), lambda _: view)) as nothing:
+            async for _ in nothing:
+                pass
+        return gathering.result()
 
     async def _values(
         self, span: Span, view_of: Callable[[Snapshot], View[T]], *, few: bool = False

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from itertools import zip_longest
 
 from hfsvc.rows import Bucket, DatasetStatistics, Distribution, RoleStatistics
 from hfsvc.trajectories.turns import Turns
@@ -40,7 +40,8 @@ class Spread:
     def result(self) -> Distribution:
         """What there was so far."""
         smallest, largest = self._bounds or (None, None)
-        buckets = [Bucket(at_least=edge, count=self._buckets[index]) for index, edge in enumerate(EDGES)]
+        edges = enumerate(zip_longest(EDGES, EDGES[1:]))
+        buckets = [Bucket(at_least=low, below=high, count=self._buckets[index]) for index, (low, high) in edges]
         return Distribution(
             count=self._count,
             total=self._total,
@@ -66,12 +67,12 @@ class Gathering:
         self._roles: dict[str, RoleStatistics] = {}
         self._values = {name: Counter[str]() for name in COUNTED}
 
-    def add(self, turns: Turns, facts: Iterable[Mapping[str, Any]]) -> None:
+    def add(self, turns: Turns, facts: Mapping[str, Iterable[str | None]]) -> None:
         """Take in a batch.
 
         Args:
             turns: Its messages.
-            facts: What its rows have of `COUNTED`, row by row.
+            facts: What its rows have of `COUNTED`, column by column.
         """
         lengths = [length for length in turns.lengths if length]
         self._rows += len(turns.lengths)
@@ -79,9 +80,9 @@ class Gathering:
         self._steps.add(lengths)
         self._characters.add(turns.characters)
         self._add_roles(turns)
-        for row in facts:
-            for name, counter in self._values.items():
-                _count(counter, row.get(name))
+        for name, counter in self._values.items():
+            for value, rows in Counter(facts.get(name, ())).items():
+                _count(counter, value, rows)
 
     def _add_roles(self, turns: Turns) -> None:
         said = Counter[str | None]()
@@ -111,8 +112,6 @@ class Gathering:
         )
 
 
-def _count(counter: Counter[str], value: Any) -> None:
-    if value is None:
-        return
-    named = str(value)
-    counter[named if named in counter or len(counter) < MAX_VALUES else OTHERS] += 1
+def _count(counter: Counter[str], value: str | None, rows: int) -> None:
+    if value is not None:
+        counter[value if value in counter or len(counter) < MAX_VALUES else OTHERS] += rows

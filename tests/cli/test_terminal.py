@@ -11,7 +11,7 @@ import pytest
 from hfsvc.testing import LocalHub
 from hfsvc.testing.samples import rows_table
 
-from .command import ALIAS, FILE, REPO, WAIT_S, Command, Ended
+from .command import ALIAS, FILE, REPO, ROWS, WAIT_S, Command, Ended
 from .terminal import open_terminal
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202e"
@@ -116,3 +116,22 @@ def test_deleting_asks_on_a_terminal(downloaded: Command) -> None:
     gone = show(downloaded, "delete", ALIAS, answer="y\n")
     assert gone.code == 0
     assert not downloaded.succeeds("list", "-q").out
+
+
+def test_stats_are_drawn(downloaded: Command) -> None:
+    ended = show(downloaded, "stats")
+    assert ended.code == 0
+    assert f"{ROWS} rows" in ended.out
+    assert "characters of a message" in ended.out
+    assert "█" in ended.out
+
+
+def test_stats_of_strangers_steer_nothing(hfsvc: Command, hub: LocalHub) -> None:
+    write_rows(hub, "acme/evil", EVIL + "[red]x[/red][/]")
+    hfsvc.succeeds("download", "acme/evil")
+    shown = show(hfsvc, "stats", "acme/evil", env={"NO_COLOR": "1"})
+    assert shown.code == 0
+    assert "[red]x[/red][/]" in shown.out
+    assert "\x07" not in shown.out
+    assert "\u202e" not in shown.out
+    assert "\x1b]0" not in shown.out

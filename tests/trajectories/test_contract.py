@@ -263,6 +263,15 @@ class TestTrajectorySource:
         assert (page.total, [each.row for each in page.items]) == (len(expected), expected)
         assert (await source.list_summaries(1, 1, query)).total == len(expected)
 
+    async def test_statistics_count_all_rows_and_raise_no_bad_one(self, world: World) -> None:
+        source = await world.open([row(0), row(1, conversations=None), row(2, model="other"), row(3, agent=None)])
+        found = await source.statistics()
+        assert (found.rows, found.bad_rows, found.steps.count, found.steps.total) == (4, 1, 3, 6)
+        assert (found.characters.count, found.characters.smallest, found.characters.largest) == (6, 6, 7)
+        assert sorted(each.messages for each in found.roles.values()) == [3, 3]
+        assert (found.models["other"], found.agents["terminus-2"] >= 2) == (1, True)
+        assert found.results == {}
+
     async def test_no_rows_are_no_rows(self, world: World) -> None:
         source = await world.open(rows(1))
         await world.move(rows(1))
@@ -280,6 +289,7 @@ class TestTrajectorySource:
             lambda: source.find_rows("x"),
             lambda: source.get_trajectories(0, 1),
             lambda: source.list_summaries(0, 1),
+            source.statistics,
             lambda: tasks(source),
             lambda: numbers(source),
         ]

@@ -96,7 +96,12 @@ def test_a_spread_of_nothing_has_a_mean() -> None:
 def test_empty_buckets_between_others_are_kept() -> None:
     spread = Spread()
     spread.add([2, 50])
-    assert [(each.at_least, each.count) for each in spread.result().buckets] == [(1, 1), (3, 0), (10, 0), (30, 1)]
+    assert [(each.at_least, each.below, each.count) for each in spread.result().buckets] == [
+        (1, 3, 1),
+        (3, 10, 0),
+        (10, 30, 0),
+        (30, 100, 1),
+    ]
 
 
 # ---- gathering ------------------------------------------------------------------------------------------------------
@@ -104,9 +109,9 @@ def test_empty_buckets_between_others_are_kept() -> None:
 
 def test_batches_add_up() -> None:
     gathering = Gathering()
-    gathering.add(turns("user", "assistant", None, characters=10), [{"agent": "a", "result": True}])
-    gathering.add(turns("user", characters=5), [{"agent": "a", "model": "m"}])
-    gathering.add(Turns([None, None], [], []), [{}, {"model": "m"}])
+    gathering.add(turns("user", "assistant", None, characters=10), {"agent": ["a"], "result": ["True"]})
+    gathering.add(turns("user", characters=5), {"agent": ["a"], "model": ["m"]})
+    gathering.add(Turns([None, None], [], []), {"agent": [None, None], "model": [None, "m"]})
     found = gathering.result()
     assert (found.rows, found.bad_rows) == (4, 2)
     assert (found.steps.total, found.steps.largest, found.characters.total) == (4, 3, 35)
@@ -121,8 +126,8 @@ def test_batches_add_up() -> None:
 def test_columns_that_name_every_row_are_counted_in_bounded_memory() -> None:
     gathering = Gathering()
     for number in range(MAX_VALUES + 50):
-        gathering.add(turns(f"role {number}"), [{"model": f"model {number}"}])
-    gathering.add(turns("role 0"), [{"model": "model 0"}])
+        gathering.add(turns(f"role {number}"), {"model": [f"model {number}"]})
+    gathering.add(turns("role 0"), {"model": ["model 0"]})
     found = gathering.result()
     assert len(found.models) == len(found.roles) == MAX_VALUES + 1
     assert found.models[OTHERS] == found.roles[OTHERS].messages == 50

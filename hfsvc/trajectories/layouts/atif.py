@@ -13,6 +13,7 @@ from hfsvc.atif import Trajectory, check
 from hfsvc.rows import LayoutName, ReadOptions
 from hfsvc.trajectories.conversation import Unreadable
 from hfsvc.trajectories.json_lines import DOCUMENT
+from hfsvc.trajectories.turns import Turns, turns_of_rows
 
 # What only documents have together; their other fields may be missing.
 _KEYS = ("schema_version", "agent", "steps")
@@ -74,6 +75,9 @@ class AtifRows:
 
     def count(self, batch: pa.RecordBatch) -> list[int]:
         return [len(head.steps) for head in _heads(batch)]
+
+    def turns(self, batch: pa.RecordBatch) -> Turns:
+        return turns_of_rows(self.conversations(batch))
 
 
 def fit(schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None) -> AtifRows | str:

@@ -15,6 +15,7 @@ from hfsvc.rows import LayoutName, ReadOptions
 from hfsvc.trajectories.columns import is_text, texts_of
 from hfsvc.trajectories.conversation import NO_FIELDS, Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.facts import Facts
+from hfsvc.trajectories.turns import Turns, turns_of_rows
 
 COLUMNS = ("messages", "conversations", "trajectory", "trace", "history")
 ROLES = ("role", "from")
@@ -61,6 +62,9 @@ class JsonRows:
 
     def count(self, batch: pa.RecordBatch) -> list[int]:
         return [0 if isinstance(each, Unreadable) else len(each) for each in self._objects(batch)]
+
+    def turns(self, batch: pa.RecordBatch) -> Turns:
+        return turns_of_rows(self.conversations(batch))
 
 
 def fit(schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None) -> JsonRows | str:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from hfsvc.atif import Trajectory
 from hfsvc.rows import LayoutName
 from hfsvc.trajectories.conversation import Conversation, Unreadable
+from hfsvc.trajectories.turns import Turns
 
 
 class RowFacts(Protocol):
@@ -59,4 +60,8 @@ class Layout(Protocol):
 
     def count(self, batch: pa.RecordBatch) -> list[int]:
         """The number of messages of every row of a batch with what `leaves_to_count` names; 0 for unreadable ones."""
+        ...
+
+    def turns(self, batch: pa.RecordBatch) -> Turns:
+        """Who speaks in a batch with `columns`, and how much; without making texts of what is said, where that goes."""
         ...

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hfsvc.rows import LayoutName, ReadOptions
 from hfsvc.trajectories.columns import cut, field_of, is_list, is_text, lengths_of, texts_of, values_of
 from hfsvc.trajectories.conversation import NO_FIELDS, Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.facts import Facts
+from hfsvc.trajectories.turns import Turns, count_text, turns_of_rows
 
 
 class Shape(NamedTuple):
@@ -104,6 +106,24 @@ class StructRows:
         if self.messages not in batch.schema.names or pa.types.is_null(batch.column(self.messages).type):
             return [0] * batch.num_rows
         return [length or 0 for length in lengths_of(batch.column(self.messages))]
+
+    def turns(self, batch: pa.RecordBatch) -> Turns:
+        return self._counted_turns(batch.column(self.messages)) or turns_of_rows(self.conversations(batch))
+
+    def _counted_turns(self, column: pa.Array) -> Turns | None:
+        if pa.types.is_null(column.type):
+            return None
+        structs = column.flatten()
+        texts = [field_of(structs, name) for name in self._content if structs.type.get_field_index(name) >= 0]
+        if len({text.type for text in texts}) > 1:
+            return None
+        if (characters := count_text(pc.call_function("coalesce", texts))) is None:
+            return None
+        try:
+            roles = texts_of(field_of(structs, self._role))
+        except UnicodeDecodeError:
+            return None
+        return Turns([length or None for length in lengths_of(column)], roles, characters)
 
 
 def fit_structs(

@@ -1,0 +1,97 @@
+"""Statistics of datasets on disk agree with what streams of them give, whatever the layout."""
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from hfsvc.trajectories.turns import count_characters
+
+from .tables import broken_text, open_source, parquet, row, rows, table_of
+
+pytestmark = pytest.mark.anyio
+
+DATA = os.environ.get("HFSVC_TEST_DATA")
+SWE_AGENT = pa.list_(pa.struct([("role", pa.string()), ("system_prompt", pa.string()), ("text", pa.string())]))
+PARTS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.list_(pa.struct([("text", pa.string())])))]))
+TURNS = [("system", "be good"), ("user", "é😀"), ("ai", ""), ("ai", None)]
+
+FILES: dict[str, tuple[str, bytes]] = {
+    "harbor": ("a.parquet", parquet(rows(130))),
+    "sharegpt": ("a.parquet", parquet(pa.table({"conversations": [[{"from": "human", "value": "é"}]] * 3}))),
+    "parts": (
+        "a.parquet",
+        parquet(pa.table({"messages": pa.array([[{"role": "user", "content": [{"text": "abc"}]}]], PARTS)})),
+    ),
+    "swe-agent": (
+        "a.parquet",
+        parquet(
+            pa.table({
+                "trajectory": pa.array(
+                    [[{"role": role, "system_prompt": None, "text": text} for role, text in TURNS],
+                     [{"role": "system", "system_prompt": "prompt", "text": None}]],
+                    SWE_AGENT,
+                )
+            })
+        ),
+    ),
+    "lines": ("a.jsonl", b"".join(json.dumps(row(number)).encode() + b"\n" for number in range(5)) + b"broken\n"),
+    "bad rows": (
+        "a.parquet",
+        parquet(
+            table_of(
+                pa.ListArray.from_arrays(
+                    [0, 1, 1, 2, 3],
+                    pa.StructArray.from_arrays([pa.array(["user"] * 3), broken_text(b"a", b"\xff", b"bcd")], ["role", "content"]),
+                ),
+            )
+        ),
+    ),
+}  # fmt: skip
+
+
+async def check(root: Path, name: str, content: bytes) -> None:
+    """Compare both ways over one file."""
+    source = await open_source(root, {name: content}, on_bad_row="skip")
+    found = await source.statistics()
+    streamed = [each.trajectory async for each in source.stream_rows()]
+    steps = [step for each in streamed for step in each.steps]
+    assert (found.rows, found.bad_rows) == (await source.count(), source.skipped_rows)
+    assert (found.steps.count, found.steps.total) == (len(streamed), len(steps))
+    assert found.characters.total == sum(count_characters(step.message) for step in steps)
+    assert found.characters.count == sum(each.messages for each in found.roles.values()) == len(steps)
+    assert sum(each.count for each in found.characters.buckets) == len(steps)
+    models = Counter(summary.model for summary in (await source.list_summaries(0, 9999)).items)
+    models.pop(None, None)
+    assert found.models == models
+
+
+@pytest.mark.parametrize("kind", FILES)
+async def test_statistics_agree_with_the_stream(root: Path, kind: str) -> None:
+    await check(root, *FILES[kind])
+
+
+@pytest.mark.skipif(not DATA, reason="HFSVC_TEST_DATA names no folder with real rows")
+async def test_statistics_of_real_rows_agree_with_the_stream(root: Path) -> None:
+    paths = [*Path(DATA or "", "hub_layouts").iterdir(), *Path(DATA or "", "sft_rows").rglob("*.*")]
+    assert paths
+    for number, path in enumerate(each for each in paths if each.is_file()):
+        await check(root / str(number), path.name, path.read_bytes())
+
+
+async def test_roles_are_named_as_the_rows_name_them(root: Path) -> None:
+    found = await (await open_source(root, dict([FILES["swe-agent"]]))).statistics()
+    said = {role: (each.messages, each.characters) for role, each in found.roles.items()}
+    assert said == {"system": (2, 13), "user": (1, 2), "ai": (2, 0)}
+
+
+async def test_filters_leave_rows_out(root: Path) -> None:
+    made: list[dict[str, Any]] = [row(number, result=str(number % 2)) for number in range(10)]
+    source = await open_source(root, {"a.parquet": parquet(made)}, result="success")
+    found = await source.statistics()
+    assert (found.rows, found.results) == (await source.count(), {"1": 5})
+    assert found.rows == 5
