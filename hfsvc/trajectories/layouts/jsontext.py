@@ -5,6 +5,7 @@ goes to `Message.fields`.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,6 +136,11 @@ def _decode(text: str | bytes) -> Any:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
         # Python's own writer puts out NaN, which is no JSON, and halves of characters, which are no text.
-        found = json.loads(text, parse_constant=lambda _: None)
+        found = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
         json.dumps(found, ensure_ascii=False).encode()
         return found
+
+
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None

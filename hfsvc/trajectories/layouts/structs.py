@@ -4,14 +4,14 @@ A column may be of null type, any message and any field of it null, fields in an
 that are not null go to `Message.fields`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hfsvc.rows import LayoutName, ReadOptions
-from hfsvc.trajectories.columns import cut, field_of, is_list, is_text, lengths_of, texts_of, values_of
+from hfsvc.trajectories.columns import cut, is_list, is_text, lengths_of, texts_of, values_of
 from hfsvc.trajectories.conversation import NO_FIELDS, Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.facts import Facts
 from hfsvc.trajectories.turns import Turns, count_text, turns_of_rows
@@ -73,23 +73,14 @@ class StructRows:
         column = batch.column(self.messages)
         if pa.types.is_null(column.type):
             return iter([None] * batch.num_rows)
-        # `flatten` leaves out what lies under null rows.
+        # `flatten` leaves out what lies under null rows, and under null messages.
         structs = column.flatten()
-        roles = texts_of(field_of(structs, self._role))
-        contents = values_of(field_of(structs, self._content[0]))
-        fields = self._fields(structs)
-        messages = map(self._merged, roles, contents, fields) if fields else map(Message, roles, contents)
+        fields = {field.name: values for field, values in zip(structs.type, structs.flatten(), strict=True)}
+        roles = texts_of(fields.pop(self._role))
+        contents = values_of(fields.pop(self._content[0]))
+        others = _objects(fields)
+        messages = map(self._merged, roles, contents, others) if others else map(Message, roles, contents)
         return cut(list(messages), lengths_of(column))
-
-    def _fields(self, structs: pa.StructArray) -> list[dict[str, Any]]:
-        used = {self._role, self._content[0]}
-        others = {
-            field.name: values_of(values)
-            for field, values in zip(structs.type, structs.flatten(), strict=True)
-            if field.name not in used and values.null_count < len(values)
-        }
-        rows = zip(*others.values(), strict=True) if others else ()
-        return [{name: value for name, value in zip(others, row, strict=True) if value is not None} for row in rows]
 
     def _merged(self, role: str | None, content: Any, fields: dict[str, Any]) -> Message:
         for name in self._content[1:] if content is None else ():
@@ -124,6 +115,13 @@ class StructRows:
         except UnicodeDecodeError:
             return None
         return Turns([length or None for length in lengths_of(column)], roles, characters)
+
+
+def _objects(fields: Mapping[str, pa.Array]) -> list[dict[str, Any]]:
+    """What each message has of some fields; an empty list where none of them holds anything."""
+    filled = {name: values_of(values) for name, values in fields.items() if values.null_count < len(values)}
+    rows = zip(*filled.values(), strict=True) if filled else ()
+    return [{name: value for name, value in zip(filled, row, strict=True) if value is not None} for row in rows]
 
 
 def fit_structs(
