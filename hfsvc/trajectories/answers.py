@@ -95,11 +95,11 @@ def _calls_in(text: str, *, rejected: str | None, fenced: bool) -> tuple[Found |
 
 
 def _parsers(text: str, *, fenced: bool) -> Iterator[Parse]:
-    others = NOTATIONS
-    if text.lstrip()[:1] == "{":
-        # The usual case, and nothing can start earlier.
+    notations = (*NOTATIONS, FENCES) if fenced else NOTATIONS
+    start = terminus_json.opens(text)
+    if start >= 0 and not text[:start].strip():
+        # The usual case: nothing can start earlier.
         yield terminus_json.parse
-        others = NOTATIONS[1:]
-    notations = (*others, FENCES) if fenced else others
+        notations = notations[1:]
     starts = [(start, each.parse) for each in notations if (start := each.opens(text)) >= 0]
     yield from (parse for _, parse in sorted(starts, key=itemgetter(0)))

@@ -27,8 +27,8 @@ def to_rows(trajectory: Trajectory) -> list[Row]:
     Any other document is written as Harbor's exporter writes it: system steps as user messages, with the tools on offer
     in a ``<tools>`` block before the first; of agent steps the thinking as ``<think>…</think>``, the message, and a
     ``<tool_call>`` block a call, joined by line feeds; an observation's results as one user message, but for the last
-    agent step's, which no answer follows. Where the exporter gives up, at images and recordings, content is a list of
-    parts.
+    agent step's, which no answer follows. Only two things differ: what comes after that step is kept, and where the
+    exporter gives up, at images and recordings, content is a list of parts.
     """
     steps = trajectory.steps
     last = max((index for index, step in enumerate(steps) if step.source == "agent"), default=-1)

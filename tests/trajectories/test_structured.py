@@ -99,8 +99,8 @@ def test_what_a_row_does_not_tell_is_not_made_up() -> None:
 
 
 def test_a_key_of_the_rows_own_names_the_document() -> None:
-    trajectory, _ = convert(talk_of("a", trajectory_id="key", model_name="teacher"), "structured")
-    assert (trajectory.trajectory_id, trajectory.agent.model_name) == ("key", "teacher")
+    trajectory, _ = convert(talk_of("a", key="k", model_name="teacher"), "structured")
+    assert (trajectory.trajectory_id, trajectory.agent.model_name) == ("k", "teacher")
 
 
 def test_other_columns_are_kept_and_hide_nothing() -> None:

@@ -16,7 +16,7 @@ _YES = {"true", "1", "yes"}
 
 def opens(text: str) -> int:
     """Where a batch may start; -1 where there is none."""
-    return text.find("{") if '"commands"' in text or text.lstrip()[:1] == "{" else -1
+    return text.find("{") if '"commands"' in text or '"analysis"' in text else -1
 
 
 def parse(text: str) -> Found | Broken:

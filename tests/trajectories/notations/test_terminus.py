@@ -100,7 +100,7 @@ def test_the_message_is_what_the_agent_itself_writes(fields: dict[str, Any], mes
         (batch(LS).replace("ls", "\\ud800"), "its JSON does not parse: "),
         (batch(LS, x="deep").replace('"deep"', "[" * 200 + "]" * 200), "its JSON does not parse: it is nested deeper"),
         ('"commands" {', "it has no JSON object"),
-        ("{", "it has no JSON object"),
+        ('"analysis": {', "it has no JSON object"),
     ],
 )
 def test_what_the_harness_refuses_is_no_batch(text: str, reason: str) -> None:
@@ -114,7 +114,7 @@ def test_the_end_of_the_task_counts_even_with_commands_that_do_not() -> None:
     assert terminus_json.parse(batch(1, task_complete=True)) == Found(SAID, [DONE])
 
 
-@pytest.mark.parametrize("text", ["", "prose", "use {braces}", "```json\n[]\n```"])
+@pytest.mark.parametrize("text", ["", "prose", "use {braces}", '{"a": 1}', "```json\n[]\n```"])
 def test_prose_is_no_batch(text: str) -> None:
     assert terminus_json.opens(text) == -1
 
