@@ -3,7 +3,8 @@
 ::
 
     HfsvcError
-    ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern
+    ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern, InvalidExport,
+    │                                    MissingExtra
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
@@ -111,6 +112,28 @@ class InvalidPattern(FixRequest):
 
     def message(self) -> str:
         return f"The pattern {self.pattern!r} cannot be used: {self.reason}."
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidExport(FixRequest):
+    """Nothing can be written there, or not in that form."""
+
+    target: str
+    reason: str
+
+    def message(self) -> str:
+        return f"Cannot export to {self.target}: {self.reason}."
+
+
+@dataclass(eq=False, kw_only=True)
+class MissingExtra(FixRequest):
+    """What was asked for needs a library that is not installed."""
+
+    wanted: str
+    extra: str
+
+    def message(self) -> str:
+        return f"{self.wanted} is not installed: pip install 'hfsvc[{self.extra}]'."
 
 
 # ---- not found ------------------------------------------------------------------------------------------------------
@@ -496,15 +519,16 @@ class LocalStorage(HfsvcError):
 
 @dataclass(eq=False, kw_only=True)
 class NoSpace(LocalStorage):
-    """The disk has not enough room. `needed` and `free` are bytes."""
+    """The disk has not enough room. `needed` and `free` are bytes; `needed` is 0 where it is not known."""
 
     path: str
     needed: int
     free: int
 
     def message(self) -> str:
-        need, free = format_bytes(self.needed), format_bytes(self.free)
-        return f"{self.path} needs {need} more, and {free} are free: make room, or move the root (HFSVC_ROOT)."
+        need = f"{format_bytes(self.needed)} more" if self.needed else "more room"
+        free = format_bytes(self.free)
+        return f"{self.path} needs {need}, and {free} are free: make room, or move the root (HFSVC_ROOT)."
 
 
 @dataclass(eq=False, kw_only=True)

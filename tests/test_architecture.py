@@ -32,6 +32,7 @@ ALLOWED = {
     "store": FOUNDATION | {"checksum", "disk", "rounds"},
     "documents": {"atif", "errors"},
     "trajectories": FOUNDATION | {"atif", "documents", "protocols", "store", "disk", "structured"},
+    "export": FOUNDATION | {"atif", "protocols", "disk", "structured", "trajectories"},
 }
 FORBIDDEN_LIBRARIES = {
     "atif": {"httpx", "pyarrow", "anyio", "asyncio", "filelock", "pathlib", "os"},
@@ -43,6 +44,7 @@ FORBIDDEN_LIBRARIES = {
     "documents": {"httpx", "anyio", "asyncio", "filelock"},
     "hub": {"pyarrow", "filelock", "shutil", "tempfile"},
     "trajectories": {"httpx", "filelock"},
+    "export": {"httpx", "filelock"},
 }
 UNAWARE_OF_DEPENDENCY_INJECTION = {
     "atif",
@@ -54,6 +56,7 @@ UNAWARE_OF_DEPENDENCY_INJECTION = {
     "store",
     "documents",
     "trajectories",
+    "export",
 }
 
 
@@ -123,7 +126,6 @@ def test_every_room_is_known_here() -> None:
         "cli",
         "containers",
         "datasets",
-        "export",
         "notebook",
         "server",
         "testing",

@@ -69,7 +69,7 @@ def report(error: BaseException, argv: Sequence[str]) -> int:
 
 
 def _stopped(how: str, code: int, *, as_json: bool) -> int:
-    sentence = f"{how.capitalize()}; what was fetched is kept."
+    sentence = f"{how.capitalize()}; what is complete is kept."
     if as_json:
         write_json({"error": _document(how, sentence)}, err=True)
     else:

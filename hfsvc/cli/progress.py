@@ -14,6 +14,8 @@ from hfsvc.models import BytesReceived, Event, FileVerified, Finished, OnEvent, 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from hfsvc.export import RowsExported
+
 SHOWN_FROM_BYTES = 32 << 20
 
 
@@ -32,6 +34,18 @@ def show_progress(kind: str, *, quiet: bool) -> Iterator[OnEvent]:
             yield listen
     elif kind == "auto" and not quiet:
         yield _say_retries
+    else:
+        yield lambda _: None
+
+
+@contextmanager
+def show_export(kind: str, *, quiet: bool) -> "Iterator[Callable[[RowsExported], None]]":
+    """A listener for an export's events; `kind` and `quiet` as for `show_progress`."""
+    if kind == "json":
+        yield lambda event: click.echo(as_json(event), err=True)
+    elif kind == "auto" and not quiet and _wants_bars():
+        with _export_bar() as listen:
+            yield listen
     else:
         yield lambda _: None
 
@@ -82,6 +96,17 @@ def _progress() -> "Progress":
     # Results on the same terminal go above the bar; those that go elsewhere must not be led to stderr.
     shared = sys.stdout.isatty()
     return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=shared)
+
+
+@contextmanager
+def _export_bar() -> "Iterator[Callable[[RowsExported], None]]":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("exporting"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("exporting", total=None)
+        yield lambda event: progress.update(task, completed=event.done, total=event.total)
 
 
 def _listener(progress: "Progress") -> Callable[[Event], None]:

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and readers that leave: exit codes, no traceback, and what was fetched is kept."""
+"""Ctrl-C, SIGTERM and readers that leave: exit codes, no traceback, and what is complete is kept."""
 
 import json
 import signal
@@ -28,8 +28,8 @@ def stall(hub: LocalHub) -> None:
 @pytest.mark.parametrize(
     ("number", "code", "sentence", "name"),
     [
-        (signal.SIGINT, 130, "Interrupted; what was fetched is kept.", "interrupted"),
-        (signal.SIGTERM, 143, "Terminated; what was fetched is kept.", "terminated"),
+        (signal.SIGINT, 130, "Interrupted; what is complete is kept.", "interrupted"),
+        (signal.SIGTERM, 143, "Terminated; what is complete is kept.", "terminated"),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])
@@ -106,4 +106,4 @@ def test_events_of_a_stopped_download_stay_whole_lines(hfsvc: Command, hub: Loca
         *events, last = finish(process).err.splitlines()
     assert json.loads(events[0])["event"] == "planned"
     assert all(json.loads(line)["event"] for line in events)
-    assert last == "Terminated; what was fetched is kept."
+    assert last == "Terminated; what is complete is kept."

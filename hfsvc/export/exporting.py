@@ -1,0 +1,212 @@
+"""Trajectories from a source into files: reading goes on while what was read is written, in bounded memory."""
+
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from anyio import CancelScope, create_memory_object_stream, create_task_group, to_thread
+from anyio.streams.memory import MemoryObjectSendStream
+
+from hfsvc.atif import Content, Trajectory
+from hfsvc.errors import InvalidExport
+from hfsvc.export.formats import Shard, Target, choose_target
+from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
+from hfsvc.export.naming import safe
+from hfsvc.export.writers import Writer, open_writer
+from hfsvc.protocols import TrajectorySource
+from hfsvc.rows import TrajectoryRow
+from hfsvc.structured import guarded
+from hfsvc.trajectories.source import row_range
+
+T = TypeVar("T")
+
+CHUNK_BYTES = 4 << 20
+STEP_BYTES = 200
+"""What a step weighs besides its texts, about."""
+TELL_EVERY_S = 0.1
+
+
+class Span(NamedTuple):
+    """Which rows of a dataset; as for `TrajectorySource.stream_rows`."""
+
+    start: int = 0
+    stop: int | None = None
+    shard: Shard | None = None
+    cursor: str | None = None
+
+
+async def export(source: TrajectorySource, request: ExportRequest, *, on_event: OnExport | None = None) -> Exported:
+    """Write trajectories into a file or a folder, which is whole in the end, or not there.
+
+    A file takes the place of one that is there; a folder takes the place of nothing or of an empty one.
+
+    Args:
+        source: Where they are.
+        request: What to write, and where.
+        on_event: Called on the event loop with the progress; an exception of its ends the export.
+
+    Raises:
+        InvalidExport: The name and the format do not go together, or the folder is taken.
+        NoSpace, StoreNotWritable: The disk is in the way; nothing has changed.
+        HfsvcError: What the source raises.
+    """
+    span = Span(request.start, request.stop, request.shard, request.cursor)
+    return await export_span(source, target_of(request), span, resume=request.resume, on_event=on_event)
+
+
+async def export_shards(
+    source: TrajectorySource, request: ExportRequest, shards: int, *, on_event: OnExport | None = None
+) -> list[Exported]:
+    """Write `shards` files or folders, one after the other, each as `export` does.
+
+    With ``resume`` a run that was stopped goes on with the first shard that is not there.
+    """
+    parts = (msgspec.structs.replace(request, shard=(index, shards)) for index in range(shards))
+    return [await export(source, part, on_event=on_event) for part in parts]
+
+
+async def export_to(
+    source: TrajectorySource,
+    writer: Writer,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    shard: Shard | None = None,
+    cursor: str | None = None,
+    on_event: OnExport | None = None,
+) -> Exported:
+    """Hand trajectories to a writer of one's own, many at a time.
+
+    Args:
+        source: Where they are.
+        writer: Takes them, called from worker threads, never twice at once.
+        start: As for `TrajectorySource.stream_rows`, like the next three.
+        stop: Row to stop before.
+        shard: A part of the rows.
+        cursor: Go on after its row.
+        on_event: As for `export`.
+    """
+    return await guarded(_pump(source, writer, Span(start, stop, shard, cursor), on_event))
+
+
+def target_of(request: ExportRequest) -> Target:
+    """Where a request's rows go."""
+    path = request.path
+    if request.format == "atif-dir":
+        # Harbor's viewer opens a folder of jobs: it is the job that is cut.
+        path /= safe(request.job) or "trajectories"
+    return choose_target(path, request.format, request.shard)
+
+
+async def export_span(
+    source: TrajectorySource, target: Target, span: Span, *, resume: bool, on_event: OnExport | None = None
+) -> Exported:
+    """Write the rows of a span to a target."""
+    return await guarded(_export(source, target, span, resume, on_event))
+
+
+async def _export(
+    source: TrajectorySource, target: Target, span: Span, resume: bool, on_event: OnExport | None
+) -> Exported:
+    if await to_thread.run_sync(_is_taken, target):
+        if resume:
+            return Exported(path=target.path, format=target.format, kept=True)
+        if target.kind == "folder":
+            raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
+    async with _in_threads(open_writer(target)) as writer:
+        # Guarded once more: the writer is to see what went wrong, not a group of it.
+        done = await guarded(_pump(source, writer, span, on_event))
+    return msgspec.structs.replace(done, path=target.path, format=target.format)
+
+
+def _is_taken(target: Target) -> bool:
+    if target.kind == "folder" and target.path.is_dir():
+        return any(target.path.iterdir())
+    return target.path.exists()
+
+
+@asynccontextmanager
+async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
+    """A context whose both ends block."""
+    value = await to_thread.run_sync(manager.__enter__)
+    try:
+        yield value
+    except BaseException as error:
+        with CancelScope(shield=True):
+            await to_thread.run_sync(manager.__exit__, type(error), error, error.__traceback__)
+        raise
+    await to_thread.run_sync(manager.__exit__, None, None, None)
+
+
+async def _pump(source: TrajectorySource, writer: Writer, span: Span, on_event: OnExport | None) -> Exported:
+    first, last = row_range(await source.count(), span.start, span.stop, span.shard)
+    tell = _at_most_every(TELL_EVERY_S, on_event)
+    skipped = source.skipped_rows
+    done = Exported(cursor=span.cursor)
+    send, receive = create_memory_object_stream[list[TrajectoryRow]](0)
+    async with create_task_group() as group, receive:
+        group.start_soon(_gather, source, span, send)
+        async for chunk in receive:
+            await to_thread.run_sync(writer.write, chunk)
+            done = Exported(
+                rows=done.rows + len(chunk),
+                skipped_rows=source.skipped_rows - skipped,
+                written=writer.written,
+                cursor=chunk[-1].cursor,
+            )
+            tell(_progress(done, last - first))
+    done = msgspec.structs.replace(done, skipped_rows=source.skipped_rows - skipped)
+    if on_event:
+        on_event(_progress(done, last - first))
+    return done
+
+
+def _progress(done: Exported, total: int) -> RowsExported:
+    behind = done.rows + done.skipped_rows
+    return RowsExported(done=behind, total=max(total, behind), written=done.written, cursor=done.cursor)
+
+
+def _at_most_every(seconds: float, on_event: OnExport | None) -> OnExport:
+    told = -math.inf
+
+    def tell(event: RowsExported) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if on_event and now - told >= seconds:
+            told = now
+            on_event(event)
+
+    return tell
+
+
+async def _gather(source: TrajectorySource, span: Span, send: MemoryObjectSendStream[list[TrajectoryRow]]) -> None:
+    """Rows in chunks of about `CHUNK_BYTES` of text."""
+    chunk: list[TrajectoryRow] = []
+    weight = 0
+    start, stop, shard, cursor = span
+    async with send, aclosing(source.stream_rows(start=start, stop=stop, shard=shard, cursor=cursor)) as rows:
+        async for row in rows:
+            chunk.append(row)
+            weight += weight_of(row.trajectory)
+            if weight >= CHUNK_BYTES:
+                await send.send(chunk)
+                chunk, weight = [], 0
+        if chunk:
+            await send.send(chunk)
+
+
+def weight_of(trajectory: Trajectory) -> int:
+    """About how many bytes a trajectory takes. Pure."""
+    weight = 0
+    for step in trajectory.steps:
+        weight += STEP_BYTES + _length(step.message) + len(step.reasoning_content or "")
+        for result in step.observation.results if step.observation else ():
+            weight += STEP_BYTES + _length(result.content)
+    return weight
+
+
+def _length(content: Content | None) -> int:
+    return len(content) if isinstance(content, str) else STEP_BYTES * len(content or ())

@@ -1,0 +1,105 @@
+"""What can be written, how a name tells it, and what the files of shards are called. Pure."""
+
+import re
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from hfsvc.errors import InvalidExport
+
+Format = Literal["jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+Kind = Literal["lines", "table", "folder"]
+Compression = Literal["zstd", "gzip"]
+Shard = tuple[int, int]
+
+_KINDS: dict[Format, tuple[Kind, ...]] = {
+    "jsonl": ("lines",),
+    "parquet": ("table",),
+    "steps": ("table",),
+    "openai": ("lines", "table"),
+    "sharegpt": ("lines", "table"),
+    "atif-dir": ("folder",),
+    "sts": ("folder",),
+}
+_COMPRESSIONS: dict[str, Compression] = {".zst": "zstd", ".gz": "gzip"}
+_ENDING = re.compile(r"(?P<type>\.(?:jsonl|ndjson|parquet))?(?P<compression>\.(?:zst|gz))?$", re.IGNORECASE)
+
+
+class Target(NamedTuple):
+    """Where an export goes, and in which form.
+
+    Attributes:
+        path: A file; for folders of trajectories the folder.
+        format: What is written.
+        kind: JSON lines, a parquet table, or a folder of files.
+        compression: Of JSON lines; None for none.
+    """
+
+    path: Path
+    format: Format
+    kind: Kind
+    compression: Compression | None
+
+
+def choose_target(path: Path, format: Format | None = None, shard: Shard | None = None) -> Target:
+    """What to write, going by the ending of a name where no format is given.
+
+    Args:
+        path: As the caller gave it.
+        format: What to write; None for ``parquet`` where the name ends in ``.parquet``, ``jsonl`` where it ends in
+            ``.jsonl`` or ``.ndjson``, with ``.zst`` or ``.gz`` behind it or not.
+        shard: ``(i, n)`` puts ``-0000i-of-0000n`` before the ending.
+
+    Raises:
+        InvalidExport: The name tells no format, or another one than is given.
+    """
+    type_, compression = _endings(path.name)
+    chosen = format or _guess(path, type_)
+    kind = _kind(path, chosen, type_)
+    if kind != "lines" and compression:
+        raise InvalidExport(target=str(path), reason=f"{chosen} is not compressed as a whole")
+    place = path if shard is None else path.with_name(shard_name(path.name, shard))
+    return Target(place, chosen, kind, _COMPRESSIONS.get(compression))
+
+
+def choose_stream(format: Format | None = None) -> Format:
+    """What to write to a stream, such as stdout; ``jsonl`` unless another format of lines is given.
+
+    Raises:
+        InvalidExport: The format cannot be written as lines.
+    """
+    chosen = format or "jsonl"
+    if "lines" not in _KINDS[chosen]:
+        raise InvalidExport(target="a stream", reason=f"{chosen} needs a file or folder of its own")
+    return chosen
+
+
+def shard_name(name: str, shard: Shard) -> str:
+    """``train.jsonl.zst`` and ``(2, 8)`` make ``train-00002-of-00008.jsonl.zst``."""
+    index, shards = shard
+    ending = _ENDING.search(name)
+    cut = ending.start() if ending else len(name)
+    return f"{name[:cut]}-{index:05d}-of-{shards:05d}{name[cut:]}"
+
+
+def _endings(name: str) -> tuple[str, str]:
+    found = _ENDING.search(name)
+    return ((found["type"] or "").lower(), (found["compression"] or "").lower()) if found else ("", "")
+
+
+def _guess(path: Path, type_: str) -> Format:
+    if type_ == ".parquet":
+        return "parquet"
+    if type_:
+        return "jsonl"
+    raise InvalidExport(target=str(path), reason=f"its name tells no format; give one of {', '.join(FORMATS)}")
+
+
+def _kind(path: Path, format: Format, type_: str) -> Kind:
+    told: Kind | None = "table" if type_ == ".parquet" else "lines" if type_ else None
+    kinds = _KINDS[format]
+    if told is None or kinds == ("folder",):
+        return kinds[0]
+    if told not in kinds:
+        raise InvalidExport(target=str(path), reason=f"{format} is no content for a file called {type_}")
+    return told

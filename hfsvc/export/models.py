@@ -1,0 +1,72 @@
+"""What an export is asked for, what it tells on the way, and what it says in the end."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hfsvc.export.formats import Format, Shard
+from hfsvc.models import Model
+
+
+class ExportRequest(Model, frozen=True, kw_only=True):
+    """What to write, and where.
+
+    Attributes:
+        path: A file or folder. ``.zst`` and ``.gz`` behind the name of a file of lines compress it.
+        format: What to write; None to go by the ending of the name.
+        start: First row.
+        stop: Row to stop before; None for the end.
+        shard: ``(i, n)``, as for `TrajectorySource.stream_rows`; the name gets ``-0000i-of-0000n`` before its ending.
+        cursor: Go on after the row that this cursor came with.
+        resume: Do nothing where the file or folder is there already.
+        job: For ``atif-dir``, what Harbor's viewer calls the job: the folder inside `path`.
+    """
+
+    path: Path
+    format: Format | None = None
+    start: int = 0
+    stop: int | None = None
+    shard: Shard | None = None
+    cursor: str | None = None
+    resume: bool = False
+    job: str = "trajectories"
+
+
+class Exported(Model, frozen=True, kw_only=True):
+    """What was written.
+
+    Attributes:
+        path: The file or folder; None for a writer of the caller's own.
+        format: What it holds; None likewise.
+        rows: Trajectories written.
+        skipped_rows: Bad rows left out.
+        written: Bytes, before compression.
+        cursor: Goes on after the last row; None where there was none.
+        kept: Whether it was there already, and nothing was done.
+    """
+
+    path: Path | None = None
+    format: Format | None = None
+    rows: int = 0
+    skipped_rows: int = 0
+    written: int = 0
+    cursor: str | None = None
+    kept: bool = False
+
+
+class RowsExported(Model, frozen=True, kw_only=True, tag_field="event", tag="rowsExported"):
+    """Progress, told at most ten times a second, and in the end.
+
+    Attributes:
+        done: Rows that are behind, bad ones included.
+        total: Rows to do, as far as they can be known: fewer where a cursor is gone on from, or rows are filtered.
+        written: Bytes, before compression.
+        cursor: Goes on after what is written; None where nothing is yet.
+    """
+
+    done: int
+    total: int
+    written: int
+    cursor: str | None
+
+
+OnExport = Callable[[RowsExported], None]

@@ -1,0 +1,118 @@
+"""Output that is whole under its final name or not there at all: made beside it, synced, renamed.
+
+What a killed process left behind is removed by the next one that writes to the same name. Everything here blocks.
+"""
+
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from hfsvc.disk import disk_errors, make_folder
+from hfsvc.disk import sync_folder as sync
+
+if sys.platform != "win32":
+    import fcntl
+
+UNFINISHED = ".part"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` at the end of the context; after an exception nothing has changed.
+
+    A link is followed. What is neither file nor folder, a pipe or a device, is written to as it is.
+
+    Raises:
+        NoSpace, StoreNotWritable: It cannot be made or put in place.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with disk_errors(path), path.open("wb") as file:
+            yield file
+        return
+    path = path.resolve()
+    with _beside(path, Path.touch) as scratch:
+        with scratch.open("wb") as file:
+            yield file
+        sync(scratch)
+        scratch.replace(path)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A new folder to fill, which becomes `path` at the end of the context; after an exception nothing has changed.
+
+    Args:
+        path: Where nothing is yet, or an empty folder.
+
+    Raises:
+        NoSpace, StoreNotWritable: It cannot be made or put in place.
+    """
+    with _beside(path, Path.mkdir) as scratch:
+        yield scratch
+        for each in (*scratch.rglob("*"), scratch):
+            sync(each)
+        if path.is_dir():
+            path.rmdir()
+        scratch.rename(path)
+
+
+@contextmanager
+def _beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    make_folder(path.parent)
+    _sweep(path)
+    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{UNFINISHED}")
+    with disk_errors(path):
+        try:
+            make(scratch)
+            with _held(scratch):
+                yield scratch
+        except BaseException:
+            _remove(scratch)
+            raise
+    sync(path.parent)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes that are no more left beside `path`."""
+    for left in path.parent.glob(f".{_literally(path.name)}.*{UNFINISHED}"):
+        try:
+            with _held(left):
+                _remove(left)
+        except OSError:
+            # Somebody is at work on it, or has just finished.
+            continue
+
+
+def _literally(name: str) -> str:
+    return "".join(f"[{each}]" if each in "*?[" else each for each in name)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold a file or folder for as long as this process is at work on it.
+
+    Raises:
+        BlockingIOError: Another one does.
+    """
+    if sys.platform == "win32":
+        # There a file that is open cannot be removed; folders that were left behind stay.
+        yield
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,163 @@
+"""Where rows are written: lines, tables, folders of files. Everything here blocks: call it from a worker thread."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hfsvc.export import atif_columns, steps, trainers
+from hfsvc.export.formats import Format, Target
+from hfsvc.export.harbor_job import HarborJob
+from hfsvc.export.lines import atif_line, json_line
+from hfsvc.export.naming import safe_name
+from hfsvc.export.streams import patient
+from hfsvc.export.sts import session_lines
+from hfsvc.export.whole import whole_file, whole_folder
+from hfsvc.rows import TrajectoryRow
+
+Rows = Sequence[TrajectoryRow]
+
+# Large groups compress better, and each is held in memory while it is gathered.
+ROW_GROUP_BYTES = 32 << 20
+
+
+class Writer(Protocol):
+    """Takes rows in order. `export` calls it from worker threads, never twice at once.
+
+    Attributes:
+        written: Bytes so far, before compression.
+    """
+
+    written: int
+
+    def write(self, rows: Rows) -> None:
+        """Add rows."""
+        ...
+
+
+class LineWriter:
+    """Writes a line a row."""
+
+    def __init__(self, out: Any, line_of: Callable[[TrajectoryRow], bytes]) -> None:
+        self.written = 0
+        self._out = out
+        self._line_of = line_of
+
+    def write(self, rows: Rows) -> None:
+        text = b"".join(map(self._line_of, rows))
+        self._out.write(text)
+        self.written += len(text)
+
+
+class TableWriter:
+    """Writes batches into a parquet file, in row groups of about `ROW_GROUP_BYTES`."""
+
+    def __init__(self, parquet: pq.ParquetWriter, batch_of: Callable[[Rows], pa.RecordBatch]) -> None:
+        self.written = 0
+        self._parquet = parquet
+        self._batch_of = batch_of
+        self._group: list[pa.RecordBatch] = []
+        self._group_bytes = 0
+
+    def write(self, rows: Rows) -> None:
+        batch = self._batch_of(rows)
+        self._group.append(batch)
+        self._group_bytes += batch.nbytes
+        self.written += batch.nbytes
+        if self._group_bytes >= ROW_GROUP_BYTES:
+            self.end_group()
+
+    def end_group(self) -> None:
+        """Write what was gathered."""
+        if self._group:
+            table = pa.Table.from_batches(self._group)
+            self._group, self._group_bytes = [], 0
+            self._parquet.write_table(table, row_group_size=table.num_rows)
+
+
+class SessionFolder:
+    """Writes a file a row, as the Hub's viewer reads them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.written = 0
+        self._folder = folder
+
+    def write(self, rows: Rows) -> None:
+        for row in rows:
+            lines = session_lines(row)
+            (self._folder / f"{safe_name(row)}.jsonl").write_bytes(lines)
+            self.written += len(lines)
+
+
+_LINES: dict[Format, Callable[[TrajectoryRow], bytes]] = {
+    "jsonl": atif_line,
+    "openai": lambda row: json_line(trainers.openai_row(row)),
+    "sharegpt": lambda row: json_line(trainers.sharegpt_row(row)),
+}
+_TABLES: dict[Format, tuple[pa.Schema, Callable[[Rows], pa.RecordBatch]]] = {
+    "parquet": (atif_columns.SCHEMA, atif_columns.atif_batch),
+    "steps": (steps.SCHEMA, steps.steps_batch),
+    "openai": (trainers.OPENAI_SCHEMA, trainers.openai_batch),
+    "sharegpt": (trainers.SHAREGPT_SCHEMA, trainers.sharegpt_batch),
+}
+
+
+@contextmanager
+def open_writer(target: Target) -> Iterator[Writer]:
+    """A writer whose work is whole at ``target.path`` after the context, or has left nothing after an exception.
+
+    Raises:
+        NoSpace, StoreNotWritable: The disk is in the way.
+    """
+    if target.format == "atif-dir":
+        with whole_folder(target.path) as folder:
+            job = HarborJob(folder, target.path)
+            yield job
+            job.finish()
+    elif target.format == "sts":
+        with whole_folder(target.path) as folder:
+            yield SessionFolder(folder)
+    else:
+        with whole_file(target.path) as file, _file_writer(file, target) as writer:
+            yield writer
+
+
+def stream_writer(out: BinaryIO, format: Format) -> Writer:
+    """A writer of lines to an open stream, such as stdout, which stays open."""
+    return LineWriter(patient(out), _LINES[format])
+
+
+@contextmanager
+def _file_writer(file: BinaryIO, target: Target) -> Iterator[Writer]:
+    if target.kind == "table":
+        with _table(file, *_TABLES[target.format]) as writer:
+            yield writer
+    elif target.compression:
+        with _ended(pa.CompressedOutputStream(pa.PythonFile(file, "w"), target.compression)) as out:
+            yield LineWriter(out, _LINES[target.format])
+    else:
+        yield LineWriter(file, _LINES[target.format])
+
+
+@contextmanager
+def _table(file: BinaryIO, schema: pa.Schema, batch_of: Callable[[Rows], pa.RecordBatch]) -> Iterator[TableWriter]:
+    parquet = pq.ParquetWriter(file, schema, compression="zstd", write_page_index=True)
+    with _ended(parquet):
+        writer = TableWriter(parquet, batch_of)
+        yield writer
+        writer.end_group()
+
+
+@contextmanager
+def _ended(out: Any) -> Iterator[Any]:
+    """Close `out`; after an exception whatever closing it says is of no interest, since the file goes away."""
+    try:
+        yield out
+    except BaseException:
+        with suppress(OSError, pa.ArrowException):
+            out.close()
+        raise
+    out.close()
