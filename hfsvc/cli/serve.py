@@ -1,0 +1,122 @@
+"""``hfsvc serve``."""
+
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from hfsvc.cli.options import Options, command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hfsvc.containers import Container
+    from hfsvc.server import Access
+    from hfsvc.settings import Settings
+
+
+@command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 picks a free one.")
+@click.option(
+    "--server-token",
+    metavar="TOKEN",
+    envvar="HFSVC_SERVER_TOKEN",
+    help="What everyone must show; better set HFSVC_SERVER_TOKEN.",
+)
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Let pages of this origin in, may repeat.")
+@click.option("--source", metavar="DATASET", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
+@click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
+@click.option("--demo", is_flag=True, help="Serve made-up trajectories from a temporary folder.")
+def serve_command(
+    options: Options,
+    host: str,
+    port: int,
+    server_token: str | None,
+    allow_origin: tuple[str, ...],
+    source: str | None,
+    *,
+    open_browser: bool,
+    demo: bool,
+) -> None:
+    """Serve datasets and trajectories: pages, REST, and the socket of the Effuse UI.
+
+    Prints the address, and answers until it is interrupted.
+    """
+    _check_extra()
+    from hfsvc.cli.run import run, settings_of
+    from hfsvc.server.serving import bind
+    from hfsvc.trajectories.sources import open_registry
+
+    access = _access(host, server_token, allow_origin)
+    with ExitStack() as stack:
+        settings = stack.enter_context(_demo_settings(options)) if demo else settings_of(options)
+        settings = msgspec.structs.replace(settings, default_source=source or settings.default_source)
+        open_registry(settings.sources).repo_of(settings.default_source)  # raises for a word that is no alias
+        bound = stack.enter_context(bind(host, port))
+        run(options, lambda container: _serve(container, options, access, bound, open_browser, demo), settings)
+
+
+def _check_extra() -> None:
+    try:
+        import litestar
+        import uvicorn
+        import websockets
+    except ImportError:
+        raise click.UsageError("The server needs more packages: pip install 'hfsvc[server]'") from None
+    del litestar, uvicorn, websockets
+
+
+def _access(host: str, token: str | None, origins: tuple[str, ...]) -> "Access":
+    from hfsvc.server.access import is_loopback, make_access
+    from hfsvc.settings import Secret
+
+    text = (token or "").strip()
+    if not text and not is_loopback(host):
+        raise click.UsageError(f"Others reach {host}: set HFSVC_SERVER_TOKEN, which they must then show.")
+    return make_access(token=Secret(text) if text else None, allow_origins=origins, allow_hosts=[host])
+
+
+@contextmanager
+def _demo_settings(options: Options) -> "Iterator[Settings]":
+    """Settings for a store and a Hub of their own, over made-up rows; nothing of the caller's is used."""
+    from hfsvc.cli.output import say
+    from hfsvc.settings import Settings
+    from hfsvc.testing.localhub import LocalHub
+    from hfsvc.testing.samples import write_sample_hub
+
+    with tempfile.TemporaryDirectory(prefix="hfsvc-demo-") as folder:
+        if not options.quiet:
+            say("Making a small dataset in the layout of open-thoughts/OpenThoughts-Agent-v1-SFT …")
+        write_sample_hub(Path(folder) / "hub")
+        with LocalHub(Path(folder) / "hub") as hub:
+            yield Settings(root=Path(folder) / "datasets", endpoint=hub.endpoint, trust_env=False)
+
+
+async def _serve(
+    container: "Container", options: Options, access: "Access", bound: Any, open_browser: bool, demo: bool
+) -> None:
+    from hfsvc.server import create_app
+    from hfsvc.server.serving import address_of, serve
+
+    if demo:
+        await container.source(container.settings().default_source).ensure_downloaded()
+    address = address_of(bound)
+    _tell(options, address)
+    if open_browser:
+        click.launch(f"{address}#token={access.token.reveal()}" if access.token else address)
+    await serve(create_app(container, access=access), bound)
+
+
+def _tell(options: Options, address: str) -> None:
+    from hfsvc.cli.output import say, write_json
+
+    if options.as_json:
+        write_json({"url": address})
+        return
+    click.echo(address)
+    if not options.quiet:
+        say("Serving until Ctrl-C.")

@@ -1,0 +1,199 @@
+"""Who may come in: decisions about a request's head, before anything else is done with it. Pure."""
+
+import hmac
+import re
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from ipaddress import ip_address
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hfsvc.errors import InvalidSettings
+from hfsvc.server.limits import Limits
+from hfsvc.settings import Secret
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+DEFAULT_PORTS = {"http": 80, "https": 443}
+OPEN_PATHS = frozenset({"/", "/session", "/healthz", "/readyz"})
+"""What answers without a token: the page's shell (no data is in it), the exchange of a token, and health."""
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\s]+)(?::(?P<port>\d{1,5}))?", re.ASCII)
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may come in.
+
+    Attributes:
+        token: Everyone must show it, as a bearer token or by the cookie it was exchanged for; None lets everyone in.
+        allow_origins: Pages of other origins (``https://host[:port]``) that may ask, read answers and open sockets.
+        allow_hosts: Names that the server is called by, besides ``localhost`` and IP addresses.
+    """
+
+    token: Secret | None = None
+    allow_origins: frozenset[str] = frozenset()
+    allow_hosts: frozenset[str] = frozenset()
+
+    @property
+    def cookie_name(self) -> str:
+        """Differs between tokens: browsers share cookies between the ports of a host."""
+        return f"hfsvc-{self._derive('cookie name')[:12]}"
+
+    @property
+    def cookie_value(self) -> str:
+        """Stands for the token, and does not tell it."""
+        return self._derive("cookie value")
+
+    def _derive(self, purpose: str) -> str:
+        secret = self.token.reveal() if self.token else ""
+        return hmac.new(secret.encode(), purpose.encode(), sha256).hexdigest()
+
+    def is_token(self, text: str) -> bool:
+        """Whether a text is the token, in a time that tells nothing about it."""
+        return self.token is not None and hmac.compare_digest(text.encode(), self.token.reveal().encode())
+
+
+class Head(NamedTuple):
+    """What is looked at of a request. Header values are texts; what was not sent is None."""
+
+    kind: Literal["http", "websocket"]
+    method: str
+    path: str
+    path_bytes: int
+    query_bytes: int
+    host: str | None
+    origin: str | None
+    authorization: str | None
+    cookies: Mapping[str, str]
+    preflight: bool
+
+
+class Refusal(NamedTuple):
+    """Why a request is not answered."""
+
+    status: int
+    code: str
+    message: str
+
+
+class Authority(NamedTuple):
+    """Host and port of an address; the port is None where none was named."""
+
+    host: str
+    port: int | None
+
+
+def make_access(
+    *, token: Secret | None = None, allow_origins: Iterable[str] = (), allow_hosts: Iterable[str] = ()
+) -> Access:
+    """Access as options give it; the hosts of allowed origins count as names of the server.
+
+    Raises:
+        InvalidSettings: An origin is none.
+    """
+    origins = frozenset(map(check_origin, allow_origins))
+    hosts = {host.lower() for host in allow_hosts} | {urlsplit(origin).hostname or "" for origin in origins}
+    return Access(token=token, allow_origins=origins, allow_hosts=frozenset(hosts))
+
+
+def check_origin(text: str) -> str:
+    """An origin as browsers send it: scheme and host in lower case, no default port.
+
+    Raises:
+        InvalidSettings: It is none; ``*`` and ``null`` are not taken.
+    """
+    scheme, found = _read_origin(text.strip().rstrip("/"))
+    if found is None:
+        raise InvalidSettings(setting="allow-origin", reason=f"{text!r} is no origin such as https://host:8080")
+    port = "" if found.port in {None, DEFAULT_PORTS[scheme]} else f":{found.port}"
+    return f"{scheme}://{found.host}{port}"
+
+
+def judge(head: Head, access: Access, limits: Limits) -> Refusal | None:
+    """Why a request must not come in; None when it may."""
+    if head.path_bytes > limits.path_bytes or head.query_bytes > limits.query_bytes:
+        return Refusal(414, "address_too_long", "The address of the request is too long.")
+    if not _is_own_host(head.host, access):
+        return Refusal(403, "host_not_allowed", "The server does not go by this name; --allow-origin adds one.")
+    if _needs_origin(head) and not _may_ask(head, access):
+        return Refusal(403, "origin_not_allowed", "Pages of this origin may not do that; --allow-origin lets them.")
+    if not (head.preflight or _is_open(head) or _shows_token(head, access)):
+        return Refusal(401, "token_required", "The server wants its token, as a bearer token or by its cookie.")
+    return None
+
+
+def is_allowed_origin(origin: str | None, access: Access) -> bool:
+    """Whether a page of another origin was let in by name."""
+    return origin is not None and origin in access.allow_origins
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches what listens at a host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def read_authority(text: str) -> Authority | None:
+    """Host and port of a ``Host`` header; None where it is none."""
+    found = _AUTHORITY.fullmatch(text)
+    if found is None:
+        return None
+    port = int(found["port"]) if found["port"] else None
+    return Authority(found["host"].lower().rstrip("."), port)
+
+
+def _read_origin(text: str) -> tuple[str, Authority | None]:
+    scheme, separator, rest = text.partition("://")
+    scheme = scheme.lower()
+    return scheme, read_authority(rest) if separator and scheme in DEFAULT_PORTS else None
+
+
+def _is_own_host(host: str | None, access: Access) -> bool:
+    """Whether a name is not one that a stranger's page could have pointed here: an address is no name at all."""
+    found = read_authority(host) if host else None
+    if found is None:
+        return False
+    return found.host == "localhost" or found.host in access.allow_hosts or _is_address(found.host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _needs_origin(head: Head) -> bool:
+    return head.kind == "websocket" or head.preflight or head.method not in SAFE_METHODS
+
+
+def _may_ask(head: Head, access: Access) -> bool:
+    # Browsers always name the origin in these requests: without one it is a program that asks.
+    return head.origin is None or is_allowed_origin(head.origin, access) or _is_own_origin(head.origin, head.host)
+
+
+def _is_own_origin(origin: str, host: str | None) -> bool:
+    """Whether a page was loaded from here. Its scheme may differ: what stands before the server may speak TLS."""
+    scheme, page = _read_origin(origin)
+    here = read_authority(host) if host else None
+    if page is None or here is None:
+        return False
+    default = DEFAULT_PORTS[scheme]
+    return page.host == here.host and (page.port or default) == (here.port or default)
+
+
+def _is_open(head: Head) -> bool:
+    return head.kind == "http" and (head.path in OPEN_PATHS or head.path.startswith("/static/"))
+
+
+def _shows_token(head: Head, access: Access) -> bool:
+    if access.token is None:
+        return True
+    scheme, _, shown = (head.authorization or "").partition(" ")
+    if scheme.lower() == "bearer" and access.is_token(shown.strip()):
+        return True
+    cookie = head.cookies.get(access.cookie_name, "")
+    return hmac.compare_digest(cookie.encode(), access.cookie_value.encode())

@@ -1,0 +1,225 @@
+"""What the REST API answers with: the library's structs without what is nobody's business outside."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from hfsvc.models import (
+    DEFAULT_INCLUDE,
+    BytesReceived,
+    DownloadedDataset,
+    DownloadPlan,
+    Event,
+    Finished,
+    Model,
+    Planned,
+)
+from hfsvc.rows import TrajectorySummary
+
+JobState = Literal["running", "finished", "failed", "cancelled"]
+
+
+class ErrorDocument(Model, frozen=True, kw_only=True):
+    """What went wrong. `retry_after` is in seconds."""
+
+    code: str
+    message: str
+    retryable: bool
+    retry_after: float | None = None
+    hint: str | None = None
+
+
+class ErrorAnswer(Model, frozen=True, kw_only=True):
+    """The body of every answer that is no success."""
+
+    error: ErrorDocument
+
+
+class DatasetEntry(Model, frozen=True, kw_only=True):
+    """A dataset on disk."""
+
+    repo: str
+    alias: str | None
+    revision: str
+    commit: str
+    license: str | None
+    downloaded_at: datetime
+    file_count: int
+    total_bytes: int
+
+
+class DatasetInfo(DatasetEntry, frozen=True, kw_only=True):
+    """A dataset on disk with the paths of its files, in byte order."""
+
+    files: tuple[str, ...]
+
+
+class Deleted(Model, frozen=True, kw_only=True):
+    """A dataset that was on disk."""
+
+    deleted: str
+    bytes: int
+
+
+class SourceEntry(Model, frozen=True, kw_only=True):
+    """A dataset that is known by name. `downloaded` is true where it is recorded on disk."""
+
+    alias: str
+    repo: str
+    about: str
+    default: bool
+    downloaded: bool
+
+
+class SummaryList(Model, frozen=True, kw_only=True):
+    """A page of rows without their messages.
+
+    Attributes:
+        source: As asked, or the default source.
+        total: Rows that match the query.
+        offset: Matches before this page.
+        items: The page, in row order.
+        next: Cursor of the page after this one; None at the end.
+    """
+
+    source: str
+    total: int
+    offset: int
+    items: tuple[TrajectorySummary, ...]
+    next: str | None
+
+
+class StepPage(Model, frozen=True, kw_only=True):
+    """Some steps of a long trajectory.
+
+    Attributes:
+        row: Of the trajectory.
+        total: Steps that it has.
+        offset: Steps before this page.
+        trajectory: Its ATIF document, with these steps only.
+    """
+
+    row: int
+    total: int
+    offset: int
+    trajectory: dict[str, Any]
+
+
+class DownloadOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to download. The server's own token is used, and no other is taken. Fields as in `DatasetRequest`."""
+
+    repo: str
+    revision: str = "main"
+    include: tuple[str, ...] = DEFAULT_INCLUDE
+    exclude: tuple[str, ...] = ()
+    force: bool = False
+
+
+class Job(Model, frozen=True, kw_only=True):
+    """A download, under way or ended.
+
+    Attributes:
+        id: Of the job.
+        repo: As asked; an alias stands for its dataset.
+        revision: As asked.
+        state: How it is.
+        started_at: UTC.
+        ended_at: UTC; None while it runs.
+        received: Bytes that need not be fetched any more.
+        total: Bytes that were to fetch or kept; None until the plan is made.
+        dataset: What is on disk now, once it has finished.
+        error: Why it failed.
+    """
+
+    id: str
+    repo: str
+    revision: str
+    state: JobState
+    started_at: datetime
+    ended_at: datetime | None = None
+    received: int = 0
+    total: int | None = None
+    dataset: DatasetEntry | None = None
+    error: ErrorDocument | None = None
+
+
+class PlanEntry(Model, frozen=True, kw_only=True):
+    """What a download is going to do, in bytes."""
+
+    repo: str
+    revision: str
+    commit: str
+    file_count: int
+    total_bytes: int
+    present_bytes: int
+    kept_bytes: int
+    fetch_bytes: int
+
+
+class SessionOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The server's token, to be exchanged for a cookie."""
+
+    token: str
+
+
+class Health(Model, frozen=True, kw_only=True):
+    """That the server is there. `datasets` counts those on disk, where it was looked for."""
+
+    status: Literal["ok", "ready"]
+    datasets: int | None = None
+
+
+def entry_of(dataset: DownloadedDataset, alias: str | None) -> DatasetEntry:
+    """A dataset for a list."""
+    return DatasetEntry(**_facts(dataset, alias))
+
+
+def info_of(dataset: DownloadedDataset, alias: str | None) -> DatasetInfo:
+    """A dataset by itself."""
+    return DatasetInfo(**_facts(dataset, alias), files=dataset.files)
+
+
+def _facts(dataset: DownloadedDataset, alias: str | None) -> dict[str, Any]:
+    return {
+        "repo": dataset.repo,
+        "alias": alias,
+        "revision": dataset.revision,
+        "commit": dataset.commit,
+        "license": dataset.license,
+        "downloaded_at": dataset.downloaded_at,
+        "file_count": len(dataset.files),
+        "total_bytes": dataset.total_bytes,
+    }
+
+
+def encode_event(event: Event, alias: str | None) -> bytes:
+    """An event of a download as JSON: without the server's paths, and without lists as long as a dataset."""
+    if isinstance(event, Finished):
+        return msgspec.json.encode({"event": "finished", "dataset": entry_of(event.dataset, alias)})
+    if isinstance(event, Planned):
+        return msgspec.json.encode({"event": "planned", "plan": _plan_entry(event.plan)})
+    return msgspec.json.encode(event)
+
+
+def _plan_entry(plan: DownloadPlan) -> PlanEntry:
+    return PlanEntry(
+        repo=plan.repo,
+        revision=plan.revision,
+        commit=plan.commit,
+        file_count=len(plan.files),
+        total_bytes=plan.total_bytes,
+        present_bytes=plan.present_bytes,
+        kept_bytes=plan.kept_bytes,
+        fetch_bytes=plan.fetch_bytes,
+    )
+
+
+def progress_of(job: Job, event: Event) -> Job:
+    """A job after an event. Pure."""
+    if isinstance(event, Planned):
+        total = event.plan.kept_bytes + event.plan.fetch_bytes
+        return msgspec.structs.replace(job, total=total, received=event.plan.kept_bytes)
+    if isinstance(event, BytesReceived):
+        return msgspec.structs.replace(job, received=event.received, total=event.total)
+    return job

@@ -1,0 +1,158 @@
+"""The ASGI app over a container."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from litestar import Litestar, Request
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.response import Response
+
+from hfsvc import __version__
+from hfsvc.containers import Container
+from hfsvc.errors import HfsvcError
+from hfsvc.server import datasets, downloads, service, trajectories
+from hfsvc.server.access import Access
+from hfsvc.server.asgi import App, Receive, Scope, Send
+from hfsvc.server.budget import ByteBudget
+from hfsvc.server.counts import Counts
+from hfsvc.server.effuse import EffuseSocket, effuse_route
+from hfsvc.server.failures import Words, plain_document, status_of
+from hfsvc.server.guard import Guard
+from hfsvc.server.jobs import Jobs
+from hfsvc.server.limits import Limits
+from hfsvc.server.parts import Parts
+from hfsvc.server.sending import Slots
+from hfsvc.server.sources import Sources
+
+ROUTES = (
+    datasets.list_datasets,
+    datasets.get_dataset,
+    datasets.verify_dataset,
+    datasets.delete_dataset,
+    datasets.list_sources,
+    downloads.start_job,
+    downloads.list_jobs,
+    downloads.get_job,
+    downloads.cancel_job,
+    downloads.watch_job,
+    trajectories.list_trajectories,
+    trajectories.get_trajectory,
+    trajectories.list_steps,
+    trajectories.stream_trajectories,
+    service.get_index,
+    service.get_static,
+    service.open_session,
+    service.is_alive,
+    service.is_ready,
+    service.get_metrics,
+)
+CODES = {
+    400: "invalid_request",
+    401: "wrong_token",
+    404: "no_such_address",
+    405: "method_not_allowed",
+    413: "body_too_large",
+}
+
+
+class ServerApp:
+    """An ASGI app: serve it, or mount it in another one.
+
+    Downloads live as long as its lifespan, which servers open by themselves. A host that mounts the app and keeps
+    lifespan events to itself opens `lifespan` instead.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._jobs = parts.jobs
+        inner = cast("App", _make_litestar(parts))
+        self._app = Guard(inner, access=parts.access, limits=parts.limits, counts=parts.counts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Downloads can be started while it is open; at its end those that run are cancelled, what they have is kept."""
+        async with self._jobs.open():
+            yield
+
+    def close_streams(self) -> None:
+        """End streams that would otherwise last until their watchers leave."""
+        self._jobs.close()
+
+
+def create_app(container: Container, *, access: Access | None = None, limits: Limits | None = None) -> ServerApp:
+    """The server over a container, which the caller opens before and closes after it.
+
+    Args:
+        container: Its parts are used, and its settings' default source.
+        access: Who may come in: everyone who reaches it by ``localhost`` or an IP address, unless given.
+        limits: How much it takes on at once.
+    """
+    return ServerApp(_make_parts(container, access or Access(), limits or Limits()))
+
+
+def _make_parts(container: Container, access: Access, limits: Limits) -> Parts:
+    words, sources = Words(container.settings()), Sources(container)
+    return Parts(
+        container=container,
+        datasets=container.datasets(),
+        sources=sources,
+        jobs=Jobs(container.datasets(), sources, limits=limits, words=words),
+        budget=ByteBudget(limits.held_bytes, wait_s=limits.held_wait_s),
+        exports=Slots(limits.exports, "streams of trajectories"),
+        watchers=Slots(limits.watchers, "streams of events"),
+        access=access,
+        limits=limits,
+        words=words,
+        counts=Counts(),
+    )
+
+
+def _make_litestar(parts: Parts) -> Litestar:
+    effuse = EffuseSocket(
+        parts.sources, budget=parts.budget, limits=parts.limits, words=parts.words, counts=parts.counts
+    )
+
+    def give_parts() -> Parts:
+        return parts
+
+    def answer_failure(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        return _answer_failure(error, parts.words)
+
+    return Litestar(
+        route_handlers=[*ROUTES, effuse_route(effuse)],
+        dependencies={
+            "parts": Provide(give_parts, sync_to_thread=False),
+            "reading": Provide(trajectories.read_as, sync_to_thread=False),
+        },
+        exception_handlers={HTTPException: _answer_refusal, Exception: answer_failure},
+        lifespan=[lambda _: parts.jobs.open()],
+        openapi_config=OpenAPIConfig(
+            title="hfsvc", version=__version__, path="/api", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+        ),
+        request_max_body_size=parts.limits.body_bytes,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _answer_refusal(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """What Litestar itself refuses: addresses, methods, parameters and bodies."""
+    code = CODES.get(error.status_code, "failed")
+    details = error.extra if isinstance(error.extra, list) else []
+    sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
+    document = plain_document(code, "; ".join([error.detail.split("\n")[0], *sentences]))
+    return Response({"error": document}, status_code=error.status_code, headers=error.headers or {})
+
+
+def _answer_failure(error: Exception, words: Words) -> Response[Any]:
+    status = status_of(error) if isinstance(error, HfsvcError) else 500
+    document = words.document(error)
+    wait = document["retryAfter"]
+    headers = {} if wait is None else {"Retry-After": f"{max(1, wait):.0f}"}
+    return Response({"error": document}, status_code=int(status), headers=headers)

@@ -1,0 +1,68 @@
+"""The routes of what is on disk: datasets, and the sources that are known by name."""
+
+from typing import Annotated
+from urllib.parse import unquote
+
+from litestar import delete, get, post
+from litestar.params import FromQuery, PathParameter
+
+from hfsvc.errors import NotDownloaded
+from hfsvc.models import DownloadedDataset, VerifyReport
+from hfsvc.server.answers import DatasetEntry, DatasetInfo, Deleted, SourceEntry, entry_of, info_of
+from hfsvc.server.parts import Parts, Using, failing
+from hfsvc.trajectories.known import KnownDataset
+
+Repo = Annotated[str, PathParameter(description="Alias or id, percent-encoded: owner%2Fname.")]
+
+
+@get("/api/datasets", responses=failing())
+async def list_datasets(parts: Using) -> list[DatasetEntry]:
+    """The datasets that are on disk, by id."""
+    return [entry_of(each, parts.sources.alias(each.repo)) for each in await parts.datasets.list_downloaded()]
+
+
+@get("/api/datasets/{repo:str}", responses=failing(404))
+async def get_dataset(parts: Using, repo: Repo) -> DatasetInfo:
+    """What is recorded of a dataset."""
+    found = await _recorded(parts, repo)
+    return info_of(found, parts.sources.alias(found.repo))
+
+
+@post("/api/datasets/{repo:str}/verify", status_code=200, responses=failing(404, 507))
+async def verify_dataset(parts: Using, repo: Repo, repair: FromQuery[bool] = False) -> VerifyReport:
+    """Hash a dataset's files again; with `repair` fetch the damaged ones. Answers when it is done."""
+    return await parts.datasets.verify(parts.sources.repo(unquote(repo)), repair=repair)
+
+
+@delete("/api/datasets/{repo:str}", status_code=200, responses=failing(404))
+async def delete_dataset(parts: Using, repo: Repo) -> Deleted:
+    """Remove a dataset's recorded files from disk."""
+    found = await _recorded(parts, repo)
+    await parts.datasets.delete(found.repo)
+    return Deleted(deleted=found.repo, bytes=found.total_bytes)
+
+
+@get("/api/sources", responses=failing())
+async def list_sources(parts: Using) -> list[SourceEntry]:
+    """The datasets that are known by name."""
+    default = parts.sources.repo(None)
+    here = {each.repo.casefold() for each in await parts.datasets.list_downloaded()}
+    return [_source(each, default, here) for each in parts.container.registry().all]
+
+
+def _source(known: KnownDataset, default: str, here: set[str]) -> SourceEntry:
+    return SourceEntry(
+        alias=known.alias,
+        repo=known.repo,
+        about=known.about,
+        default=known.repo == default,
+        downloaded=known.repo.casefold() in here,
+    )
+
+
+async def _recorded(parts: Parts, repo: str) -> DownloadedDataset:
+    name = parts.sources.repo(unquote(repo))
+    found = await parts.datasets.get_download_info(name)
+    if found is None:
+        raise NotDownloaded(repo=name)
+    return found

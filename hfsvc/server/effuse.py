@@ -1,0 +1,197 @@
+"""The socket that the Effuse UI reads trajectories from: requests and answers as its desktop protocol has them.
+
+Source: src/desktop/protocol.ts and src/mainview/socket-client.ts of OpenAgentsInc/openagents (December 2025).
+"""
+
+import logging
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import anyio
+import msgspec
+from litestar import WebSocket, websocket
+
+from hfsvc import atif
+from hfsvc.protocols import TrajectorySource
+from hfsvc.server.budget import ByteBudget
+from hfsvc.server.counts import Counts
+from hfsvc.server.failures import Busy, Words
+from hfsvc.server.limits import PAGE_ROWS, Limits
+from hfsvc.server.sources import Reading, Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+logger = logging.getLogger(__name__)
+REQUEST = "request:"
+VERSION: atif.SchemaVersion = "ATIF-v1.4"
+TOO_LARGE = 1009
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Asked(msgspec.Struct):
+    """What every request has. Fields that are not of the right type are taken as absent."""
+
+    type: str
+    correlation_id: Any = msgspec.field(default="", name="correlationId")
+
+
+class _Page(msgspec.Struct):
+    offset: Count = 0
+    limit: Annotated[int, msgspec.Meta(ge=0, le=PAGE_ROWS)] = 100
+
+
+class _Row(msgspec.Struct):
+    index: Count
+
+
+class Unanswerable(Exception):
+    """A request that is answered with an error; the text says why."""
+
+
+class EffuseSocket:
+    """Answers the requests of sockets, of each one after the other.
+
+    Args:
+        sources: The default source is what is read, one step a message.
+        budget: Answers count against it until they are sent.
+        limits: Of frames and answers.
+        words: How failures are told.
+        counts: Where requests are counted.
+    """
+
+    def __init__(self, sources: Sources, *, budget: ByteBudget, limits: Limits, words: Words, counts: Counts) -> None:
+        self._sources = sources
+        self._budget = budget
+        self._limits = limits
+        self._words = words
+        self._counts = counts
+        self._answers: dict[str, Callable[[TrajectorySource, str], Awaitable[bytes]]] = {
+            "getHFTrajectoryCount": self._count,
+            "getHFTrajectories": self._page,
+            "getHFTrajectory": self._row,
+        }
+
+    async def converse(self, socket: WebSocket[Any, Any, Any]) -> None:
+        """Answer a socket until it is closed."""
+        await socket.accept()
+        while True:
+            message = await socket.receive()
+            if message["type"] != "websocket.receive":
+                return
+            text = message.get("text") or ""
+            if len(text) > self._limits.frame_bytes:
+                await socket.close(code=TOO_LARGE)
+                return
+            if (asked := read_request(text)) is not None:
+                await self._reply(socket, asked, text)
+
+    async def _reply(self, socket: WebSocket[Any, Any, Any], asked: tuple[str, str], text: str) -> None:
+        with anyio.fail_after(self._limits.answer_s):
+            try:
+                async with self._budget.hold(self._limits.held_estimate_bytes) as held:
+                    answer = await self.answer(*asked, text)
+                    held.resize(len(answer))
+                    await socket.send_text(answer.decode())
+            except Busy as error:
+                await socket.send_text(failure(*asked, self._words.sentence(error)).decode())
+
+    async def answer(self, name: str, correlation_id: str, text: str) -> bytes:
+        """The response to a request.
+
+        Args:
+            name: What is asked for, without ``request:``.
+            correlation_id: Handed back.
+            text: The whole frame.
+        """
+        make = self._answers.get(name)
+        self._counts.questions[name if make else "unknown"] += 1
+        if make is None:
+            return failure(name, correlation_id, f"This server does not know {REQUEST}{name[:100]}.")
+        try:
+            data = await make(self._sources.open(Reading()), text)
+        except Unanswerable as error:
+            return failure(name, correlation_id, str(error))
+        except msgspec.ValidationError as error:
+            return failure(name, correlation_id, f"The request cannot be meant: {error}.")
+        except Exception as error:
+            return failure(name, correlation_id, self._words.sentence(error))
+        return success(name, correlation_id, data)
+
+    async def _count(self, source: TrajectorySource, _: str) -> bytes:
+        return msgspec.json.encode({"count": await source.count()})
+
+    async def _page(self, source: TrajectorySource, text: str) -> bytes:
+        page = msgspec.json.decode(text, type=_Page)
+        documents: list[bytes] = []
+        size = 0
+        # One after the other, so that a page that is too large is never held as a whole.
+        async with aclosing(source.stream_trajectories(start=page.offset, stop=page.offset + page.limit)) as rows:
+            async for trajectory in rows:
+                documents.append(atif.encode(as_effuse_reads_it(trajectory)))
+                size += len(documents[-1])
+                self._check_size(size, f"Rows {page.offset} to {page.offset + page.limit}")
+        return b"[%s]" % b",".join(documents)
+
+    async def _row(self, source: TrajectorySource, text: str) -> bytes:
+        index = msgspec.json.decode(text, type=_Row).index
+        trajectory = await source.get_trajectory(index)
+        if trajectory is None:
+            return b"null"
+        document = atif.encode(as_effuse_reads_it(trajectory))
+        self._check_size(len(document), f"Row {index}")
+        return document
+
+    def _check_size(self, size: int, what: str) -> None:
+        if size > self._limits.answer_bytes:
+            most = self._limits.answer_bytes >> 20
+            raise Unanswerable(f"{what} would take more than {most} MiB: ask for fewer rows.")
+
+
+def read_request(text: str) -> tuple[str, str] | None:
+    """The name and the correlation id of a request; None for a frame that is none, which is ignored. Pure."""
+    try:
+        asked = msgspec.json.decode(text, type=_Asked)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    if not asked.type.startswith(REQUEST):
+        return None
+    return asked.type.removeprefix(REQUEST), asked.correlation_id if isinstance(asked.correlation_id, str) else ""
+
+
+def success(name: str, correlation_id: str, data: bytes) -> bytes:
+    """The envelope of an answer. Pure."""
+    return _envelope(name, correlation_id, success=True, data=msgspec.Raw(data))
+
+
+def failure(name: str, correlation_id: str, sentence: str) -> bytes:
+    """The envelope of an error. Pure."""
+    return _envelope(name, correlation_id, success=False, error=sentence)
+
+
+def _envelope(name: str, correlation_id: str, **rest: Any) -> bytes:
+    return msgspec.json.encode({"type": f"response:{name}", "correlationId": correlation_id, **rest})
+
+
+def as_effuse_reads_it(trajectory: atif.Trajectory) -> atif.Trajectory:
+    """A document of the one version that this UI reads, with the fields that it requires and ATIF does not."""
+    if trajectory.schema_version != VERSION:
+        trajectory = atif.convert_version(trajectory, VERSION).trajectory
+    agent = trajectory.agent
+    if agent.model_name is None:
+        agent = msgspec.structs.replace(agent, model_name="unknown")
+    steps = [
+        step if step.timestamp is not None else msgspec.structs.replace(step, timestamp="") for step in trajectory.steps
+    ]
+    return msgspec.structs.replace(trajectory, agent=agent, steps=steps)
+
+
+def effuse_route(effuse: EffuseSocket) -> Any:
+    """The socket's route."""
+
+    @websocket("/ws")
+    async def converse(socket: WebSocket[Any, Any, Any]) -> None:
+        await effuse.converse(socket)
+
+    return converse

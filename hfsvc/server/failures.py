@@ -1,0 +1,102 @@
+"""Errors as answers: a status by class, one JSON document, and nothing about the server's disk."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from hfsvc.errors import (
+    CursorMismatch,
+    DatasetChanged,
+    FixRequest,
+    HfsvcError,
+    NoAccess,
+    NoSpace,
+    NotFound,
+    StoreLocked,
+    TryLater,
+)
+from hfsvc.settings import Settings
+
+logger = logging.getLogger(__name__)
+UNEXPECTED = "The server failed in a way it should not; its log says more."
+STATUSES: tuple[tuple[type[HfsvcError], HTTPStatus], ...] = (
+    (FixRequest, HTTPStatus.BAD_REQUEST),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (NoAccess, HTTPStatus.FORBIDDEN),
+    (TryLater, HTTPStatus.SERVICE_UNAVAILABLE),
+    (CursorMismatch, HTTPStatus.CONFLICT),
+    (DatasetChanged, HTTPStatus.CONFLICT),
+    (NoSpace, HTTPStatus.INSUFFICIENT_STORAGE),
+    (StoreLocked, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+@dataclass(eq=False, kw_only=True)
+class Busy(TryLater):
+    """The server does as much of this as it may at once. Only answers hold it; no caller of the library meets it."""
+
+    retry_after_s: float | None = 1.0
+    what: str = "requests"
+
+    def message(self) -> str:
+        return f"The server is busy with other {self.what}: try again in a moment."
+
+
+@dataclass(eq=False, kw_only=True)
+class JobNotFound(NotFound):
+    """No job has this id, or it ended long ago."""
+
+    id: str
+
+    def message(self) -> str:
+        return f"There is no job {self.id!r}."
+
+
+def status_of(error: HfsvcError) -> HTTPStatus:
+    """The status that an error's class stands for; 500 where the server's own data or disk stands in the way."""
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def plain_document(code: str, message: str, *, retryable: bool = False) -> dict[str, Any]:
+    """The document of an error that has no class of its own."""
+    return {"code": code, "message": message, "retryable": retryable, "retryAfter": None, "hint": None}
+
+
+class Words:
+    """Says what went wrong to somebody who must not learn where the server keeps things.
+
+    Args:
+        settings: Their folders are left out of what is said.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        folders = (settings.root, settings.hf_cache, Path.home())
+        self._folders = _spellings(folder for folder in folders if folder is not None)
+
+    def document(self, error: BaseException) -> dict[str, Any]:
+        """An error as JSON; one that is no `HfsvcError` is logged, and tells nothing."""
+        if not isinstance(error, HfsvcError):
+            logger.error("an answer failed", exc_info=error)
+            return plain_document("failed", UNEXPECTED)
+        found = error.document()
+        return found | {name: self.clean(found[name]) for name in ("message", "hint") if found[name]}
+
+    def sentence(self, error: BaseException) -> str:
+        """An error as one text."""
+        found = self.document(error)
+        return f"{found['message']} {found['hint']}" if found["hint"] else str(found["message"])
+
+    def clean(self, text: str) -> str:
+        """A text without the server's folders; paths below them stay, relative."""
+        for folder in self._folders:
+            text = text.replace(f"{folder}/", "").replace(folder, "…")
+        return text
+
+
+def _spellings(folders: Iterable[Path]) -> list[str]:
+    """Every folder as it is written and as it is on disk, inner ones first."""
+    written = {str(form) for folder in folders for form in (folder, folder.resolve()) if form != Path(form.anchor)}
+    return sorted(written, key=len, reverse=True)

@@ -1,0 +1,201 @@
+"""What stands before the app: who may come in, how many at once, and what every answer carries."""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+from urllib.parse import quote, unquote_to_bytes
+
+import msgspec
+
+from hfsvc.server.access import Access, Head, Refusal, is_allowed_origin, judge
+from hfsvc.server.asgi import App, Headers, Message, Receive, Scope, Send
+from hfsvc.server.counts import Counts
+from hfsvc.server.failures import plain_document
+from hfsvc.server.limits import Limits
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+EVERY_ANSWER: Headers = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+]
+BUSY = Refusal(503, "busy", "The server is busy with other requests: try again in a moment.")
+
+
+class Guard:
+    """Lets requests through to the app behind it, or answers them itself.
+
+    Args:
+        app: Gets paths without the prefix it is mounted under, every segment percent-encoded.
+        access: Who may come in.
+        limits: How many at once.
+        counts: Where it is counted.
+    """
+
+    def __init__(self, app: App, *, access: Access, limits: Limits, counts: Counts) -> None:
+        self._app = app
+        self._access = access
+        self._limits = limits
+        self._counts = counts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._open(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = read_head(scope)
+        full = self._counts.requests >= self._limits.requests
+        refusal = BUSY if full else judge(head, self._access, self._limits)
+        tell = self._with_headers(head.origin, send)
+        if refusal is not None:
+            self._counts.refused[refusal.code] += 1
+            await _refuse(refusal, tell)
+        elif head.preflight:
+            await _allow(head, self._access, tell)
+        else:
+            self._counts.requests += 1
+            try:
+                await self._app(_inside(scope, head.path), receive, tell)
+            finally:
+                self._counts.requests -= 1
+
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = read_head(scope)
+        full = self._counts.sockets >= self._limits.sockets
+        refusal = BUSY if full else judge(head, self._access, self._limits)
+        if refusal is not None:
+            self._counts.refused[refusal.code] += 1
+            await _refuse_socket(refusal, scope, send)
+            return
+        self._counts.sockets += 1
+        try:
+            await self._app(_inside(scope, head.path), receive, send)
+        finally:
+            self._counts.sockets -= 1
+
+    def _with_headers(self, origin: str | None, send: Send) -> Send:
+        """`send` that adds what every answer carries, and counts answers."""
+        added = EVERY_ANSWER + self._for_origin(origin)
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._counts.answers[message["status"]] += 1
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        return tell
+
+    def _for_origin(self, origin: str | None) -> Headers:
+        if not self._access.allow_origins:
+            return []
+        if origin is None or not is_allowed_origin(origin, self._access):
+            return [(b"vary", b"Origin")]
+        return [
+            (b"vary", b"Origin"),
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", b"hfsvc-row, hfsvc-matches, retry-after"),
+        ]
+
+
+def read_head(scope: Scope) -> Head:
+    """What is judged of a request."""
+    headers = _first_values(scope["headers"])
+    kind: Literal["http", "websocket"] = "http" if scope["type"] == "http" else "websocket"
+    method = str(scope.get("method", "GET"))
+    path = _path_inside(scope)
+    return Head(
+        kind=kind,
+        method=method,
+        path=path,
+        path_bytes=len(path),
+        query_bytes=len(scope["query_string"]),
+        host=headers.get("host"),
+        origin=headers.get("origin"),
+        authorization=headers.get("authorization"),
+        cookies=_read_cookies(headers.get("cookie", "")),
+        preflight=method == "OPTIONS" and "access-control-request-method" in headers,
+    )
+
+
+def _first_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in headers:
+        # Two of a kind are joined, and so no longer are what they should be.
+        text = value.decode("latin-1")
+        key = name.decode("latin-1").lower()
+        found[key] = f"{found[key]}; {text}" if key in found else text
+    return found
+
+
+def _read_cookies(text: str) -> Mapping[str, str]:
+    pairs = (pair.partition("=") for pair in text.split(";"))
+    return {name.strip(): value.strip() for name, equals, value in pairs if equals}
+
+
+def _path_inside(scope: Scope) -> str:
+    """The path below what the app is mounted under, every segment percent-encoded in one way.
+
+    The path that servers have decoded no longer tells a slash inside a segment from one between two.
+    """
+    raw = scope.get("raw_path") or quote(scope["path"]).encode()
+    segments = raw.split(b"?")[0].split(b"/")
+    path = "/".join(quote(unquote_to_bytes(segment), safe="") for segment in segments)
+    prefix = quote(scope.get("root_path") or "").rstrip("/")
+    return (path.removeprefix(prefix) or "/") if path == prefix or path.startswith(f"{prefix}/") else path
+
+
+def _inside(scope: Scope, path: str) -> Scope:
+    return {
+        **scope,
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "hfsvc_prefix": scope.get("root_path") or "",
+    }
+
+
+async def _refuse(refusal: Refusal, send: Send) -> None:
+    body = msgspec.json.encode({
+        "error": plain_document(refusal.code, refusal.message, retryable=refusal.status == 503)
+    })
+    headers: Headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if refusal.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if refusal.status == 503:
+        headers.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _refuse_socket(refusal: Refusal, scope: Scope, send: Send) -> None:
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": refusal.code})
+        return
+    body = msgspec.json.encode({"error": plain_document(refusal.code, refusal.message)})
+    headers: Headers = [(b"content-type", b"application/json")]
+    await send({"type": "websocket.http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+
+
+async def _allow(head: Head, access: Access, send: Send) -> None:
+    """The answer to a browser that asks whether a page may ask."""
+    headers: Headers = []
+    if is_allowed_origin(head.origin, access):
+        headers = [
+            (b"access-control-allow-methods", b"GET, POST, DELETE"),
+            (b"access-control-allow-headers", b"authorization, content-type, last-event-id"),
+            (b"access-control-max-age", b"600"),
+        ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

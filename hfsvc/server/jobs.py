@@ -1,0 +1,170 @@
+"""Downloads as jobs: started by one request, watched and cancelled by others, alive as long as the app."""
+
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+
+from hfsvc.models import BytesReceived, DatasetRequest, Event
+from hfsvc.protocols import DatasetService
+from hfsvc.server.answers import (
+    DatasetEntry,
+    DownloadOrder,
+    ErrorDocument,
+    Job,
+    JobState,
+    encode_event,
+    entry_of,
+    progress_of,
+)
+from hfsvc.server.events import EventLog
+from hfsvc.server.failures import Busy, JobNotFound, Words
+from hfsvc.server.limits import Limits
+from hfsvc.server.sources import Sources
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+logger = logging.getLogger(__name__)
+
+
+class RunningJob:
+    """A job, its events, and how to stop it."""
+
+    def __init__(self, job: Job, alias: str | None, kept_events: int) -> None:
+        self.job = job
+        self.alias = alias
+        self.log = EventLog(kept_events)
+        self.scope = anyio.CancelScope()
+
+    def hear(self, event: Event) -> None:
+        """Keep what a download tells."""
+        self.job = progress_of(self.job, event)
+        name = type(event).__struct_config__.tag
+        data = encode_event(event, self.alias)
+        self.log.add(str(name), data, replaces=isinstance(event, BytesReceived))
+
+    def end(self, state: JobState, *, dataset: DatasetEntry | None = None, error: ErrorDocument | None = None) -> None:
+        """Say how it ended."""
+        now = datetime.now(UTC)
+        self.job = msgspec.structs.replace(self.job, state=state, ended_at=now, dataset=dataset, error=error)
+        self.log.end("ended", msgspec.json.encode(self.job))
+
+
+class Jobs:
+    """The jobs of an app, the newest last.
+
+    Args:
+        datasets: Does the work.
+        sources: Know what datasets are called.
+        limits: How many there may be.
+        words: How failures are told.
+
+    Attributes:
+        closing: True once the server stops: streams of events end.
+    """
+
+    def __init__(self, datasets: DatasetService, sources: Sources, *, limits: Limits, words: Words) -> None:
+        self.closing = False
+        self._datasets = datasets
+        self._sources = sources
+        self._limits = limits
+        self._words = words
+        self._jobs: dict[str, RunningJob] = {}
+        self._group: TaskGroup | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Where jobs live: at its end those that still run are cancelled, and what they fetched is kept."""
+        async with anyio.create_task_group() as self._group:
+            try:
+                yield
+            finally:
+                self.close()
+                self._group.cancel_scope.cancel()
+                self._group = None
+
+    def start(self, order: DownloadOrder) -> Job:
+        """Start a download.
+
+        Raises:
+            Busy: Too many run, or the app is not up.
+            UnknownSource: The name is no alias and no id.
+        """
+        if self._group is None or self.count("running") >= self._limits.jobs:
+            raise Busy(what="downloads")
+        request = DatasetRequest(
+            repo=self._sources.repo(order.repo),
+            revision=order.revision,
+            include=order.include,
+            exclude=order.exclude,
+            force=order.force,
+        )
+        job = Job(
+            id=secrets.token_hex(8),
+            repo=request.repo,
+            revision=order.revision,
+            state="running",
+            started_at=datetime.now(UTC),
+        )
+        running = self._jobs[job.id] = RunningJob(job, self._sources.alias(job.repo), self._limits.events)
+        self._group.start_soon(self._run, running, request)
+        self._forget_oldest()
+        return job
+
+    def get(self, job_id: str) -> RunningJob:
+        """A job by its id.
+
+        Raises:
+            JobNotFound: There is none.
+        """
+        if job_id not in self._jobs:
+            raise JobNotFound(id=job_id)
+        return self._jobs[job_id]
+
+    async def cancel(self, job_id: str) -> Job:
+        """Stop a job that runs, and give it as it ended; one that has ended stays as it is.
+
+        Raises:
+            JobNotFound: There is none.
+        """
+        running = self.get(job_id)
+        running.scope.cancel()
+        while not running.log.ended:
+            await running.log.news(1)
+        return running.job
+
+    def all(self) -> tuple[Job, ...]:
+        """All jobs, the oldest first."""
+        return tuple(running.job for running in self._jobs.values())
+
+    def count(self, state: JobState) -> int:
+        """How many are in a state."""
+        return sum(running.job.state == state for running in self._jobs.values())
+
+    def close(self) -> None:
+        """Let streams of events end."""
+        self.closing = True
+        for running in self._jobs.values():
+            running.log.wake()
+
+    async def _run(self, running: RunningJob, request: DatasetRequest) -> None:
+        try:
+            with running.scope:
+                dataset = await self._datasets.download(request, on_event=running.hear)
+                running.end("finished", dataset=entry_of(dataset, running.alias))
+        except Exception as error:
+            running.end("failed", error=msgspec.convert(self._words.document(error), ErrorDocument))
+        finally:
+            if running.job.state == "running":
+                running.end("cancelled")
+
+    def _forget_oldest(self) -> None:
+        ended = [job_id for job_id, running in self._jobs.items() if running.job.state != "running"]
+        for job_id in ended[: max(0, len(ended) - self._limits.kept_jobs)]:
+            del self._jobs[job_id]

@@ -1,0 +1,59 @@
+"""How much a server takes on at once, and how long it waits for others."""
+
+import msgspec
+
+KiB = 1 << 10
+MiB = 1 << 20
+
+PAGE_ROWS = 1000
+"""Longest page of summaries, steps or trajectories."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of a server.
+
+    Attributes:
+        body_bytes: Of a request.
+        path_bytes: Of a request's path, as sent.
+        query_bytes: Of a request's query, as sent.
+        frame_bytes: Of a message on the socket.
+        answer_bytes: Of an answer on the socket; a larger one is an error instead.
+        held_bytes: Answers with trajectories in them that are being made or sent, all together; others wait.
+        held_estimate_bytes: What one of them counts for while it is made.
+        held_wait_s: Seconds that one waits for its turn before it is refused.
+        answer_s: Seconds for making and sending one of them, after which the connection is dropped.
+        sockets: Open at once.
+        requests: Under way at once, streams included.
+        exports: Streams of ``trajectories.jsonl`` at once.
+        watchers: Streams of events at once.
+        jobs: Unfinished at once.
+        kept_jobs: Finished ones that are still listed.
+        events: Kept of a job, for watchers that come late or come back.
+        connections: TCP connections at once; more are closed unheard.
+        request_s: Seconds within which a request must have arrived, from its first byte or the connection on.
+        stall_s: Seconds without progress after which a connection that does not read is dropped.
+        keep_alive_s: Seconds that a connection may stay without a request.
+        stop_s: Seconds that answers under way are given when the server stops.
+    """
+
+    body_bytes: int = 64 * KiB
+    path_bytes: int = 4 * KiB
+    query_bytes: int = 4 * KiB
+    frame_bytes: int = 64 * KiB
+    answer_bytes: int = 32 * MiB
+    held_bytes: int = 128 * MiB
+    held_estimate_bytes: int = 8 * MiB
+    held_wait_s: float = 10.0
+    answer_s: float = 60.0
+    sockets: int = 512
+    requests: int = 512
+    exports: int = 8
+    watchers: int = 64
+    jobs: int = 16
+    kept_jobs: int = 100
+    events: int = 1000
+    connections: int = 2048
+    request_s: float = 10.0
+    stall_s: float = 10.0
+    keep_alive_s: int = 10
+    stop_s: int = 3

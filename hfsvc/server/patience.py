@@ -1,0 +1,146 @@
+"""Connections that wait for their peer only so long: uvicorn's own protocols, which would wait for ever in three places.
+
+A peer that connects and never finishes a request, one that asks and never reads, and one more than there is room for:
+all are dropped. Seen in uvicorn 0.54, whose timeouts cover idle connections and unanswered pings.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from hfsvc.server.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+# Less than that in a whole `stall_s` is no reading.
+LEAST_READ_BYTES = 1 << 16
+
+
+class Unread(NamedTuple):
+    """What a peer has not read: how many bytes, after how many times that it had caught up."""
+
+    size: int
+    caught_up: int
+
+
+def is_stuck(before: Unread, now: Unread) -> bool:
+    """Whether a peer has read next to nothing between two looks. Pure."""
+    if before.size == 0 or now.size == 0 or now.caught_up > before.caught_up:
+        return False
+    return now.size > before.size - LEAST_READ_BYTES
+
+
+class ReadingWatch:
+    """Looks now and then whether a peer still reads, and breaks the connection off when it does not.
+
+    Args:
+        transport: Of the connection.
+        stall_s: Seconds between two looks.
+    """
+
+    def __init__(self, transport: asyncio.Transport, stall_s: float) -> None:
+        self.caught_up = 0
+        self._transport = transport
+        self._stall_s = stall_s
+        self._before = Unread(0, 0)
+        self._timer = self._again()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._timer.cancel()
+
+    def _again(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(self._stall_s, self._look)
+
+    def _look(self) -> None:
+        now = Unread(self._transport.get_write_buffer_size(), self.caught_up)
+        if is_stuck(self._before, now):
+            self._transport.abort()
+            return
+        self._before = now
+        self._timer = self._again()
+
+
+class PatientHttp(H11Protocol):
+    """HTTP/1.1 whose requests must arrive in time, and whose answers must be read."""
+
+    limits: Limits
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch = ReadingWatch(transport, self.limits.stall_s)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._expect_request()
+        if len(self.connections) > self.limits.connections:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_clocks()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.get_protocol() is not self:
+            return
+        if self.conn.their_state in {h11.IDLE, h11.SEND_BODY}:
+            self._expect_request()
+        else:
+            self._stop_expecting()
+
+    def resume_writing(self) -> None:
+        self._watch.caught_up += 1
+        super().resume_writing()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._stop_clocks()
+        super().handle_websocket_upgrade(event)
+
+    def _expect_request(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.limits.request_s, self.transport.abort)
+
+    def _stop_expecting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _stop_clocks(self) -> None:
+        self._watch.stop()
+        self._stop_expecting()
+
+
+class PatientSocket(WebSocketsSansIOProtocol):
+    """A WebSocket whose messages must be read; the next one waits until the one before is."""
+
+    limits: Limits
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._watch = ReadingWatch(transport, self.limits.stall_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._watch.stop()
+        super().connection_lost(exc)
+
+    def resume_writing(self) -> None:
+        self._watch.caught_up += 1
+        super().resume_writing()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        # Closing would wait until everything is read, by a peer that is gone.
+        self.transport.abort()
+
+    async def send(self, message: "MutableMapping[str, Any]") -> None:  # type: ignore[override]
+        await super().send(message)  # type: ignore[arg-type]
+        await self.writable.wait()
+
+
+def patient(limits: Limits) -> tuple[type[PatientHttp], type[PatientSocket]]:
+    """Both protocols with these limits, as uvicorn takes them."""
+    http = type("PatientHttp", (PatientHttp,), {"limits": limits})
+    return http, type("PatientSocket", (PatientSocket,), {"limits": limits})

@@ -1,0 +1,104 @@
+"""The routes of the server itself: sessions, health, metrics, and the files of its pages."""
+
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from litestar import MediaType, Request, get, post
+from litestar.exceptions import NotAuthorizedException, NotFoundException
+from litestar.params import FromPath, JSONBody
+from litestar.response import Response
+
+from hfsvc.server.answers import Health, SessionOrder
+from hfsvc.server.counts import Family, as_prometheus, transfer_families
+from hfsvc.server.parts import Using, failing
+
+MEDIA_TYPES = {
+    "html": "text/html",
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
+PROMETHEUS = "text/plain; version=0.0.4"
+
+
+class StaticFile(NamedTuple):
+    """A file of the pages."""
+
+    content: bytes
+    media_type: str
+    etag: str
+
+
+def load_static() -> dict[str, StaticFile]:
+    """Every file of the pages, by name: what is not in here is not there, whatever a request asks for."""
+    folder = files("hfsvc.server") / "static"
+    found = {each.name: each.read_bytes() for each in folder.iterdir() if _extension(each.name) in MEDIA_TYPES}
+    return {
+        name: StaticFile(content, MEDIA_TYPES[_extension(name)], f'"{sha256(content).hexdigest()[:16]}"')
+        for name, content in found.items()
+    }
+
+
+def _extension(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+STATIC = load_static()
+
+
+@get("/", include_in_schema=False)
+async def get_index(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The page."""
+    return _static("index.html", request)
+
+
+@get("/static/{name:str}", include_in_schema=False)
+async def get_static(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+    """A file that the page needs."""
+    return _static(name, request)
+
+
+def _static(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
+    found = STATIC.get(name)
+    if found is None:
+        raise NotFoundException
+    headers = {"ETag": found.etag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == found.etag:
+        return Response(b"", status_code=304, headers=headers, media_type=found.media_type)
+    return Response(found.content, headers=headers, media_type=found.media_type)
+
+
+@post("/session", status_code=204, responses=failing())
+async def open_session(parts: Using, data: JSONBody[SessionOrder], request: Request[Any, Any, Any]) -> Response[None]:
+    """Exchange the server's token for a cookie that pages send by themselves."""
+    access = parts.access
+    if access.token is None:
+        return Response(None, status_code=204)
+    if not access.is_token(data.token):
+        raise NotAuthorizedException("This is not the token", headers={"WWW-Authenticate": "Bearer"})
+    prefix = request.scope.get("hfsvc_prefix") or "/"
+    secure = "; Secure" if request.scope["scheme"] == "https" else ""
+    cookie = f"{access.cookie_name}={access.cookie_value}; Path={prefix}; HttpOnly; SameSite=Strict{secure}"
+    return Response(None, status_code=204, headers={"Set-Cookie": cookie})
+
+
+@get("/healthz", responses=failing())
+async def is_alive() -> Health:
+    """That the server answers at all."""
+    return Health(status="ok")
+
+
+@get("/readyz", responses=failing())
+async def is_ready(parts: Using) -> Health:
+    """That the server can read what is on disk."""
+    return Health(status="ready", datasets=len(await parts.datasets.list_downloaded()))
+
+
+@get("/metrics", media_type=MediaType.TEXT, responses=failing())
+async def get_metrics(parts: Using) -> Response[str]:
+    """Counts in Prometheus' text format."""
+    jobs = Family("hfsvc_jobs_running", "gauge", "Downloads under way.", {"": parts.jobs.count("running")})
+    families = [*parts.counts.families(), jobs, *transfer_families(parts.container.metrics())]
+    return Response(as_prometheus(families), media_type=PROMETHEUS)

@@ -1,0 +1,106 @@
+"""Listening: the app over uvicorn, from a bound socket to a stop that keeps nobody waiting."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from hfsvc.errors import InvalidSettings
+from hfsvc.server.app import ServerApp
+from hfsvc.server.limits import Limits
+from hfsvc.server.patience import patient
+
+BACKLOG = 1024
+# A socket's peer may be busy reading, but must answer a ping within so many seconds.
+PING_S = 20.0
+PONG_S = 40.0
+HEAD_BYTES = 32 << 10
+
+
+class Server(uvicorn.Server):
+    """uvicorn, stopped by whoever awaits it: signals are theirs."""
+
+    def __init__(self, app: ServerApp, limits: Limits) -> None:
+        self._served = app
+        http, ws = patient(limits)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=http,
+                ws=ws,
+                ws_max_size=limits.frame_bytes,
+                ws_per_message_deflate=False,
+                ws_ping_interval=PING_S,
+                ws_ping_timeout=PONG_S,
+                h11_max_incomplete_event_size=HEAD_BYTES,
+                timeout_keep_alive=limits.keep_alive_s,
+                timeout_graceful_shutdown=limits.stop_s,
+                lifespan="on",
+                loop="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._served.close_streams()
+        await super().shutdown(sockets)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens at an address; port 0 is any that is free.
+
+    Raises:
+        InvalidSettings: The address is none of this machine's, or somebody else listens there.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise InvalidSettings(setting="host", reason=f"{host!r}: {error.strerror}") from None
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(BACKLOG)
+    except (OSError, OverflowError) as error:
+        bound.close()
+        reason = f"{host}:{port} cannot be listened at ({error}); --port 0 picks a free port"
+        raise InvalidSettings(setting="port", reason=reason) from None
+    bound.setblocking(False)
+    return bound
+
+
+def address_of(bound: socket.socket) -> str:
+    """The address of a listening socket, as a browser opens it."""
+    host, port = bound.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, str(host))
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None = None) -> None:
+    """Serve until cancelled; then answers under way are given a moment, streams and sockets are closed.
+
+    Args:
+        app: Its lifespan is opened and closed here.
+        bound: From `bind`; closed at the end.
+        limits: As the app's.
+    """
+    # What it logs at this level are broken connections, and errors that the app has logged already.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    server = Server(app, limits or Limits())
+    running = asyncio.ensure_future(server.serve(sockets=[bound]))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await running
+        raise

@@ -1,0 +1,70 @@
+"""The trajectory sources of a server: one for each dataset and way of reading, kept for what they have learned of it."""
+
+from collections import OrderedDict
+from typing import Any, Literal, NamedTuple
+
+from hfsvc.containers import Container
+from hfsvc.protocols import TrajectorySource
+from hfsvc.rows import OnBadRow, Style
+
+KEPT = 64
+
+
+class Reading(NamedTuple):
+    """A dataset, and how it is read: fields as in `ReadOptions`. A source of None is the default source."""
+
+    source: str | None = None
+    style: Style = "messages"
+    on_bad_row: OnBadRow = "raise"
+    config: str | None = None
+    split: str | None = None
+    episodes: Literal["all", "last"] = "all"
+    result: Literal["all", "success", "failure"] = "all"
+
+
+class Sources:
+    """Opens sources, and keeps those that were used last."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._registry = container.registry()
+        self._default = container.settings().default_source
+        self._kept: OrderedDict[Reading, TrajectorySource] = OrderedDict()
+
+    def name(self, source: str | None) -> str:
+        """What was asked for, else the default source."""
+        return source or self._default
+
+    def repo(self, source: str | None) -> str:
+        """The id of a dataset.
+
+        Raises:
+            UnknownSource: A word that is no alias.
+        """
+        return self._registry.repo_of(self.name(source))
+
+    def alias(self, repo: str) -> str | None:
+        """What people call a dataset."""
+        known = self._registry.find_repo(repo)
+        return known.alias if known else None
+
+    def open(self, reading: Reading) -> TrajectorySource:
+        """The source of a dataset that is read in one way.
+
+        Raises:
+            UnknownSource: The name is no alias and no id.
+        """
+        reading = reading._replace(source=self.repo(reading.source))
+        if reading not in self._kept:
+            self._kept[reading] = self._make(reading.source, **_given(reading))
+        self._kept.move_to_end(reading)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[reading]
+
+    def _make(self, repo: str | None, **options: Any) -> TrajectorySource:
+        return self._container.source(repo, **options)
+
+
+def _given(reading: Reading) -> dict[str, Any]:
+    return {name: value for name, value in reading._asdict().items() if name != "source"}

@@ -1,0 +1,199 @@
+"""The routes of trajectories: lists, documents, steps, and the stream of all."""
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.exceptions import ValidationException
+from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValidation
+from litestar.types import ASGIApp
+
+from hfsvc import atif
+from hfsvc.atif import Trajectory
+from hfsvc.errors import TrajectoryNotFound
+from hfsvc.protocols import KeyColumn, TrajectorySource
+from hfsvc.rows import Style, TrajectoryRow
+from hfsvc.server.answers import StepPage, SummaryList
+from hfsvc.server.asgi import Headers, as_answer
+from hfsvc.server.paging import Listing, read_cursor, write_cursor
+from hfsvc.server.parts import LONGEST_WORDS, Limit, Offset, Parts, Row, Source, Stop, Using, answering, failing
+from hfsvc.server.sending import HeldAnswer, Made, StreamedAnswer
+from hfsvc.server.sources import Reading
+
+NDJSON = "application/x-ndjson"
+# Of a row number; more digits are a text.
+LONGEST_NUMBER = 15
+
+Key = Annotated[
+    str, PathParameter(description="Row number, else a trial_name, run_id or task, percent-encoded, slashes included.")
+]
+By = Annotated[KeyColumn | None, QueryParameter(description="What the key is; digits are a row number otherwise.")]
+Words = Annotated[
+    str | None, QueryParameter(name="query", max_length=LONGEST_WORDS, description="Words, or field:word.")
+]
+Cursor = Annotated[str | None, QueryParameter(max_length=2 * LONGEST_WORDS)]
+Part = Annotated[str | None, QueryParameter(max_length=LONGEST_WORDS, description="As in the card of the dataset.")]
+Episodes = Annotated[
+    Literal["all", "last"], QueryParameter(description="Leave out rows that a later episode goes on from.")
+]
+Result = Annotated[Literal["all", "success", "failure"], QueryParameter(description="How runs ended.")]
+As = NamedDependency[SkipValidation[Reading]]
+Lines = Annotated[
+    Literal["atif", "rows"], QueryParameter(description="Documents alone, or each with its row, file and cursor.")
+]
+
+
+class Wanted(NamedTuple):
+    """What a trajectory is looked for by."""
+
+    key: str
+    by: KeyColumn | None
+
+    @property
+    def is_row(self) -> bool:
+        """Whether the key is a row number, and no text."""
+        return self.by is None and self.key.isascii() and self.key.isdigit() and len(self.key) <= LONGEST_NUMBER
+
+
+class Found(NamedTuple):
+    """A trajectory and where it stands. `matches` is the number of rows that answer to the key."""
+
+    row: int
+    matches: int
+    trajectory: Trajectory
+
+
+def read_as(
+    source: Source = None,
+    style: FromQuery[Style] = "messages",
+    config: Part = None,
+    split: Part = None,
+    episodes: Episodes = "all",
+    result: Result = "all",
+) -> Reading:
+    """Which dataset, and how it is read, from a request's query."""
+    return Reading(source, style, config=config, split=split, episodes=episodes, result=result)
+
+
+@get("/api/trajectories", responses=failing(404, 409))
+async def list_trajectories(
+    parts: Using, reading: As, offset: Offset = 0, limit: Limit = 100, words: Words = None, cursor: Cursor = None
+) -> SummaryList:
+    """Rows without their messages: by offset, or page after page by cursor."""
+    if cursor is not None and offset:
+        raise ValidationException("offset and cursor exclude each other")
+    source = parts.sources.open(reading)
+    listing = await _listing(parts, reading, words)
+    start = offset if cursor is None else read_cursor(cursor, listing)
+    page = await source.list_summaries(start, limit, words)
+    after = start + len(page.items)
+    return SummaryList(
+        source=parts.sources.name(reading.source),
+        total=page.total,
+        offset=page.offset,
+        items=page.items,
+        next=write_cursor(listing, after) if page.items and after < page.total else None,
+    )
+
+
+@get("/api/trajectories/{key:str}", responses={**failing(404, 409), **answering(Trajectory)})
+async def get_trajectory(parts: Using, reading: As, key: Key, by: By = None) -> ASGIApp:
+    """One trajectory as ATIF. Headers tell its row (``Hfsvc-Row``), and how many answer (``Hfsvc-Matches``)."""
+
+    def make(found: Found) -> bytes:
+        return atif.encode(found.trajectory)
+
+    return _answer(parts, reading, Wanted(unquote(key), by), make)
+
+
+@get("/api/trajectories/{key:str}/steps", responses={**failing(404, 409), **answering(StepPage)})
+async def list_steps(
+    parts: Using, reading: As, key: Key, by: By = None, offset: Offset = 0, limit: Limit = 100
+) -> ASGIApp:
+    """Some steps of one trajectory, with the rest of its document."""
+
+    def make(found: Found) -> bytes:
+        return _step_page(found, offset, limit)
+
+    return _answer(parts, reading, Wanted(unquote(key), by), make)
+
+
+@get("/api/trajectories.jsonl", responses={**failing(404, 409), **answering(Trajectory, NDJSON)})
+async def stream_trajectories(
+    parts: Using,
+    reading: As,
+    start: Row = 0,
+    stop: Stop = None,
+    cursor: Cursor = None,
+    skip_bad: FromQuery[bool] = False,
+    lines: Lines = "atif",
+) -> ASGIApp:
+    """Every trajectory from `start` to `stop`, one a line, as fast as they are read.
+
+    After a row that cannot be converted the last line is an error, and the connection is broken off; `skip_bad` leaves
+    such rows out.
+    """
+    source = parts.sources.open(reading._replace(on_bad_row="skip" if skip_bad else "raise"))
+    encode = _encode_row if lines == "rows" else _encode_document
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        rows = source.stream_rows(start=start, stop=stop, cursor=cursor)
+        try:
+            async for row in rows:
+                yield encode(row)
+        finally:
+            await rows.aclose()
+
+    def last_words(error: Exception) -> bytes:
+        return msgspec.json.encode({"error": parts.words.document(error)}) + b"\n"
+
+    return as_answer(StreamedAnswer(chunks, NDJSON, slots=parts.exports, last_words=last_words))
+
+
+def _answer(parts: Parts, reading: Reading, wanted: Wanted, encode: Callable[[Found], bytes]) -> ASGIApp:
+    source = parts.sources.open(reading)
+
+    async def make() -> Made:
+        found = await _find(source, wanted)
+        if found is None:
+            raise TrajectoryNotFound(source=parts.sources.name(reading.source), key=wanted.key, by=wanted.by)
+        return Made(encode(found), _place(found))
+
+    return as_answer(HeldAnswer(make, budget=parts.budget, limits=parts.limits))
+
+
+async def _listing(parts: Parts, reading: Reading, words: str | None) -> Listing:
+    repo = parts.sources.repo(reading.source)
+    dataset = await parts.datasets.get_download_info(repo)
+    part = (words, reading.config, reading.split, reading.episodes, reading.result)
+    return Listing(repo, dataset.commit if dataset else "", msgspec.json.encode(part).decode())
+
+
+async def _find(source: TrajectorySource, wanted: Wanted) -> Found | None:
+    rows = (int(wanted.key),) if wanted.is_row else await source.find_rows(wanted.key, by=wanted.by)
+    trajectory = await source.get_trajectory(rows[0]) if rows else None
+    return None if trajectory is None else Found(rows[0], len(rows), trajectory)
+
+
+def _place(found: Found) -> Headers:
+    return [(b"hfsvc-row", str(found.row).encode()), (b"hfsvc-matches", str(found.matches).encode())]
+
+
+def _step_page(found: Found, offset: int, limit: int) -> bytes:
+    steps = found.trajectory.steps
+    cut = msgspec.structs.replace(found.trajectory, steps=steps[offset : offset + limit])
+    page = {"row": found.row, "total": len(steps), "offset": offset, "trajectory": msgspec.Raw(atif.encode(cut))}
+    return msgspec.json.encode(page)
+
+
+def _encode_document(row: TrajectoryRow) -> bytes:
+    return atif.encode(row.trajectory) + b"\n"
+
+
+def _encode_row(row: TrajectoryRow) -> bytes:
+    document = msgspec.Raw(atif.encode(row.trajectory))
+    line = {"row": row.row, "file": row.file, "cursor": row.cursor, "trajectory": document}
+    return msgspec.json.encode(line) + b"\n"

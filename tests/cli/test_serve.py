@@ -1,0 +1,137 @@
+"""``hfsvc serve`` as a process: where it listens, whom it lets in, and how it stops."""
+
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from subprocess import Popen
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from .command import ALIAS, ROWS, Command, Ended, finish
+
+WAIT_S = 30
+ORIGIN = "https://pages.example"
+
+
+@contextmanager
+def serving(
+    hfsvc: Command, *arguments: str, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Popen[bytes]]]:
+    """A server on a free port, and its address; killed at the end if it still runs."""
+    with hfsvc.start("serve", "--port", "0", *arguments, env=env) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().decode().strip(), process
+        finally:
+            process.kill()
+
+
+def ask(address: str, path: str = "healthz", **settings: object) -> httpx.Response:
+    return httpx.get(address + path, timeout=WAIT_S, trust_env=False, **settings)  # type: ignore[arg-type]
+
+
+def stop(process: Popen[bytes], number: signal.Signals = signal.SIGTERM) -> Ended:
+    process.send_signal(number)
+    return finish(process)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_serves_until_it_is_stopped_also_with_open_streams(
+    downloaded: Command, number: signal.Signals, code: int
+) -> None:
+    with serving(downloaded) as (address, process):
+        assert address.startswith("http://127.0.0.1:")
+        assert ask(address, "api/trajectories").json()["total"] == ROWS
+        port = int(address.rstrip("/").rsplit(":", 1)[1])
+        with (
+            connect(f"ws://127.0.0.1:{port}/ws", proxy=None) as ws,
+            socket.create_connection(("127.0.0.1", port)),
+            httpx.stream("GET", address + "api/trajectories.jsonl", trust_env=False) as lines,
+        ):
+            ws.send('{"type": "request:getHFTrajectoryCount", "correlationId": "1"}')
+            assert f'"count":{ROWS}' in str(ws.recv())
+            next(lines.iter_raw(1))
+            ended = stop(process, number)
+        assert ended.code == code
+        assert "Traceback" not in ended.err
+
+
+def test_json_tells_the_address(hfsvc: Command) -> None:
+    with serving(hfsvc, "--json") as (line, process):
+        address = line.removeprefix('{"url":"').removesuffix('"}')
+        assert ask(address).status_code == 200
+        ended = stop(process)
+        assert ended.error["code"] == "terminated"
+
+
+def test_a_source_is_named_by_option_or_variable(downloaded: Command) -> None:
+    for arguments, env in ((["--source", "acme/other"], {}), ([], {"HFSVC_DEFAULT_SOURCE": "acme/other"})):
+        with serving(downloaded, *arguments, env=env) as (address, _):
+            assert "acme/other is not downloaded" in ask(address, "api/trajectories").text
+            assert ask(address, f"api/trajectories?source={ALIAS}").json()["total"] == ROWS
+
+
+def test_others_reach_it_only_with_a_token(hfsvc: Command) -> None:
+    ended = hfsvc("serve", "--port", "0", "--host", "0.0.0.0")
+    assert ended.code == 2
+    assert "HFSVC_SERVER_TOKEN" in ended.err
+
+
+@pytest.mark.parametrize("by_option", [False, True])
+def test_a_token_is_asked_for_and_never_shown(downloaded: Command, by_option: bool) -> None:
+    arguments = ["--server-token", "geheim"] if by_option else []
+    env = {} if by_option else {"HFSVC_SERVER_TOKEN": "geheim"}
+    with serving(downloaded, "--host", "0.0.0.0", "-v", *arguments, env=env) as (address, process):
+        assert ask(address, "api/trajectories").status_code == 401
+        answer = ask(address, "api/trajectories", headers={"Authorization": "Bearer geheim"})
+        assert answer.json()["total"] == ROWS
+        ended = stop(process)
+    assert "geheim" not in address + ended.out + ended.err
+
+
+def test_the_hubs_token_does_not_open_it_and_does_not_leave(downloaded: Command) -> None:
+    with serving(downloaded, env={"HF_TOKEN": "hf_secret"}) as (address, process):
+        job = httpx.post(address + "api/jobs", json={"repo": ALIAS}, trust_env=False).json()
+        texts = [ask(address, path).text for path in ("api/jobs", f"api/jobs/{job['id']}/events", "metrics", "readyz")]
+        ended = stop(process)
+    assert "hf_secret" not in "".join([*texts, ended.out, ended.err])
+
+
+def test_pages_that_were_let_in(hfsvc: Command) -> None:
+    with serving(hfsvc, "--allow-origin", ORIGIN) as (address, _):
+        answer = ask(address, headers={"Origin": ORIGIN})
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--allow-origin", "*"], "no origin"),
+        (["--host", "nowhere.invalid", "--server-token", "x"], "nowhere.invalid"),
+        (["--port", "70000"], "70000"),
+        (["--source", "no-alias"], "no-alias"),
+    ],
+)
+def test_what_cannot_be_meant(hfsvc: Command, arguments: list[str], said: str) -> None:
+    ended = hfsvc("serve", *arguments)
+    assert ended.code in {2, 3}
+    assert said in ended.err
+
+
+def test_a_port_that_is_taken_is_named(hfsvc: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = hfsvc("serve", "--port", port)
+    assert ended.code == 2
+    assert f"127.0.0.1:{port}" in ended.sentence
+    assert "--port 0" in ended.sentence
+
+
+def test_the_demo_needs_nothing(hfsvc: Command) -> None:
+    with serving(hfsvc, "--demo", "-q", env={"HF_ENDPOINT": "http://127.0.0.1:1"}) as (address, process):
+        assert ask(address, "api/trajectories").json()["total"] > 0
+        assert ask(address, "api/trajectories/0").json()["schema_version"] == "ATIF-v1.4"
+        assert not stop(process).out

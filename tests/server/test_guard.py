@@ -1,0 +1,171 @@
+"""What stands before the app: headers on every answer, sessions, other origins, bounds, and mounting."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hfsvc.server import Access, Limits
+from hfsvc.server.access import make_access
+from hfsvc.settings import Secret
+
+from .worlds import Counted, World, error_of, open_app, open_world
+
+pytestmark = pytest.mark.anyio
+PAGE = "https://pages.example"
+TOKEN = Access(token=Secret("geheim"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/trajectories", "/api/trajectories/0", "/api/trajectories.jsonl", "/nothing"]
+)
+async def test_every_answer_carries_what_protects_pages(world: World, path: str) -> None:
+    headers = (await world.client.get(path)).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert not [name for name in headers if name.startswith("access-control")]
+    assert "server" not in headers
+
+
+async def test_refusals_carry_it_too(world: World) -> None:
+    answer = await world.client.get("/", headers={"host": "evil.example"})
+    assert (answer.status_code, error_of(answer)["code"]) == (403, "host_not_allowed")
+    assert "content-security-policy" in answer.headers
+
+
+async def test_two_hosts_are_none(world: World) -> None:
+    answer = await world.client.get("/healthz", headers=[("host", "localhost"), ("host", "localhost")])
+    assert answer.status_code == 403
+
+
+async def test_a_stranger_changes_nothing(world: World) -> None:
+    for method, path in (("POST", "/api/jobs"), ("DELETE", "/api/datasets/acme%2Fnotes"), ("POST", "/session")):
+        answer = await world.client.request(method, path, headers={"origin": "https://evil.example"}, json={})
+        assert (answer.status_code, error_of(answer)["code"]) == (403, "origin_not_allowed")
+
+
+async def test_bodies_have_their_bound(world: World) -> None:
+    large = b'{"repo": "%s"}' % (b"x" * (1 << 17))
+
+    async def unmeasured() -> AsyncGenerator[bytes, None]:
+        yield large
+
+    for content in (large, unmeasured()):
+        answer = await world.client.post("/api/jobs", content=content)
+        assert (answer.status_code, error_of(answer)["code"]) == (413, "body_too_large")
+
+
+async def test_there_are_only_so_many_requests_at_once(root: Path) -> None:
+    async with open_world(root, limits=Limits(requests=0)) as world:
+        answer = await world.client.get("/healthz")
+        assert (answer.status_code, error_of(answer)["code"]) == (503, "busy")
+        assert answer.headers["retry-after"] == "1"
+
+
+class TestToken:
+    async def test_without_it_there_is_only_the_pages_shell(self, root: Path) -> None:
+        async with open_world(root, access=TOKEN) as world:
+            for path in ("/api/trajectories", "/metrics", "/api/openapi.json", "/nothing"):
+                answer = await world.client.get(path)
+                assert (answer.status_code, error_of(answer)["code"]) == (401, "token_required")
+                assert answer.headers["www-authenticate"] == "Bearer"
+            assert (await world.client.get("/")).status_code == 200
+            assert (await world.client.get("/healthz")).status_code == 200
+            answer = await world.client.get("/api/trajectories", headers={"authorization": "Bearer geheim"})
+            assert answer.status_code == 200
+
+    async def test_it_is_exchanged_for_a_cookie_that_scripts_do_not_see(self, root: Path) -> None:
+        async with open_world(root, access=TOKEN) as world:
+            answer = await world.client.post("/session", json={"token": "geheim"})
+            assert answer.status_code == 204
+            _, *attributes = answer.headers["set-cookie"].split("; ")
+            assert {"HttpOnly", "SameSite=Strict", "Path=/"} == set(attributes)
+            assert "geheim" not in answer.headers["set-cookie"]
+            assert (await world.client.get("/api/trajectories")).status_code == 200
+
+    async def test_over_tls_the_cookie_stays_there(self, root: Path) -> None:
+        async with open_app(root, access=TOKEN) as app:
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="https://localhost") as client:
+                answer = await client.post("/session", json={"token": "geheim"})
+                assert answer.headers["set-cookie"].endswith("; Secure")
+
+    @pytest.mark.parametrize("token", ["", "geheim ", "Geheim", "gehei"])
+    async def test_another_one_opens_nothing(self, root: Path, token: str) -> None:
+        async with open_world(root, access=TOKEN) as world:
+            answer = await world.client.post("/session", json={"token": token})
+            assert (answer.status_code, error_of(answer)["code"]) == (401, "wrong_token")
+            assert "set-cookie" not in answer.headers
+
+    async def test_a_server_without_one_gives_no_cookie(self, world: World) -> None:
+        answer = await world.client.post("/session", json={"token": "any"})
+        assert answer.status_code == 204
+        assert "set-cookie" not in answer.headers
+
+
+class TestOtherOrigins:
+    async def test_a_page_that_was_let_in_may_read(self, root: Path) -> None:
+        async with open_world(root, access=make_access(allow_origins=[PAGE])) as world:
+            answer = await world.client.get("/healthz", headers={"origin": PAGE})
+            assert answer.headers["access-control-allow-origin"] == PAGE
+            assert "hfsvc-row" in answer.headers["access-control-expose-headers"]
+            assert answer.headers["vary"] == "Origin"
+            answer = await world.client.get("/healthz", headers={"origin": "https://evil.example"})
+            assert "access-control-allow-origin" not in answer.headers
+            assert answer.headers["vary"] == "Origin"
+
+    async def test_browsers_are_told_before_they_ask(self, root: Path) -> None:
+        asked = {"origin": PAGE, "access-control-request-method": "DELETE"}
+        access = make_access(token=Secret("geheim"), allow_origins=[PAGE])
+        async with open_world(root, access=access) as world:
+            answer = await world.client.options("/api/jobs/1", headers=asked)
+            assert answer.status_code == 204
+            assert "DELETE" in answer.headers["access-control-allow-methods"]
+            assert "authorization" in answer.headers["access-control-allow-headers"]
+            answer = await world.client.options("/api/jobs/1", headers=asked | {"origin": "https://evil.example"})
+            assert answer.status_code == 403
+
+    async def test_nobody_is_let_in_unasked(self, world: World) -> None:
+        answer = await world.client.options(
+            "/api/jobs", headers={"origin": PAGE, "access-control-request-method": "POST"}
+        )
+        assert answer.status_code == 403
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+class TestMounting:
+    """In another app, below a prefix: by the book of ASGI, and with the prefix cut off as older hosts do."""
+
+    @pytest.mark.parametrize("cut", [False, True])
+    async def test_paths_are_those_below_the_prefix(self, root: Path, source: Counted, cut: bool) -> None:
+        async with open_app(root, source=source, access=TOKEN) as app, app.lifespan():
+
+            async def host(scope: Any, receive: Any, send: Any) -> None:
+                inner = {**scope, "root_path": "/data"}
+                if cut:
+                    inner["path"] = scope["path"].removeprefix("/data")
+                    inner["raw_path"] = scope["raw_path"].removeprefix(b"/data")
+                await app(inner, receive, send)
+
+            transport = httpx.ASGITransport(host)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost/data/") as client:
+                assert (await client.get("")).status_code == 200
+                assert (await client.get("static/session.js")).status_code == 200
+                answer = await client.post("session", json={"token": "geheim"})
+                assert "; Path=/data; " in answer.headers["set-cookie"]
+                answer = await client.get("api/trajectories/b")
+                assert answer.headers["hfsvc-row"] == "1"
+
+    async def test_without_a_lifespan_there_are_no_downloads(self, root: Path) -> None:
+        async with open_app(root) as app:
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                assert (await client.get("/healthz")).status_code == 200
+                answer = await client.post("/api/jobs", json={"repo": "acme/notes"})
+                assert (answer.status_code, error_of(answer)["code"]) == (503, "busy")

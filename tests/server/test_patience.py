@@ -1,0 +1,289 @@
+"""Peers that do not read, do not write, or leave: what they cost, and how they are dropped."""
+
+import asyncio
+import gc
+import itertools
+import json
+import tracemalloc
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from hfsvc.rows import TrajectoryRow
+from hfsvc.server import Limits
+from hfsvc.server.budget import ByteBudget
+from hfsvc.server.failures import Busy
+from hfsvc.server.patience import LEAST_READ_BYTES, Unread, is_stuck
+from hfsvc.testing import FakeTrajectorySource
+
+from .test_effuse import data, socket_of
+from .worlds import Counted, World, open_app, open_served_world, serving, trajectory, until
+
+pytestmark = pytest.mark.anyio
+MiB = 1 << 20
+# So that what waits for a peer that does nothing is soon over.
+HASTY = Limits(stall_s=0.2, request_s=0.2, keep_alive_s=1, stop_s=1)
+# More than the system's own buffers of a connection hold.
+LARGE = trajectory(message="x" * MiB)
+ROWS = 400
+
+
+async def connect(world: World) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection whose reader takes in next to nothing by itself."""
+    parts = urlsplit(world.address)
+    return await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 12)
+
+
+async def request(world: World, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await connect(world)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return reader, writer
+
+
+async def read_to_end(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
+
+
+class TestReadersThatStop:
+    async def test_a_stream_is_made_no_faster_than_it_is_read(self, root: Path) -> None:
+        source = Counted([LARGE] * ROWS)
+        async with open_served_world(root, source=source, limits=HASTY) as world:
+            reader, writer = await request(world, "/api/trajectories.jsonl")
+            await reader.readexactly(1)
+            await until(lambda: source.streams == 0)
+            assert source.given < ROWS / 4
+            received = await read_to_end(reader)
+            assert not received.endswith(b"0\r\n\r\n")
+            writer.close()
+
+    async def test_memory_stays_flat_however_many_do_not_read(self, root: Path) -> None:
+        source = Counted([LARGE] * ROWS)
+        async with open_served_world(root, source=source, limits=Limits(stall_s=60, stop_s=0)) as world:
+            await world.client.get("/api/trajectories/0")
+            gc.collect()
+            tracemalloc.start()
+            streams = [await request(world, "/api/trajectories.jsonl") for _ in range(8)]
+            for reader, _ in streams:
+                await reader.readexactly(1)
+            await until_still(lambda: source.given)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak < 8 * 4 * MiB
+            assert source.given < 8 * ROWS / 4
+            for _, writer in streams:
+                writer.close()
+
+    async def test_a_large_answer_is_given_up(self, root: Path) -> None:
+        source = FakeTrajectorySource([trajectory(message="x" * (24 * MiB))])
+        async with open_served_world(root, source=source, limits=HASTY) as world:
+            reader, writer = await request(world, "/api/trajectories/0")
+            head = await reader.readuntil(b"\r\n\r\n")
+            await until_gone(world)
+            received = await read_to_end(reader)
+            assert len(received) < 24 * MiB
+            assert b"200 OK" in head
+            writer.close()
+
+    async def test_a_socket_is_asked_nothing_more_and_dropped(self, root: Path) -> None:
+        source = Counted([LARGE] * 24)
+        async with open_served_world(root, source=source, limits=HASTY) as world, socket_of(world) as socket:
+            for number in range(10):
+                asked = {"type": "request:getHFTrajectories", "correlationId": str(number), "limit": 24}
+                await socket.send(json.dumps(asked))
+            await until_gone(world)
+            assert source.given < 10 * 24
+            assert await count_answers(socket) < 10
+
+    async def test_others_are_answered_meanwhile(self, root: Path) -> None:
+        source = Counted([LARGE] * 24)
+        async with open_served_world(root, source=source, limits=Limits(stop_s=0)) as world, socket_of(world) as idle:
+            await idle.send(json.dumps({"type": "request:getHFTrajectories", "correlationId": "x"}))
+            await until(lambda: source.given == 24)
+            async with socket_of(world) as busy:
+                assert await data(busy, "getHFTrajectoryCount") == {"count": 24}
+
+    def test_stuck_is_who_reads_next_to_nothing(self) -> None:
+        def stuck(before: int, now: int, caught_up: int = 0) -> bool:
+            return is_stuck(Unread(before, 0), Unread(now, caught_up))
+
+        assert stuck(100, 100)
+        assert stuck(MiB, MiB - LEAST_READ_BYTES + 1)
+        assert stuck(100, 200)
+        assert not stuck(0, MiB)
+        assert not stuck(100, 0)
+        assert not stuck(MiB, MiB - LEAST_READ_BYTES)
+        assert not stuck(MiB, MiB, caught_up=1)
+
+
+async def count_answers(socket: ClientConnection) -> int:
+    """How much had come over a socket before it was broken off."""
+    for number in itertools.count():
+        try:
+            await socket.recv()
+        except ConnectionClosed:
+            return number
+    raise AssertionError("it never ends")
+
+
+async def until_gone(world: World) -> None:
+    """Ask until the server holds no connection but the one that asks."""
+    with anyio.fail_after(30):
+        while True:
+            lines = (await world.client.get("/metrics")).text.splitlines()
+            if "hfsvc_http_requests 1" in lines and "hfsvc_sockets 0" in lines:
+                return
+
+
+async def until_still(value: Any) -> None:
+    """Wait until a number no longer changes while the loop turns."""
+    before, quiet = value(), 0
+    while quiet < 50:
+        await anyio.sleep(0.005)
+        quiet = quiet + 1 if value() == before else 0
+        before = value()
+
+
+class TestWritersThatStop:
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            b"",
+            b"GET /healthz HTTP/1.1\r\nHost: loc",
+            b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{",
+            b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\n",
+        ],
+    )
+    async def test_a_request_that_never_ends_is_dropped(self, root: Path, sent: bytes) -> None:
+        async with open_served_world(root, limits=HASTY) as world:
+            reader, writer = await connect(world)
+            writer.write(sent)
+            await read_to_end(reader)
+            writer.close()
+            assert (await world.client.get("/healthz")).status_code == 200
+
+    async def test_a_head_without_end_is_refused(self, root: Path) -> None:
+        async with open_served_world(root) as world:
+            reader, writer = await connect(world)
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * (64 << 10))
+            assert b" 400 " in (await read_to_end(reader)).split(b"\r\n")[0]
+            writer.close()
+
+    async def test_one_connection_too_many_is_closed_unheard(self, root: Path) -> None:
+        async with open_served_world(root, limits=Limits(connections=2)) as world:
+            first = await request(world, "/healthz")
+            await first[0].readuntil(b"}")
+            second = await connect(world)
+            third = await connect(world)
+            assert await read_to_end(third[0]) == b""
+            for _, writer in (first, second, third):
+                writer.close()
+
+
+class TestReadersThatLeave:
+    async def test_reading_stops_with_them(self, root: Path) -> None:
+        source = Counted([LARGE] * ROWS)
+        async with open_served_world(root, source=source) as world:
+            async with world.client.stream("GET", "/api/trajectories.jsonl") as answer:
+                await anext(answer.aiter_bytes())
+            await until(lambda: source.streams == 0)
+            assert source.given < ROWS / 4
+
+    async def test_also_where_the_next_row_does_not_come(self, root: Path) -> None:
+        class Endless(Counted):
+            async def stream_rows(self, **where: Any) -> AsyncGenerator[TrajectoryRow, None]:
+                self.streams += 1
+                rows = FakeTrajectorySource.stream_rows(self, **where)
+                try:
+                    yield await anext(rows)
+                    await anyio.sleep_forever()
+                finally:
+                    await rows.aclose()
+                    self.streams -= 1
+
+        source = Endless([trajectory()])
+        async with open_served_world(root, source=source) as world:
+            async with world.client.stream("GET", "/api/trajectories.jsonl") as answer:
+                await anext(answer.aiter_bytes())
+            await until(lambda: source.streams == 0)
+
+    async def test_a_row_that_fails_is_told_last_and_the_answer_stays_unended(self, root: Path) -> None:
+        source = FakeTrajectorySource([trajectory(), None, trajectory()])
+        async with open_served_world(root, source=source) as world:
+            reader, writer = await request(world, "/api/trajectories.jsonl")
+            received = await read_to_end(reader)
+            assert b'{"error":{"code":"bad_row","message":"Row 1 in fake.parquet' in received
+            assert not received.endswith(b"0\r\n\r\n")
+            writer.close()
+
+
+class TestStopping:
+    async def test_nobody_keeps_it_waiting(self, root: Path) -> None:
+        source = Counted([LARGE] * ROWS)
+        limits = Limits(stop_s=0)
+        async with open_app(root, source=source, limits=limits) as app:
+            async with serving(app, limits) as address:
+                world = World(app, None, address)  # type: ignore[arg-type]
+                stream = await request(world, "/api/trajectories.jsonl")
+                await stream[0].readexactly(1)
+                half_open = await connect(world)
+                socket = await socket_of(world)
+            assert source.streams == 0
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
+            assert not (await read_to_end(stream[0])).endswith(b"0\r\n\r\n")
+            assert await read_to_end(half_open[0]) == b""
+            for _, writer in (stream, half_open):
+                writer.close()
+
+
+class TestBudget:
+    async def test_who_finds_no_room_waits_in_turn(self) -> None:
+        budget = ByteBudget(10, wait_s=30)
+        order: list[str] = []
+
+        async def take(name: str, size: int) -> None:
+            async with budget.hold(size):
+                order.append(name)
+
+        async with anyio.create_task_group() as group, budget.hold(8):
+            group.start_soon(take, "large", 9)
+            await anyio.wait_all_tasks_blocked()
+            group.start_soon(take, "small", 1)
+            await anyio.wait_all_tasks_blocked()
+            assert order == []
+        assert order == ["large", "small"]
+
+    async def test_an_answer_counts_for_what_it_turned_out_to_be(self) -> None:
+        budget = ByteBudget(10, wait_s=0.01)
+        async with budget.hold(8) as held:
+            held.resize(2)
+            async with budget.hold(8):
+                with pytest.raises(Busy):
+                    async with budget.hold(1):
+                        pass
+            held.resize(30)
+            with pytest.raises(Busy):
+                async with budget.hold(1):
+                    pass
+        async with budget.hold(10):
+            pass
+
+    async def test_who_gives_up_leaves_no_trace(self) -> None:
+        budget = ByteBudget(1, wait_s=30)
+        async with budget.hold(1):
+            with anyio.move_on_after(0.01):
+                async with budget.hold(1):
+                    pass
+        async with budget.hold(1):
+            pass
