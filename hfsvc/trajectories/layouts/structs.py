@@ -74,8 +74,7 @@ class StructRows:
         if pa.types.is_null(column.type):
             return iter([None] * batch.num_rows)
         # `flatten` leaves out what lies under null rows, and under null messages.
-        structs = column.flatten()
-        fields = {field.name: values for field, values in zip(structs.type, structs.flatten(), strict=True)}
+        fields = _fields(column.flatten())
         roles = texts_of(fields.pop(self._role))
         contents = values_of(fields.pop(self._content[0]))
         others = _objects(fields)
@@ -104,17 +103,21 @@ class StructRows:
     def _counted_turns(self, column: pa.Array) -> Turns | None:
         if pa.types.is_null(column.type):
             return None
-        structs = column.flatten()
-        texts = [field_of(structs, name) for name in self._content if structs.type.get_field_index(name) >= 0]
+        fields = _fields(column.flatten())
+        texts = [fields[name] for name in self._content if name in fields]
         if len({text.type for text in texts}) > 1:
             return None
         if (characters := count_text(pc.call_function("coalesce", texts))) is None:
             return None
         try:
-            roles = texts_of(field_of(structs, self._role))
+            roles = texts_of(fields[self._role])
         except UnicodeDecodeError:
             return None
         return Turns([length or None for length in lengths_of(column)], roles, characters)
+
+
+def _fields(structs: pa.StructArray) -> dict[str, pa.Array]:
+    return {field.name: values for field, values in zip(structs.type, structs.flatten(), strict=True)}
 
 
 def _objects(fields: Mapping[str, pa.Array]) -> list[dict[str, Any]]:
