@@ -24,14 +24,19 @@ class Turns(NamedTuple):
     characters: list[int]
 
 
-def count_text(texts: pa.Array) -> list[int] | None:
-    """Characters of every text of a column, 0 for null, without making Python's texts of them.
+def count_text(*columns: pa.Array) -> list[int] | None:
+    """Characters of every text, 0 for null, without making Python's texts of them.
+
+    Args:
+        columns: Where a text may be; the first of them that is not null is counted.
 
     Returns:
-        None where Arrow cannot count them: a column of another type, or text that is no UTF-8.
+        None where Arrow cannot count them: columns of other types, or text that is no UTF-8.
     """
-    if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+    kinds = {column.type for column in columns}
+    if kinds not in ({pa.string()}, {pa.large_string()}):
         return None
+    texts = pc.call_function("coalesce", [*columns])
     try:
         texts.validate(full=True)
     except pa.ArrowInvalid:

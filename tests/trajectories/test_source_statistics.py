@@ -18,6 +18,7 @@ pytestmark = pytest.mark.anyio
 DATA = os.environ.get("HFSVC_TEST_DATA")
 SWE_AGENT = pa.list_(pa.struct([("role", pa.string()), ("system_prompt", pa.string()), ("text", pa.string())]))
 PARTS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.list_(pa.struct([("text", pa.string())])))]))
+VIEW = pa.string_view()
 TURNS = [("system", "be good"), ("user", "é😀"), ("ai", ""), ("ai", None)]
 
 FILES: dict[str, tuple[str, bytes]] = {
@@ -35,6 +36,17 @@ FILES: dict[str, tuple[str, bytes]] = {
                     [[{"role": role, "system_prompt": None, "text": text} for role, text in TURNS],
                      [{"role": "system", "system_prompt": "prompt", "text": None}]],
                     SWE_AGENT,
+                )
+            })
+        ),
+    ),
+    "views": (
+        "a.parquet",
+        parquet(
+            pa.table({
+                "trajectory": pa.array(
+                    [[{"role": role, "system_prompt": text, "text": None} for role, text in TURNS]],
+                    pa.list_(pa.struct([("role", pa.string()), ("system_prompt", VIEW), ("text", VIEW)])),
                 )
             })
         ),

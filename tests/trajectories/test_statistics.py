@@ -47,6 +47,11 @@ def test_rows_tell_their_turns(rows: list[list[tuple[str | None, str | None]]]) 
     )
 
 
+def test_the_first_text_that_is_there_is_counted() -> None:
+    assert count_text(pa.array([None, "a", None]), pa.array(["bb", "bb", None])) == [2, 1, 0]
+    assert count_text(pa.array(["a"]), pa.array(["a"], pa.large_string())) is None
+
+
 def test_text_that_is_no_utf8_is_not_counted() -> None:
     assert count_text(broken_text(b"good", b"\xff")) is None
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hfsvc.rows import LayoutName, ReadOptions
 from hfsvc.trajectories.columns import cut, field_of, is_list, is_text, lengths_of, texts_of, values_of
@@ -104,10 +103,8 @@ class StructRows:
         if pa.types.is_null(column.type):
             return None
         fields = _fields(column.flatten())
-        texts = [fields[name] for name in self._content if name in fields]
-        if len({text.type for text in texts}) > 1:
-            return None
-        if (characters := count_text(pc.call_function("coalesce", texts))) is None:
+        characters = count_text(*(fields[name] for name in self._content if name in fields))
+        if characters is None:
             return None
         try:
             roles = texts_of(fields[self._role])
