@@ -100,7 +100,10 @@ class TrajectorySource(Protocol):
     skipped_rows: int
 
     async def ensure_downloaded(self) -> Path:
-        """The dataset's folder; downloads it first when it is not on disk."""
+        """The dataset's folder; downloads it first when it is not on disk.
+
+        The files that hold rows: parquet, else JSON Lines, else JSON.
+        """
         ...
 
     async def count(self) -> int:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from anyio import to_thread
 
 from hfsvc.atif import Trajectory
-from hfsvc.errors import BadRow, DatasetChanged, NotDownloaded
+from hfsvc.errors import BadRow, DatasetChanged, FileNotFound, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.protocols import DatasetService, KeyColumn
 from hfsvc.rows import DatasetStatistics, ReadOptions, SummaryPage, TrajectoryRow
@@ -23,6 +23,7 @@ from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
 from hfsvc.trajectories.reader import RowReader, View, read_unchanged
 from hfsvc.trajectories.selection import Wanted
 from hfsvc.trajectories.snapshot import Snapshot
+from hfsvc.trajectories.splits import DATA_GLOBS
 from hfsvc.trajectories.statistics import COUNTED, Gathering
 
 logger = logging.getLogger(__name__)
@@ -62,8 +63,19 @@ class ParquetTrajectorySource:
 
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):
-            await self._datasets.download(DatasetRequest(repo=self._repo))
+            await self._download()
         return (await self._dataset()).local_path
+
+    async def _download(self) -> None:
+        *likely, last = DATA_GLOBS
+        for include in likely:
+            try:
+                await self._datasets.download(DatasetRequest(repo=self._repo, include=include))
+                return
+            except FileNotFound as error:
+                if error.path is not None:
+                    raise
+        await self._datasets.download(DatasetRequest(repo=self._repo, include=last))
 
     async def count(self) -> int:
         snapshot = await self._open()

@@ -12,10 +12,13 @@ from typing import Final
 from wcmatch import glob
 
 from hfsvc.errors import SplitNotFound
-from hfsvc.models import DatasetConfig
+from hfsvc.models import DEFAULT_INCLUDE, DatasetConfig
 
 Splits = dict[str, dict[str, tuple[str, ...]]]
 """``{configuration: {split: its files}}``, files in byte order."""
+
+DATA_GLOBS: Final = (DEFAULT_INCLUDE, ("**/*.{jsonl,ndjson}{,.gz,.zst}",), ("**/*.json{,.gz,.zst}",))
+"""Globs of files that may hold rows; the first that matches any file is enough."""
 
 INFERRED: Final = "default"
 _ALL_FILES = "train"
