@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import click
 
-from hfsvc.rows import LayoutName, OnBadRow, ReadOptions
+from hfsvc.rows import LayoutName, OnBadRow, ReadOptions, Style
 
 
 class _NameAndColumn(click.ParamType[tuple[str, str]]):
@@ -45,7 +45,14 @@ _STORED = (
         help="Only runs that succeeded, or only those that did not.",
     ),
 )
-_CONVERTED = (
+_STYLED = (
+    click.option(
+        "--style",
+        type=click.Choice(get_args(Style)),
+        help="A step a message, or thinking, calls and observations rebuilt from the text.",
+    ),
+)
+_STREAMED = (
     click.option(
         "--on-bad-row",
         type=click.Choice(get_args(OnBadRow)),
@@ -59,9 +66,14 @@ def storage_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return _gather(function, _STORED)
 
 
+def row_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, with what says how a row becomes a trajectory."""
+    return _gather(function, (*_STORED, *_STYLED))
+
+
 def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same, with what says how rows become trajectories."""
-    return _gather(function, (*_STORED, *_CONVERTED))
+    """The same, with what says how many rows do."""
+    return _gather(function, (*_STORED, *_STYLED, *_STREAMED))
 
 
 def _gather(function: Callable[..., Any], options: Iterable[Callable[..., Any]]) -> Callable[..., Any]:

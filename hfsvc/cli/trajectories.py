@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hfsvc.cli.options import Options, command
-from hfsvc.cli.reading import reading_options, storage_options
+from hfsvc.cli.reading import reading_options, row_options, storage_options
 
 if TYPE_CHECKING:
-    from hfsvc.atif import Content, Trajectory
+    from hfsvc.atif import Trajectory
     from hfsvc.protocols import KeyColumn, TrajectorySource
     from hfsvc.rows import TrajectoryRow
 
@@ -66,7 +66,7 @@ async def _first(source: "TrajectorySource", number: int) -> "list[TrajectoryRow
 @click.option(
     "--by", type=click.Choice(["trial_name", "run_id", "task"]), help="What KEY is; digits are a row otherwise."
 )
-@storage_options
+@row_options
 def show_command(options: Options, key: str, dataset: str | None, by: Any, reading: dict[str, Any]) -> None:
     """Print one trajectory.
 
@@ -101,20 +101,13 @@ async def _find(source: "TrajectorySource", key: str, dataset: str, by: "KeyColu
 def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None = SHOWN_CHARACTERS) -> None:
     """A trajectory for a person: who, what, and every step's message, cut at `longest` characters."""
     from hfsvc.cli.output import printable
+    from hfsvc.cli.steps import step_texts
 
     model = trajectory.agent.model_name or "unknown model"
     task = (trajectory.extra or {}).get("task", "no task")
     steps = f"{len(trajectory.steps)} step{'s' * (len(trajectory.steps) != 1)}"
     click.echo(printable(f"row {row}: {task}, {trajectory.agent.name} with {model}, {steps}"))
     for step in trajectory.steps:
-        text = _text_of(step.message)
         click.echo(f"--- {step.step_id} {step.source}")
-        click.echo(printable(text if longest is None or len(text) <= longest else f"{text[:longest]} …"))
-
-
-def _text_of(message: "Content") -> str:
-    from hfsvc.atif import TextPart
-
-    if isinstance(message, str):
-        return message
-    return "\n".join(part.text if isinstance(part, TextPart) else f"[{part.source.path}]" for part in message)
+        for text in step_texts(step):
+            click.echo(printable(text if longest is None or len(text) <= longest else f"{text[:longest]} …"))
