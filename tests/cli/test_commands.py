@@ -200,6 +200,27 @@ def test_messages_of_several_parts_are_shown_part_by_part(capsys: pytest.Capture
     assert capsys.readouterr().out.endswith("--- 1 user\nLook:\n[images/1.png]\n")
 
 
+def test_what_an_agent_thinks_calls_and_sees_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    call = atif.ToolCall(tool_call_id="c", function_name="f", arguments={"a": "é"})
+    seen = atif.Observation(results=[atif.ObservationResult(content="x" * 500), atif.ObservationResult()])
+    step = atif.Step(
+        step_id=1, source="agent", message="", reasoning_content="hm\n", tool_calls=[call], observation=seen
+    )
+    agent = atif.Agent(name="a", version="1")
+    print_trajectory(0, atif.Trajectory(schema_version="ATIF-v1.7", agent=agent, steps=[step]))
+    shown = ["--- 1 agent", "(thinks) hm", '> f {"a": "é"}', f"< {'x' * 398} …", "<"]
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()[1:]] == shown
+
+
+def test_a_trajectory_is_shown_in_either_style(downloaded: Command) -> None:
+    versions = {"messages": "ATIF-v1.4", "structured": "ATIF-v1.7"}
+    for style, version in versions.items():
+        assert downloaded.succeeds("show", "0", "--style", style, "--json").json["schema_version"] == version
+        (first,) = downloaded.succeeds("sample", "1", "--style", style, "--json").json
+        assert first["schema_version"] == version
+    assert "\n> bash_command " in downloaded.succeeds("show", "0", "--style", "structured").out
+
+
 def test_doctor_says_what_works(hfsvc: Command, hub: LocalHub) -> None:
     ended = hfsvc.succeeds("doctor")
     assert [line.split()[:2] for line in ended.out.splitlines()] == [
