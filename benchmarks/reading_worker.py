@@ -1,0 +1,87 @@
+"""One way of reading a dataset, run as a process of its own: ``reading_worker.py HOW FILE ROOT``."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hfsvc import Container
+
+REPO = "acme/bench"
+
+
+async def hfsvc(root: Path, how: str) -> None:
+    from hfsvc import Settings, open_container
+
+    async with open_container(Settings(root=root, offline=True)) as container:
+        if how == "start":
+            return
+        if how == "rows":
+            await single_rows(container)
+            return
+        steps = 0
+        async for trajectory in container.source(REPO, style=how).stream_trajectories():
+            steps += len(trajectory.steps)
+
+
+async def single_rows(container: "Container") -> None:
+    import pyarrow.parquet  # noqa: F401
+
+    count = await container.source(REPO).count()
+    timings: dict[str, list[float]] = {"cold": [], "warm": [], "first page": [], "page": [], "search": []}
+
+    async def timed(name: str, work: Awaitable[object]) -> None:
+        begin = time.perf_counter()
+        await work
+        timings[name].append((time.perf_counter() - begin) * 1000)
+
+    for number in range(5):
+        await timed("cold", container.source(REPO).get_trajectory(count * number // 5))
+    source = container.source(REPO)
+    rows = [count * number // 50 for number in range(50)]
+    for _ in range(2):
+        for row in rows:
+            await source.get_trajectory(row)
+    for row in rows:
+        await timed("warm", source.get_trajectory(row + 1))
+    await timed("first page", source.list_summaries(0, 100))
+    for number in range(20):
+        await timed("page", source.list_summaries(count * number // 20, 100))
+        await timed("search", source.list_summaries(0, 100, f"task_{number}"))
+    print(json.dumps(timings))
+
+
+def pyarrow(file: str, how: str) -> None:
+    import pyarrow.parquet as pq
+
+    if how == "start":
+        return
+    with pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20) as parquet:
+        for _ in parquet.iter_batches(64, use_threads=False):
+            pass
+
+
+def datasets(file: str, how: str) -> None:
+    import datasets
+
+    if how == "start":
+        return
+    for _ in datasets.load_dataset("parquet", data_files=file, split="train", streaming=True):
+        pass
+
+
+def main() -> None:
+    how, file, root = sys.argv[1:]
+    reader, _, what = how.partition("-")
+    if reader == "hfsvc":
+        asyncio.run(hfsvc(Path(root), what))
+    else:
+        {"pyarrow": pyarrow, "datasets": datasets}[reader](file, what)
+
+
+if __name__ == "__main__":
+    main()
