@@ -33,16 +33,18 @@ class _Wish(Generic[T, R]):
 
 
 class Rounds(Generic[T, R]):
-    """One round at a time: it takes everything that was asked for since the last one began.
+    """Few rounds at a time: each takes everything that was asked for since the last one began.
 
     Args:
         work: Does one item. Called in a worker thread; what it raises is raised to whoever asked for that item.
+        at_once: Rounds at a time. With two, one can be at work while the other one waits for the disk.
     """
 
-    def __init__(self, work: Callable[[T], R]) -> None:
+    def __init__(self, work: Callable[[T], R], *, at_once: int = 2) -> None:
         self._work = work
+        self._at_once = at_once
         self._waiting: list[_Wish[T, R]] = []
-        self._running = False
+        self._running = 0
         self._ended = anyio.Event()
 
     async def do(self, item: T) -> R:
@@ -51,7 +53,8 @@ class Rounds(Generic[T, R]):
         self._waiting.append(wish)
         try:
             while wish.is_open:
-                await (self._ended.wait() if self._running else self._run())
+                may_lead = wish in self._waiting and self._running < self._at_once
+                await (self._run() if may_lead else self._ended.wait())
         finally:
             if wish in self._waiting:
                 self._waiting.remove(wish)
@@ -61,14 +64,15 @@ class Rounds(Generic[T, R]):
         return wish.result[0]
 
     async def _run(self) -> None:
-        # Whoever comes first leads a round; the others wait for its end.
-        wishes, self._waiting, self._running = self._waiting, [], True
+        # Whoever comes first leads a round for all who wait.
+        wishes, self._waiting = self._waiting, []
+        self._running += 1
         try:
             await to_thread.run_sync(self._fulfil, wishes)
         finally:
             # Where the leader was cancelled first, they are the next round's.
             self._waiting[:0] = [wish for wish in wishes if wish.is_open]
-            self._running = False
+            self._running -= 1
             self._ended.set()
             self._ended = anyio.Event()
 

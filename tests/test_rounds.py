@@ -18,12 +18,12 @@ FIRST = 1
 class Doubling:
     """Doubles numbers; the first one only once the test lets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: int = 1) -> None:
         self.begun: list[int] = []
         self.results: dict[int, int | str] = {}
         self.at_work = threading.Event()
         self.may_end = threading.Event()
-        self.rounds = Rounds(self._double)
+        self.rounds = Rounds(self._double, at_once=at_once)
 
     def _double(self, number: int) -> int:
         self.begun.append(number)
@@ -66,6 +66,15 @@ async def test_what_comes_while_a_round_runs_waits_for_its_end() -> None:
         await wait_all_tasks_blocked()
         assert work.begun == [FIRST]
     assert work.results == {FIRST: 2, 2: 4, 3: 6}
+
+
+async def test_a_second_round_need_not_wait_for_the_first() -> None:
+    work = Doubling(at_once=2)
+    async with work.first_at_work(anyio.CancelScope()):
+        with anyio.fail_after(10):
+            await work.ask(2)
+        assert work.results == {2: 4}
+    assert work.results == {FIRST: 2, 2: 4}
 
 
 async def test_an_error_is_told_only_to_who_asked() -> None:
