@@ -40,7 +40,6 @@ class ShardType(click.ParamType[tuple[int, int]]):
     help="The file or folder to write; - for stdout.",
 )
 @click.option("--format", type=click.Choice(FORMATS), help="What to write (default: by the ending of the name).")
-@click.option("--style", type=click.Choice(["messages", "structured"]), default="messages", show_default=True)
 @click.option("--start", type=click.IntRange(min=0), default=0, help="First row, from 0.")
 @click.option("--stop", type=click.IntRange(min=0), help="Row to stop before.")
 @click.option("--cursor", help="Go on after the row that this cursor came with.")

@@ -51,6 +51,11 @@ _STYLED = (
         type=click.Choice(get_args(Style)),
         help="A step a message, or thinking, calls and observations rebuilt from the text.",
     ),
+    click.option(
+        "--fenced",
+        is_flag=True,
+        help="With --style structured: the last fenced block of an agent's message is a command.",
+    ),
 )
 _STREAMED = (
     click.option(
