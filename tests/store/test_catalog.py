@@ -144,6 +144,7 @@ def test_a_dataset_as_callers_see_it_lies_below_the_root(tmp_path: Path) -> None
         downloaded_at=NOON,
         revision="main",
         commit=COMMIT,
+        checksums=entry().checksums,
     )
     assert found.downloaded_at - NOON == timedelta(0)
 
