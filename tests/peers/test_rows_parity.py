@@ -11,6 +11,8 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hfsvc.atif import Step, Trajectory, check, encode
 from hfsvc.rows import Style
@@ -18,7 +20,7 @@ from hfsvc.trajectories.conversation import Conversation, Message
 from hfsvc.trajectories.episodes import EpisodeRow, superseded
 from hfsvc.trajectories.rows_again import to_rows
 
-from ..trajectories.talks import convert, recorded_rows, rows_of
+from ..trajectories.talks import conversations, convert, recorded_rows, rows_of
 from .atif_harbor import Harbor
 from .rows_of_harbor import Exporter
 
@@ -80,6 +82,17 @@ def test_every_recorded_row_becomes_a_document_that_harbor_accepts(harbor: Harbo
     rows = [row for folder in ("sft_rows", "hub_layouts") for _, row in recorded_rows(DATA / folder)]
     documents = [encode(convert(row, style)[0]) for row in rows]
     assert len(documents) > 20
+    assert [theirs["errors"] for _, theirs in harbor.judge(documents)] == [[]] * len(documents)
+
+
+@settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large],
+)
+@given(rows=st.lists(conversations, min_size=10, max_size=20))
+def test_every_generated_row_becomes_a_document_that_harbor_accepts(harbor: Harbor, rows: list[Conversation]) -> None:
+    documents = [encode(convert(row, style)[0]) for row in rows for style in get_args(Style)]
     assert [theirs["errors"] for _, theirs in harbor.judge(documents)] == [[]] * len(documents)
 
 
