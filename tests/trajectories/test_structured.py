@@ -354,13 +354,24 @@ def test_what_is_counted_is_what_is_there(conversation: Conversation) -> None:
         assert len(set(ids_of(step))) == len(ids_of(step))
 
 
-@pytest.mark.parametrize("before", ["", "<think>", '{"commands": [', "<response>", "<tools>"])
-@pytest.mark.parametrize(
-    "piece", [*PIECES, '{"a":', '{"a": "', "[", "<function=f><parameter=k>", "<keystrokes", "\n```"]
-)
-def test_time_grows_with_the_length_of_a_message(before: str, piece: str) -> None:
+AROUND = [
+    ("", ""),
+    ("<think>", ""),
+    ('{"commands": [', ""),
+    ("<response><commands>", "</commands>"),
+    ("<response><commands>", "</keystrokes></commands></response>"),
+    ("<function=f><parameter=k>", "</parameter>x"),
+    ("<tool_call>", "</tool_call>"),
+    ("<tools>", "</tools>"),
+]
+REPEATED = [*PIECES, '{"a":', '{"a": "', "[", "<function=f><parameter=k>", "<keystrokes", "duration=", "\n```"]
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("piece", REPEATED)
+def test_time_grows_with_the_length_of_a_message(around: tuple[str, str], piece: str) -> None:
     """What takes the square of it does not end before the time that every test has."""
-    text = before + piece * (300_000 // len(piece))
+    text = around[0] + piece * (300_000 // len(piece)) + around[1]
     answer = read_answer(Message("assistant", text), text, fenced=True)
     assert len(answer.message) <= len(text)
     tools_in(text)
