@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from hfsvc import atif
 from hfsvc.atif import AudioPart, AudioSource, ImagePart, ImageSource, TextPart, Trajectory
+from hfsvc.atif.schema import Atif
 from hfsvc.export.columns import NOT_HELD, Column, Either, Items, Plain, Record, Text, json_text, json_value
 from hfsvc.rows import TrajectoryRow
 
@@ -64,7 +65,7 @@ _CONTENT = Either(_STRING, _PARTS, "parts", lambda content: isinstance(content, 
 _EFFORT = Either(_STRING, _NUMBER, "number", lambda effort: not isinstance(effort, str))
 
 
-def _record(kind: type[atif.schema.Atif], **columns: Column) -> Record:
+def _record(kind: type[Atif], **columns: Column) -> Record:
     """A column for objects of one of the format's structs."""
     names = kind.__struct_fields__
     explode = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)

@@ -1,6 +1,7 @@
 """Rows without their messages: what a list shows and a search looks at. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -60,22 +61,26 @@ def matching(batch: pa.RecordBatch, query: str) -> list[int]:
     masks = [_has(batch, word) for word in query.casefold().split()]
     if not masks:
         return list(range(batch.num_rows))
-    whole = masks[0]
-    for mask in masks[1:]:
-        whole = pc.and_(whole, mask)
-    return pc.indices_nonzero(whole).to_pylist()  # type: ignore[no-any-return]
+    both = reduce(lambda one, other: pc.call_function("and", [one, other]), masks)
+    return pc.call_function("indices_nonzero", [both]).to_pylist()  # type: ignore[no-any-return]
+
+
+def having(batch: pa.RecordBatch, column: str, value: str) -> list[int]:
+    """The rows of a batch of `SCHEMA` that have exactly this value in a column, from 0."""
+    same = pc.call_function("equal", [batch.column(column), pa.scalar(value)])
+    return pc.call_function("indices_nonzero", [same]).to_pylist()  # type: ignore[no-any-return]
 
 
 def _has(batch: pa.RecordBatch, word: str) -> pa.Array:
     field, colon, wanted = word.partition(":")
     if colon and field in FIELDS:
         return _field_has(batch.column(field), wanted)
-    return pc.match_substring(batch.column(TEXT), word)
+    return pc.call_function("match_substring", [batch.column(TEXT)], pc.MatchSubstringOptions(word))
 
 
 def _field_has(column: pa.Array, wanted: str) -> pa.Array:
     # Few values are many rows' here, and Arrow cannot fold case as Python does.
     coded = column.dictionary_encode()
     has = pa.array([wanted in value.casefold() for value in coded.dictionary.to_pylist()], pa.bool_())
-    found = pc.take(has, coded.indices) if len(has) else pa.nulls(len(column), pa.bool_())
-    return pc.fill_null(found, not wanted)
+    found = has.take(coded.indices) if len(has) else pa.nulls(len(column), pa.bool_())
+    return found.fill_null(not wanted)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hfsvc.rows import TrajectorySummary
 from hfsvc.trajectories.batches import FileRows
@@ -18,7 +17,7 @@ from hfsvc.trajectories.reader import OpenFile
 from hfsvc.trajectories.row_store import reblocked
 from hfsvc.trajectories.selection import Selection
 from hfsvc.trajectories.sidecars import Sidecars, short_digest
-from hfsvc.trajectories.summaries import SCHEMA, matching, summaries_of, summarise, summary_columns
+from hfsvc.trajectories.summaries import SCHEMA, having, matching, summaries_of, summarise, summary_columns
 
 BLOCK_ROWS = 2048
 KEPT_ANSWERS = 4
@@ -69,8 +68,7 @@ class SummaryIndex:
         """Numbers of the rows that have this value in this column."""
         found: list[int] = []
         for first, block in self.blocks(column):
-            rows = pc.indices_nonzero(pc.equal(block.column(column), value))
-            found += (first + row for row in rows.to_pylist())
+            found += (first + row for row in having(block, column, value))
         return tuple(found)
 
     def summaries(self, rows: Sequence[int]) -> list[TrajectorySummary]:
