@@ -16,6 +16,7 @@ from hfsvc.containers import Container
 from hfsvc.errors import HfsvcError
 from hfsvc.server import datasets, downloads, service, trajectories
 from hfsvc.server.access import Access
+from hfsvc.server.answers import DownloadOrder, SessionOrder
 from hfsvc.server.asgi import App, Receive, Scope, Send
 from hfsvc.server.budget import ByteBudget
 from hfsvc.server.counts import Counts
@@ -57,6 +58,15 @@ CODES = {
     405: "method_not_allowed",
     413: "body_too_large",
 }
+
+
+class Description(JsonRenderPlugin):
+    """The API's description, which also says where unknown fields are refused."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        for order in (DownloadOrder, SessionOrder):
+            openapi_schema["components"]["schemas"][order.__name__]["additionalProperties"] = False
+        return super().render(request, openapi_schema)
 
 
 class ServerApp:
@@ -133,7 +143,7 @@ def _make_litestar(parts: Parts) -> Litestar:
         exception_handlers={HTTPException: _answer_refusal, Exception: answer_failure},
         lifespan=[lambda _: parts.jobs.open()],
         openapi_config=OpenAPIConfig(
-            title="hfsvc", version=__version__, path="/api", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+            title="hfsvc", version=__version__, path="/api", render_plugins=[Description(path="/openapi.json")]
         ),
         request_max_body_size=parts.limits.body_bytes,
         logging_config=None,

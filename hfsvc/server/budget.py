@@ -37,12 +37,13 @@ class ByteBudget:
 
     @asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[Held]:
-        """Hold `size` bytes for as long as the context lasts.
+        """Hold `size` bytes for as long as the context lasts; nothing waits for no bytes.
 
         Raises:
             Busy: There was no room in time.
         """
-        await self._take(size)
+        if size:
+            await self._take(size)
         held = Held(self, size)
         try:
             yield held

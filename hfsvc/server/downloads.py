@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 from hfsvc.server.answers import DownloadOrder, Job
 from hfsvc.server.asgi import Receive, Scope, Send, as_answer
 from hfsvc.server.events import watch
-from hfsvc.server.parts import Using, answering, failing
+from hfsvc.server.parts import NOTHING, Using, answering, failing
 from hfsvc.server.sending import StreamedAnswer
 
 EVENT_STREAM = "text/event-stream"
@@ -44,7 +44,7 @@ async def cancel_job(parts: Using, job_id: FromPath[str]) -> Job:
     return await parts.jobs.cancel(job_id)
 
 
-@get("/api/jobs/{job_id:str}/events", responses={**failing(404), **answering(str, EVENT_STREAM)})
+@get("/api/jobs/{job_id:str}/events", responses={**failing(404), **answering(str, EVENT_STREAM), 204: NOTHING})
 async def watch_job(parts: Using, job_id: FromPath[str], last_event_id: LastEventId = None) -> ASGIApp:
     """The events of a job as Server-Sent Events, kept ones first; the last one is called ``ended``.
 

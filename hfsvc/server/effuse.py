@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 REQUEST = "request:"
 VERSION: atif.SchemaVersion = "ATIF-v1.4"
 TOO_LARGE = 1009
+# What answers to these hold counts while they are made and sent.
+LARGE = frozenset({"getHFTrajectories", "getHFTrajectory"})
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -90,12 +92,15 @@ class EffuseSocket:
     async def _reply(self, socket: WebSocket[Any, Any, Any], asked: tuple[str, str], text: str) -> None:
         with anyio.fail_after(self._limits.answer_s):
             try:
-                async with self._budget.hold(self._limits.held_estimate_bytes) as held:
+                async with self._budget.hold(self._estimate(asked[0])) as held:
                     answer = await self.answer(*asked, text)
                     held.resize(len(answer))
                     await socket.send_text(answer.decode())
             except Busy as error:
                 await socket.send_text(failure(*asked, self._words.sentence(error)).decode())
+
+    def _estimate(self, name: str) -> int:
+        return self._limits.held_estimate_bytes if name in LARGE else 0
 
     async def answer(self, name: str, correlation_id: str, text: str) -> bytes:
         """The response to a request.

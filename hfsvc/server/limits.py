@@ -42,7 +42,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     frame_bytes: int = 64 * KiB
     answer_bytes: int = 32 * MiB
     held_bytes: int = 128 * MiB
-    held_estimate_bytes: int = 8 * MiB
+    held_estimate_bytes: int = 16 * MiB
     held_wait_s: float = 10.0
     answer_s: float = 60.0
     sockets: int = 512

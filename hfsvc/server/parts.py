@@ -50,9 +50,12 @@ Source = Annotated[
     QueryParameter(name="source", max_length=LONGEST_WORDS, description="Alias or id; else the default source."),
 ]
 Row = Annotated[int, QueryParameter(ge=0, le=LARGEST)]
-Stop = Annotated[int | None, QueryParameter(ge=0, le=LARGEST, description="Row to stop before.")]
+Stop = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Row to stop before.")]
 Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="How many to leave out.")]
 Limit = Annotated[int, QueryParameter(ge=0, le=PAGE_ROWS, description="Longest page.")]
+
+
+NOTHING = ResponseSpec(None, generate_examples=False, description="Success, without a body")
 
 
 def failing(*statuses: int) -> dict[int, ResponseSpec]:

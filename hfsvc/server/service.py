@@ -11,7 +11,7 @@ from litestar.response import Response
 
 from hfsvc.server.answers import Health, SessionOrder
 from hfsvc.server.counts import Family, as_prometheus, transfer_families
-from hfsvc.server.parts import Using, failing
+from hfsvc.server.parts import NOTHING, Using, failing
 
 MEDIA_TYPES = {
     "html": "text/html",
@@ -70,7 +70,7 @@ def _static(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(found.content, headers=headers, media_type=found.media_type)
 
 
-@post("/session", status_code=204, responses=failing())
+@post("/session", status_code=204, responses={**failing(), 204: NOTHING})
 async def open_session(parts: Using, data: JSONBody[SessionOrder], request: Request[Any, Any, Any]) -> Response[None]:
     """Exchange the server's token for a cookie that pages send by themselves."""
     access = parts.access

@@ -7,7 +7,6 @@ from urllib.parse import unquote
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.exceptions import ValidationException
 from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValidation
 from litestar.types import ASGIApp
 
@@ -19,7 +18,19 @@ from hfsvc.rows import Style, TrajectoryRow
 from hfsvc.server.answers import StepPage, SummaryList
 from hfsvc.server.asgi import Headers, as_answer
 from hfsvc.server.paging import Listing, read_cursor, write_cursor
-from hfsvc.server.parts import LONGEST_WORDS, Limit, Offset, Parts, Row, Source, Stop, Using, answering, failing
+from hfsvc.server.parts import (
+    LARGEST,
+    LONGEST_WORDS,
+    Limit,
+    Offset,
+    Parts,
+    Row,
+    Source,
+    Stop,
+    Using,
+    answering,
+    failing,
+)
 from hfsvc.server.sending import HeldAnswer, Made, StreamedAnswer
 from hfsvc.server.sources import Reading
 
@@ -82,9 +93,7 @@ def read_as(
 async def list_trajectories(
     parts: Using, reading: As, offset: Offset = 0, limit: Limit = 100, words: Words = None, cursor: Cursor = None
 ) -> SummaryList:
-    """Rows without their messages: by offset, or page after page by cursor."""
-    if cursor is not None and offset:
-        raise ValidationException("offset and cursor exclude each other")
+    """Rows without their messages: by offset, or page after page by cursor, which then says where."""
     source = parts.sources.open(reading)
     listing = await _listing(parts, reading, words)
     start = offset if cursor is None else read_cursor(cursor, listing)
@@ -126,7 +135,7 @@ async def stream_trajectories(
     parts: Using,
     reading: As,
     start: Row = 0,
-    stop: Stop = None,
+    stop: Stop = LARGEST,
     cursor: Cursor = None,
     skip_bad: FromQuery[bool] = False,
     lines: Lines = "atif",

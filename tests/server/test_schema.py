@@ -1,0 +1,97 @@
+"""The API against its own description: requests that schemathesis makes of it, answers that must be as it says."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+
+from .worlds import Counted, open_served_world, trajectory
+
+EXAMPLES = 25
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server in a thread of its own."""
+    root = tmp_path_factory.mktemp("schema") / "store"
+    found: list[str] = []
+    up, done = threading.Event(), threading.Event()
+
+    async def run() -> None:
+        source = Counted([trajectory(f"t{number}", steps=3) for number in range(5)])
+        async with open_served_world(root, source=source) as world:
+            found.append(world.address)
+            up.set()
+            await asyncio.to_thread(done.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    up.wait()
+    yield found[0]
+    done.set()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def schema(address: str) -> Any:
+    return schemathesis.openapi.from_url(f"{address}api/openapi.json")
+
+
+OPERATIONS = [
+    ("GET", "/api/datasets"),
+    ("GET", "/api/datasets/{repo}"),
+    ("POST", "/api/datasets/{repo}/verify"),
+    ("DELETE", "/api/datasets/{repo}"),
+    ("GET", "/api/sources"),
+    ("GET", "/api/jobs"),
+    ("POST", "/api/jobs"),
+    ("GET", "/api/jobs/{job_id}"),
+    ("DELETE", "/api/jobs/{job_id}"),
+    ("GET", "/api/jobs/{job_id}/events"),
+    ("GET", "/api/trajectories"),
+    ("GET", "/api/trajectories/{key}"),
+    ("GET", "/api/trajectories/{key}/steps"),
+    ("GET", "/api/trajectories.jsonl"),
+    ("POST", "/session"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+]
+
+
+# Those with a query or a body to get wrong.
+FALLIBLE = [
+    (method, path)
+    for method, path in OPERATIONS
+    if "trajectories" in path or (path in {"/api/jobs", "/session", "/api/datasets/{repo}/verify"} and method == "POST")
+]
+TRIALS = [(GenerationMode.POSITIVE, *each) for each in OPERATIONS] + [
+    (GenerationMode.NEGATIVE, *each) for each in FALLIBLE
+]
+
+
+def test_every_operation_is_tried(schema: Any) -> None:
+    assert {(each.ok().method.upper(), each.ok().path) for each in schema.get_all_operations()} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize(("mode", "method", "path"), TRIALS)
+def test_answers_are_as_described(schema: Any, mode: GenerationMode, method: str, path: str) -> None:
+    operation = schema[path][method]
+
+    @given(st.data())
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    def check(data: Any) -> None:
+        case = data.draw(operation.as_strategy(generation_mode=mode))
+        answer = case.call()
+        # That an address is too long is told before anything else is looked at.
+        if answer.status_code != HTTPStatus.REQUEST_URI_TOO_LONG:
+            case.validate_response(answer)
+
+    check()
