@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -63,13 +63,14 @@ async def test_a_head_that_never_comes_is_a_stall_by_the_timeout_of_its_kind(
 @pytest.mark.anyio
 @pytest.mark.parametrize("transport", ["httpx", "fast"])
 async def test_a_connection_that_never_comes_is_told_as_that(transport: str) -> None:
-    with socket.socket() as busy, socket.socket() as first, socket.socket() as second:
+    with ExitStack() as stack:
+        busy, *waiting = (stack.enter_context(socket.socket()) for _ in range(5))
         busy.bind(("127.0.0.1", 0))
         busy.listen(0)
-        for waiting in (first, second):
-            # One fills the queue of the listener, the other finds out that it is full.
-            waiting.setblocking(False)
-            waiting.connect_ex(busy.getsockname())
+        for each in waiting:
+            # They fill the listener's queue.
+            each.setblocking(False)
+            each.connect_ex(busy.getsockname())
         async with session_for(busy.getsockname()[1], transport, connect_timeout_s=SHORT_S) as session:
             error = await failure(session, content=True)
     assert not error.stalled
