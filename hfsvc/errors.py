@@ -387,9 +387,9 @@ class TransferStalled(TryLater):
     reason: str = "no byte arrived"
 
     def message(self) -> str:
-        return (
-            f"{self.path} of {self.repo} stopped at byte {self.offset}: {self.reason}. Run again to go on from there."
-        )
+        when = f" in {self.retry_after_s:.0f} s" if self.retry_after_s else ""
+        stopped = f"{self.path} of {self.repo} stopped at byte {self.offset}: {self.reason}."
+        return f"{stopped} Run again{when} to go on from there."
 
 
 @dataclass(eq=False, kw_only=True)

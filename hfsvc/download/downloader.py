@@ -235,12 +235,16 @@ class Downloader:
                 await self._finish(job.file)
 
     async def _locate(self, index: int, transfer: FileTransfer) -> Location:
+        asked = transfer.asked
         async with transfer.locating:
             if failure := self._failures.get(index):
                 raise failure
             if transfer.location is None:
+                if transfer.asked > asked and transfer.unanswered:
+                    raise transfer.unanswered
                 await self._patience.wait()
-                transfer.location = await self._content.locate(transfer.file)
+                await transfer.ask(self._content)
+            assert transfer.location
             self._check_hash(transfer.file, transfer.location)
             return transfer.location
 

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 import anyio
 from anyio import to_thread
 
+from hfsvc.download.content import Content
 from hfsvc.download.parts import Finished, Part
 from hfsvc.download.throttle import Throttle
-from hfsvc.errors import ChecksumMismatch, HubUnavailable
+from hfsvc.errors import ChecksumMismatch, HubUnavailable, TryLater
 from hfsvc.models import ByteRange, Location, RemoteFile
 from hfsvc.rounds import Rounds
 
@@ -29,6 +30,8 @@ class FileTransfer:
         part: Where its bytes gather.
         location: Where they come from; None until asked, and again after it was refused.
         locating: Held while somebody asks, so that one request serves all ranges.
+        asked: How often somebody did.
+        unanswered: Why the last one who was not answered was not.
         refetched: Its content was wrong once and is fetched for the second time.
         progressed_at: When its last byte landed (or it was opened), on the clock of the run.
     """
@@ -39,6 +42,8 @@ class FileTransfer:
         self.part = part
         self.location: Location | None = None
         self.locating = anyio.Lock()
+        self.asked = 0
+        self.unanswered: TryLater | None = None
         self.refetched = False
         self.progressed_at = now
         self._hashing = anyio.Lock()
@@ -47,6 +52,20 @@ class FileTransfer:
         self._failures: dict[int, int] = {}
         self._failing_since: dict[int, float] = {}
         self._reached: dict[int, int] = {}
+
+    async def ask(self, content: Content) -> None:
+        """Find out the location.
+
+        Raises:
+            HfsvcError: As `Content.locate`.
+        """
+        self.asked += 1
+        try:
+            self.location = await content.locate(self.file)
+        except TryLater as error:
+            # Whoever waited for this answer has it: they need not ask one after the other.
+            self.unanswered = error
+            raise
 
     def span(self, wanted: ByteRange | None) -> ByteRange:
         """The bytes a job stands for."""

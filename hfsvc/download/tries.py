@@ -9,8 +9,11 @@ import anyio
 from hfsvc.download.patience import Patience
 from hfsvc.download.progress import Progress
 from hfsvc.download.recovery import Action, recover
-from hfsvc.errors import HfsvcError, HubUnavailable, RateLimited, TransferStalled, TryLater
+from hfsvc.errors import FileNotFound, HfsvcError, HubUnavailable, RateLimited, TransferStalled, TryLater
 from hfsvc.models import RemoteFile
+
+# What a server of content says for ever, to fresh addresses too, when it has none.
+_GONE = frozenset({404, 410})
 
 
 class Tries:
@@ -91,6 +94,8 @@ class Tries:
             return error
         if self._progress.progressed_at <= since:
             self._on_silence()
+        if error.status in _GONE:
+            return FileNotFound(repo=self._repo, path=file.path, request_id=error.request_id)
         return TransferStalled(
             repo=self._repo,
             path=file.path,

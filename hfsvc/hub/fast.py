@@ -38,6 +38,7 @@ _ERRORS: tuple[tuple[type[exceptions.PyreqwestError], type[httpx.RequestError]],
 
 # What only a failure to connect has among its causes.
 _CONNECTING = "client error (Connect)"
+_AFTER_CONNECTING = {httpx.ConnectTimeout: httpx.ReadTimeout, httpx.ConnectError: httpx.ReadError}
 
 
 class Timeouts(NamedTuple):
@@ -186,9 +187,9 @@ def _values(headers: HeaderMap, name: str) -> list[str]:
 
 def _httpx_error(error: exceptions.PyreqwestError, request: httpx.Request) -> httpx.RequestError:
     kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
-    if kind is httpx.ConnectTimeout and not _is_connecting(error):
-        # It calls whatever is late before the head so.
-        kind = httpx.ReadTimeout
+    if not _is_connecting(error):
+        # It calls whatever is late, or breaks, before the head a failure to connect.
+        kind = _AFTER_CONNECTING.get(kind, kind)
     return kind("", request=request)
 
 

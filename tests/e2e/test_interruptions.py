@@ -246,6 +246,7 @@ async def test_a_wait_that_the_server_told_is_known_when_it_is_given_up(local_hu
         with pytest.raises(TransferStalled) as caught:
             await service.download(everything())
     assert (caught.value.retry_after_s, caught.value.status) == (99, 503)
+    assert "again in 99 s" in str(caught.value)
     assert local_hub.count(server="cdn") == 1
 
 
@@ -370,6 +371,28 @@ async def test_progress_is_honest_about_what_starts_over(
     told = [each.received for each in of_kind(events, BytesReceived)]
     assert told[-1] == len(BIG)
     assert min(after - before for before, after in pairwise(told)) < -MiB
+
+
+async def test_content_that_every_address_lacks_is_not_there(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", SMALL)
+    local_hub.write(REPO, "good.parquet", BIG)
+    local_hub.fault(Status(404, "xml", "The specified key does not exist."), server="cdn", path="file.parquet")
+    async with open_service(local_hub, root) as service:
+        with pytest.raises(FileNotFound) as caught:
+            await service.download(everything())
+    assert caught.value.path == "file.parquet"
+    assert files_below(root / REPO) == {"good.parquet": BIG}
+
+
+async def test_ranges_that_wait_for_one_address_share_its_failure(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "file.parquet", BIG)
+    local_hub.fault(HangUp(), server="hub", path="*/resolve/*")
+    async with open_service(local_hub, root, connections_per_file=8) as service:
+        with pytest.raises(TransferStalled) as caught:
+            await service.download(everything())
+    assert caught.value.reason == "the connection broke"
+    # Not eight each, though they do not wait equally long.
+    assert local_hub.count(path="*/resolve/*") <= 6 * 8
 
 
 async def test_what_was_fetched_before_giving_up_is_kept(local_hub: LocalHub, root: Path) -> None:
