@@ -159,7 +159,7 @@ def connection_fault(error: Exception, url: str, request_id: str | None = None) 
             return HubUnavailable(
                 url=where,
                 reason=reason.format(detail=_detail(error)),
-                stalled=isinstance(error, httpx.ReadTimeout),
+                stalled=isinstance(error, (httpx.ReadTimeout, httpx.WriteTimeout)),
                 request_id=request_id,
                 unreached=isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)),
             )
