@@ -14,7 +14,7 @@ from hfsvc.models import (
 )
 from hfsvc.rows import DatasetStatistics, SummaryPage, TrajectoryRow
 
-KeyColumn = Literal["trial_name", "run_id", "task"]
+KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 
 
 class DatasetService(Protocol):
@@ -149,8 +149,9 @@ class TrajectorySource(Protocol):
         """One trajectory; None where no row answers.
 
         Args:
-            key: A row number, or a text: the first row whose `trial_name` is it, else whose `run_id`, else whose
-                `task`. A `run_id` is shared by many rows; `find_rows` tells how many.
+            key: A row number, or a text: the first row whose `key` is it (the dataset's own, where one is known),
+                else whose `trial_name`, else whose `run_id`, else whose `task`. A `run_id` is shared by many rows;
+                `find_rows` tells how many.
         """
         ...
 
@@ -159,7 +160,7 @@ class TrajectorySource(Protocol):
 
         Args:
             key: Compared as a whole, case counts.
-            by: The column to look at; None for the first of `trial_name`, `run_id`, `task` in which any row has it.
+            by: The column to look at; None for the first of `key`, `trial_name`, `run_id`, `task` in which any row has it.
         """
         ...
 
@@ -174,7 +175,7 @@ class TrajectorySource(Protocol):
             offset: Matches to leave out.
             limit: Longest page.
             query: Words that must all occur, ignoring case, somewhere in a row's summary; ``field:word`` looks at one
-                field (agent, model, task, episode, trial_name, run_id, date, result).
+                field (agent, model, task, episode, trial_name, run_id, date, result, key).
         """
         ...
 

@@ -79,7 +79,10 @@ class Fidelity(Model, frozen=True, kw_only=True):
 
 
 class TrajectorySummary(Model, frozen=True, kw_only=True):
-    """One row without its messages. Fields the row does not have are None. `row` counts from 0 over the dataset."""
+    """One row without its messages. Fields the row does not have are None.
+
+    `row` counts from 0 over the dataset; `key` is the dataset's own key of the row, where one is known.
+    """
 
     row: int
     agent: str | None
@@ -91,6 +94,7 @@ class TrajectorySummary(Model, frozen=True, kw_only=True):
     date: str | None
     steps: int
     result: str | None = None
+    key: str | None = None
 
 
 class SummaryPage(Model, frozen=True, kw_only=True):

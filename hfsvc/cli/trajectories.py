@@ -64,13 +64,13 @@ async def _first(source: "TrajectorySource", number: int) -> "list[TrajectoryRow
 @click.argument("key")
 @click.option("--dataset", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
 @click.option(
-    "--by", type=click.Choice(["trial_name", "run_id", "task"]), help="What KEY is; digits are a row otherwise."
+    "--by", type=click.Choice(["key", "trial_name", "run_id", "task"]), help="What KEY is; digits are a row otherwise."
 )
 @row_options
 def show_command(options: Options, key: str, dataset: str | None, by: Any, reading: dict[str, Any]) -> None:
     """Print one trajectory.
 
-    KEY is a row number from 0, or a trial_name, a run_id or a task: the first row that has it.
+    KEY is a row number from 0, or a key of the dataset's own, a trial_name, a run_id or a task: the first row that has it.
     """
     from hfsvc.cli.output import write_json
     from hfsvc.cli.run import run, source_of

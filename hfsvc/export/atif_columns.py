@@ -67,7 +67,7 @@ _EFFORT = Either(_STRING, _NUMBER, "number", lambda effort: not isinstance(effor
 
 def _record(kind: type[Atif], **columns: Column) -> Record:
     """A column for objects of one of the format's structs."""
-    names = kind.__struct_fields__
+    names: tuple[str, ...] = kind.__struct_fields__
     explode = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
     return Record({name: columns[name] for name in names}, explode, kind)
 

@@ -39,7 +39,8 @@ NDJSON = "application/x-ndjson"
 LONGEST_NUMBER = 15
 
 Key = Annotated[
-    str, PathParameter(description="Row number, else a trial_name, run_id or task, percent-encoded, slashes included.")
+    str,
+    PathParameter(description="Row number, else a key, trial_name, run_id or task, percent-encoded, slashes included."),
 ]
 By = Annotated[KeyColumn | None, QueryParameter(description="What the key is; digits are a row number otherwise.")]
 Words = Annotated[

@@ -219,7 +219,7 @@ def _total(files: list[PlannedFile]) -> int:
 class FakeTrajectorySource:
     """Holds trajectories in memory and answers as `hfsvc.protocols.TrajectorySource` guarantees.
 
-    Keys and summaries are read from ``trajectory.extra`` (task, episode, trial_name, run_id, date, result).
+    Keys and summaries are read from ``trajectory.extra`` (task, episode, trial_name, run_id, date, result, key).
 
     Args:
         trajectories: Row by row; None stands for a row that cannot be converted.
@@ -310,7 +310,7 @@ class FakeTrajectorySource:
         return found[0] if found else None
 
     async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
-        columns: tuple[KeyColumn, ...] = (by,) if by else ("trial_name", "run_id", "task")
+        columns: tuple[KeyColumn, ...] = (by,) if by else ("key", "trial_name", "run_id", "task")
         summaries = self._summaries()
         found = (tuple(each.row for each in summaries if getattr(each, column) == key) for column in columns)
         return next(filter(None, found), ())
@@ -356,7 +356,7 @@ _FAKE_FILE = "fake.parquet"
 
 def _summary(row: int, found: Trajectory | None) -> TrajectorySummary:
     extra: Mapping[str, Any] = (found.extra if found else None) or {}
-    names = ("task", "episode", "trial_name", "run_id", "date", "result")
+    names = ("task", "episode", "trial_name", "run_id", "date", "result", "key")
     return TrajectorySummary(
         row=row,
         agent=found.agent.name if found else None,

@@ -39,7 +39,7 @@ class Span(NamedTuple):
     cursor: str | None = None
 
 
-KEY_COLUMNS: tuple[KeyColumn, ...] = ("trial_name", "run_id", "task")
+KEY_COLUMNS: tuple[KeyColumn, ...] = ("key", "trial_name", "run_id", "task")
 
 
 class ParquetTrajectorySource:

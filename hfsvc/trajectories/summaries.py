@@ -10,7 +10,7 @@ from hfsvc.rows import TrajectorySummary
 from hfsvc.trajectories.columns import texts_of
 from hfsvc.trajectories.layouts.layout import Layout
 
-FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result")
+FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result", "key")
 TEXTS = (*FIELDS, "trace_source")
 # All of a row's fields in one text, case folded: searching it is one call a batch.
 TEXT = "text"

@@ -119,7 +119,7 @@ def test_the_text_of_messages_is_not_read(tmp_path: Path) -> None:
     with pq.ParquetFile(tmp_path / "a.parquet") as opened:
         layout = Layouts(ReadOptions()).find(ParquetRows(opened), "a.parquet")
         read = {*FIELDS, "conversations.list.element.role"}
-        assert {*summary_columns(ParquetRows(opened).leaves, layout)} == read
+        assert {*summary_columns(ParquetRows(opened).leaves, layout)} == read - {"key"}
 
 
 def test_text_that_is_no_utf_8_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -221,3 +221,14 @@ async def test_a_negative_limit_gives_an_empty_page(root: Path) -> None:
     source = await open_source(root, {A: parquet(rows(5))})
     assert await source.list_summaries(2, -1) == SummaryPage(total=5, offset=2, items=())
     assert await source.get_trajectories(2, -1) == []
+
+
+@pytest.mark.anyio
+async def test_a_row_is_found_by_the_key_that_is_its_own(root: Path) -> None:
+    made = [{**row(number), "uuid": f"u{number % 3}", "trial_name": f"u{number}"} for number in range(5)]
+    source = await open_source(root, {A: parquet(made)}, columns={"key": "uuid"})
+    assert await source.find_rows("u1") == (1, 4)
+    assert await source.find_rows("u4") == (4,)
+    assert await source.find_rows("u1", by="trial_name") == (1,)
+    assert [each.key for each in (await source.list_summaries(0, 9, "key:u2")).items] == ["u2"]
+    assert await (await open_source(root, {A: parquet(made)})).find_rows("u1") == (1,)
