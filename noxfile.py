@@ -59,11 +59,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False, python="3.12")
 def peers(session: nox.Session) -> None:
-    """The Hub's own clients against the loopback Hub, Harbor's validator against ours; each in a venv of its own."""
+    """The Hub's own clients against the loopback Hub, Harbor's validator and viewer against ours; each in a venv."""
     session.install("-e", ".[all]", *group("test"))
     clients = peer(session, "clients", "-U", "huggingface_hub", "datasets")
-    harbor = peer(session, "harbor", "pydantic")
-    # Without what runs agents: its models and validator need pydantic only.
+    viewer = ("click", "fastapi", "httpx", "packaging", "pathspec", "platformdirs", "shortuuid", "toml")
+    harbor = peer(session, "harbor", "pydantic", *viewer)
+    # Without what runs agents: its models and validator need pydantic only, its viewer the others.
     session.run(harbor, "-m", "pip", "install", "-q", "--no-deps", "harbor==0.25.0", external=True)
     env = {"HFSVC_PEERS_PYTHON": clients, "HFSVC_PEERS_HARBOR": harbor}
     session.run("pytest", "tests/peers", *session.posargs, env=env)

@@ -21,7 +21,7 @@ from hfsvc.rows import TrajectoryRow
 Rows = Sequence[TrajectoryRow]
 
 # Large groups compress better, and each is held in memory while it is gathered.
-ROW_GROUP_BYTES = 32 << 20
+ROW_GROUP_BYTES = 16 << 20
 
 
 class Writer(Protocol):
