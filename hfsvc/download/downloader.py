@@ -147,7 +147,8 @@ class Downloader:
         try:
             await step
         except OSError as error:
-            raise disk_error(error, self._folder, self._files[file].size) from error
+            landed = self._transfers[file].part.landed.total if file in self._transfers else 0
+            raise disk_error(error, self._folder, self._files[file].size - landed) from error
         except (Damaged, FileNotFound, TransferStalled) as error:
             logger.debug("%s failed: %s", path, error)
             # Of several ranges that fail alike, the first one tells.

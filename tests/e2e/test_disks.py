@@ -169,8 +169,11 @@ async def test_a_disk_that_fills_up_on_the_way_ends_the_download_and_keeps_what_
             if not (folder / "filler").exists():
                 (folder / "filler").write_bytes(bytes(5 * MiB // 2))
 
-        with pytest.raises(NoSpace):
+        with pytest.raises(NoSpace) as caught:
             await service.download(everything(), on_event=fill)
+        # What has landed needs no room any more.
+        assert MiB < caught.value.needed < 3 * MiB
+        assert str(folder) in str(caught.value)
         assert await service.get_download_info(REPO) is None
         (folder / "filler").unlink()
         found = await service.download(everything())
