@@ -12,8 +12,10 @@ from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.trajectories.layouts.layout import Layout
 
 BATCH_BYTES = 8 << 20
+# Larger batches are no quicker, and Arrow keeps several times the size of one.
+USUAL_BYTES = 1 << 20
 # Footers tell how large rows are on average and as they are stored: text that repeats counts once there. So few rows are
-# read at once, which is no slower, and what turns out too large is cut.
+# read at once, and what turns out too large is cut.
 MAX_BATCH_ROWS = 64
 BUFFER_BYTES = 1 << 20
 
@@ -136,10 +138,10 @@ def bad_parquet(path: Path, error: Exception) -> BadParquet:
 
 
 def batch_rows(parquet: pq.ParquetFile) -> int:
-    """Rows to read at once, so that the widest row group yields about eight megabytes at a time, going by the footer."""
+    """Rows to read at once, so that the widest row group yields about a megabyte at a time, going by the footer."""
     groups = (parquet.metadata.row_group(index) for index in range(parquet.num_row_groups))
     widest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=1.0)
-    return max(1, min(MAX_BATCH_ROWS, int(BATCH_BYTES / max(1.0, widest))))
+    return max(1, min(MAX_BATCH_ROWS, int(USUAL_BYTES / max(1.0, widest))))
 
 
 def row_groups(parquet: pq.ParquetFile) -> Iterator[RowGroup]:
