@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from hfsvc.atif import Agent, SchemaVersion, Step, Trajectory
+from hfsvc.atif import Agent, SchemaVersion, Source, Step, Trajectory
 from hfsvc.rows import Fidelity
 from hfsvc.trajectories.conversation import Conversation, Message, Place
 from hfsvc.trajectories.originals import notes_of, survives
@@ -15,6 +15,7 @@ SCHEMA_VERSION: SchemaVersion = "ATIF-v1.4"
 # The rows do not say which version of the agent wrote them; this is what the format's first consumer expects.
 AGENT_VERSION = "1.0"
 EXTRA = ("task", "episode", "trial_name", "model_provider", "run_id", "date")
+_PLAIN: dict[str | None, Source] = {"assistant": "agent", "user": "user"}
 _ELSEWHERE = {"agent", "model", "tools"}
 
 
@@ -40,6 +41,15 @@ def _extra(columns: dict[str, Any], place: Place) -> dict[str, Any]:
 
 
 def _step(index: int, message: Message, timestamp: str | None) -> Step:
+    role, content, fields = message
+    source = _PLAIN.get(role)
+    if source and not fields and isinstance(content, str) and "</think>" not in content:
+        # Nearly every message: nothing of it has to be noted.
+        return Step(step_id=index, timestamp=timestamp, source=source, message=content)
+    return _noted_step(index, message, timestamp)
+
+
+def _noted_step(index: int, message: Message, timestamp: str | None) -> Step:
     text = text_of(message.content)
     if kind_of(message.role) == "agent":
         extra = notes_of(message, "assistant", written(None, text, ()))
