@@ -52,7 +52,25 @@ async def single_rows(container: "Container") -> None:
     for number in range(20):
         await timed("page", source.list_summaries(count * number // 20, 100))
         await timed("search", source.list_summaries(0, 100, f"task_{number}"))
+    timings["longest block of the event loop while streaming"] = [await longest_block(container)]
     print(json.dumps(timings))
+
+
+async def longest_block(container: "Container") -> float:
+    """Milliseconds that a task which wanted to run every millisecond had to wait at most."""
+    gaps: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            begin = time.perf_counter()
+            await asyncio.sleep(0.001)
+            gaps.append((time.perf_counter() - begin) * 1000 - 1)
+
+    ticking = asyncio.create_task(tick())
+    async for _ in container.source(REPO).stream_trajectories():
+        pass
+    ticking.cancel()
+    return max(gaps)
 
 
 def pyarrow(file: str, how: str) -> None:

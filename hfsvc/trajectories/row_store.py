@@ -21,7 +21,7 @@ from hfsvc.trajectories.sidecars import Sidecars, content_of, short_digest
 BLOCK_BYTES = 512 << 10
 MAX_BLOCK_ROWS = 1024
 # Decoding more than this takes longer than anybody likes to wait for a row, so it is done once.
-LARGE_GROUP_BYTES = 128 << 20
+LARGE_GROUP_BYTES = 256 << 20
 BLOCK_ROWS = b"hfsvc.block_rows"
 
 
