@@ -90,7 +90,7 @@ class Guard:
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._counts.answers[message["status"]] += 1
-                message["headers"] = [*message["headers"], *added]
+                message["headers"] = [*message["headers"], *added, *_unkept(message["headers"])]
             await send(message)
 
         return tell
@@ -106,6 +106,11 @@ class Guard:
             (b"access-control-allow-credentials", b"true"),
             (b"access-control-expose-headers", b"hfsvc-row, hfsvc-matches, retry-after"),
         ]
+
+
+def _unkept(headers: Headers) -> Headers:
+    """That nobody keeps an answer which does not say otherwise: it may be for one reader only, and old in a moment."""
+    return [] if any(name.lower() == b"cache-control" for name, _ in headers) else [(b"cache-control", b"no-store")]
 
 
 def read_head(scope: Scope) -> Head:

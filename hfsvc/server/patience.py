@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from hfsvc.server.limits import Limits
@@ -138,6 +139,8 @@ class PatientSocket(WebSocketsSansIOProtocol):
     async def send(self, message: "MutableMapping[str, Any]") -> None:  # type: ignore[override]
         await super().send(message)  # type: ignore[arg-type]
         await self.writable.wait()
+        if self.disconnected:
+            raise ClientDisconnected
 
 
 def patient(limits: Limits) -> tuple[type[PatientHttp], type[PatientSocket]]:

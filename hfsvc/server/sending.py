@@ -98,7 +98,7 @@ class StreamedAnswer:
         with self._slots.take():
             async with aclosing(self._chunks()) as chunks:
                 first = await anext(chunks, b"")
-                headers = [(b"content-type", self._media_type.encode()), (b"cache-control", b"no-store")]
+                headers = [(b"content-type", self._media_type.encode())]
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 async with anyio.create_task_group() as group:
                     group.start_soon(_cancel_when_gone, receive, group.cancel_scope)
@@ -120,7 +120,7 @@ class StreamedAnswer:
 
 async def _send_whole(made: Made, send: Send) -> None:
     length = (b"content-length", str(len(made.body)).encode())
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), length, *made.headers]
+    headers = [(b"content-type", b"application/json"), length, *made.headers]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await _send_pieces(made.body, send)
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,9 +1,12 @@
 """``hfsvc serve`` as a process: where it listens, whom it lets in, and how it stops."""
 
+import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from subprocess import Popen
 
 import httpx
@@ -119,6 +122,19 @@ def test_what_cannot_be_meant(hfsvc: Command, arguments: list[str], said: str) -
     ended = hfsvc("serve", *arguments)
     assert ended.code in {2, 3}
     assert said in ended.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="browsers are opened in other ways elsewhere")
+@pytest.mark.parametrize("token", ["", "geheim"])
+def test_the_browser_is_opened_where_it_answers(hfsvc: Command, tmp_path: Path, token: str) -> None:
+    opened = tmp_path / "opened"
+    os.mkfifo(opened)
+    browser = tmp_path / "xdg-open"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > "{opened}"\n')
+    browser.chmod(0o755)
+    env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HFSVC_SERVER_TOKEN": token}
+    with serving(hfsvc, "--open", env=env) as (address, _):
+        assert opened.read_text() == (f"{address}#token=geheim" if token else address)
 
 
 def test_a_port_that_is_taken_is_named(hfsvc: Command) -> None:

@@ -31,6 +31,7 @@ async def test_every_answer_carries_what_protects_pages(world: World, path: str)
     assert headers["cross-origin-resource-policy"] == "same-origin"
     assert not [name for name in headers if name.startswith("access-control")]
     assert "server" not in headers
+    assert headers["cache-control"] == ("no-cache" if path == "/" else "no-store")
 
 
 async def test_refusals_carry_it_too(world: World) -> None:
