@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -22,7 +23,7 @@ from hfsvc.server.patience import LEAST_READ_BYTES, Unread, is_stuck
 from hfsvc.testing import FakeTrajectorySource
 
 from .test_effuse import data, error, socket_of
-from .worlds import Counted, World, open_app, open_served_world, serving, trajectory, until
+from .worlds import Counted, Held, World, contents, open_app, open_served_world, serving, trajectory, until
 
 pytestmark = pytest.mark.anyio
 MiB = 1 << 20
@@ -259,6 +260,18 @@ class TestStopping:
             assert await read_to_end(half_open[0]) == b""
             for _, writer in (stream, half_open):
                 writer.close()
+
+    async def test_watchers_are_sent_home_at_once(self, root: Path) -> None:
+        datasets = Held(root, contents())
+        limits = Limits(stop_s=600)
+        async with open_app(root, datasets=datasets, limits=limits) as app:
+            async with serving(app, limits) as address, httpx.AsyncClient(base_url=address, trust_env=False) as client:
+                job = (await client.post("/api/jobs", json={"repo": "acme/notes"})).json()
+                reader, writer = await request(World(app, client, address), f"/api/jobs/{job['id']}/events")
+                await reader.readuntil(b"event: ")
+            assert (await read_to_end(reader)).endswith(b"0\r\n\r\n")
+            assert datasets.begun == 0
+            writer.close()
 
 
 class TestBudget:
