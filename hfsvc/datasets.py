@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from anyio import to_thread
 
-from hfsvc.disk import free_bytes, make_folder
+from hfsvc.disk import check_same_disk, free_bytes, make_folder
 from hfsvc.download.places import Places, kept_bytes, left_behind, part_name
 from hfsvc.download.plan import OnDisk, check_room, make_plan, nothing_selected, select
 from hfsvc.errors import DatasetChanged, LocalStorage, NotDownloaded, Offline
@@ -193,6 +193,7 @@ class HubDatasetService:
         parts = make_folder(parts_folder(self._root, plan.repo))
         paths = all_paths(list(self._catalog.entries().values()), plan)
         check_together(paths, case_sensitive=is_case_sensitive(parts))
+        check_same_disk(parts, {(self._root / plan.repo / file.path).parent for file in plan.files})
 
     async def _resolve(self, wish: Wish, on_retry: OnRetry | None) -> RemoteDataset:
         remote = await self._hub.resolve(wish.address.repo, wish.revision, token=wish.token, on_retry=on_retry)

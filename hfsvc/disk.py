@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -84,6 +84,20 @@ def free_bytes(path: Path) -> int:
     """Room for this user on the disk that holds `path`, or would hold it."""
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
     return shutil.disk_usage(existing).free
+
+
+def check_same_disk(folder: Path, others: Iterable[Path]) -> None:
+    """Refuse places that a file of `folder` cannot be renamed into. They need not exist yet.
+
+    Raises:
+        StoreNotWritable: One lies on another disk: something is mounted on the way to it.
+    """
+    disk = folder.stat().st_dev
+    for other in others:
+        existing = next(path for path in (other, *other.parents) if path.exists())
+        if existing.stat().st_dev != disk:
+            reason = "it lies on another disk than the root, so nothing can be put there in one step"
+            raise StoreNotWritable(path=str(existing), reason=reason)
 
 
 def prune_empty(folder: Path, stop: Path) -> None:

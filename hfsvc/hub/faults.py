@@ -79,7 +79,7 @@ def _fault_of_status(answer: Answer, asked: Asked, message: str | None) -> Hfsvc
         return DatasetNotFound(repo=repo, request_id=request_id)
     if status == 401:
         return AuthenticationRequired(repo=repo, reason=message, status=status, request_id=request_id)
-    if status == 404 and asked.path is not None:
+    if status in {404, 410} and asked.path is not None:
         return FileNotFound(repo=repo, path=asked.path, request_id=request_id)
     return server_fault(answer)
 

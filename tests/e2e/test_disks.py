@@ -128,9 +128,9 @@ async def test_a_file_in_place_of_the_datasets_folder_is_refused(
 def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     folders: list[Path] = []
 
-    def mount(options: str) -> Path:
-        folder = tmp_path / "mounted"
-        folder.mkdir()
+    def mount(options: str, name: str = "mounted") -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
         command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
         try:
             subprocess.run(command, check=True, capture_output=True)
@@ -142,6 +142,19 @@ def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield mount
     for folder in folders:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("place", ["store/acme", "store/acme/notes", "store/acme/notes/data"])
+async def test_another_disk_below_the_root_is_refused_before_the_first_byte(
+    local_hub: LocalHub, tmp_path: Path, mounted: Callable[..., Path], place: str
+) -> None:
+    folder = mounted("size=9m", place)
+    local_hub.write(REPO, "data/a.parquet", noise(MiB))
+    async with open_service(local_hub, tmp_path / "store") as service:
+        with pytest.raises(StoreNotWritable, match="another disk") as caught:
+            await service.download(everything())
+    assert caught.value.path == str(folder)
+    assert local_hub.bytes_sent() == 0
 
 
 async def test_a_disk_without_room_is_refused_with_the_numbers(
