@@ -70,6 +70,13 @@ def peers(session: nox.Session) -> None:
     session.run("pytest", "tests/peers", *session.posargs, env=env)
 
 
+@nox.session(default=False)
+def ray(session: nox.Session) -> None:
+    """The engine that needs Ray."""
+    session.install("-e", ".[all,ray]", *group("test"))
+    session.run("pytest", "tests/export/test_ray.py", *session.posargs)
+
+
 def peer(session: nox.Session, name: str, *packages: str) -> str:
     """The Python of a clean venv with a peer in it."""
     folder = Path(session.create_tmp()) / name

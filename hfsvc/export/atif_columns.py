@@ -67,8 +67,10 @@ _EFFORT = Either(_STRING, _NUMBER, "number", lambda effort: not isinstance(effor
 
 def _record(kind: type[Atif], **columns: Column) -> Record:
     """A column for objects of one of the format's structs."""
-    names: tuple[str, ...] = kind.__struct_fields__
-    explode = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+    names = kind.__struct_fields__
+    get = attrgetter(*names)
+    # Of a single name it gives the value, of several a tuple.
+    explode = get if len(names) > 1 else lambda value: (get(value),)
     return Record({name: columns[name] for name in names}, explode, kind)
 
 

@@ -24,8 +24,9 @@ from hfsvc.trajectories.source import row_range
 T = TypeVar("T")
 
 CHUNK_BYTES = 4 << 20
+ROW_BYTES = 2000
 STEP_BYTES = 200
-"""What a step weighs besides its texts, about."""
+"""What a row and a step weigh besides their texts, about."""
 TELL_EVERY_S = 0.1
 
 
@@ -200,7 +201,7 @@ async def _gather(source: TrajectorySource, span: Span, send: MemoryObjectSendSt
 
 def weight_of(trajectory: Trajectory) -> int:
     """About how many bytes a trajectory takes. Pure."""
-    weight = 0
+    weight = ROW_BYTES
     for step in trajectory.steps:
         weight += STEP_BYTES + _length(step.message) + len(step.reasoning_content or "")
         for result in step.observation.results if step.observation else ():
