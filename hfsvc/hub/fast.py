@@ -38,7 +38,10 @@ _ERRORS: tuple[tuple[type[exceptions.PyreqwestError], type[httpx.RequestError]],
 
 # What only a failure to connect has among its causes.
 _CONNECTING = "client error (Connect)"
-_AFTER_CONNECTING = {httpx.ConnectTimeout: httpx.ReadTimeout, httpx.ConnectError: httpx.ReadError}
+_AFTER_CONNECTING: dict[type[httpx.RequestError], type[httpx.RequestError]] = {
+    httpx.ConnectTimeout: httpx.ReadTimeout,
+    httpx.ConnectError: httpx.ReadError,
+}
 
 
 class Timeouts(NamedTuple):
