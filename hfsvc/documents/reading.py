@@ -57,9 +57,11 @@ def read_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> Iter
     """
     told = 0
     with _reading(str(path)), path.open("rb", buffering=0) as raw:
+        # A pipe has a name too, as shells give one to the output of a command, but no position.
+        tell = on_bytes if raw.seekable() else None
         for document in read_documents(raw, str(path)):
-            if on_bytes and (read := raw.tell()) > told:
-                on_bytes(read)
+            if tell and (read := raw.tell()) > told:
+                tell(read)
                 told = read
             yield document
 

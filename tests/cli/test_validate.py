@@ -209,6 +209,14 @@ def run_with(hfsvc: Command, given: bytes, *arguments: str) -> "subprocess.Compl
     return subprocess.run(command, input=given, capture_output=True, env=hfsvc.env, timeout=WAIT_S)
 
 
+def test_a_pipe_with_a_name(hfsvc: Command) -> None:
+    os.mkfifo("pipe")
+    with hfsvc.start("validate", "-q", "--no-validate-images", "pipe") as process:
+        Path("pipe").write_text(f"{json.dumps(SEEN)}\n{json.dumps(BAD)}\n{json.dumps(SEEN)}\n")
+        ended = finish(process)
+    assert (ended.code, ended.out) == (6, "pipe:2\n")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_it_can_be_stopped(hfsvc: Command, number: signal.Signals, code: int) -> None:
     os.mkfifo("pipe")
