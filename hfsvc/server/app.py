@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import anyio
 from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -114,6 +115,7 @@ def _make_parts(container: Container, access: Access, limits: Limits) -> Parts:
         sources=sources,
         jobs=Jobs(container.datasets(), sources, limits=limits, words=words),
         budget=ByteBudget(limits.held_bytes, wait_s=limits.held_wait_s),
+        lists=anyio.CapacityLimiter(limits.lists),
         exports=Slots(limits.exports, "streams of trajectories"),
         watchers=Slots(limits.watchers, "streams of events"),
         access=access,

@@ -22,6 +22,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         held_estimate_bytes: What one of them counts for while it is made.
         held_wait_s: Seconds that one waits for its turn before it is refused.
         answer_s: Seconds for making and sending one of them, after which the connection is dropped.
+        lists: Pages of summaries that are read at once; others wait.
         sockets: Open at once.
         requests: Under way at once, streams included.
         exports: Streams of ``trajectories.jsonl`` at once.
@@ -45,6 +46,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     held_estimate_bytes: int = 16 * MiB
     held_wait_s: float = 10.0
     answer_s: float = 60.0
+    lists: int = 4
     sockets: int = 512
     requests: int = 512
     exports: int = 8

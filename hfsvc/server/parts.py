@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, NamedTuple
 
+import anyio
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter, SkipValidation
@@ -27,6 +28,7 @@ class Parts(NamedTuple):
     """The parts of one app.
 
     Attributes:
+        lists: Lets so many pages of summaries be read at once: each takes a thread, and threads keep memory.
         exports: How many streams of trajectories there may be.
         watchers: How many streams of events there may be.
     """
@@ -36,6 +38,7 @@ class Parts(NamedTuple):
     sources: Sources
     jobs: Jobs
     budget: ByteBudget
+    lists: anyio.CapacityLimiter
     exports: Slots
     watchers: Slots
     access: Access

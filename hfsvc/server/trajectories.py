@@ -98,7 +98,8 @@ async def list_trajectories(
     source = parts.sources.open(reading)
     listing = await _listing(parts, reading, words)
     start = offset if cursor is None else read_cursor(cursor, listing)
-    page = await source.list_summaries(start, limit, words)
+    async with parts.lists:
+        page = await source.list_summaries(start, limit, words)
     after = start + len(page.items)
     return SummaryList(
         source=parts.sources.name(reading.source),
