@@ -1,7 +1,7 @@
 """A dataset's rows, batch after batch, read and converted in a worker thread while the event loop goes on."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
@@ -48,6 +48,46 @@ async def read_unchanged(read: Callable[[], T], check_unchanged: CheckUnchanged)
         raise
     await check_unchanged()
     return found
+
+
+def read_few(
+    dataset: DownloadedDataset, files: Iterable[FileRows], wanted: Wanted, view: View[T], open_file: OpenFile
+) -> list[T | BadRow]:
+    """All values at once, in the thread that asks: for few rows, which are not worth a reader. Blocks.
+
+    Raises:
+        BadParquet, NotDownloaded: As `open_file`.
+    """
+    values: list[T | BadRow] = []
+    for file in files:
+        with open_file(file) as rows, _arrow_errors(dataset, file):
+            for row, batch in _numbered(rows, file, view, wanted):
+                values.extend(_converted(dataset, file, view, row, batch))
+    return values
+
+
+def _numbered(rows: RowFile, file: FileRows, view: View[T], wanted: Wanted) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The batches of the wanted rows, each with the number of its first row in the dataset."""
+    for offset, batch in rows.batches(view.columns_of(file), max(0, wanted.first - file.first)):
+        row = file.first + offset
+        for first, stop in wanted.runs(row, row + batch.num_rows):
+            yield first, batch.slice(first - row, stop - first)
+        if row + batch.num_rows >= wanted.last:
+            return
+
+
+def _converted(
+    dataset: DownloadedDataset, file: FileRows, view: View[T], row: int, batch: pa.RecordBatch
+) -> list[T | BadRow]:
+    return view.convert(Place(dataset.repo, dataset.commit, file.file, row, row - file.first), file, batch)
+
+
+@contextmanager
+def _arrow_errors(dataset: DownloadedDataset, file: FileRows) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise bad_parquet(dataset.local_path / file.file, error) from error
 
 
 class RowReader(Generic[T]):
@@ -99,22 +139,12 @@ class RowReader(Generic[T]):
         # Once open, a file stays what it is, whatever replaces it.
         rows = await read_unchanged(lambda: self._open(file), self._check_unchanged)
         self._file = file
-        self._batches = ReadAhead(self._numbered(rows, file))
+        self._batches = ReadAhead(_numbered(rows, file, self._view, self._wanted))
         self._opened.callback(self._batches.close)
         return True
 
     def _open(self, file: FileRows) -> RowFile:
         return self._opened.enter_context(self._open_file(file))
-
-    def _numbered(self, rows: RowFile, file: FileRows) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """The batches of the wanted rows, each with the number of its first row in the dataset."""
-        wanted = self._wanted
-        for offset, batch in rows.batches(self._view.columns_of(file), max(0, wanted.first - file.first)):
-            row = file.first + offset
-            for first, stop in wanted.runs(row, row + batch.num_rows):
-                yield first, batch.slice(first - row, stop - first)
-            if row + batch.num_rows >= wanted.last:
-                return
 
     def _take(self) -> list[T | BadRow] | None:
         values: list[T | BadRow] = []
@@ -126,21 +156,16 @@ class RowReader(Generic[T]):
                 self._close()
                 break
             row, batch = found
-            file = self._file
-            place = Place(self._dataset.repo, self._dataset.commit, file.file, row, row - file.first)
-            values += self._view.convert(place, file, batch)
+            values.extend(_converted(self._dataset, self._file, self._view, row, batch))
             rows += batch.num_rows
             size += batch.nbytes
         return values or None
 
     def _read(self) -> tuple[int, pa.RecordBatch] | None:
-        try:
-            return next(self._batches) if self._batches else None
-        except StopIteration:
+        if self._batches is None or self._file is None:
             return None
-        except (pa.ArrowException, OSError) as error:
-            file = self._file.file if self._file else ""
-            raise bad_parquet(self._dataset.local_path / file, error) from error
+        with _arrow_errors(self._dataset, self._file):
+            return next(self._batches, None)
 
     async def aclose(self) -> None:
         """Let go of the file that is open, and wait for what is being read of it.

@@ -20,7 +20,7 @@ from hfsvc.trajectories.batches import FileRows
 from hfsvc.trajectories.conversation import Place, Unreadable
 from hfsvc.trajectories.converting import Converted, convert, style_of
 from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
-from hfsvc.trajectories.reader import RowReader, View, read_unchanged
+from hfsvc.trajectories.reader import RowReader, View, read_few, read_unchanged
 from hfsvc.trajectories.selection import Wanted
 from hfsvc.trajectories.snapshot import Snapshot
 from hfsvc.trajectories.splits import DATA_GLOBS
@@ -93,10 +93,7 @@ class ParquetTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[Trajectory, None]:
-        return self._trajectories(Span(start, stop, shard, cursor))
-
-    def _trajectories(self, span: Span, *, few: bool = False) -> AsyncGenerator[Trajectory, None]:
-        return self._values(span, lambda _: self._view(lambda _, found: found.trajectory), few=few)
+        return self._values(Span(start, stop, shard, cursor), lambda _: self._view(trajectory_of))
 
     def stream_rows(
         self,
@@ -148,21 +145,17 @@ class ParquetTrajectorySource:
                 pass
         return gathering.result()
 
-    async def _values(
-        self, span: Span, view_of: Callable[[Snapshot], View[T]], *, few: bool = False
-    ) -> AsyncGenerator[T, None]:
+    async def _values(self, span: Span, view_of: Callable[[Snapshot], View[T]]) -> AsyncGenerator[T, None]:
         snapshot = await self._open()
-        reader = await self._reader(snapshot, span, view_of(snapshot), few=few)
+        reader = await self._reader(snapshot, span, view_of(snapshot))
         try:
             while (values := await reader.next()) is not None:
                 for value in values:
-                    if isinstance(value, BadRow):
-                        raise value
-                    yield value
+                    yield unless_bad(value)
         finally:
             await reader.aclose()
 
-    async def _reader(self, snapshot: Snapshot, span: Span, view: View[T], *, few: bool = False) -> RowReader[T]:
+    async def _reader(self, snapshot: Snapshot, span: Span, view: View[T]) -> RowReader[T]:
         first, last = row_range(snapshot.rows, span.start, span.stop, span.shard)
         if span.cursor is not None:
             # After the shard was cut: it goes on within the same one.
@@ -173,7 +166,7 @@ class ParquetTrajectorySource:
             snapshot.files_with(first, last),
             Wanted(first, last, selection),
             view,
-            snapshot.store.open if few else snapshot.store.open_data,
+            snapshot.store.open_data,
             lambda: self._check_unchanged(snapshot.dataset),
         )
 
@@ -210,7 +203,15 @@ class ParquetTrajectorySource:
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
         if limit <= 0:
             return []
-        return [each async for each in self._trajectories(Span(offset, offset + limit), few=True)]
+        snapshot = await self._open()
+        first, last = row_range(snapshot.rows, offset, offset + limit, None)
+        view = self._view(trajectory_of)
+
+        def read() -> list[Trajectory | BadRow]:
+            wanted = Wanted(first, last, snapshot.select() if self._options.filters else None)
+            return read_few(snapshot.dataset, snapshot.files_with(first, last), wanted, view, snapshot.store.open)
+
+        return list(map(unless_bad, await self._read(snapshot, read)))
 
     # ---- lists and look-ups -----------------------------------------------------------------------------------------
 
@@ -261,6 +262,18 @@ class ParquetTrajectorySource:
             lambda: Snapshot(dataset, self._options), lambda: self._check_unchanged(dataset)
         )
         return self._snapshot
+
+
+def unless_bad(value: T | BadRow) -> T:
+    """The value of a row, or its error."""
+    if isinstance(value, BadRow):
+        raise value
+    return value
+
+
+def trajectory_of(_: Place, found: Converted) -> Trajectory:
+    """A trajectory alone."""
+    return found.trajectory
 
 
 def row_of(numbering: Numbering, place: Place, found: Converted) -> TrajectoryRow:
