@@ -62,7 +62,8 @@ def read_few(
     for file in files:
         with open_file(file) as rows, _arrow_errors(dataset, file):
             for row, batch in _numbered(rows, file, view, wanted):
-                values.extend(_converted(dataset, file, view, row, batch))
+                made = _converted(dataset, file, view, row, batch)
+                values += made
     return values
 
 
@@ -156,7 +157,8 @@ class RowReader(Generic[T]):
                 self._close()
                 break
             row, batch = found
-            values.extend(_converted(self._dataset, self._file, self._view, row, batch))
+            made = _converted(self._dataset, self._file, self._view, row, batch)
+            values += made
             rows += batch.num_rows
             size += batch.nbytes
         return values or None
