@@ -5,10 +5,12 @@ from pathlib import Path
 
 import nox
 
+from tests.browser.chromium import find_chromium
+
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "docs"]
+nox.options.sessions = ["lint", "types", "tests", "docs", "browser"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 # What pyenv has installed counts too, whether or not it is its global version.
@@ -35,7 +37,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Two type checkers."""
-    session.install("-e", ".[all]", *group("types", "test"), "nox")
+    session.install("-e", ".[all]", *group("types", "test", "browser"), "nox")
     session.run("mypy", *session.posargs)
     session.run("pyright")
 
@@ -44,7 +46,8 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite, on every Python that is there."""
     session.install("-e", ".[all]", *group("test"))
-    session.run("pytest", "-n", "auto", *(session.posargs or ["--ignore=tests/docs"]))
+    elsewhere = ["--ignore=tests/docs", "--ignore=tests/browser"]
+    session.run("pytest", "-n", "auto", *(session.posargs or elsewhere))
 
 
 @nox.session
@@ -55,6 +58,15 @@ def docs(session: nox.Session) -> None:
     quiet = {"NO_MKDOCS_2_WARNING": "1"}
     session.run("mkdocs", "build", "--strict", "--site-dir", str(Path(session.create_tmp()) / "site"), env=quiet)
     session.run("pytest", "tests/docs", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The pages in a real browser, where there is one; with HFSVC_IMAGES=docs/images it takes the documentation's pictures."""
+    if find_chromium() is None:
+        session.skip("no Chromium on this machine: install one, or name one with HFSVC_CHROMIUM")
+    session.install("-e", ".[all]", *group("test", "browser"))
+    session.run("pytest", "tests/browser", *session.posargs)
 
 
 @nox.session(default=False, python="3.12")

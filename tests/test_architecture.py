@@ -32,6 +32,7 @@ ALLOWED = {
     "store": FOUNDATION | {"checksum", "disk", "rounds"},
     "documents": {"atif", "errors"},
     "trajectories": FOUNDATION | {"atif", "documents", "protocols", "store", "disk", "structured"},
+    "pages": {"atif"},
     "export": FOUNDATION | {"atif", "protocols", "disk", "structured", "trajectories"},
 }
 FORBIDDEN_LIBRARIES = {
@@ -45,6 +46,7 @@ FORBIDDEN_LIBRARIES = {
     "hub": {"pyarrow", "filelock", "shutil", "tempfile"},
     "trajectories": {"httpx", "filelock"},
     "export": {"httpx", "filelock"},
+    "pages": {"httpx", "pyarrow", "anyio", "asyncio", "filelock", "litestar"},
 }
 UNAWARE_OF_DEPENDENCY_INJECTION = {
     "atif",
@@ -57,6 +59,7 @@ UNAWARE_OF_DEPENDENCY_INJECTION = {
     "documents",
     "trajectories",
     "export",
+    "pages",
 }
 
 

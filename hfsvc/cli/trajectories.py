@@ -1,6 +1,7 @@
 """The commands about trajectories: ``count``, ``sample``, ``show``."""
 
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -66,8 +67,16 @@ async def _first(source: "TrajectorySource", number: int) -> "list[TrajectoryRow
 @click.option(
     "--by", type=click.Choice(["key", "trial_name", "run_id", "task"]), help="What KEY is; digits are a row otherwise."
 )
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it as one page instead, which needs no server; steps are rebuilt unless --style says otherwise.",
+)
 @row_options
-def show_command(options: Options, key: str, dataset: str | None, by: Any, reading: dict[str, Any]) -> None:
+def show_command(
+    options: Options, key: str, dataset: str | None, by: Any, html: Path | None, reading: dict[str, Any]
+) -> None:
     """Print one trajectory.
 
     KEY is a row number from 0, or a key of the dataset's own, a trial_name, a run_id or a task: the first row that has it.
@@ -76,11 +85,30 @@ def show_command(options: Options, key: str, dataset: str | None, by: Any, readi
     from hfsvc.cli.run import run, source_of
 
     name = source_of(options, dataset)
+    if html is not None:
+        reading = {"style": "structured", **reading}
     row, trajectory = run(options, lambda container: _find(container.source(name, **reading), key, name, by))
-    if options.as_json:
+    if html is not None:
+        _write_page(options, html, row, name, trajectory)
+    elif options.as_json:
         write_json(trajectory)
     else:
         print_trajectory(row, trajectory, longest=None)
+
+
+def _write_page(options: Options, file: Path, row: int, source: str, trajectory: "Trajectory") -> None:
+    from hfsvc import __version__
+    from hfsvc.cli.output import write_json
+    from hfsvc.export.whole import whole_file
+    from hfsvc.pages import make_report
+
+    page = make_report(trajectory, row=row, source=source, version=__version__)
+    with whole_file(file) as output:
+        output.write(page)
+    if options.as_json:
+        write_json({"path": file})
+    else:
+        click.echo(file)
 
 
 async def _find(source: "TrajectorySource", key: str, dataset: str, by: "KeyColumn | None") -> "tuple[int, Trajectory]":

@@ -1,51 +1,21 @@
 """The routes of the server itself: sessions, health, metrics, and the files of its pages."""
 
-from hashlib import sha256
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 from litestar import MediaType, Request, get, post
 from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
+from hfsvc.pages.files import load_files
 from hfsvc.server.answers import Health, SessionOrder
 from hfsvc.server.counts import Family, as_prometheus, transfer_families
 from hfsvc.server.parts import NOTHING, Using, failing
 
-MEDIA_TYPES = {
-    "html": "text/html",
-    "css": "text/css",
-    "js": "text/javascript",
-    "svg": "image/svg+xml",
-    "png": "image/png",
-}
 PROMETHEUS = "text/plain; version=0.0.4"
 
 
-class StaticFile(NamedTuple):
-    """A file of the pages."""
-
-    content: bytes
-    media_type: str
-    etag: str
-
-
-def load_static() -> dict[str, StaticFile]:
-    """Every file of the pages, by name: what is not in here is not there, whatever a request asks for."""
-    folder = files("hfsvc.server") / "static"
-    found = {each.name: each.read_bytes() for each in folder.iterdir() if _extension(each.name) in MEDIA_TYPES}
-    return {
-        name: StaticFile(content, MEDIA_TYPES[_extension(name)], f'"{sha256(content).hexdigest()[:16]}"')
-        for name, content in found.items()
-    }
-
-
-def _extension(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
-STATIC = load_static()
+STATIC = load_files()
 
 
 @get("/", include_in_schema=False)

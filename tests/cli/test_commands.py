@@ -179,6 +179,28 @@ def test_show_finds_rows_by_number_and_by_text(downloaded: Command) -> None:
     assert downloaded.succeeds("show", "3").out.startswith(f"row 3: {names['task']}, ")
 
 
+def test_show_writes_a_page(downloaded: Command, work: Path) -> None:
+    file = work / "pages" / "one.html"
+    assert downloaded.succeeds("show", "3", "--html", str(file)).out == f"{file}\n"
+    page = file.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert '"row":3' in page
+    assert '"schema_version":"ATIF-v1.7"' in page
+    assert downloaded.succeeds("show", "3", "--html", str(file), "--style", "messages", "--json").json == {
+        "path": str(file)
+    }
+    assert '"schema_version":"ATIF-v1.4"' in file.read_text(encoding="utf-8")
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_a_page_that_cannot_be_made_changes_nothing(downloaded: Command, work: Path) -> None:
+    file = work / "one.html"
+    file.write_text("before")
+    assert downloaded("show", "9999", "--html", str(file)).code == 3
+    assert file.read_text() == "before"
+    assert downloaded("show", "0", "--html", str(work)).code == 2
+
+
 def test_show_says_how_many_rows_answer(downloaded: Command) -> None:
     run_id = downloaded.succeeds("show", "0", "--json").json["session_id"]
     ended = downloaded.succeeds("show", run_id, "--by", "run_id")

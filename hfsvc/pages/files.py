@@ -1,0 +1,32 @@
+"""The files of the pages. They are served, and put into reports, as they are: nothing builds them."""
+
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import NamedTuple
+
+MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+
+class PageFile(NamedTuple):
+    """A file of the pages. `etag` changes with its content."""
+
+    content: bytes
+    media_type: str
+    etag: str
+
+
+@cache
+def load_files() -> dict[str, PageFile]:
+    """Every file of the pages, by name: what is not in here is not there, whatever a request asks for."""
+    folder = files("hfsvc.pages") / "static"
+    found = {each.name: each.read_bytes() for each in folder.iterdir() if _extension(each.name) in MEDIA_TYPES}
+    return {name: _page_file(name, content) for name, content in found.items()}
+
+
+def _page_file(name: str, content: bytes) -> PageFile:
+    return PageFile(content, MEDIA_TYPES[_extension(name)], f'"{sha256(content).hexdigest()[:16]}"')
+
+
+def _extension(name: str) -> str:
+    return name.rpartition(".")[2]

@@ -1,0 +1,52 @@
+// The pages of the server: what the address says is shown.
+
+import "./browser.js";
+import "./datasets.js";
+import { button, h } from "./dom.js";
+import { helpDialog, listen } from "./keys.js";
+import { readRoute } from "./route.js";
+import { openSession } from "./session.js";
+import { failed } from "./states.js";
+import { applyTheme, themeButton, toggleTheme } from "./theme.js";
+
+const main = h("main", { id: "main" });
+
+function frame() {
+  const help = button("?", helpDialog, { class: "icon", "aria-label": "Keys", title: "Keys (?)" });
+  const skip = button("Skip to content", () => main.querySelector("h1, h2, hf-rows")?.focus(), { class: "skip" });
+  const nav = h("nav", { "aria-label": "Pages" }, h("a", { href: "#/" }, "Datasets"));
+  const top = h("header.top", {}, h("a.brand", { href: "#/" }, "hfsvc"), nav, h("span.end", {}, themeButton(), help));
+  document.body.replaceChildren(skip, top, main, h("div.unseen", { role: "status", data: { announcements: "" } }));
+}
+
+function show() {
+  const route = readRoute(location.hash);
+  if (route.source === null) {
+    document.title = "Datasets · hfsvc";
+    main.querySelector("hf-datasets") ?? main.replaceChildren(document.createElement("hf-datasets"));
+    return;
+  }
+  const browser = main.querySelector("hf-browser") ?? document.createElement("hf-browser");
+  browser.isConnected || main.replaceChildren(browser);
+  browser.show(route);
+}
+
+function press(key) {
+  const acts = { "?": helpDialog, t: toggleTheme };
+  if (acts[key]) {
+    acts[key]();
+    return true;
+  }
+  return main.querySelector("hf-browser")?.press(key) ?? false;
+}
+
+applyTheme();
+frame();
+listen(press);
+addEventListener("hashchange", show);
+try {
+  await openSession();
+  show();
+} catch (error) {
+  main.replaceChildren(failed(error, show));
+}

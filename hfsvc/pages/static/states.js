@@ -1,0 +1,44 @@
+// What stands where content is not there: while it comes, when there is none, when something went wrong.
+
+import { button, h } from "./dom.js";
+import { showToken } from "./session.js";
+
+/** Something is coming. */
+export function loading(text) {
+  return h("p.state.loading", { role: "status" }, h("span.spinner", { "aria-hidden": "true" }), text);
+}
+
+/** There is nothing, and what can be done about it. */
+export function empty(title, advice, ...actions) {
+  return h("div.state.empty", {}, h("h2", {}, title), h("p", {}, advice), actions.length ? h("p.actions", {}, actions) : null);
+}
+
+/** Something went wrong, in the server's own words; where it wants its token, a field for it. */
+export function failed(error, retry) {
+  if (error.status === 401) {
+    return tokenForm(error, retry);
+  }
+  return h("div.state.failed", { role: "alert" }, h("h2", {}, "That did not work"), reasons(error),
+    h("p.actions", {}, button("Try again", retry)));
+}
+
+function reasons({ message, hint }) {
+  return [h("p", {}, message), hint ? h("p.hint", {}, hint) : null];
+}
+
+function tokenForm(error, retry) {
+  const field = h("input", { type: "password", name: "token", required: true, autocomplete: "off" });
+  const said = h("div", { role: "alert" }, reasons(error));
+  const form = h("form.state.failed", {}, h("h2", {}, "This server asks for its token"), said,
+    h("p.actions", {}, h("label", {}, "Token ", field), h("button", { type: "submit" }, "Come in")));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      await showToken(field.value);
+      retry();
+    } catch (refusal) {
+      said.replaceChildren(...reasons(refusal).filter(Boolean));
+    }
+  });
+  return form;
+}

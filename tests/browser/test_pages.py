@@ -1,0 +1,208 @@
+"""The pages over a real server, as a person uses them."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from hfsvc.testing import LocalHub
+
+from .servers import ALIAS, REPO, Served, serving
+from .watched import Open
+
+ROWS = 250
+Shoot = Callable[[Page, str], None]
+
+
+def list_of(served: Served, rest: str = "") -> str:
+    return f"{served.address}#/{ALIAS}{rest}"
+
+
+def rows(page: Page) -> list[str]:
+    return page.locator("hf-rows .spacer .row:not(.waiting) .nr").all_inner_texts()
+
+
+def test_from_the_datasets_to_a_step(served: Served, open_page: Open, shoot: Shoot) -> None:
+    page = open_page(served.address)
+    line = page.get_by_role("row").filter(has=page.get_by_role("link", name=ALIAS, exact=True))
+    expect(line).to_contain_text("on disk")
+    shoot(page, "datasets")
+    line.get_by_role("link").click()
+    expect(page.get_by_text(f"{ROWS} trajectories")).to_be_visible()
+    expect(page.get_by_role("gridcell", name="terminus-2").first).to_be_visible()
+    shoot(page, "list")
+    page.get_by_role("row").filter(has_text="inferredbugs").nth(2).click()
+    expect(page).to_have_url(re.compile(r"#/openthoughts-sft/\d+$"))
+    page.get_by_role("button", name=re.compile("^2 Agent")).click()
+    shown = page.locator(".step").nth(1)
+    expect(shown).to_contain_text("Tool call bash_command")
+    expect(shown).to_contain_text("Observation")
+    expect(shown.get_by_text("keystrokes")).to_be_visible()
+    shoot(page, "trajectory")
+
+
+def test_what_is_searched_and_filtered_is_all_rows(served: Served, open_page: Open) -> None:
+    page = open_page(list_of(served))
+    page.get_by_role("searchbox", name="Search trajectories").fill("task_ model:glm")
+    expect(page.locator("hf-browser .count")).to_contain_text("matches")
+    tasks = page.locator("hf-rows .spacer .task a")
+    expect(tasks.first).to_have_text(re.compile("^task_"))
+    page.get_by_label("Agent", exact=True).fill("nobody")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    assert "agent=nobody" in page.url
+    page.get_by_role("button", name="Show all").click()
+    expect(page.get_by_text(f"{ROWS} trajectories")).to_be_visible()
+    page.get_by_label("Result").select_option("success")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Result")).to_have_value("success")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+
+
+def test_an_address_of_a_step_survives_a_reload(served: Served, open_page: Open) -> None:
+    page = open_page(list_of(served, "/7/3"))
+    for _ in range(2):
+        step = page.locator(".step.linked")
+        expect(step).to_contain_text("3")
+        expect(step.get_by_role("button", expanded=True).first).to_be_focused()
+        expect(page.locator("hf-rows .row[aria-selected=true] .nr")).to_have_text("7")
+        page.reload()
+    page.evaluate("location.hash = '#/openthoughts-sft/7/1'")
+    expect(page.locator(".step.linked .number")).to_have_text("1")
+    page.go_back()
+    expect(page.locator(".step.linked .number")).to_have_text("3")
+
+
+def test_a_name_leads_to_its_row(served: Served, open_page: Open) -> None:
+    page = open_page(list_of(served, "/task_0"))
+    expect(page.get_by_role("heading", name="task_0", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(r"#/openthoughts-sft/\d+$"))
+
+
+def test_without_a_mouse(served: Served, open_page: Open) -> None:
+    page = open_page(list_of(served))
+    expect(page.locator("hf-rows .spacer .row").first).to_contain_text("terminus-2")
+    for key in ("j", "j", "k", "Enter"):
+        page.keyboard.press(key)
+    expect(page).to_have_url(re.compile("/1$"))
+    expect(page.locator("hf-trajectory h2")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    second = page.locator(".step").nth(1)
+    expect(second.get_by_role("button").first).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("e")
+    expect(page.locator(".summary[aria-expanded=false]")).to_have_count(0)
+    page.keyboard.press("c")
+    expect(page.locator(".summary[aria-expanded=true]")).to_have_count(0)
+    page.keyboard.press("n")
+    expect(page).to_have_url(re.compile("/2$"))
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(f"#/{ALIAS}$"))
+    expect(page.locator("hf-rows")).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Search trajectories")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_what_is_shown_of_the_steps(served: Served, open_page: Open) -> None:
+    page = open_page(list_of(served, "/0"))
+    shown = page.locator(".step:visible")
+    expect(shown.first).to_be_visible()
+    total = shown.count()
+    page.get_by_role("button", name="Tool calls").click()
+    expect(page.locator(".found")).to_contain_text(f"of {total} steps")
+    assert 0 < shown.count() < total
+    page.get_by_role("button", name="All", exact=True).click()
+    expect(shown).to_have_count(total)
+    page.get_by_role("searchbox", name="Find in steps").fill("no step says that")
+    expect(shown).to_have_count(0)
+
+
+def test_copies_and_the_document_behind_it(served: Served, open_page: Open) -> None:
+    page = open_page(list_of(served, "/4/2"), permissions=["clipboard-read", "clipboard-write"])
+    step = page.locator(".step.linked")
+    step.get_by_role("button", name="Copy JSON").click()
+    expect(step.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText().then(JSON.parse)")["step_id"] == 2
+    step.get_by_role("button", name="JSON", exact=True).click()
+    expect(step.locator(".disclosed:visible")).to_contain_text('"step_id": 2')
+    step.get_by_role("button", name="Copy link").click()
+    page.wait_for_function("navigator.clipboard.readText().then((text) => text.endsWith('/4/2'))")
+    address = page.get_by_role("link", name="Raw JSON").get_attribute("href")
+    assert address is not None
+    document = page.request.get(served.address + address).json()
+    assert document["schema_version"] == "ATIF-v1.7"
+    page.get_by_label("Style").select_option("messages")
+    expect(page).to_have_url(re.compile("style=messages"))
+    expect(page.get_by_role("heading", name=document["extra"]["task"])).to_be_visible()
+
+
+@pytest.mark.parametrize("rest", ["", "/3/2"])
+def test_on_a_phone(served: Served, open_page: Open, shoot: Shoot, rest: str) -> None:
+    page = open_page(list_of(served, rest), size=(390, 780), dark=True, has_touch=True)
+    expect(page.locator(".step.linked" if rest else "hf-rows .spacer .row").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("hf-rows").is_visible() is not bool(rest)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 29)"
+    if rest:
+        shoot(page, "phone")
+
+
+def test_light_and_dark_are_kept(served: Served, open_page: Open) -> None:
+    page = open_page(served.address, dark=True)
+    page.get_by_role("button", name="Light or dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_a_download_is_watched_verified_and_deleted(hub: LocalHub, open_page: Open, tmp_path: Path) -> None:
+    with serving(tmp_path, hub.endpoint) as server:
+        page = open_page(f"{server.address}#/{ALIAS}", allowed=("404",))
+        expect(page.get_by_text("This dataset is not on disk")).to_be_visible()
+        page.get_by_role("link", name="Go to datasets").click()
+        page.get_by_role("button", name=f"Download {ALIAS}", exact=True).click()
+        line = page.locator(f'tr[data-repo="{REPO}"]')
+        expect(line).to_contain_text("on disk")
+        page.get_by_role("button", name=f"Verify {ALIAS}", exact=True).click()
+        expect(page.get_by_text("1 file checked, none damaged")).to_be_visible()
+        page.get_by_label("Download a dataset").fill("acme/nothing")
+        page.get_by_role("button", name="Download", exact=True).click()
+        expect(page.locator('tr[data-repo="acme/nothing"]')).to_contain_text("acme/nothing")
+        expect(page.locator('tr[data-repo="acme/nothing"] .problem')).to_be_visible()
+        page.get_by_role("button", name=f"Delete {ALIAS}", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        expect(line).to_contain_text("not here")
+
+
+def test_a_token_in_the_address_is_used_once_and_gone(hub: LocalHub, open_page: Open, tmp_path: Path) -> None:
+    with serving(tmp_path, hub.endpoint, HFSVC_SERVER_TOKEN="a token+%") as server:
+        page = open_page(f"{server.address}#token=a%20token%2B%25")
+        expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+        assert "token" not in page.url
+        assert page.evaluate("document.cookie") == ""
+        page.reload()
+        expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+        stranger = open_page(f"{server.address}#token=wrong", allowed=("401",))
+        expect(stranger.get_by_role("heading", name="asks for its token")).to_be_visible()
+        assert "token=" not in stranger.url
+        stranger.get_by_label("Token").fill("a token+%")
+        stranger.get_by_role("button", name="Come in").click()
+        expect(stranger.get_by_role("heading", name="Datasets")).to_be_visible()
+
+
+def test_a_server_that_has_gone_is_told(hub: LocalHub, open_page: Open, tmp_path: Path) -> None:
+    with serving(tmp_path, hub.endpoint) as server:
+        page = open_page(server.address, allowed=("ERR_CONNECTION_REFUSED",))
+        expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+    page.evaluate(f"location.hash = '#/{ALIAS}'")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
