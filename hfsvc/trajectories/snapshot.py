@@ -1,6 +1,7 @@
 """A dataset as it was when its rows were counted, and all that is known of it since."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset
@@ -16,6 +17,12 @@ from hfsvc.trajectories.sidecars import Sidecars, content_of
 from hfsvc.trajectories.splits import choose_files
 from hfsvc.trajectories.summary_index import SummaryIndex
 from hfsvc.trajectories.verdicts import is_wanted
+
+T = TypeVar("T")
+
+
+class FilesReplaced(Exception):
+    """A file is another one than when its rows were counted; they must be counted again."""
 
 
 class Snapshot:
@@ -48,6 +55,16 @@ class Snapshot:
     def rows(self) -> int:
         """How many there are."""
         return self.files[-1].stop
+
+    def read(self, read: Callable[["Snapshot"], T]) -> T:
+        """What `read` makes of this snapshot.
+
+        Raises:
+            FilesReplaced: It is out of date.
+        """
+        if not self.is_fresh():
+            raise FilesReplaced
+        return read(self)
 
     def is_fresh(self) -> bool:
         """Whether no file has been replaced since its rows were counted. One that is gone is missed when it is read."""

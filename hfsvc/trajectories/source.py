@@ -11,7 +11,7 @@ import pyarrow as pa
 from anyio import to_thread
 
 from hfsvc.atif import Trajectory
-from hfsvc.errors import BadRow, DatasetChanged, FileNotFound, NotDownloaded
+from hfsvc.errors import BadParquet, BadRow, DatasetChanged, FileNotFound, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.protocols import DatasetService, KeyColumn
 from hfsvc.rows import DatasetStatistics, ReadOptions, SummaryPage, TrajectoryRow
@@ -22,7 +22,7 @@ from hfsvc.trajectories.converting import Converted, convert, style_of
 from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
 from hfsvc.trajectories.reader import RowReader, View, read_few, read_unchanged
 from hfsvc.trajectories.selection import Wanted
-from hfsvc.trajectories.snapshot import Snapshot
+from hfsvc.trajectories.snapshot import FilesReplaced, Snapshot
 from hfsvc.trajectories.splits import DATA_GLOBS
 from hfsvc.trajectories.statistics import COUNTED, Gathering
 
@@ -78,10 +78,7 @@ class ParquetTrajectorySource:
         await self._datasets.download(DatasetRequest(repo=self._repo, include=last))
 
     async def count(self) -> int:
-        snapshot = await self._open()
-        if not self._options.filters:
-            return snapshot.rows
-        return await self._read(snapshot, lambda: len(snapshot.rows_matching(None)))
+        return await self._read(lambda snapshot: len(snapshot.rows_matching(None)))
 
     # ---- streams ----------------------------------------------------------------------------------------------------
 
@@ -146,7 +143,7 @@ class ParquetTrajectorySource:
         return gathering.result()
 
     async def _values(self, span: Span, view_of: Callable[[Snapshot], View[T]]) -> AsyncGenerator[T, None]:
-        snapshot = await self._open()
+        snapshot = await self._open(await self._dataset())
         reader = await self._reader(snapshot, span, view_of(snapshot))
         try:
             while (values := await reader.next()) is not None:
@@ -160,7 +157,7 @@ class ParquetTrajectorySource:
         if span.cursor is not None:
             # After the shard was cut: it goes on within the same one.
             first = max(first, row_after(span.cursor, snapshot.numbering))
-        selection = await self._read(snapshot, snapshot.select) if self._options.filters else None
+        selection = await guarded(to_thread.run_sync(snapshot.select)) if self._options.filters else None
         return RowReader(
             snapshot.dataset,
             snapshot.files_with(first, last),
@@ -203,44 +200,50 @@ class ParquetTrajectorySource:
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
         if limit <= 0:
             return []
-        snapshot = await self._open()
-        first, last = row_range(snapshot.rows, offset, offset + limit, None)
         view = self._view(trajectory_of)
 
-        def read() -> list[Trajectory | BadRow]:
+        def read(snapshot: Snapshot) -> list[Trajectory | BadRow]:
+            first, last = row_range(snapshot.rows, offset, offset + limit, None)
             wanted = Wanted(first, last, snapshot.select() if self._options.filters else None)
             return read_few(snapshot.dataset, snapshot.files_with(first, last), wanted, view, snapshot.store.open)
 
-        return list(map(unless_bad, await self._read(snapshot, read)))
+        return list(map(unless_bad, await self._read(read)))
 
     # ---- lists and look-ups -----------------------------------------------------------------------------------------
 
     async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
-        snapshot = await self._open()
         columns = (by,) if by else KEY_COLUMNS
 
-        def find() -> tuple[int, ...]:
+        def find(snapshot: Snapshot) -> tuple[int, ...]:
             found = (snapshot.rows_with(column, key) for column in columns)
             return next(filter(None, found), ())
 
-        return await self._read(snapshot, find)
+        return await self._read(find)
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
         if offset < 0:
             raise ValueError("rows are counted from 0")
-        snapshot = await self._open()
 
-        def find() -> SummaryPage:
+        def find(snapshot: Snapshot) -> SummaryPage:
             rows = snapshot.rows_matching(query)
             items = snapshot.index.summaries(rows[offset : offset + max(0, limit)])
             return SummaryPage(total=len(rows), offset=offset, items=tuple(items))
 
-        return await self._read(snapshot, find)
+        return await self._read(find)
 
     # ---- what is on disk --------------------------------------------------------------------------------------------
 
-    async def _read(self, snapshot: Snapshot, read: Callable[[], T]) -> T:
-        return await guarded(read_unchanged(read, lambda: self._check_unchanged(snapshot.dataset)))
+    async def _read(self, read: Callable[[Snapshot], T]) -> T:
+        """What `read` gives, called in a worker thread. What it reads is tied to the content of files as they were."""
+        dataset = await self._dataset()
+        snapshot = self._last(dataset) or await self._open(dataset)
+        try:
+            return await guarded(to_thread.run_sync(snapshot.read, read))
+        except FilesReplaced:
+            return await guarded(to_thread.run_sync((await self._open(dataset)).read, read))
+        except (BadParquet, NotDownloaded):
+            await self._check_unchanged(dataset)
+            raise
 
     async def _dataset(self) -> DownloadedDataset:
         dataset = await self._datasets.get_download_info(self._repo)
@@ -253,11 +256,15 @@ class ParquetTrajectorySource:
         if now is None or now.commit != dataset.commit:
             raise DatasetChanged(repo=dataset.repo)
 
-    async def _open(self) -> Snapshot:
-        dataset = await self._dataset()
-        known = self._snapshot
-        if known and known.dataset == dataset and await to_thread.run_sync(known.is_fresh):
-            return known
+    def _last(self, dataset: DownloadedDataset) -> Snapshot | None:
+        return self._snapshot if self._snapshot and self._snapshot.dataset == dataset else None
+
+    async def _open(self, dataset: DownloadedDataset) -> Snapshot:
+        known = self._last(dataset)
+        if known is not None:
+            fresh = await to_thread.run_sync(known.is_fresh)
+            if fresh:
+                return known
         self._snapshot = await read_unchanged(
             lambda: Snapshot(dataset, self._options), lambda: self._check_unchanged(dataset)
         )
