@@ -171,13 +171,25 @@ def iter_batches(parquet: pq.ParquetFile, columns: list[str], start: int) -> Ite
     A batch holds at most `BATCH_BYTES`, or a single row. Row groups before `start` are not read.
     """
     groups, first = groups_from(parquet, start)
-    size = batch_rows(parquet)
-    for batch in parquet.iter_batches(batch_size=size, row_groups=groups, columns=columns, use_threads=False):
+    for batch in _decoded(parquet, groups, columns):
         skipped = min(max(0, start - first), batch.num_rows)
         for piece in _pieces(batch.slice(skipped)):
             yield first + skipped, piece
             skipped += piece.num_rows
         first += batch.num_rows
+
+
+def _decoded(parquet: pq.ParquetFile, groups: list[int], columns: list[str]) -> Iterator[pa.RecordBatch]:
+    size = batch_rows(parquet)
+    # Each group has a dictionary of its own, and Arrow joins two of them only where they are not inside of lists.
+    apart = any(map(_nests_dictionary, parquet.schema_arrow.types))
+    for part in [[group] for group in groups] if apart else [groups]:
+        yield from parquet.iter_batches(batch_size=size, row_groups=part, columns=columns, use_threads=False)
+
+
+def _nests_dictionary(kind: pa.DataType) -> bool:
+    inner = [kind.field(index).type for index in range(kind.num_fields)]
+    return any(pa.types.is_dictionary(each) or _nests_dictionary(each) for each in inner)
 
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -63,6 +63,16 @@ def test_row_groups_before_the_start_are_not_read(tmp_path: Path) -> None:
         list(read(folder, ["conversations"], start=9))
 
 
+def test_dictionaries_inside_of_lists_are_read_across_row_groups(tmp_path: Path) -> None:
+    """Each row group has its own, and Arrow cannot join those."""
+    message = pa.struct([("role", pa.string()), ("content", pa.dictionary(pa.int32(), pa.string()))])
+    made = [[{"role": "user", "content": f"text {number}"}] for number in range(9)]
+    folder = put(tmp_path, parquet(table_of(pa.array(made, pa.list_(message))), row_group_size=2))
+    found = list(read(folder, ["conversations"], start=3))
+    assert found[0][0] == 3
+    assert [value for _, batch in found for value in batch["conversations"].to_pylist()] == made[3:]
+
+
 def test_row_groups_without_rows_are_passed_over(tmp_path: Path) -> None:
     schema = pa.schema([("n", pa.int64())])
     with pq.ParquetWriter(tmp_path / "a.parquet", schema) as writer:
