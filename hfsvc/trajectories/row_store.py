@@ -109,10 +109,11 @@ class _StoredRows:
     def _group(self, group: RowGroup, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         name = self._store.blocks_of(self._file.facts.content, group, columns, self._rows)
         with self._store.sidecars.open(name) as blocks:
-            if blocks is None:
-                yield from _within(self._rows().batches(columns, start), group.stop)
-            else:
-                yield from _blocks_from(blocks, group.first, start)
+            for row, batch in _blocks_from(blocks, group.first, start) if blocks else ():
+                yield row, batch
+                start = row + batch.num_rows
+        if start < group.stop:
+            yield from _within(self._rows().batches(columns, start), group.stop)
 
     def _rows(self) -> RowFile:
         # Only now: reading the footer of a file of many groups takes longer than reading a block.

@@ -1,12 +1,11 @@
 """Files beside the data that make single rows and lists quick: Arrow's own file format, in small blocks.
 
 They hold nothing that the data does not, and may be lost at any time. Their names begin with a digest of the content that
-they were made of, so that one of other content is never taken. Everything here blocks: call it from a worker thread.
+they were made of, so that one of other content is never taken, and they are sealed, so that a damaged one is not. Everything here blocks: call it from a worker thread.
 """
 
 import hashlib
 import logging
-import os
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,6 +17,7 @@ from hfsvc.disk import make_folder
 from hfsvc.errors import HfsvcError
 from hfsvc.models import DownloadedDataset
 from hfsvc.store.layout import rows_folder
+from hfsvc.trajectories.sealed import DamagedFile, SealedFile, seal
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +71,40 @@ class Sidecars:
     def open(self, name: str, columns: Iterable[int] | None = None) -> Iterator["pa.ipc.RecordBatchFileReader | None"]:
         """One to read single blocks of; None where there is none that can be read.
 
+        A block that turns out to be damaged ends the ``with`` block that it is read in, without an error: who reads takes
+        the rest from the data.
+
         Args:
             name: Its name.
             columns: Only these of its columns, by number.
         """
         with ExitStack() as opened:
-            yield None if self._folder is None else _reader(self._folder / name, columns, opened)
+            reader = self._reader(name, columns, opened)
+            try:
+                yield reader
+            except DamagedFile as error:
+                self._discard(name, error)
+
+    def _reader(
+        self, name: str, columns: Iterable[int] | None, opened: ExitStack
+    ) -> "pa.ipc.RecordBatchFileReader | None":
+        if self._folder is None:
+            return None
+        options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [*columns])
+        try:
+            return pa.ipc.open_file(opened.enter_context(SealedFile(self._folder / name)), options=options)
+        except DamagedFile as error:
+            self._discard(name, error)
+        except OSError:
+            pass
+        return None
+
+    def _discard(self, name: str, error: DamagedFile) -> None:
+        # Written anew the next time.
+        logger.warning("what was written down of rows of %s is removed: %s", self._repo, error)
+        with suppress(OSError):
+            if self._folder is not None:
+                (self._folder / name).unlink(missing_ok=True)
 
     def prune(self, contents: Iterable[str]) -> None:
         """Remove those that were made of other content than this."""
@@ -85,18 +113,6 @@ class Sidecars:
             for path in self._folder.iterdir() if self._folder else ():
                 if path.name.partition(".")[0] not in wanted:
                     path.unlink(missing_ok=True)
-
-
-def _reader(path: Path, columns: Iterable[int] | None, opened: ExitStack) -> "pa.ipc.RecordBatchFileReader | None":
-    options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [*columns])
-    try:
-        return pa.ipc.open_file(opened.enter_context(pa.OSFile(str(path), "rb")), options=options)
-    except pa.ArrowInvalid:
-        # Written anew the next time.
-        path.unlink(missing_ok=True)
-    except OSError:
-        pass
-    return None
 
 
 def _root_of(dataset: DownloadedDataset) -> Path | None:
@@ -113,16 +129,8 @@ def _write_whole(path: Path, schema: pa.Schema, blocks: Iterable[pa.RecordBatch]
             with pa.ipc.new_file(file, schema, options=options) as writer:
                 for block in blocks:
                     writer.write_batch(block)
-        _sync(scratch)
+        # Synced, too, or a crash might leave the name and not the content.
+        seal(scratch)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    # Or a crash might leave the name and not the content.
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

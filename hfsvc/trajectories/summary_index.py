@@ -96,10 +96,11 @@ class SummaryIndex:
         if not self._sidecars.has(name):
             self._sidecars.write(name, SCHEMA, self._made(file))
         with self._sidecars.open(name, map(SCHEMA.get_field_index, columns or SCHEMA.names)) as stored:
-            if stored is None:
-                yield from islice(self._made(file), begin, None)
-            else:
-                yield from map(stored.get_batch, range(begin, stored.num_record_batches))
+            for block in map(stored.get_batch, range(begin, stored.num_record_batches)) if stored else ():
+                yield block
+                begin += 1
+        if begin * BLOCK_ROWS < file.stop - file.first:
+            yield from islice(self._made(file), begin, None)
 
     def _made(self, file: FileRows) -> Iterator[pa.RecordBatch]:
         with self._open_file(file) as rows:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -174,6 +175,32 @@ async def test_blocks_that_break_off_are_not_read(root: Path, cut: int) -> None:
     assert (await source.list_summaries(0, 5)).total == 40
     assert await tasks_at(source, 31, 32) == ["task_31", "task_32"]
     assert [path.stat().st_size > 200 for path in stored(root)] == [True]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_blocks_with_a_bit_that_changed_are_not_believed(root: Path, seed: int) -> None:
+    chance = Random(seed)
+    source = await open_source(root, {A: parquet(rows(400))})
+    await tasks_at(source, 1, 2)
+    expected = await source.list_summaries(0, 400)
+    for _ in range(5):
+        await tasks_at(source, 3)
+        for path in (*stored(root), *stored(root, ".summaries")):
+            written = bytearray(path.read_bytes())
+            written[chance.randrange(len(written))] ^= 1 << chance.randrange(8)
+            path.write_bytes(written)
+        assert await source.list_summaries(0, 400) == expected
+        assert await tasks_at(source, *range(0, 400, 7)) == [f"task_{number}" for number in range(0, 400, 7)]
+
+
+async def test_blocks_that_were_damaged_are_written_anew(root: Path) -> None:
+    source = await open_source(root, {A: parquet(rows(40))})
+    await tasks_at(source, 1, 2)
+    (path,) = stored(root)
+    written = path.read_bytes()
+    path.write_bytes(written[:600] + b"~~~~" + written[604:])
+    assert await tasks_at(source, 30, 31) == ["task_30", "task_31"]
+    assert path.read_bytes() == written
 
 
 async def test_where_nothing_can_be_written_rows_are_read_as_they_lie(root: Path) -> None:
