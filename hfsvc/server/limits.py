@@ -23,6 +23,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         held_wait_s: Seconds that one waits for its turn before it is refused.
         answer_s: Seconds for making and sending one of them, after which the connection is dropped.
         lists: Pages of summaries that are read at once; others wait.
+        threads: Worker threads that read, where the process is the server's own. More are no quicker, and each keeps
+            memory to itself.
         sockets: Open at once.
         requests: Under way at once, streams included.
         exports: Streams of ``trajectories.jsonl`` at once.
@@ -47,6 +49,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     held_wait_s: float = 10.0
     answer_s: float = 60.0
     lists: int = 4
+    threads: int = 8
     sockets: int = 512
     requests: int = 512
     exports: int = 8

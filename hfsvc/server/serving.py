@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from anyio import to_thread
 
 from hfsvc.errors import InvalidSettings
 from hfsvc.server.app import ServerApp
@@ -96,7 +97,9 @@ async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None =
     """
     # What it logs at this level are broken connections, and errors that the app has logged already.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    server = Server(app, limits or Limits())
+    limits = limits or Limits()
+    to_thread.current_default_thread_limiter().total_tokens = limits.threads
+    server = Server(app, limits)
     running = asyncio.ensure_future(server.serve(sockets=[bound]))
     try:
         await asyncio.shield(running)
