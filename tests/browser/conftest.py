@@ -53,11 +53,17 @@ def hub(hub_folder: Path) -> Iterator[LocalHub]:
 
 @pytest.fixture(scope="session")
 def served(hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """``hfsvc serve`` as a process, both datasets on disk."""
-    root = tmp_path_factory.mktemp("served")
-    with serving(root, hub.endpoint) as server:
-        for repo in (ALIAS, HOSTILE):
-            ask(server, "download", repo)
+    """``hfsvc serve`` as a process, the sample on disk."""
+    with serving(tmp_path_factory.mktemp("served"), hub.endpoint) as server:
+        ask(server, "download", ALIAS)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def served_hostile(hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same with the hostile dataset."""
+    with serving(tmp_path_factory.mktemp("hostile"), hub.endpoint) as server:
+        ask(server, "download", HOSTILE)
         yield server
 
 

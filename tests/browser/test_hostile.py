@@ -28,8 +28,8 @@ def check_harmless(page: Page) -> None:
     assert page.evaluate("document.querySelectorAll('[onerror], [onload], [onclick]').length") == 0
 
 
-def test_a_list_of_names(served: Served, open_page: Open) -> None:
-    page = open_page(hostile(served))
+def test_a_list_of_names(served_hostile: Served, open_page: Open) -> None:
+    page = open_page(hostile(served_hostile))
     expect(page.locator("hf-rows .spacer .row .task").first).to_contain_text("<img src=x")
     check_harmless(page)
     heights = page.evaluate("[...document.querySelectorAll('.spacer .row')].map((row) => row.offsetHeight)")
@@ -37,8 +37,8 @@ def test_a_list_of_names(served: Served, open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("style", ["structured", "messages"])
-def test_steps_full_of_tricks(served: Served, open_page: Open, style: str) -> None:
-    page = open_page(hostile(served, f"/0?style={style}"))
+def test_steps_full_of_tricks(served_hostile: Served, open_page: Open, style: str) -> None:
+    page = open_page(hostile(served_hostile, f"/0?style={style}"))
     expect(page.locator("hf-trajectory h2")).to_contain_text("<img src=x onerror")
     page.get_by_role("button", name="About this trajectory").click()
     page.get_by_role("button", name="Expand all").click()
@@ -54,18 +54,18 @@ def test_steps_full_of_tricks(served: Served, open_page: Open, style: str) -> No
     check_harmless(page)
 
 
-def test_keys_of_all_kinds(served: Served, open_page: Open) -> None:
+def test_keys_of_all_kinds(served_hostile: Served, open_page: Open) -> None:
     key = quote(f"{IMAGE}/%2F?#&'\"", safe="")
-    page = open_page(hostile(served, f"/{key}"))
+    page = open_page(hostile(served_hostile, f"/{key}"))
     expect(page).to_have_url(re.compile(r"acme%2Fhostile/0$"))
     for rest in ("/javascript%3Aalert(1)", "/..%2F..%2Fetc", "/%E0%A4%A", "/9999999999999"):
-        other = open_page(hostile(served, rest), allowed=("404", "400"))
+        other = open_page(hostile(served_hostile, rest), allowed=("404", "400"))
         expect(other.get_by_role("alert")).to_be_visible()
         check_harmless(other)
 
 
-def test_a_message_of_five_megabytes(served: Served, open_page: Open) -> None:
-    page = open_page(hostile(served, "/1/1?style=messages"))
+def test_a_message_of_five_megabytes(served_hostile: Served, open_page: Open) -> None:
+    page = open_page(hostile(served_hostile, "/1/1?style=messages"))
     step = page.locator(".step.linked")
     expect(step).to_be_visible()
     assert page.evaluate("document.documentElement.textContent.length") < 300_000
@@ -80,8 +80,8 @@ def test_a_message_of_five_megabytes(served: Served, open_page: Open) -> None:
     check_harmless(page)
 
 
-def test_seventeen_hundred_steps(served: Served, open_page: Open) -> None:
-    page = open_page(hostile(served, f"/2/{LONG_STEPS - 100}?style=messages"))
+def test_seventeen_hundred_steps(served_hostile: Served, open_page: Open) -> None:
+    page = open_page(hostile(served_hostile, f"/2/{LONG_STEPS - 100}?style=messages"))
     expect(page.locator(".step.linked .number")).to_have_text(str(LONG_STEPS - 100))
     assert page.locator(".step").count() < 400
     page.evaluate(f"location.hash = location.hash.replace('/{LONG_STEPS - 100}', '/{LONG_STEPS}')")
@@ -93,9 +93,9 @@ def test_seventeen_hundred_steps(served: Served, open_page: Open) -> None:
     check_harmless(page)
 
 
-def test_a_report_of_it(served: Served, open_page: Open, tmp_path: Path) -> None:
+def test_a_report_of_it(served_hostile: Served, open_page: Open, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
-    assert ask(served, "show", "0", "--dataset", HOSTILE, "--html", str(file)).strip() == str(file)
+    assert ask(served_hostile, "show", "0", "--dataset", HOSTILE, "--html", str(file)).strip() == str(file)
     page = open_page(f"{file.as_uri()}#step-2")
     expect(page.locator(".step.linked")).to_contain_text("Tool call")
     page.keyboard.press("e")

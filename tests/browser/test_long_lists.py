@@ -73,8 +73,37 @@ def test_little_of_it_exists_at_a_time(page: Page) -> None:
         scroll(page, number / 40)
         page.wait_for_function(f"(row) => ({SHOWN})()[0] > row", arg=MANY * (number - 1) // 40)
     assert page.locator("hf-rows .row").count() < 100
-    assert page.evaluate("document.querySelector('hf-rows')._cache._pages.size") <= 60
     assert page.locator("hf-rows").get_attribute("aria-rowcount") == str(MANY + 1)
+
+
+def test_pages_that_were_looked_at_long_ago_are_forgotten(page: Page) -> None:
+    here = page.evaluate(
+        """async () => {
+          const { RowCache } = await import("./static/row-cache.js");
+          const rows = (offset) => Array.from({ length: 100 }, (_, index) => offset + index);
+          let hear;
+          const cache = new RowCache(async (offset) => ({ total: 1e6, items: rows(offset) }), () => hear());
+          for (let number = 0; number < 80; number += 1) {
+            const heard = new Promise((resolve) => (hear = resolve));
+            cache.want(number * 100, number * 100 + 99);
+            await heard;
+          }
+          return [...Array(80).keys()].filter((number) => cache.row(number * 100) !== undefined);
+        }"""
+    )
+    assert here == list(range(20, 80))
+
+
+def test_what_is_no_longer_looked_at_is_called_off(page: Page) -> None:
+    page.route("**/api/trajectories?*", lambda _: None)  # never answered
+    with page.expect_request("**/api/trajectories?*"):
+        scroll(page, 0.5)
+    with page.expect_event("requestfailed") as failed:
+        scroll(page, 0.9)
+    assert failed.value.failure == "net::ERR_ABORTED"
+    page.unroute_all(behavior="ignoreErrors")
+    scroll(page, 1)
+    wait_for(page, MANY - 1)
 
 
 GEOMETRY: list[dict[str, Any]] = [

@@ -52,6 +52,7 @@ def test_what_is_searched_and_filtered_is_all_rows(served: Served, open_page: Op
     page.get_by_label("Agent", exact=True).fill("nobody")
     expect(page.get_by_text("Nothing matches")).to_be_visible()
     assert "agent=nobody" in page.url
+    assert page.evaluate("history.length") <= 2
     page.get_by_role("button", name="Show all").click()
     expect(page.get_by_text(f"{ROWS} trajectories")).to_be_visible()
     page.get_by_label("Result").select_option("success")
@@ -181,6 +182,18 @@ def test_a_download_is_watched_verified_and_deleted(hub: LocalHub, open_page: Op
         page.get_by_role("button", name=f"Delete {ALIAS}", exact=True).click()
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         expect(line).to_contain_text("not here")
+
+
+def test_a_slow_download_is_followed_and_cancelled(hub_folder: Path, open_page: Open, tmp_path: Path) -> None:
+    with LocalHub(hub_folder, bytes_per_s=200_000) as slow, serving(tmp_path, slow.endpoint) as server:
+        page = open_page(server.address)
+        page.get_by_role("button", name=f"Download {ALIAS}", exact=True).click()
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        expect(page.locator(".progress")).to_contain_text(re.compile(r"[1-9]\d* % · .+ of 3\.\d MB"))
+        page.reload()
+        expect(page.locator(".progress")).to_contain_text("%")
+        page.get_by_role("button", name=f"Cancel {ALIAS}", exact=True).click()
+        expect(page.get_by_text("Download cancelled")).to_be_visible()
 
 
 def test_a_token_in_the_address_is_used_once_and_gone(hub: LocalHub, open_page: Open, tmp_path: Path) -> None:

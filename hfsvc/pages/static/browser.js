@@ -22,7 +22,7 @@ class Browser extends HTMLElement {
     this._list = h("section.listpane", { "aria-label": "List" }, this._filters, this._count, h("div.listbox", {}, this._rows, this._state));
     this._detail = h("section.detailpane", { "aria-label": "Trajectory" });
     this.replaceChildren(this._title, this._list, this._detail);
-    this._filters.addEventListener("change-filters", ({ detail }) => this._goTo({ ...this._route, ...detail, key: null, step: null }));
+    this._filters.addEventListener("change-filters", ({ detail }) => this._refine(detail));
   }
 
   disconnectedCallback() {
@@ -78,6 +78,17 @@ class Browser extends HTMLElement {
 
   _goTo(route) {
     location.hash = writeRoute(route);
+  }
+
+  /** Ask for other rows. Typing leaves no trail of addresses to go back through. */
+  _refine(filters) {
+    const route = { ...this._route, ...filters, key: null, step: null };
+    if (this._route.key !== null || route.source !== this._route.source) {
+      this._goTo(route);
+      return;
+    }
+    history.replaceState(null, "", writeRoute(route));
+    this.show(route);
   }
 
   // ---- the list -----------------------------------------------------------------------------------------------------

@@ -158,6 +158,8 @@ class DatasetsView extends HTMLElement {
       this._watched.set(id, events);
       events.addEventListener("bytesReceived", (event) => this._received(id, JSON.parse(event.data)));
       events.addEventListener("ended", () => this._ended(id));
+      // It comes back by itself after a break, but not after a refusal.
+      events.addEventListener("error", () => events.readyState === EventSource.CLOSED && this._ended(id));
     }
   }
 
