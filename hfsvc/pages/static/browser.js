@@ -19,7 +19,13 @@ class Browser extends HTMLElement {
     this._state = h("div.overlay");
     this._count = h("p.count", { role: "status" });
     this._title = h("h1.unseen");
-    this._list = h("section.listpane", { "aria-label": "List" }, this._filters, this._count, h("div.listbox", {}, this._rows, this._state));
+    this._list = h(
+      "section.listpane",
+      { "aria-label": "List" },
+      this._filters,
+      this._count,
+      h("div.listbox", {}, this._rows, this._state),
+    );
     this._detail = h("section.detailpane", { "aria-label": "Trajectory" });
     this.replaceChildren(this._title, this._list, this._detail);
     this._filters.addEventListener("change-filters", ({ detail }) => this._refine(detail));
@@ -96,7 +102,8 @@ class Browser extends HTMLElement {
   _openList() {
     this._cache?.close();
     const parts = listParts(this._route);
-    const fetchPage = (offset, limit, signal) => ask(address("api/trajectories", { ...parts, offset, limit }), { signal });
+    const fetchPage = (offset, limit, signal) =>
+      ask(address("api/trajectories", { ...parts, offset, limit }), { signal });
     const cache = new RowCache(fetchPage, (page, error) => cache === this._cache && this._heard(page, error));
     this._cache = cache;
     this._opened = false;
@@ -113,7 +120,9 @@ class Browser extends HTMLElement {
     }
     this._rows.refresh(page.total);
     this._filters.learn(page.items);
-    this._count.textContent = this._isFiltered() ? counted(page.total, "match", "matches") : counted(page.total, "trajectory", "trajectories");
+    this._count.textContent = this._isFiltered()
+      ? counted(page.total, "match", "matches")
+      : counted(page.total, "trajectory", "trajectories");
     this._state.replaceChildren(...(page.total ? [] : [this._nothing()]));
     if (!this._opened) {
       this._opened = true;
@@ -126,7 +135,9 @@ class Browser extends HTMLElement {
       this._state.replaceChildren(loading("Reading the list …"));
       this._cache.retry();
     };
-    return error.code === "not_downloaded" ? empty("This dataset is not on disk", error.message, h("a.button", { href: "#/" }, "Go to datasets")) : failed(error, retry);
+    return error.code === "not_downloaded"
+      ? empty("This dataset is not on disk", error.message, h("a.button", { href: "#/" }, "Go to datasets"))
+      : failed(error, retry);
   }
 
   _nothing() {
@@ -134,8 +145,11 @@ class Browser extends HTMLElement {
       return empty("This dataset has no rows", "Its files hold no trajectories.");
     }
     const clear = { query: "", agent: "", model: "", task: "", result: "all", episodes: "all" };
-    return empty("Nothing matches", "All words must occur in a row's agent, model, task, episode, names, date or result.",
-      button("Show all", () => this._goTo({ ...this._route, ...clear })));
+    return empty(
+      "Nothing matches",
+      "All words must occur in a row's agent, model, task, episode, names, date or result.",
+      button("Show all", () => this._goTo({ ...this._route, ...clear })),
+    );
   }
 
   _isFiltered() {
@@ -199,7 +213,13 @@ class Browser extends HTMLElement {
   }
 
   _tools(row, path, parts) {
-    const style = h("select", { "aria-label": "Style" }, Object.entries(STYLES).map(([value, label]) => h("option", { value, selected: value === this._route.style }, label)));
+    const style = h(
+      "select",
+      { "aria-label": "Style" },
+      Object.entries(STYLES).map(([value, label]) =>
+        h("option", { value, selected: value === this._route.style }, label),
+      ),
+    );
     style.addEventListener("change", () => this._goTo({ ...this._route, style: style.value, step: null }));
     const link = () => new URL(writeRoute({ ...this._route, key: row, step: null }), location.href).href;
     return [

@@ -24,7 +24,9 @@ class DatasetsView extends HTMLElement {
   /** Ask what is there, and show it. */
   async refresh() {
     try {
-      [this._sources, this._datasets, this._jobs] = await Promise.all(["api/sources", "api/datasets", "api/jobs"].map((each) => ask(each)));
+      [this._sources, this._datasets, this._jobs] = await Promise.all(
+        ["api/sources", "api/datasets", "api/jobs"].map((each) => ask(each)),
+      );
       this._show();
       this._watch();
     } catch (error) {
@@ -38,7 +40,12 @@ class DatasetsView extends HTMLElement {
     const titles = ["Dataset", "State", "Size", "Fetched", "Actions"].map((each) => h("th", { scope: "col" }, each));
     const table = h("table.datasets", {}, h("thead", {}, h("tr", {}, titles)), h("tbody", {}, rows));
     const none = empty("No datasets are known", "Download one by its id: owner/name on the Hub.");
-    this.replaceChildren(h("h1", { tabindex: -1 }, "Datasets"), this._form ??= this._makeForm(), this._said ??= h("div", { role: "alert" }), rows.length ? table : none);
+    this.replaceChildren(
+      h("h1", { tabindex: -1 }, "Datasets"),
+      (this._form ??= this._makeForm()),
+      (this._said ??= h("div", { role: "alert" })),
+      rows.length ? table : none,
+    );
     focused && this.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -48,7 +55,8 @@ class DatasetsView extends HTMLElement {
     const known = new Map(this._sources.map((each) => [each.repo.toLowerCase(), each]));
     const jobs = new Map(this._jobs.map((each) => [each.repo.toLowerCase(), each]));
     const ids = new Set([...jobs.keys(), ...here.keys(), ...known.keys()]);
-    const entries = [...ids].map((id) => ({ job: jobs.get(id), dataset: here.get(id), source: known.get(id) }))
+    const entries = [...ids]
+      .map((id) => ({ job: jobs.get(id), dataset: here.get(id), source: known.get(id) }))
       .filter(({ job, dataset, source }) => dataset || source || job.state !== "finished");
     return entries.sort((one, other) => Number(Boolean(other.dataset)) - Number(Boolean(one.dataset)));
   }
@@ -56,14 +64,46 @@ class DatasetsView extends HTMLElement {
   _row({ job, dataset, source }) {
     const repo = dataset?.repo ?? source?.repo ?? job.repo;
     const name = dataset?.alias ?? source?.alias ?? repo;
-    const title = dataset ? h("a", { href: writeRoute({ source: name }) }, oneLine(name)) : h("span", {}, oneLine(name));
-    const about = [name === repo ? null : oneLine(repo), source?.about && oneLine(source.about)].filter(Boolean).join(" · ");
-    return h("tr", { data: { repo } },
-      h("th", { scope: "row" }, h("div.name", {}, title, source?.default ? h("span.chip", {}, "default") : null), h("div.about", {}, about)),
+    const title = dataset
+      ? h("a", { href: writeRoute({ source: name }) }, oneLine(name))
+      : h("span", {}, oneLine(name));
+    const about = [name === repo ? null : oneLine(repo), source?.about && oneLine(source.about)]
+      .filter(Boolean)
+      .join(" · ");
+    return h(
+      "tr",
+      { data: { repo } },
+      h(
+        "th",
+        { scope: "row" },
+        h("div.name", {}, title, source?.default ? h("span.chip", {}, "default") : null),
+        h("div.about", {}, about),
+      ),
       h("td", { data: { title: "State" } }, this._state(repo, job, dataset)),
-      h("td", { data: { title: "Size" } }, dataset ? [bytes(dataset.totalBytes), h("div.about", {}, counted(dataset.fileCount, "file"))] : ""),
-      h("td", { data: { title: "Fetched" } }, dataset ? [moment(dataset.downloadedAt), h("div.about", {}, [dataset.commit.slice(0, 8), dataset.license].filter(Boolean).map((each) => oneLine(each)).join(" · "))] : ""),
-      h("td.actions", {}, this._actions(repo, name, job, dataset)));
+      h(
+        "td",
+        { data: { title: "Size" } },
+        dataset ? [bytes(dataset.totalBytes), h("div.about", {}, counted(dataset.fileCount, "file"))] : "",
+      ),
+      h(
+        "td",
+        { data: { title: "Fetched" } },
+        dataset
+          ? [
+              moment(dataset.downloadedAt),
+              h(
+                "div.about",
+                {},
+                [dataset.commit.slice(0, 8), dataset.license]
+                  .filter(Boolean)
+                  .map((each) => oneLine(each))
+                  .join(" · "),
+              ),
+            ]
+          : "",
+      ),
+      h("td.actions", {}, this._actions(repo, name, job, dataset)),
+    );
   }
 
   _state(repo, job, dataset) {
@@ -73,15 +113,21 @@ class DatasetsView extends HTMLElement {
     if (job?.state === "running") {
       return progress(job);
     }
-    const failure = job?.state === "failed" ? h("div.problem", {}, job.error.message, job.error.hint ? ` ${job.error.hint}` : "") : null;
+    const failure =
+      job?.state === "failed"
+        ? h("div.problem", {}, job.error.message, job.error.hint ? ` ${job.error.hint}` : "")
+        : null;
     const stopped = job?.state === "cancelled" ? h("div.about", {}, "Download cancelled; what came is kept") : null;
     return [dataset ? h("span.chip.here", {}, "on disk") : h("span.chip", {}, "not here"), failure, stopped];
   }
 
   _actions(repo, name, job, dataset) {
-    const named = (label, act) => button(label, act, { "aria-label": `${label} ${oneLine(name)}`, data: { act: `${label} ${repo}` } });
+    const named = (label, act) =>
+      button(label, act, { "aria-label": `${label} ${oneLine(name)}`, data: { act: `${label} ${repo}` } });
     if (job?.state === "running") {
-      return named("Cancel", () => this._do(repo, "cancelling …", () => ask(`api/jobs/${job.id}`, { method: "DELETE" }), "Cancelled"));
+      return named("Cancel", () =>
+        this._do(repo, "cancelling …", () => ask(`api/jobs/${job.id}`, { method: "DELETE" }), "Cancelled"),
+      );
     }
     const fetch = named(dataset ? "Update" : "Download", () => this._download({ repo }));
     if (!dataset) {
@@ -92,7 +138,12 @@ class DatasetsView extends HTMLElement {
 
   async _download(order) {
     this._say("");
-    await this._do(order.repo, "asking …", () => ask("api/jobs", { method: "POST", body: order }), `Downloading ${oneLine(order.repo)}`);
+    await this._do(
+      order.repo,
+      "asking …",
+      () => ask("api/jobs", { method: "POST", body: order }),
+      `Downloading ${oneLine(order.repo)}`,
+    );
   }
 
   async _verify(repo) {
@@ -100,19 +151,36 @@ class DatasetsView extends HTMLElement {
     const report = await this._do(repo, "hashing …", verify, "Verified");
     if (report) {
       const damaged = report.damaged.length;
-      this._say(damaged ? `${oneLine(repo)}: ${counted(damaged, "file")} damaged. hfsvc verify --repair fetches them again.`
-        : `${oneLine(repo)}: ${counted(report.checkedFiles, "file")} checked, none damaged.`);
+      this._say(
+        damaged
+          ? `${oneLine(repo)}: ${counted(damaged, "file")} damaged. hfsvc verify --repair fetches them again.`
+          : `${oneLine(repo)}: ${counted(report.checkedFiles, "file")} checked, none damaged.`,
+      );
     }
   }
 
   _confirmDelete(repo, name) {
-    const dialog = h("dialog", { "aria-labelledby": "delete-title" }, h("h2", { id: "delete-title" }, `Delete ${oneLine(name)}?`),
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "delete-title" },
+      h("h2", { id: "delete-title" }, `Delete ${oneLine(name)}?`),
       h("p", {}, "Its recorded files are removed from disk. Other files in its folder stay."),
-      h("form.actions", { method: "dialog" }, h("button", { value: "no" }, "Keep it"), h("button.danger", { value: "yes" }, "Delete")));
+      h(
+        "form.actions",
+        { method: "dialog" },
+        h("button", { value: "no" }, "Keep it"),
+        h("button.danger", { value: "yes" }, "Delete"),
+      ),
+    );
     dialog.addEventListener("close", () => {
       dialog.remove();
       if (dialog.returnValue === "yes") {
-        this._do(repo, "deleting …", () => ask(`api/datasets/${encodeURIComponent(repo)}`, { method: "DELETE" }), "Deleted");
+        this._do(
+          repo,
+          "deleting …",
+          () => ask(`api/datasets/${encodeURIComponent(repo)}`, { method: "DELETE" }),
+          "Deleted",
+        );
       }
     });
     document.body.append(dialog);
@@ -140,10 +208,21 @@ class DatasetsView extends HTMLElement {
   }
 
   _makeForm() {
-    const repo = h("input", { name: "repo", required: true, placeholder: "owner/name, an alias or an address", autocomplete: "off", spellcheck: "false" });
+    const repo = h("input", {
+      name: "repo",
+      required: true,
+      placeholder: "owner/name, an alias or an address",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     const revision = h("input", { name: "revision", placeholder: "main", autocomplete: "off", spellcheck: "false" });
-    const form = h("form.download", {}, h("label", {}, "Download a dataset", repo), h("label", {}, "Revision", revision),
-      h("button.primary", { type: "submit" }, "Download"));
+    const form = h(
+      "form.download",
+      {},
+      h("label", {}, "Download a dataset", repo),
+      h("label", {}, "Revision", revision),
+      h("button.primary", { type: "submit" }, "Download"),
+    );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this._download({ repo: repo.value.trim(), ...(revision.value.trim() && { revision: revision.value.trim() }) });
@@ -167,7 +246,9 @@ class DatasetsView extends HTMLElement {
     const job = this._jobs.find((each) => each.id === id);
     if (job?.state === "running") {
       Object.assign(job, { received, total });
-      const row = [...this.querySelectorAll("tr[data-repo]")].find((each) => each.dataset.repo.toLowerCase() === job.repo.toLowerCase());
+      const row = [...this.querySelectorAll("tr[data-repo]")].find(
+        (each) => each.dataset.repo.toLowerCase() === job.repo.toLowerCase(),
+      );
       row?.querySelector(".progress")?.replaceWith(progress(job));
     }
   }
@@ -182,7 +263,12 @@ class DatasetsView extends HTMLElement {
 function progress({ received, total }) {
   const part = total ? `${Math.floor((100 * received) / total)} %` : "";
   const text = total ? `${part} · ${bytes(received)} of ${bytes(total)}` : "planning …";
-  return h("div.progress", {}, h("progress", { max: total || 1, value: total ? received : null, "aria-label": "Download" }), h("span", {}, text));
+  return h(
+    "div.progress",
+    {},
+    h("progress", { max: total || 1, value: total ? received : null, "aria-label": "Download" }),
+    h("span", {}, text),
+  );
 }
 
 customElements.define("hf-datasets", DatasetsView);

@@ -52,11 +52,15 @@ export function freshId() {
 /** A button that shows and hides something, which is made when it is shown first. */
 export function disclosure(label, make, properties = { class: "quiet" }) {
   const content = h("div.disclosed", { hidden: true, id: freshId() });
-  const toggle = button(label, () => {
-    content.hidden = !content.hidden;
-    toggle.setAttribute("aria-expanded", !content.hidden);
-    content.firstChild ?? content.append(...[make()].flat());
-  }, { ...properties, "aria-expanded": false, "aria-controls": content.id });
+  const toggle = button(
+    label,
+    () => {
+      content.hidden = !content.hidden;
+      toggle.setAttribute("aria-expanded", !content.hidden);
+      content.firstChild ?? content.append(...[make()].flat());
+    },
+    { ...properties, "aria-expanded": false, "aria-controls": content.id },
+  );
   return [toggle, content];
 }
 
@@ -91,10 +95,14 @@ function copyBySelection(text) {
 
 /** A button that copies what `give` gives, and says so for a moment. */
 export function copyButton(label, give, properties = { class: "quiet" }) {
-  const made = button(label, async () => {
-    await copy(give());
-    made.textContent = "Copied";
-    setTimeout(() => (made.textContent = label), 1200);
-  }, properties);
+  const made = button(
+    label,
+    async () => {
+      await copy(give());
+      made.textContent = "Copied";
+      setTimeout(() => (made.textContent = label), 1200);
+    },
+    properties,
+  );
   return made;
 }

@@ -24,13 +24,24 @@ class Filters extends HTMLElement {
     this._seen = new Map(FIELDS.map((field) => [field, new Set()]));
     this._fields = {
       source: h("select", { name: "source", "aria-label": "Dataset" }),
-      query: h("input", { type: "search", name: "query", placeholder: "Search: words, or field:word", "aria-label": "Search trajectories", maxlength: 500, spellcheck: "false" }),
+      query: h("input", {
+        type: "search",
+        name: "query",
+        placeholder: "Search: words, or field:word",
+        "aria-label": "Search trajectories",
+        maxlength: 500,
+        spellcheck: "false",
+      }),
       ...Object.fromEntries(FIELDS.map((field) => [field, this._makeField(field)])),
       result: makeChoice("result"),
       episodes: makeChoice("episodes"),
     };
     const { source, query, ...others } = this._fields;
-    const more = h("div.more", { id: "filters" }, Object.entries(others).map(([name, field]) => h("label", {}, h("span", {}, LABELS[name]), field)));
+    const more = h(
+      "div.more",
+      { id: "filters" },
+      Object.entries(others).map(([name, field]) => h("label", {}, h("span", {}, LABELS[name]), field)),
+    );
     const values = FIELDS.map((field) => h("datalist", { id: `seen-${field}` }));
     this._form = h("form", { role: "search" }, h("div.first", {}, source, query), more, values);
     this.replaceChildren(this._form);
@@ -69,12 +80,21 @@ class Filters extends HTMLElement {
   async _showSources(chosen) {
     this._known ??= await knownSources().catch(() => null);
     const known = new Map([[chosen, chosen], ...(this._known ?? [])]);
-    const options = [...known].map(([value, label]) => h("option", { value, selected: value === chosen }, oneLine(label, 80)));
+    const options = [...known].map(([value, label]) =>
+      h("option", { value, selected: value === chosen }, oneLine(label, 80)),
+    );
     this._fields.source.replaceChildren(...options);
   }
 
   _makeField(field) {
-    return h("input", { name: field, list: `seen-${field}`, placeholder: "any", maxlength: 200, autocomplete: "off", spellcheck: "false" });
+    return h("input", {
+      name: field,
+      list: `seen-${field}`,
+      placeholder: "any",
+      maxlength: 200,
+      autocomplete: "off",
+      spellcheck: "false",
+    });
   }
 
   _changed(wait) {
@@ -89,7 +109,11 @@ class Filters extends HTMLElement {
 }
 
 function makeChoice(name) {
-  return h("select", { name }, CHOICES[name].map((value) => h("option", { value }, LABELS[value])));
+  return h(
+    "select",
+    { name },
+    CHOICES[name].map((value) => h("option", { value }, LABELS[value])),
+  );
 }
 
 /** What is on disk, by the name it goes by. */

@@ -1,4 +1,5 @@
-// What this browser keeps for its user: how the page looks, whether letters are keys. Works without, where it keeps nothing.
+// What this browser keeps for its user: how the page looks, whether letters are keys.
+// Where it keeps nothing, everything works without.
 
 /** A kept choice. */
 export function kept(name, otherwise) {

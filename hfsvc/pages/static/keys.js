@@ -20,7 +20,13 @@ const HELP = [
  */
 export function listen(press) {
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) {
+    if (
+      event.defaultPrevented ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      document.querySelector("dialog[open]")
+    ) {
       return;
     }
     if (isTyping(event.target)) {
@@ -44,12 +50,33 @@ function isMeant({ key, target }) {
 
 /** The page that names the keys. */
 export function helpDialog() {
-  const rows = HELP.map(([keys, meaning]) => h("div", {}, h("dt", {}, keys.split(", ").map((key) => h("kbd", {}, key))), h("dd", {}, meaning)));
+  const rows = HELP.map(([keys, meaning]) =>
+    h(
+      "div",
+      {},
+      h(
+        "dt",
+        {},
+        keys.split(", ").map((key) => h("kbd", {}, key)),
+      ),
+      h("dd", {}, meaning),
+    ),
+  );
   const single = h("input", { type: "checkbox" });
   single.checked = kept("keys", "on") === "on";
   single.addEventListener("change", () => keep("keys", single.checked ? "on" : "off"));
-  const dialog = h("dialog.help", { "aria-labelledby": "help-title" }, h("h2", { id: "help-title" }, "Keys"), h("dl", {}, rows),
-    h("p", {}, h("label", {}, single, " Single letters are keys")), h("p.actions", {}, button("Close", () => dialog.close())));
+  const dialog = h(
+    "dialog.help",
+    { "aria-labelledby": "help-title" },
+    h("h2", { id: "help-title" }, "Keys"),
+    h("dl", {}, rows),
+    h("p", {}, h("label", {}, single, " Single letters are keys")),
+    h(
+      "p.actions",
+      {},
+      button("Close", () => dialog.close()),
+    ),
+  );
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

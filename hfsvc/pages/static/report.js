@@ -29,7 +29,13 @@ function press(key) {
 
 applyTheme();
 const help = button("?", helpDialog, { class: "icon", "aria-label": "Keys", title: "Keys (?)" });
-const top = h("header.top", {}, h("h1.brand", {}, oneLine(source)), h("span.about", {}, `hfsvc ${version}`), h("span.end", {}, themeButton(), help));
+const top = h(
+  "header.top",
+  {},
+  h("h1.brand", {}, oneLine(source)),
+  h("span.about", {}, `hfsvc ${version}`),
+  h("span.end", {}, themeButton(), help),
+);
 const main = h("main.report", {}, h("section.detailpane", { "aria-label": "Trajectory" }, view));
 document.body.append(top, main, h("div.unseen", { role: "status", data: { announcements: "" } }));
 listen(press);

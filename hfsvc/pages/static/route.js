@@ -13,7 +13,12 @@ export function readRoute(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const [source = null, key = null, step = null] = path.split("/").filter(Boolean).map(decoded);
   const given = new URLSearchParams(query);
-  const route = { source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null, query: given.get("query") ?? "" };
+  const route = {
+    source,
+    key,
+    step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null,
+    query: given.get("query") ?? "",
+  };
   for (const field of FIELDS) {
     route[field] = given.get(field) ?? "";
   }

@@ -185,7 +185,9 @@ class RowList extends HTMLElement {
   }
 
   _makeRow() {
-    const cells = COLUMNS.map(([name]) => h(`span.${name}`, { role: "gridcell" }, name === "task" ? h("a", { tabindex: -1 }) : ""));
+    const cells = COLUMNS.map(([name]) =>
+      h(`span.${name}`, { role: "gridcell" }, name === "task" ? h("a", { tabindex: -1 }) : ""),
+    );
     const element = h("div.row", { role: "row" }, cells);
     element.addEventListener("click", (event) => {
       this._active = element.place;

@@ -1,7 +1,7 @@
-// Scrolling lists that are higher than browsers can make an element: they clip elements at some 17 to 33 million pixels.
+// Scrolling lists that are higher than an element can be: browsers clip those at some 17 to 33 million pixels.
 //
 // The element is at most `LONGEST` high. Near both ends a pixel of it is a pixel of the list; in the middle it is many.
-// While somebody scrolls by hand, every pixel counts as one wherever they are; the difference is made up for when they rest.
+// While somebody scrolls by hand, every pixel counts as one wherever they are; when they rest, the element follows.
 
 const LONGEST = 8_000_000;
 const TRUE_ENDS = 100_000;

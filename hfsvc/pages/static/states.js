@@ -10,7 +10,13 @@ export function loading(text) {
 
 /** There is nothing, and what can be done about it. */
 export function empty(title, advice, ...actions) {
-  return h("div.state.empty", {}, h("h2", {}, title), h("p", {}, advice), actions.length ? h("p.actions", {}, actions) : null);
+  return h(
+    "div.state.empty",
+    {},
+    h("h2", {}, title),
+    h("p", {}, advice),
+    actions.length ? h("p.actions", {}, actions) : null,
+  );
 }
 
 /** Something went wrong, in the server's own words; where it wants its token, a field for it. */
@@ -18,8 +24,13 @@ export function failed(error, retry) {
   if (error.status === 401) {
     return tokenForm(error, retry);
   }
-  return h("div.state.failed", { role: "alert" }, h("h2", {}, "That did not work"), reasons(error),
-    h("p.actions", {}, button("Try again", retry)));
+  return h(
+    "div.state.failed",
+    { role: "alert" },
+    h("h2", {}, "That did not work"),
+    reasons(error),
+    h("p.actions", {}, button("Try again", retry)),
+  );
 }
 
 function reasons({ message, hint }) {
@@ -29,8 +40,13 @@ function reasons({ message, hint }) {
 function tokenForm(error, retry) {
   const field = h("input", { type: "password", name: "token", required: true, autocomplete: "off" });
   const said = h("div", { role: "alert" }, reasons(error));
-  const form = h("form.state.failed", {}, h("h2", {}, "This server asks for its token"), said,
-    h("p.actions", {}, h("label", {}, "Token ", field), h("button", { type: "submit" }, "Come in")));
+  const form = h(
+    "form.state.failed",
+    {},
+    h("h2", {}, "This server asks for its token"),
+    said,
+    h("p.actions", {}, h("label", {}, "Token ", field), h("button", { type: "submit" }, "Come in")),
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {

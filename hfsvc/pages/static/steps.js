@@ -46,7 +46,11 @@ export function mentions(step, wanted) {
  */
 export function stepElement(step, link) {
   const body = h("div.body", { id: freshId(), hidden: true });
-  const head = h("button.summary", { type: "button", "aria-expanded": "false", "aria-controls": body.id }, headline(step));
+  const head = h(
+    "button.summary",
+    { type: "button", "aria-expanded": "false", "aria-controls": body.id },
+    headline(step),
+  );
   const element = h(`article.step.${SPEAKERS[step.source] ? step.source : "system"}`, {}, h("h3", {}, head), body);
   element.step = step;
   element.isOpen = () => !body.hidden;
@@ -62,7 +66,9 @@ export function stepElement(step, link) {
 }
 
 function headline(step) {
-  const calls = (step.tool_calls ?? []).slice(0, 3).map((call) => h("span.chip.tool", {}, oneLine(call.function_name, 40)));
+  const calls = (step.tool_calls ?? [])
+    .slice(0, 3)
+    .map((call) => h("span.chip.tool", {}, oneLine(call.function_name, 40)));
   const error = hasError(step) ? h("span.chip.error", {}, "error") : null;
   return [
     h("span.number", {}, `${step.step_id}`),
@@ -75,7 +81,11 @@ function headline(step) {
 function preview(step) {
   const call = step.tool_calls?.[0];
   const said = textOf(step.message).slice(0, PREVIEW_CHARACTERS * 4);
-  const text = said.trim() || (call ? Object.values(call.arguments).map(asText).join(" ") : "") || step.reasoning_content || answersOf(step)[0];
+  const text =
+    said.trim() ||
+    (call ? Object.values(call.arguments).map(asText).join(" ") : "") ||
+    step.reasoning_content ||
+    answersOf(step)[0];
   return oneLine(text ?? "", PREVIEW_CHARACTERS) || "(empty)";
 }
 
@@ -84,14 +94,18 @@ function metricsOf(metrics) {
     return null;
   }
   const { prompt_tokens: into, completion_tokens: out, cost_usd: cost } = metrics;
-  const parts = [into && `${count(into)} in`, out && `${count(out)} out`, cost && `$${cost.toFixed(4)}`].filter(Boolean);
+  const parts = [into && `${count(into)} in`, out && `${count(out)} out`, cost && `$${cost.toFixed(4)}`].filter(
+    Boolean,
+  );
   return parts.length ? h("span.metrics", { title: "Tokens and cost" }, parts.join(" · ")) : null;
 }
 
 function bodyOf(step, link) {
   const said = textOf(step.message);
   return [
-    step.reasoning_content ? section("Reasoning", block(step.reasoning_content, { kind: "thought", label: "Reasoning" })) : null,
+    step.reasoning_content
+      ? section("Reasoning", block(step.reasoning_content, { kind: "thought", label: "Reasoning" }))
+      : null,
     said ? section("Message", block(said, { label: "Message" })) : null,
     ...(step.tool_calls ?? []).map(callElement),
     ...(step.observation?.results ?? []).map((result) => resultElement(result, step)),
@@ -106,19 +120,30 @@ export function section(title, ...children) {
 
 function callElement(call) {
   const given = Object.entries(call.arguments).map(([name, value]) => argument(oneLine(name, 80), asText(value)));
-  const title = ["Tool call ", h("code", {}, oneLine(call.function_name, 80)), h("span.id", {}, oneLine(call.tool_call_id, 60))];
+  const title = [
+    "Tool call ",
+    h("code", {}, oneLine(call.function_name, 80)),
+    h("span.id", {}, oneLine(call.tool_call_id, 60)),
+  ];
   return h("section.call", {}, h("h4", {}, title), given.length ? given : h("p.nothing", {}, "No arguments"));
 }
 
 function argument(name, text) {
   const short = text.length < SHORT_CHARACTERS && !text.trimEnd().includes("\n");
-  return h(`div.argument${short ? ".short" : ""}`, {}, h("span.name", {}, name), block(text, { kind: "code", label: name }));
+  return h(
+    `div.argument${short ? ".short" : ""}`,
+    {},
+    h("span.name", {}, name),
+    block(text, { kind: "code", label: name }),
+  );
 }
 
 function resultElement(result, step) {
   const text = textOf(result.content);
   const call = result.source_call_id ? h("span.id", {}, oneLine(result.source_call_id, 60)) : null;
-  const others = (result.subagent_trajectory_ref ?? []).map((each) => block(JSON.stringify(each, null, 2), { kind: "code" }));
+  const others = (result.subagent_trajectory_ref ?? []).map((each) =>
+    block(JSON.stringify(each, null, 2), { kind: "code" }),
+  );
   const content = text ? block(text, { kind: "output", label: "Observation" }) : h("p.nothing", {}, "Nothing");
   return h("section.observation", {}, h("h4", {}, "Observation", call), content, others, extraOf(result));
 }
@@ -127,25 +152,50 @@ function extraOf({ extra }) {
   return extra ? block(JSON.stringify(extra, null, 2), { kind: "code", label: "Extra" }) : null;
 }
 
-function factsOf({ timestamp, model_name: model, reasoning_effort: effort, is_copied_context: copied, metrics, extra }) {
+function factsOf({
+  timestamp,
+  model_name: model,
+  reasoning_effort: effort,
+  is_copied_context: copied,
+  metrics,
+  extra,
+}) {
   const { prompt_token_ids: before, completion_token_ids: after, logprobs, extra: more, ...numbers } = metrics ?? {};
-  return { timestamp, model, reasoning_effort: effort, copied_context: copied, ...numbers, ...more, ...extra, ...lengths({ before, after, logprobs }) };
+  return {
+    timestamp,
+    model,
+    reasoning_effort: effort,
+    copied_context: copied,
+    ...numbers,
+    ...more,
+    ...extra,
+    ...lengths({ before, after, logprobs }),
+  };
 }
 
 function lengths(lists) {
   const given = Object.entries(lists).filter(([, list]) => list);
-  return Object.fromEntries(given.map(([name, list]) => [name === "logprobs" ? name : `tokens_${name}`, counted(list.length, "number")]));
+  return Object.fromEntries(
+    given.map(([name, list]) => [name === "logprobs" ? name : `tokens_${name}`, counted(list.length, "number")]),
+  );
 }
 
 /** Names and values, without those that are missing. */
 export function facts(given) {
   const shown = Object.entries(given).filter(([, value]) => value !== null && value !== undefined);
-  const pairs = shown.map(([name, value]) => h("div", {}, h("dt", {}, oneLine(name, 80)), h("dd", {}, block(asText(value), { kind: "fact", label: oneLine(name, 80) }))));
+  const pairs = shown.map(([name, value]) =>
+    h(
+      "div",
+      {},
+      h("dt", {}, oneLine(name, 80)),
+      h("dd", {}, block(asText(value), { kind: "fact", label: oneLine(name, 80) })),
+    ),
+  );
   return h("dl.facts", {}, pairs);
 }
 
 function asText(value) {
-  return typeof value === "string" ? value : JSON.stringify(value, null, 2) ?? "";
+  return typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "");
 }
 
 function toolbar(step, link, said) {
@@ -155,7 +205,19 @@ function toolbar(step, link, said) {
     known ? disclosure("Facts", () => facts(factsOf(step))) : [null, null],
     disclosure("JSON", () => block(json(), { kind: "code", label: "JSON" })),
   ];
-  const links = link ? [h("a.quiet", { href: link }, "Link"), button("Copy link", () => copy(new URL(link, location.href).href), { class: "quiet" })] : [];
+  const links = link
+    ? [
+        h("a.quiet", { href: link }, "Link"),
+        button("Copy link", () => copy(new URL(link, location.href).href), { class: "quiet" }),
+      ]
+    : [];
   const copies = [said ? copyButton("Copy message", () => said) : null, copyButton("Copy JSON", json)];
-  return h("div.stepbar", {}, copies, links, more.map(([toggle]) => toggle), more.map(([, content]) => content));
+  return h(
+    "div.stepbar",
+    {},
+    copies,
+    links,
+    more.map(([toggle]) => toggle),
+    more.map(([, content]) => content),
+  );
 }

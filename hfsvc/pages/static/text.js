@@ -32,7 +32,12 @@ export function plain(text) {
 
 /** The same on one line, not longer than a number of characters. */
 export function oneLine(text, longest = 300) {
-  return plain(text.slice(0, longest * 2).replace(/\s+/g, " ").trim()).slice(0, longest);
+  return plain(
+    text
+      .slice(0, longest * 2)
+      .replace(/\s+/g, " ")
+      .trim(),
+  ).slice(0, longest);
 }
 
 /** The nodes of a text: marks stand out from it, unless it is so long that they would be too many. */
@@ -70,7 +75,7 @@ export function cutAt(text, characters = CUT_CHARACTERS, lines = CUT_LINES) {
 /** A text in pieces at line ends, so that a browser lays out only those that are seen. */
 export function segments(text, length = SEGMENT_CHARACTERS) {
   const found = [];
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     const line = text.lastIndexOf("\n", start + length);
     const end = start + length >= text.length ? text.length : line > start ? line + 1 : start + length;
     found.push(text.slice(start, end));
@@ -87,13 +92,17 @@ export function block(text, { kind = "said", label = "Text" } = {}) {
     return shown;
   }
   const all = `Show all ${text.length.toLocaleString("en")} characters`;
-  const more = button(all, () => {
-    const open = more.getAttribute("aria-expanded") !== "true";
-    more.setAttribute("aria-expanded", open);
-    more.textContent = open ? "Show less" : all;
-    shown.replaceChildren(...(open ? whole(text) : nodesOf(text.slice(0, cut))));
-    shown.classList.toggle("cut", !open);
-  }, { class: "more", "aria-expanded": "false", "aria-label": `${label}: ${all}` });
+  const more = button(
+    all,
+    () => {
+      const open = more.getAttribute("aria-expanded") !== "true";
+      more.setAttribute("aria-expanded", open);
+      more.textContent = open ? "Show less" : all;
+      shown.replaceChildren(...(open ? whole(text) : nodesOf(text.slice(0, cut))));
+      shown.classList.toggle("cut", !open);
+    },
+    { class: "more", "aria-expanded": "false", "aria-label": `${label}: ${all}` },
+  );
   shown.classList.add("cut");
   return h("div.block", {}, shown, more);
 }
@@ -102,7 +111,9 @@ function whole(text) {
   if (text.length <= SEGMENT_CHARACTERS) {
     return nodesOf(text);
   }
-  return segments(text).map((each) => h("div.segment", {}, text.length > MARKED_CHARACTERS ? plain(each) : nodesOf(each)));
+  return segments(text).map((each) =>
+    h("div.segment", {}, text.length > MARKED_CHARACTERS ? plain(each) : nodesOf(each)),
+  );
 }
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];

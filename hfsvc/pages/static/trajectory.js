@@ -1,4 +1,4 @@
-// <hf-trajectory>: one trajectory, its steps as an accordion. Of long ones only the parts are fetched that are looked at.
+// <hf-trajectory>: one trajectory, its steps as an accordion. Of long ones the parts are fetched that are looked at.
 
 import { announce, button, disclosure, h } from "./dom.js";
 import { isAborted } from "./api.js";
@@ -104,7 +104,7 @@ class TrajectoryView extends HTMLElement {
 
   _makeHead(trajectory, total) {
     const { task, date, result, episode } = trajectory.extra ?? {};
-    const name = typeof task === "string" ? task : trajectory.session_id ?? `row ${this._row}`;
+    const name = typeof task === "string" ? task : (trajectory.session_id ?? `row ${this._row}`);
     this._title = h("h2", { tabindex: -1 }, oneLine(name, 200));
     const marks = [
       `row ${this._row}`,
@@ -116,22 +116,41 @@ class TrajectoryView extends HTMLElement {
       counted(total, "step"),
     ];
     const tools = this._given.tools(this._row);
-    return h("header.head", {}, h("div.title", {}, this._title, h("div.tools", {}, tools)),
-      h("p.marks", {}, marks.filter(Boolean).map((each) => h("span", {}, each))));
+    return h(
+      "header.head",
+      {},
+      h("div.title", {}, this._title, h("div.tools", {}, tools)),
+      h(
+        "p.marks",
+        {},
+        marks.filter(Boolean).map((each) => h("span", {}, each)),
+      ),
+    );
   }
 
   _makeBar(total) {
     const only = Object.entries({ all: "All", tools: "Tool calls", errors: "Errors" }).map(([name, label]) =>
-      button(label, () => this._choose({ only: name }), { "aria-pressed": name === "all", data: { only: name } }));
+      button(label, () => this._choose({ only: name }), { "aria-pressed": name === "all", data: { only: name } }),
+    );
     const find = h("input", { type: "search", placeholder: "Find in steps", "aria-label": "Find in steps" });
     find.addEventListener("input", () => {
       clearTimeout(this._typing);
       this._typing = setTimeout(() => this._choose({ words: find.value.trim() }), 200);
     });
     this._found = h("span.found", { role: "status" }, counted(total, "step"));
-    return h("div.bar", { role: "toolbar", "aria-label": "Steps" },
-      h("span.group", { role: "group", "aria-label": "Which steps" }, only), find, this._found,
-      h("span.group.end", {}, button("Expand all", () => this.openAll(true)), button("Collapse all", () => this.openAll(false))));
+    return h(
+      "div.bar",
+      { role: "toolbar", "aria-label": "Steps" },
+      h("span.group", { role: "group", "aria-label": "Which steps" }, only),
+      find,
+      this._found,
+      h(
+        "span.group.end",
+        {},
+        button("Expand all", () => this.openAll(true)),
+        button("Collapse all", () => this.openAll(false)),
+      ),
+    );
   }
 
   /** A part of the steps: an empty box of about their height until it is looked at. */
@@ -189,7 +208,9 @@ class TrajectoryView extends HTMLElement {
   async _choose(change) {
     this._filter = { ...this._filter, ...change };
     const filter = this._filter;
-    this.querySelectorAll("[data-only]").forEach((each) => each.setAttribute("aria-pressed", each.dataset.only === filter.only));
+    this.querySelectorAll("[data-only]").forEach((each) =>
+      each.setAttribute("aria-pressed", each.dataset.only === filter.only),
+    );
     const all = filter.only === "all" && !filter.words;
     for (const part of all ? [] : this._parts) {
       this._found.textContent = "Looking …";
@@ -210,16 +231,32 @@ function about(trajectory) {
   const { steps: _, agent, extra, final_metrics: totals, subagent_trajectories: others, ...rest } = trajectory;
   const { tool_definitions: tools, extra: more, ...who } = agent;
   const named = { ...prefixed("agent", { ...who, ...more }), ...rest, ...totals, ...extra };
-  return h("div.about", {}, disclosure("About this trajectory", () => [facts(named), ...lists(tools, others)], { class: "disclose" }));
+  return h(
+    "div.about",
+    {},
+    disclosure("About this trajectory", () => [facts(named), ...lists(tools, others)], { class: "disclose" }),
+  );
 }
 
 function prefixed(prefix, values) {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name === "name" ? prefix : `${prefix}.${name}`, value]));
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name === "name" ? prefix : `${prefix}.${name}`, value]),
+  );
 }
 
 function lists(tools, others) {
-  const given = [[tools, "tool definition"], [others, "subagent trajectory as JSON"]].filter(([list]) => list?.length);
-  return given.map(([list, what]) => h("section", {}, h("h4", {}, `${list.length} × ${what}`), block(JSON.stringify(list, null, 2), { kind: "code", label: what })));
+  const given = [
+    [tools, "tool definition"],
+    [others, "subagent trajectory as JSON"],
+  ].filter(([list]) => list?.length);
+  return given.map(([list, what]) =>
+    h(
+      "section",
+      {},
+      h("h4", {}, `${list.length} × ${what}`),
+      block(JSON.stringify(list, null, 2), { kind: "code", label: what }),
+    ),
+  );
 }
 
 /** What gives the steps of a document that is here as a whole. */
