@@ -4,6 +4,7 @@ import { button, copy, copyButton, disclosure, freshId, h } from "./dom.js";
 import { block, count, counted, oneLine } from "./text.js";
 
 const PREVIEW_CHARACTERS = 240;
+const NAMED_CALLS = 3;
 const SHORT_CHARACTERS = 100;
 const SEARCHED_CHARACTERS = 200_000;
 const ERROR = /\b(error|exception|traceback|fatal|failed|failure|panic|denied|not found|no such file)\b/i;
@@ -66,9 +67,9 @@ export function stepElement(step, link) {
 }
 
 function headline(step) {
-  const calls = (step.tool_calls ?? [])
-    .slice(0, 3)
-    .map((call) => h("span.chip.tool", {}, oneLine(call.function_name, 40)));
+  const names = (step.tool_calls ?? []).map((call) => oneLine(call.function_name, 40));
+  const shown = names.length > NAMED_CALLS ? [...names.slice(0, NAMED_CALLS), `+${names.length - NAMED_CALLS}`] : names;
+  const calls = shown.map((name) => h("span.chip.tool", {}, name));
   const error = hasError(step) ? h("span.chip.error", {}, "error") : null;
   return [
     h("span.number", {}, `${step.step_id}`),

@@ -84,8 +84,9 @@ export function segments(text, length = SEGMENT_CHARACTERS) {
   return found;
 }
 
-/** A text as a block, cut where it is long, with a button for the rest. */
-export function block(text, { kind = "said", label = "Text" } = {}) {
+/** A text as a block, cut where it is long, with a button for the rest. Blank lines at its end are left out. */
+export function block(given, { kind = "said", label = "Text" } = {}) {
+  const text = given.trimEnd() || given;
   const cut = cutAt(text);
   const shown = h("div", { class: `text ${kind}`, dir: "auto" }, nodesOf(text.slice(0, cut)));
   if (cut === text.length) {
