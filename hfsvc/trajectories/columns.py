@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,27 +40,7 @@ def texts_of(column: pa.Array) -> list[str | None]:
     """
     if isinstance(column, pa.ExtensionArray):
         return texts_of(column.storage)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column.to_pylist()  # type: ignore[no-any-return]
-    texts = _slices(column)
-    if not column.null_count:
-        return texts
-    return [text if valid else None for text, valid in zip(texts, column.is_valid().to_pylist(), strict=True)]
-
-
-def _slices(column: pa.Array) -> list[Any]:
-    # Cut from the buffer at once: Arrow's own way makes an object of its own for every value first.
-    if not len(column):
-        return []
-    _, offsets, data = column.buffers()
-    width: Literal["q", "i"] = "q" if pa.types.is_large_string(column.type) else "i"
-    ends = memoryview(offsets).cast(width)[column.offset : column.offset + len(column) + 1].tolist()
-    base = ends[0]
-    raw = bytes(memoryview(data)[base : ends[-1]]) if data is not None else b""
-    if raw.isascii():
-        text = raw.decode("ascii")
-        return [text[start - base : stop - base] for start, stop in pairwise(ends)]
-    return [raw[start - base : stop - base].decode() for start, stop in pairwise(ends)]
+    return column.to_pylist()  # type: ignore[no-any-return]
 
 
 def written_texts(column: pa.Array) -> list[str | None]:

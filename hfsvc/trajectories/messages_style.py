@@ -43,7 +43,7 @@ def _extra(columns: dict[str, Any], place: Place) -> dict[str, Any]:
 def _step(index: int, message: Message, timestamp: str | None) -> Step:
     role, content, fields = message
     source = _PLAIN.get(role)
-    if source and not fields and isinstance(content, str) and "</think>" not in content:
+    if source and not fields and isinstance(content, str) and (source == "user" or "</think>" not in content):
         # Nearly every message: nothing of it has to be noted.
         return Step(step_id=index, timestamp=timestamp, source=source, message=content)
     return _noted_step(index, message, timestamp)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Semaphore
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,6 +17,7 @@ class ReadAhead(Generic[T]):
     def __init__(self, values: Iterator[T]) -> None:
         self._values = values
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hfsvc-decode")
+        self._begun = Semaphore(0)
         self._coming: Future[T | None] | None = None
 
     def __iter__(self) -> Iterator[T]:
@@ -29,7 +31,14 @@ class ReadAhead(Generic[T]):
         return value
 
     def _begin(self) -> Future[T | None]:
-        return self._thread.submit(next, self._values, None)
+        future = self._thread.submit(self._make)
+        # Until the thread has had Python's lock once, nothing overlaps: who asks would keep it for milliseconds.
+        self._begun.acquire()
+        return future
+
+    def _make(self) -> T | None:
+        self._begun.release()
+        return next(self._values, None)
 
     def close(self) -> None:
         """Wait for the value that is being made, and end the thread."""

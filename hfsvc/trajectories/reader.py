@@ -1,5 +1,6 @@
 """A dataset's rows, batch after batch, read and converted in a worker thread while the event loop goes on."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Generic, NamedTuple, TypeVar
@@ -16,8 +17,9 @@ from hfsvc.trajectories.read_ahead import ReadAhead
 from hfsvc.trajectories.selection import Wanted
 
 T = TypeVar("T")
-FEWEST_ROWS = 512
-FEWEST_BYTES = 2 << 20
+CHUNK_ROWS = 512
+CHUNK_BYTES = 2 << 20
+Chunk = list[tuple[int, pa.RecordBatch]]
 
 
 class View(NamedTuple, Generic[T]):
@@ -77,6 +79,21 @@ def _numbered(rows: RowFile, file: FileRows, view: View[T], wanted: Wanted) -> I
             return
 
 
+def _chunks(batches: Iterable[tuple[int, pa.RecordBatch]]) -> Iterator[Chunk]:
+    """The batches in small groups: the way from thread to thread costs as much as a small batch."""
+    chunk: Chunk = []
+    rows = size = 0
+    for row, batch in batches:
+        chunk.append((row, batch))
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, rows, size = [], 0, 0
+    if chunk:
+        yield chunk
+
+
 def _converted(
     dataset: DownloadedDataset, file: FileRows, view: View[T], row: int, batch: pa.RecordBatch
 ) -> list[T | BadRow]:
@@ -119,7 +136,7 @@ class RowReader(Generic[T]):
         self._open_file = open_file
         self._check_unchanged = check_unchanged
         self._opened = ExitStack()
-        self._batches: ReadAhead[tuple[int, pa.RecordBatch]] | None = None
+        self._batches: ReadAhead[Chunk] | None = None
         self._file: FileRows | None = None
 
     async def next(self) -> list[T | BadRow] | None:
@@ -140,7 +157,7 @@ class RowReader(Generic[T]):
         # Once open, a file stays what it is, whatever replaces it.
         rows = await read_unchanged(lambda: self._open(file), self._check_unchanged)
         self._file = file
-        self._batches = ReadAhead(_numbered(rows, file, self._view, self._wanted))
+        self._batches = ReadAhead(_chunks(_numbered(rows, file, self._view, self._wanted)))
         self._opened.callback(self._batches.close)
         return True
 
@@ -148,22 +165,19 @@ class RowReader(Generic[T]):
         return self._opened.enter_context(self._open_file(file))
 
     def _take(self) -> list[T | BadRow] | None:
+        file, chunk = self._file, self._read()
+        if file is None or chunk is None:
+            self._close()
+            return None
         values: list[T | BadRow] = []
-        rows = size = 0
-        # Narrow rows come in batches so small that the way to this thread and back would cost more than they do.
-        while rows < FEWEST_ROWS and size < FEWEST_BYTES:
-            found = self._read()
-            if found is None or self._file is None:
-                self._close()
-                break
-            row, batch = found
-            made = _converted(self._dataset, self._file, self._view, row, batch)
+        for row, batch in chunk:
+            made = _converted(self._dataset, file, self._view, row, batch)
             values += made
-            rows += batch.num_rows
-            size += batch.nbytes
-        return values or None
+            # Hands Python's lock to the thread that decodes, which would wait milliseconds for it.
+            time.sleep(0)
+        return values
 
-    def _read(self) -> tuple[int, pa.RecordBatch] | None:
+    def _read(self) -> Chunk | None:
         if self._batches is None or self._file is None:
             return None
         with _arrow_errors(self._dataset, self._file):
