@@ -10,6 +10,7 @@ from hfsvc.export.chat import ChatMessage, chat_messages, function_of
 from hfsvc.export.columns import batch_of, json_text
 from hfsvc.export.lines import json_line
 from hfsvc.rows import TrajectoryRow
+from hfsvc.trajectories.notations.jsontext import NotJson, parse_json
 from hfsvc.trajectories.parts import text_of
 from hfsvc.trajectories.rows_again import to_rows
 
@@ -97,19 +98,34 @@ def _tabled(row: Json) -> Json:
 
 
 def _tabled_message(message: Json) -> Json:
-    calls = message.get("tool_calls")
     texts = {name: value for name, value in message.items() if isinstance(value, str)}
-    listed = [_tabled_call(each) for each in calls if isinstance(each, dict)] if isinstance(calls, list) else None
-    return texts | {"content": text_of(message["content"]), "tool_calls": listed}
+    made = texts | {"content": text_of(message["content"]), "tool_calls": _tabled_calls(message)}
+    return made | {"tool_call_id": _text(message.get("tool_call_id"))}
+
+
+def _tabled_calls(message: Json) -> list[Json] | None:
+    many, one = (_parsed(message.get(name)) for name in ("tool_calls", "function_call"))
+    calls = [*many, one] if isinstance(many, list) else [one]
+    listed = [_tabled_call(call) for call in calls if isinstance(call, dict)]
+    return listed if listed or isinstance(many, list) else None
+
+
+def _parsed(calls: Any) -> Any:
+    try:
+        return parse_json(calls) if isinstance(calls, str) else calls
+    except NotJson:
+        return None
 
 
 def _tabled_call(call: Json) -> Json:
-    function = call.get("function")
-    inner = function if isinstance(function, dict) else {}
-    texts = {name: value for name, value in call.items() if isinstance(value, str)}
-    arguments = inner.get("arguments")
-    named = {"name": inner.get("name"), "arguments": arguments if isinstance(arguments, str) else _json(arguments)}
-    return texts | {"function": named}
+    held = call["function"] if isinstance(call.get("function"), dict) else call
+    arguments = held.get("arguments")
+    function = {"name": _text(held.get("name")), "arguments": "null" if arguments is None else _text(arguments)}
+    return {"id": _text(call.get("id")), "type": _text(call.get("type")), "function": function}
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else _json(value)
 
 
 def _json(value: Any) -> str:

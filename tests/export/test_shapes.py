@@ -100,6 +100,23 @@ def test_in_a_table_the_tools_are_json_text() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"tool_calls": [{"id": 5, "function": {"name": 1, "arguments": [1]}}]}, ("5", "1", "[1]")),
+        ({"tool_calls": [{"name": "run", "arguments": "{}"}]}, (None, "run", "{}")),
+        ({"tool_calls": '[{"id": "a", "function": {"name": "run", "arguments": "{}"}}]'}, ("a", "run", "{}")),
+        ({"function_call": {"name": "run", "arguments": "{}"}}, (None, "run", "{}")),
+    ],
+)
+def test_calls_of_other_shapes_are_in_the_table_too(fields: dict[str, Any], expected: tuple[str, ...]) -> None:
+    step = Step(step_id=1, source="agent", message="a", extra={"original_fields": fields | {"tool_call_id": 7}})
+    (row,) = openai_batch(as_rows([msgspec.structs.replace(talk(0), steps=[step])])).to_pylist()
+    (call,) = row["messages"][0]["tool_calls"]
+    assert (call["id"], call["function"]["name"], call["function"]["arguments"]) == expected
+    assert row["messages"][0]["tool_call_id"] == "7"
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"tool_calls": [{"id": 1, "function": {"name": "run", "arguments": {"a": 1}}}, "odd"]},
