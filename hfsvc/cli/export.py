@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 STDOUT = Path("-")
 # As `hfsvc.export.FORMATS` has them; importing that takes a while.
 FORMATS = ("jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts")
+LONGEST_SHARD = 30
 
 
 class ShardType(click.ParamType[tuple[int, int]]):
@@ -25,7 +26,9 @@ class ShardType(click.ParamType[tuple[int, int]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         index, slash, shards = value.partition("/")
-        if not (slash and index.isdecimal() and shards.isdecimal() and int(index) < int(shards)):
+        # Python refuses to read numbers of thousands of digits.
+        numbers = len(value) < LONGEST_SHARD and index.isdecimal() and shards.isdecimal()
+        if not (slash and numbers and int(index) < int(shards)):
             self.fail(f"{value!r} is no shard: write i/n, with i from 0 to n - 1.", param, ctx)
         return int(index), int(shards)
 

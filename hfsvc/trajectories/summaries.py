@@ -58,6 +58,8 @@ def matching(batch: pa.RecordBatch, query: str) -> list[int]:
 
     All words must occur, ignoring case; ``field:word`` looks at one field.
     """
+    if not _is_storable(query):
+        return []
     masks = [_has(batch, word) for word in query.casefold().split()]
     if not masks:
         return list(range(batch.num_rows))
@@ -67,8 +69,19 @@ def matching(batch: pa.RecordBatch, query: str) -> list[int]:
 
 def having(batch: pa.RecordBatch, column: str, value: str) -> list[int]:
     """The rows of a batch of `SCHEMA` that have exactly this value in a column, from 0."""
+    if not _is_storable(value):
+        return []
     same = pc.call_function("equal", [batch.column(column), pa.scalar(value)])
     return pc.call_function("indices_nonzero", [same]).to_pylist()  # type: ignore[no-any-return]
+
+
+def _is_storable(text: str) -> bool:
+    # Half a character may come from a shell or a request; no column can hold it, and Arrow refuses to look for it.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _has(batch: pa.RecordBatch, word: str) -> pa.Array:

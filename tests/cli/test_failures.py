@@ -73,7 +73,14 @@ def test_trajectories_of_what_is_not_downloaded(hfsvc: Command, work: Path, argu
 
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
-    [(["40"], "row 40"), (["no-such"], "key 'no-such'"), (["0", "--by", "task"], "task '0'")],
+    [
+        (["40"], "row 40"),
+        (["no-such"], "key 'no-such'"),
+        (["0", "--by", "task"], "task '0'"),
+        (["\u0663"], "key '\u0663'"),
+        (["9" * 5000], "key '9999"),
+        (["no-such-\udcff"], "key 'no-such-"),
+    ],
 )
 def test_no_such_trajectory(downloaded: Command, work: Path, arguments: list[str], wanted: str) -> None:
     check(downloaded, work, ["show", *arguments], 3, "trajectory_not_found", f"no trajectory for {wanted}", ALIAS)

@@ -1,5 +1,7 @@
 import base64
 import string
+import zlib
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -16,7 +18,8 @@ names = st.text(min_size=1, max_size=30)
 
 
 def packed(*values: object) -> str:
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode(values)).rstrip(b"=").decode()
+    content = msgspec.msgpack.encode(values)
+    return base64.urlsafe_b64encode(content + zlib.crc32(content).to_bytes(4, "big")).rstrip(b"=").decode()
 
 
 @given(repo=names, commit=names, row=st.integers(0, 2**63 - 2))
@@ -63,6 +66,14 @@ def test_values_of_other_kinds_are_refused(values: tuple[object, ...]) -> None:
 def test_a_cut_cursor_is_refused(position: int) -> None:
     with pytest.raises(CursorMismatch):
         row_after(write_cursor(HERE, 3)[:position], HERE)
+
+
+@given(row=st.integers(0, 2**63 - 2), place=st.integers(0), letter=st.sampled_from(string.ascii_letters))
+def test_a_cursor_with_a_wrong_character_leads_nowhere_else(row: int, place: int, letter: str) -> None:
+    cursor = write_cursor(HERE, row)
+    place %= len(cursor)
+    with suppress(CursorMismatch):
+        assert row_after(cursor[:place] + letter + cursor[place + 1 :], HERE) == row + 1
 
 
 @pytest.mark.parametrize(

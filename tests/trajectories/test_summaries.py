@@ -196,6 +196,14 @@ async def test_a_page_is_a_part_of_all_rows(root: Path, offset: int, limit: int)
 
 
 @pytest.mark.anyio
+async def test_half_a_character_is_found_nowhere(root: Path) -> None:
+    source = await open_source(root, {A: parquet(rows(3))})
+    assert (await source.list_summaries(0, 3, "task_\udcff")).total == 0
+    assert (await source.list_summaries(0, 3, "task:\udcff")).total == 0
+    assert await source.find_rows("\udcff") == ()
+
+
+@pytest.mark.anyio
 async def test_a_page_of_a_query_counts_matches(root: Path) -> None:
     source = await open_source(root, {A: parquet(rows(5)), B: parquet(rows(7, 5))})
     page = await source.list_summaries(1, 2, "run_id:run-1")
