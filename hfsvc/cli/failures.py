@@ -1,21 +1,29 @@
 """How a command that failed ends: one sentence on stderr, or one JSON value, and an exit code."""
 
+import errno
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
 from hfsvc.cli.output import say, write_json
+from hfsvc.disk import disk_error
 from hfsvc.errors import HfsvcError
 
 USAGE = 2
 INTERRUPTED = 130
 TERMINATED = 143
+
+
+STDOUT = "/dev/stdout"
+# What a write says that names no file: files of our own are named in errors of our own.
+_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 class Terminated(Exception):
@@ -59,6 +67,8 @@ def report(error: BaseException, argv: Sequence[str]) -> int:
         return _stopped("terminated", TERMINATED, as_json="--json" in argv)
     if "-v" in argv or "--verbose" in argv:
         traceback.print_exception(error)
+    if isinstance(error, OSError) and error.filename is None and error.errno in _WRITING:
+        error = disk_error(error, Path(STDOUT), 0)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return USAGE

@@ -72,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run() -> None:
     """The program: `main` in a process of its own, which ends here."""
     code: object = 0
+    # A shell may close them (`>&-`); whoever does that wants nothing of it.
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     try:
         main()
     except SystemExit as done:

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,25 @@ def test_nobody_reads_at_all(downloaded: Command) -> None:
         process.stdout.close()
         assert not process.stderr.read()
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_outputs_may_be_closed(downloaded: Command, closed: str) -> None:
+    ended = _in_shell(downloaded, f'exec "$@" {closed}', "count")
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [["count"], ["sample", "--json"]])
+def test_an_output_that_is_full_is_named(downloaded: Command, arguments: list[str]) -> None:
+    ended = _in_shell(downloaded, 'exec "$@" >/dev/full', *arguments)
+    assert ended.returncode == 7
+    assert b"/dev/stdout needs more room" in ended.stderr
+
+
+def _in_shell(hfsvc: Command, script: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    program = [sys.executable, "-m", "hfsvc.cli.main", *arguments]
+    return subprocess.run(["sh", "-c", script, "sh", *program], env=hfsvc.env, capture_output=True)
 
 
 def test_events_of_a_stopped_download_stay_whole_lines(hfsvc: Command, hub: LocalHub) -> None:
