@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -17,6 +19,7 @@ from hfsvc.models import DownloadedDataset
 from hfsvc.trajectories.batches import FileRows, RowFile, RowGroup
 from hfsvc.trajectories.opening import open_rows
 from hfsvc.trajectories.sidecars import Sidecars, content_of, short_digest
+from hfsvc.trajectories.watched import WatchedRows
 
 BLOCK_BYTES = 512 << 10
 MAX_BLOCK_ROWS = 1024
@@ -70,10 +73,13 @@ class RowStore:
             BadParquet: It cannot be read, or is another one than that whose rows were counted.
             NotDownloaded: It is gone.
         """
-        with open_rows(self._dataset.local_path, file.file, self._dataset.repo) as rows:
-            if content_of(self._dataset, file.file) != file.facts.content:
+        folder = self._dataset.local_path
+        with open_rows(folder, file.file, self._dataset.repo) as rows, ExitStack() as opened:
+            watched = _opened(folder / file.file, opened)
+            # Only now, so that what is watched is what was counted.
+            if watched is None or content_of(self._dataset, file.file) != file.facts.content:
                 raise BadParquet(file=file.file, reason="it was replaced since its rows were counted")
-            yield rows
+            yield WatchedRows(rows, watched, file.file)
 
     def blocks_of(self, content: str, group: RowGroup, columns: list[str], rows: Callable[[], RowFile]) -> str:
         """The name of a group's sidecar, which is written when that is worth it."""
@@ -120,6 +126,13 @@ class _StoredRows:
         if self._data is None:
             self._data = self._opened.enter_context(self._store.open_data(self._file))
         return self._data
+
+
+def _opened(path: Path, opened: ExitStack) -> BinaryIO | None:
+    try:
+        return opened.enter_context(path.open("rb", buffering=0))
+    except FileNotFoundError:
+        return None
 
 
 def _within(batches: Iterator[tuple[int, pa.RecordBatch]], stop: int) -> Iterator[tuple[int, pa.RecordBatch]]:

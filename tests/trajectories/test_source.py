@@ -25,7 +25,7 @@ from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.source import ParquetTrajectorySource, row_range
 
 from ..builders import REPO, everything, open_container_for
-from .tables import MESSAGES, numbers, open_source, parquet, row, rows, table_of, until
+from .tables import MESSAGES, numbers, open_source, parquet, row, rows, table_of, talk, until
 
 pytestmark = pytest.mark.anyio
 
@@ -401,6 +401,22 @@ async def test_files_outside_of_the_range_are_not_opened(root: Path) -> None:
         (root / REPO / path).unlink()
     assert await numbers(source, start=5, stop=12) == [5, 6, 7, 8, 9, 10, 11]
     assert task(await source.get_trajectory(11)) == "task_11"
+
+
+async def test_a_file_that_is_written_to_while_it_is_read_gives_no_other_rows(root: Path) -> None:
+    """Not replaced by another one, which leaves the open file as it is."""
+    options: dict[str, Any] = {"row_group_size": 500, "compression": "none", "use_dictionary": False}
+    many, others = (
+        [row(number, conversations=talk(f"{name} {number:05}" * 50)) for number in range(6000)] for name in "ab"
+    )
+    source = await open_source(root, {A: parquet(many, **options)})
+    stream = source.stream_rows()
+    assert (await anext(stream)).row == 0
+    (root / REPO / A).write_bytes(parquet(others, **options))
+    seen, error = await until(BadParquet, stream)
+    assert "written to" in str(error)
+    assert A in str(error)
+    assert all(str(each.trajectory.steps[0].message).startswith("a ") for each in seen)
 
 
 async def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end(root: Path) -> None:

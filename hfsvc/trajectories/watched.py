@@ -1,0 +1,59 @@
+"""Files that are written to while they are read. Everything here blocks: call it from a worker thread."""
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from hfsvc.errors import BadParquet
+from hfsvc.trajectories.batches import RowFile, RowGroup
+
+
+class WatchedRows:
+    """An open file of rows, of which nothing is given out once it has been written to.
+
+    One that is replaced by another file stays what it is.
+
+    Args:
+        rows: The file.
+        file: The same one.
+        name: For errors.
+    """
+
+    def __init__(self, rows: RowFile, file: BinaryIO, name: str) -> None:
+        self._rows = rows
+        self._file = file
+        self._name = name
+        self._before = self._state()
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._rows.schema
+
+    @property
+    def rows(self) -> int:
+        return self._rows.rows
+
+    @property
+    def leaves(self) -> list[str]:
+        return self._rows.leaves
+
+    @property
+    def groups(self) -> tuple[RowGroup, ...]:
+        return self._rows.groups
+
+    def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """As `RowFile.batches`.
+
+        Raises:
+            BadParquet: The file has been written to since it was opened.
+        """
+        for row, batch in self._rows.batches(columns, start):
+            if self._state() != self._before:
+                raise BadParquet(file=self._name, reason="it was written to while it was read")
+            yield row, batch
+
+    def _state(self) -> tuple[int, int]:
+        status = os.fstat(self._file.fileno())
+        return status.st_size, status.st_mtime_ns
