@@ -4,6 +4,8 @@ from collections import OrderedDict
 from typing import Any, Literal, NamedTuple
 
 from hfsvc.containers import Container
+from hfsvc.errors import InvalidRepoId, UnknownSource
+from hfsvc.hub.urls import parse_repo
 from hfsvc.protocols import TrajectorySource
 from hfsvc.rows import OnBadRow, Style
 
@@ -29,6 +31,7 @@ class Sources:
         self._container = container
         self._registry = container.registry()
         self._default = container.settings().default_source
+        self._endpoint = container.settings().endpoint
         self._kept: OrderedDict[Reading, TrajectorySource] = OrderedDict()
 
     def name(self, source: str | None) -> str:
@@ -54,13 +57,22 @@ class Sources:
         Raises:
             UnknownSource: The name is no alias and no id.
         """
-        reading = reading._replace(source=self.repo(reading.source))
+        reading = reading._replace(source=self._readable(reading.source))
         if reading not in self._kept:
             self._kept[reading] = self._make(reading.source, **_given(reading))
         self._kept.move_to_end(reading)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return self._kept[reading]
+
+    def _readable(self, source: str | None) -> str:
+        repo = self.repo(source)
+        try:
+            parse_repo(repo, self._endpoint)
+        except InvalidRepoId:
+            # To who asks for a source, there is none of that name; nobody asked for a repository.
+            raise UnknownSource(name=repo, known=tuple(each.alias for each in self._registry.all)) from None
+        return repo
 
     def _make(self, repo: str | None, **options: Any) -> TrajectorySource:
         return self._container.source(repo, **options)
