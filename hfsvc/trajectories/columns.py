@@ -49,14 +49,24 @@ def written_texts(column: pa.Array) -> list[str | None]:
         return written_texts(column.storage)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_timestamp(column.type):
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Python's datetime has no nanoseconds, and Arrow refuses to leave them out.
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     try:
         values = column.to_pylist()
     except UnicodeDecodeError:
         values = column.cast(pa.large_binary()).to_pylist()
+    except (OverflowError, ValueError):
+        values = [_moment(each) for each in column]
     return [None if value is None else _written(value) for value in values]
+
+
+def _moment(value: pa.Scalar) -> Any:
+    # Python's calendar ends before Arrow's: such a moment is the number it is stored as.
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return value.value
 
 
 def _written(value: Any) -> str:

@@ -390,6 +390,8 @@ def test_missing_columns_and_columns_of_null_type_are_the_same() -> None:
         (pa.array(["a", None, "b"], pa.large_string()), ["a", None, "b"]),
         (pa.array(["a", None, "b"], pa.string_view()), ["a", None, "b"]),
         (pa.array(["a", None, "a"]).dictionary_encode(), ["a", None, "a"]),
+        (pa.array([0, 2**61, None], pa.timestamp("ms")), ["1970-01-01 00:00:00", str(2**61), None]),
+        (pa.array([2**30, 1, None], pa.date32()), [str(2**30), "1970-01-02", None]),
         (pa.array([1, None, 0]), ["1", None, "0"]),
         (pa.array([1.5, None, 0.0]), ["1.5", None, "0.0"]),
         (pa.array([True, None, False]), ["true", None, "false"]),
