@@ -1,11 +1,14 @@
 """The checks, as CI runs them: ``nox`` for all of the default ones, ``nox -s NAME`` for one."""
 
 import os
+import sys
 from pathlib import Path
 
 import nox
 
-from tests.browser.chromium import find_chromium
+# nox is a program of another folder, which does not look here by itself.
+sys.path.insert(0, str(Path(__file__).parent))
+from tests.browser.chromium import find_chromium  # noqa: E402
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
