@@ -8,7 +8,7 @@ import nox
 
 # nox is a program of another folder, which does not look here by itself.
 sys.path.insert(0, str(Path(__file__).parent))
-from tests.browser.chromium import find_chromium  # noqa: E402
+from tests.browser.chromium import find_chromium
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
