@@ -24,7 +24,7 @@ from hfsvc.trajectories.watched import WatchedRows
 BLOCK_BYTES = 512 << 10
 MAX_BLOCK_ROWS = 1024
 # Decoding more than this takes longer than anybody likes to wait for a row, so it is done once.
-LARGE_GROUP_BYTES = 256 << 20
+LARGE_GROUP_BYTES = 1 << 30
 BLOCK_ROWS = b"hfsvc.block_rows"
 
 
