@@ -27,7 +27,7 @@ from hfsvc.trajectories.sources import open_registry
 from hfsvc.transfers import Engine
 
 if TYPE_CHECKING:
-    from hfsvc.trajectories.source import ParquetTrajectorySource
+    from hfsvc.trajectories.source import FileTrajectorySource
 
 
 def _open_client(settings: Settings, lifetime: AsyncExitStack) -> httpx.AsyncClient:
@@ -42,13 +42,13 @@ def _make_locks(settings: Settings) -> DatasetLocks:
 
 def _make_source(
     name: str, *, datasets: DatasetService, registry: Registry, endpoint: str, **options: Any
-) -> "ParquetTrajectorySource":
+) -> "FileTrajectorySource":
     # Late: a process that only downloads needs no pyarrow.
-    from hfsvc.trajectories.source import ParquetTrajectorySource
+    from hfsvc.trajectories.source import FileTrajectorySource
 
     repo = registry.repo_of(name)
     known = registry.find_repo(parse_repo(repo, endpoint).repo)
-    return ParquetTrajectorySource(repo, datasets=datasets, options=reading_of(known, ReadOptions(**options)))
+    return FileTrajectorySource(repo, datasets=datasets, options=reading_of(known, ReadOptions(**options)))
 
 
 class Container(containers.DeclarativeContainer):

@@ -23,7 +23,7 @@ from hfsvc.export.models import Exported, ExportRequest
 from hfsvc.models import DownloadedDataset
 from hfsvc.rows import ReadOptions
 from hfsvc.trajectories.snapshot import Snapshot
-from hfsvc.trajectories.source import ParquetTrajectorySource, row_range
+from hfsvc.trajectories.source import FileTrajectorySource, row_range
 
 if TYPE_CHECKING:
     from hfsvc.protocols import DatasetService
@@ -108,7 +108,7 @@ def _work(item: dict[str, Any]) -> dict[str, Any]:
 
 def _outcome(task: Task) -> Exported | HfsvcError:
     # A source asks for no more than what is on disk, and on a worker there is no more to ask.
-    source = ParquetTrajectorySource(
+    source = FileTrajectorySource(
         task.dataset.repo, datasets=cast("DatasetService", _Recorded(task.dataset)), options=task.options
     )
     try:

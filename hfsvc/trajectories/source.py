@@ -1,4 +1,4 @@
-"""`TrajectorySource` over the parquet files of a downloaded dataset."""
+"""`TrajectorySource` over the files of a downloaded dataset."""
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ class Span(NamedTuple):
 KEY_COLUMNS: tuple[KeyColumn, ...] = ("key", "trial_name", "run_id", "task")
 
 
-class ParquetTrajectorySource:
+class FileTrajectorySource:
     """Reads rows of any layout in `hfsvc.trajectories.layouts`.
 
     Args:

@@ -16,7 +16,7 @@ from hfsvc.testing.samples import rows_table
 from hfsvc.trajectories.conversation import Place, Unreadable
 from hfsvc.trajectories.converting import STYLES, convert
 from hfsvc.trajectories.layouts.choosing import choose_layout
-from hfsvc.trajectories.source import ParquetTrajectorySource
+from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO, everything
 
@@ -71,11 +71,11 @@ def parquet(table: pa.Table | Sequence[Mapping[str, Any]], **options: Any) -> by
     return written.getvalue()
 
 
-async def open_source(root: Path, files: Mapping[str, bytes], **options: Any) -> ParquetTrajectorySource:
+async def open_source(root: Path, files: Mapping[str, bytes], **options: Any) -> FileTrajectorySource:
     """A source over files that are on disk."""
     datasets = FakeDatasetService(root, {REPO: files})
     await datasets.download(everything())
-    return ParquetTrajectorySource(REPO, datasets=datasets, options=ReadOptions(**options))
+    return FileTrajectorySource(REPO, datasets=datasets, options=ReadOptions(**options))
 
 
 async def numbers(source: TrajectorySource, **where: Any) -> list[int]:

@@ -19,7 +19,7 @@ from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 from hfsvc.testing.samples import rows_table
 from hfsvc.trajectories.conversation import Unreadable
-from hfsvc.trajectories.source import ParquetTrajectorySource
+from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO, everything
 from .tables import numbers, parquet, row, rows, trajectories_of, until
@@ -54,11 +54,11 @@ class ParquetWorld:
 
     async def open(self, rows: Rows, *, on_bad_row: OnBadRow = "raise") -> TrajectorySource:
         await self.move(rows)
-        return ParquetTrajectorySource(REPO, datasets=self._datasets, options=ReadOptions(on_bad_row=on_bad_row))
+        return FileTrajectorySource(REPO, datasets=self._datasets, options=ReadOptions(on_bad_row=on_bad_row))
 
     async def open_remote(self, rows: Rows) -> TrajectorySource:
         self._publish(rows)
-        return ParquetTrajectorySource(REPO, datasets=self._datasets)
+        return FileTrajectorySource(REPO, datasets=self._datasets)
 
     async def move(self, rows: Rows) -> None:
         self._publish(rows)

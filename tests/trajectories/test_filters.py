@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hfsvc.trajectories.source import ParquetTrajectorySource
+from hfsvc.trajectories.source import FileTrajectorySource
 
 from .tables import numbers, open_source, parquet, row
 
@@ -21,7 +21,7 @@ FIRST = [episode(0, "a", 0, "1.0"), episode(1, "a", 1, "1.0"), episode(2, "b", 0
 SECOND = [episode(4, "b", 1, "AgentTimeoutError"), episode(5, "c", 0), episode(6, "b", 2, "0.0")]
 
 
-async def source(root: Path, **options: Any) -> ParquetTrajectorySource:
+async def source(root: Path, **options: Any) -> FileTrajectorySource:
     return await open_source(root, {A: parquet(FIRST, row_group_size=2), B: parquet(SECOND)}, **options)
 
 

@@ -12,7 +12,7 @@ from hfsvc import atif
 from hfsvc.errors import BadParquet, BadRow, FileNotFound
 from hfsvc.rows import TrajectoryRow
 from hfsvc.testing import FakeDatasetService
-from hfsvc.trajectories.source import ParquetTrajectorySource
+from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO
 from .tables import numbers, open_source, parquet, row, rows, until
@@ -98,20 +98,20 @@ async def test_a_file_of_other_objects_says_what_was_looked_for(root: Path) -> N
 @pytest.mark.parametrize("name", ["a.parquet", "deep/a.ndjson.zst", "a.jsonl", "a.json.gz", "a.json"])
 async def test_files_of_rows_are_downloaded_whatever_their_form(root: Path, name: str) -> None:
     datasets = FakeDatasetService(root, {REPO: {name: b"content", "README.md": b"# words"}})
-    await ParquetTrajectorySource(REPO, datasets=datasets).ensure_downloaded()
+    await FileTrajectorySource(REPO, datasets=datasets).ensure_downloaded()
     assert (await datasets.list_downloaded())[0].files == (name,)
 
 
 async def test_no_more_is_downloaded_than_the_first_form(root: Path) -> None:
     datasets = FakeDatasetService(root, {REPO: {"a.jsonl": b"{}", "config.json": b"{}"}})
-    await ParquetTrajectorySource(REPO, datasets=datasets).ensure_downloaded()
+    await FileTrajectorySource(REPO, datasets=datasets).ensure_downloaded()
     assert (await datasets.list_downloaded())[0].files == ("a.jsonl",)
 
 
 async def test_a_dataset_without_any_rows_cannot_be_downloaded(root: Path) -> None:
     datasets = FakeDatasetService(root, {REPO: {"README.md": b"# words"}})
     with pytest.raises(FileNotFound, match=r"It holds README\.md"):
-        await ParquetTrajectorySource(REPO, datasets=datasets).ensure_downloaded()
+        await FileTrajectorySource(REPO, datasets=datasets).ensure_downloaded()
 
 
 @pytest.mark.skipif(not DATA, reason="HFSVC_TEST_DATA names no folder with real rows")

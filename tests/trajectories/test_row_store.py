@@ -16,7 +16,7 @@ from hfsvc.models import DownloadedDataset
 from hfsvc.testing import FakeDatasetService
 from hfsvc.trajectories.batches import RowGroup
 from hfsvc.trajectories.row_store import LARGE_GROUP_BYTES, block_rows, is_worth_writing, reblocked
-from hfsvc.trajectories.source import ParquetTrajectorySource
+from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO, everything
 from .tables import open_source, parquet, row, rows
@@ -29,7 +29,7 @@ def stored(root: Path, ending: str = ".rows") -> list[Path]:
     return sorted(path for path in (root / ".hfsvc/rows").rglob("*") if path.name.endswith(ending))
 
 
-async def tasks_at(source: ParquetTrajectorySource, *numbers: int) -> list[Any]:
+async def tasks_at(source: FileTrajectorySource, *numbers: int) -> list[Any]:
     found = [await source.get_trajectory(number) for number in numbers]
     return [each and (each.extra or {})["task"] for each in found]
 
@@ -113,10 +113,10 @@ async def test_pages_are_the_same_from_blocks_and_across_groups_and_files(root: 
 async def test_another_source_finds_what_was_written_down(root: Path) -> None:
     datasets = FakeDatasetService(root, {REPO: {A: parquet(rows(40))}})
     await datasets.download(everything())
-    await tasks_at(ParquetTrajectorySource(REPO, datasets=datasets), 1, 2)
+    await tasks_at(FileTrajectorySource(REPO, datasets=datasets), 1, 2)
     (path,) = stored(root)
     written = path.stat().st_mtime_ns
-    assert await tasks_at(ParquetTrajectorySource(REPO, datasets=datasets), 30, 31) == ["task_30", "task_31"]
+    assert await tasks_at(FileTrajectorySource(REPO, datasets=datasets), 30, 31) == ["task_30", "task_31"]
     assert path.stat().st_mtime_ns == written
 
 
@@ -133,7 +133,7 @@ async def test_bad_rows_stay_bad(root: Path) -> None:
 async def test_a_file_of_another_commit_is_never_read_from_old_blocks(root: Path) -> None:
     datasets = FakeDatasetService(root, {REPO: {A: parquet(rows(40))}})
     await datasets.download(everything())
-    source = ParquetTrajectorySource(REPO, datasets=datasets)
+    source = FileTrajectorySource(REPO, datasets=datasets)
     await tasks_at(source, 1, 2)
     await source.list_summaries(0, 5)
     datasets.publish(REPO, A, parquet(rows(40, 100)))
@@ -223,7 +223,7 @@ async def test_beside_a_dataset_outside_of_a_store_nothing_is_written(root: Path
         async def get_download_info(self, repo: str) -> DownloadedDataset:
             return dataset
 
-    source = ParquetTrajectorySource(REPO, datasets=Elsewhere(root))
+    source = FileTrajectorySource(REPO, datasets=Elsewhere(root))
     assert await tasks_at(source, 1, 2, 3) == ["task_1", "task_2", "task_3"]
     assert (await source.list_summaries(0, 9, "task_1")).total == 1
     assert not [*tmp_path.rglob("*.rows"), *tmp_path.rglob("*.summaries")]

@@ -22,7 +22,7 @@ from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.rows import SummaryPage
 from hfsvc.testing import FakeDatasetService, LocalHub
 from hfsvc.testing.samples import openthoughts_rows, rows_table
-from hfsvc.trajectories.source import ParquetTrajectorySource, row_range
+from hfsvc.trajectories.source import FileTrajectorySource, row_range
 
 from ..builders import REPO, everything, open_container_for
 from .tables import MESSAGES, numbers, open_source, parquet, row, rows, table_of, talk, until
@@ -42,7 +42,7 @@ def task(trajectory: atif.Trajectory | None) -> str | None:
     return trajectory.extra["task"] if trajectory and trajectory.extra else None
 
 
-async def tasks(source: ParquetTrajectorySource, **where: Any) -> list[str | None]:
+async def tasks(source: FileTrajectorySource, **where: Any) -> list[str | None]:
     return [task(each) async for each in source.stream_trajectories(**where)]
 
 
@@ -221,7 +221,7 @@ async def test_a_cursor_of_another_dataset_or_commit_is_refused(root: Path) -> N
     datasets = FakeDatasetService(root, {REPO: two_files(), "acme/other": two_files()})
     for repo in (REPO, "acme/other"):
         await datasets.download(everything(repo))
-    source, other = (ParquetTrajectorySource(repo, datasets=datasets) for repo in (REPO, "acme/other"))
+    source, other = (FileTrajectorySource(repo, datasets=datasets) for repo in (REPO, "acme/other"))
     cursor = [each.cursor async for each in source.stream_rows()][3]
     with pytest.raises(CursorMismatch, match=REPO):
         await numbers(other, cursor=cursor)
@@ -234,7 +234,7 @@ async def test_a_cursor_of_another_dataset_or_commit_is_refused(root: Path) -> N
 async def test_a_cursor_is_refused_where_other_files_of_the_commit_renumbered_the_rows(root: Path) -> None:
     datasets = FakeDatasetService(root, {REPO: two_files()})
     await datasets.download(DatasetRequest(repo=REPO, include=(B,)))
-    source = ParquetTrajectorySource(REPO, datasets=datasets)
+    source = FileTrajectorySource(REPO, datasets=datasets)
     first, *_ = [each async for each in source.stream_rows()]
     assert task(first.trajectory) == "task_5"
     assert await tasks(source, cursor=first.cursor, stop=2) == ["task_6"]
@@ -355,7 +355,7 @@ async def test_a_file_with_damaged_pages_is_named(root: Path) -> None:
 
 async def test_nothing_but_ensure_downloaded_fetches(root: Path) -> None:
     datasets = FakeDatasetService(root, {REPO: two_files()})
-    source = ParquetTrajectorySource(REPO, datasets=datasets)
+    source = FileTrajectorySource(REPO, datasets=datasets)
     calls = (
         source.count,
         lambda: source.get_trajectory(0),
@@ -445,7 +445,7 @@ class Moving:
     def __init__(self, hub: LocalHub, container: Container) -> None:
         self.hub, self.datasets = hub, container.datasets()
         self.catalog = container.catalog()
-        self.source = ParquetTrajectorySource(REPO, datasets=self.datasets)
+        self.source = FileTrajectorySource(REPO, datasets=self.datasets)
 
     async def publish(self, files: dict[str, bytes], gone: tuple[str, ...] = ()) -> DownloadedDataset:
         for path, content in files.items():
@@ -579,7 +579,7 @@ class MovesOnceAsked(FakeDatasetService):
 async def test_a_count_never_mixes_two_commits(root: Path, change: dict[str, bytes], gone: tuple[str, ...]) -> None:
     datasets = MovesOnceAsked(root, {REPO: {A: versioned("old", 2), B: versioned("old", 2)}})
     await datasets.download(everything())
-    source = ParquetTrajectorySource(REPO, datasets=datasets)
+    source = FileTrajectorySource(REPO, datasets=datasets)
     datasets.change, datasets.gone = change, gone
     with pytest.raises(DatasetChanged):
         await source.count()
@@ -677,12 +677,12 @@ def leaves_nothing() -> Iterator[None]:
 
 
 @pytest.fixture
-async def long(root: Path) -> ParquetTrajectorySource:
+async def long(root: Path) -> FileTrajectorySource:
     """A source of many batches."""
     return await open_source(root, {A: parquet(rows(2000), row_group_size=100), B: parquet(rows(3))})
 
 
-async def test_a_closed_stream_leaves_nothing(long: ParquetTrajectorySource) -> None:
+async def test_a_closed_stream_leaves_nothing(long: FileTrajectorySource) -> None:
     for stream in (long.stream_rows(), long.stream_trajectories(), long.stream_batches()):
         with leaves_nothing():
             async with aclosing(stream):
@@ -691,13 +691,13 @@ async def test_a_closed_stream_leaves_nothing(long: ParquetTrajectorySource) -> 
                     assert open_parquets()
 
 
-async def test_a_stream_that_was_never_begun_leaves_nothing(long: ParquetTrajectorySource) -> None:
+async def test_a_stream_that_was_never_begun_leaves_nothing(long: FileTrajectorySource) -> None:
     with leaves_nothing():
         async with aclosing(long.stream_rows()):
             pass
 
 
-async def test_a_stream_that_was_left_by_break_leaves_nothing(long: ParquetTrajectorySource) -> None:
+async def test_a_stream_that_was_left_by_break_leaves_nothing(long: FileTrajectorySource) -> None:
     before = asyncio.all_tasks()
     with leaves_nothing():
         async for _ in long.stream_rows():
@@ -708,12 +708,12 @@ async def test_a_stream_that_was_left_by_break_leaves_nothing(long: ParquetTraje
             await anyio.lowlevel.checkpoint()
 
 
-async def test_an_ended_stream_leaves_nothing(long: ParquetTrajectorySource) -> None:
+async def test_an_ended_stream_leaves_nothing(long: FileTrajectorySource) -> None:
     with leaves_nothing():
         assert len([each async for each in long.stream_rows()]) == 2003
 
 
-async def test_a_failed_stream_leaves_nothing(root: Path, long: ParquetTrajectorySource) -> None:
+async def test_a_failed_stream_leaves_nothing(root: Path, long: FileTrajectorySource) -> None:
     (root / REPO / B).write_bytes(parquet([row(0, conversations=None)] * 3))
     stream = long.stream_rows(start=1990)
     with leaves_nothing(), pytest.raises(BadRow):
@@ -721,7 +721,7 @@ async def test_a_failed_stream_leaves_nothing(root: Path, long: ParquetTrajector
 
 
 @pytest.mark.parametrize("turns", range(12))
-async def test_a_cancelled_stream_leaves_nothing(long: ParquetTrajectorySource, turns: int) -> None:
+async def test_a_cancelled_stream_leaves_nothing(long: FileTrajectorySource, turns: int) -> None:
     """The scope is cancelled after so many turns of the event loop: before, while and after files are opened."""
     ended = False
 
@@ -741,7 +741,7 @@ async def test_a_cancelled_stream_leaves_nothing(long: ParquetTrajectorySource, 
 
 
 @pytest.mark.parametrize("last", [0, 63, 64, 150, 1999])
-async def test_a_stream_cancelled_at_a_row_leaves_nothing(long: ParquetTrajectorySource, last: int) -> None:
+async def test_a_stream_cancelled_at_a_row_leaves_nothing(long: FileTrajectorySource, last: int) -> None:
     with leaves_nothing(), anyio.CancelScope() as scope:
         async for each in long.stream_rows():
             if each.row == last:
@@ -750,7 +750,7 @@ async def test_a_stream_cancelled_at_a_row_leaves_nothing(long: ParquetTrajector
     assert await numbers(long, start=1998) == [1998, 1999, 2000, 2001, 2002]
 
 
-async def test_streams_of_one_source_do_not_disturb_each_other(long: ParquetTrajectorySource) -> None:
+async def test_streams_of_one_source_do_not_disturb_each_other(long: FileTrajectorySource) -> None:
     found: dict[int, list[int]] = {}
 
     async def read(index: int) -> None:
@@ -766,7 +766,7 @@ async def test_reading_does_not_block_the_event_loop(local_hub: LocalHub, root: 
     local_hub.write(REPO, A, parquet(openthoughts_rows(150), row_group_size=40))
     local_hub.write(REPO, B, parquet(openthoughts_rows(50)))
     async with open_container_for(local_hub, root) as container:
-        source = ParquetTrajectorySource(REPO, datasets=container.datasets())
+        source = FileTrajectorySource(REPO, datasets=container.datasets())
         await source.ensure_downloaded()
         with blockbuster_ctx():
             assert await source.count() == 200
@@ -796,5 +796,5 @@ async def test_files_are_opened_and_read_in_worker_threads(root: Path) -> None:
 
 
 def test_a_source_does_nothing_until_it_is_asked(root: Path) -> None:
-    ParquetTrajectorySource(REPO, datasets=FakeDatasetService(root))
+    FileTrajectorySource(REPO, datasets=FakeDatasetService(root))
     assert not root.exists()
