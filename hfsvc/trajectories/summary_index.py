@@ -5,8 +5,8 @@ Everything here blocks: call it from a worker thread.
 
 from array import array
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby, islice
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from hfsvc.trajectories.summaries import SCHEMA, having, matching, summaries_of,
 
 BLOCK_ROWS = 2048
 KEPT_ANSWERS = 4
+KEPT_BLOCKS = 8
 
 
 class SummaryIndex:
@@ -38,25 +39,23 @@ class SummaryIndex:
         self._open_file = open_file
         self._sidecars = sidecars
         self._variant = short_digest(variant, *SCHEMA.names)
-        self._answers: OrderedDict[str, Sequence[int]] = OrderedDict()
+        # These may be asked by several threads at once.
+        self._answer = lru_cache(KEPT_ANSWERS)(self._find)
+        self._block = lru_cache(KEPT_BLOCKS)(self._read_block)
 
     def rows_matching(self, query: str | None, selection: Selection | None = None) -> Sequence[int]:
         """Numbers of the rows that answer to a query, in order. The last few answers are kept.
 
         Args:
             query: Words, as `matching` takes them.
-            selection: Always the same one, or none.
+            selection: Of rows; None for all.
         """
         words = " ".join((query or "").split())
-        if not words and selection is None:
-            return range(self._files[-1].stop)
-        if words not in self._answers:
-            rows = self._search(words) if words else range(self._files[-1].stop)
-            self._answers[words] = array("q", selection.among(rows)) if selection else rows
-            if len(self._answers) > KEPT_ANSWERS:
-                self._answers.popitem(last=False)
-        self._answers.move_to_end(words)
-        return self._answers[words]
+        return self._answer(words, selection) if words or selection else range(self._files[-1].stop)
+
+    def _find(self, words: str, selection: Selection | None) -> Sequence[int]:
+        rows = self._search(words) if words else range(self._files[-1].stop)
+        return array("q", selection.among(rows)) if selection else rows
 
     def _search(self, query: str) -> Sequence[int]:
         found = array("q")
@@ -74,16 +73,19 @@ class SummaryIndex:
     def summaries(self, rows: Sequence[int]) -> list[TrajectorySummary]:
         """The summaries of these rows, which must be in order."""
         found: list[TrajectorySummary] = []
-        for (file, index), wanted in groupby(rows, self._place):
-            first = file.first + index * BLOCK_ROWS
-            block = next(self._file_blocks(file, index))
-            numbers = [row - first for row in wanted]
-            found += summaries_of(block.take(pa.array(numbers)), [first + number for number in numbers])
+        for (number, index), wanted in groupby(rows, self._place):
+            first = self._files[number].first + index * BLOCK_ROWS
+            offsets = [row - first for row in wanted]
+            block = self._block(number, index).take(pa.array(offsets))
+            found += summaries_of(block, [first + offset for offset in offsets])
         return found
 
-    def _place(self, row: int) -> tuple[FileRows, int]:
-        file = self._files[bisect_right(self._files, row, key=lambda each: each.first) - 1]
-        return file, (row - file.first) // BLOCK_ROWS
+    def _place(self, row: int) -> tuple[int, int]:
+        number = bisect_right(self._files, row, key=lambda each: each.first) - 1
+        return number, (row - self._files[number].first) // BLOCK_ROWS
+
+    def _read_block(self, number: int, index: int) -> pa.RecordBatch:
+        return next(self._file_blocks(self._files[number], index))
 
     def blocks(self, *columns: str) -> Iterator[tuple[int, pa.RecordBatch]]:
         """The summaries of all rows, each batch with the number of its first row; these columns, or all."""
