@@ -103,5 +103,7 @@ class SealedFile(io.RawIOBase):
         return True
 
     def close(self) -> None:
-        self._file.close()
+        # Python closes one whose file could not even be opened, too.
+        if hasattr(self, "_file"):
+            self._file.close()
         super().close()
