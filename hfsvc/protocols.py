@@ -12,7 +12,7 @@ from hfsvc.models import (
     OnEvent,
     VerifyReport,
 )
-from hfsvc.rows import DatasetStatistics, SummaryPage, TrajectoryRow
+from hfsvc.rows import DatasetStatistics, SummaryField, SummaryPage, TrajectoryRow, ValueCounts
 
 KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 
@@ -175,7 +175,21 @@ class TrajectorySource(Protocol):
             offset: Matches to leave out.
             limit: Longest page.
             query: Words that must all occur, ignoring case, somewhere in a row's summary; ``field:word`` looks at one
-                field (agent, model, task, episode, trial_name, run_id, date, result, key).
+                field (agent, model, task, episode, trial_name, run_id, date, result, key), and ``field:"whole value"``
+                for nothing less; ``field:""`` finds rows without a value.
+        """
+        ...
+
+    async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
+        """Which values a field of the summaries has, and how many rows have each.
+
+        Memory is bounded: of more than 10,000 different values those that come first are told apart, and a value of
+        more than 200 characters never is; all others are counted together. A narrower query tells more.
+
+        Args:
+            field: Of `TrajectorySummary`.
+            query: As for `list_summaries`: counts the rows that answer to it.
+            limit: Most values to name, 1,000 at most.
         """
         ...
 

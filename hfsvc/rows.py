@@ -10,6 +10,7 @@ from hfsvc.models import Model
 
 Style = Literal["messages", "structured"]
 OnBadRow = Literal["raise", "skip"]
+SummaryField = Literal["agent", "model", "task", "episode", "trial_name", "run_id", "date", "result", "key"]
 LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json", "atif"]
 
 
@@ -109,6 +110,27 @@ class SummaryPage(Model, frozen=True, kw_only=True):
     total: int
     offset: int
     items: tuple[TrajectorySummary, ...]
+
+
+class ValueCount(Model, frozen=True, kw_only=True):
+    """A value, and how many rows have it."""
+
+    value: str
+    rows: int
+
+
+class ValueCounts(Model, frozen=True, kw_only=True):
+    """The values of a field.
+
+    Attributes:
+        values: The most frequent first, then by value.
+        others: Rows with other values.
+        without: Rows without a value.
+    """
+
+    values: tuple[ValueCount, ...]
+    others: int
+    without: int
 
 
 class TrajectoryRow(Model, frozen=True, kw_only=True):

@@ -15,7 +15,8 @@ from hfsvc.models import (
     Model,
     Planned,
 )
-from hfsvc.rows import TrajectorySummary
+from hfsvc.rows import TrajectorySummary, ValueCounts
+from hfsvc.trajectories.splits import splits_of
 
 JobState = Literal["running", "finished", "failed", "cancelled"]
 
@@ -49,10 +50,18 @@ class DatasetEntry(Model, frozen=True, kw_only=True):
     total_bytes: int
 
 
+class ConfigEntry(Model, frozen=True, kw_only=True):
+    """A configuration that has files on disk, and which of its splits have."""
+
+    name: str
+    splits: tuple[str, ...]
+
+
 class DatasetInfo(DatasetEntry, frozen=True, kw_only=True):
-    """A dataset on disk with the paths of its files, in byte order."""
+    """A dataset on disk with the paths of its files, in byte order, and the parts that `config` and `split` name."""
 
     files: tuple[str, ...]
+    configs: tuple[ConfigEntry, ...]
 
 
 class Deleted(Model, frozen=True, kw_only=True):
@@ -88,6 +97,13 @@ class SummaryList(Model, frozen=True, kw_only=True):
     offset: int
     items: tuple[TrajectorySummary, ...]
     next: str | None
+
+
+class FacetList(Model, frozen=True, kw_only=True):
+    """Values of fields. `source` is as asked, or the default source; `facets` are by field."""
+
+    source: str
+    facets: dict[str, ValueCounts]
 
 
 class StepPage(Model, frozen=True, kw_only=True):
@@ -177,7 +193,9 @@ def entry_of(dataset: DownloadedDataset, alias: str | None) -> DatasetEntry:
 
 def info_of(dataset: DownloadedDataset, alias: str | None) -> DatasetInfo:
     """A dataset by itself."""
-    return DatasetInfo(**_facts(dataset, alias), files=dataset.files)
+    found = splits_of(dataset.files, dataset.configs)
+    configs = tuple(ConfigEntry(name=name, splits=tuple(splits)) for name, splits in found.items())
+    return DatasetInfo(**_facts(dataset, alias), files=dataset.files, configs=configs)
 
 
 def _facts(dataset: DownloadedDataset, alias: str | None) -> dict[str, Any]:

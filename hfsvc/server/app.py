@@ -15,7 +15,7 @@ from litestar.response import Response
 from hfsvc import __version__
 from hfsvc.containers import Container
 from hfsvc.errors import HfsvcError
-from hfsvc.server import datasets, downloads, service, trajectories
+from hfsvc.server import datasets, downloads, facets, service, trajectories
 from hfsvc.server.access import Access
 from hfsvc.server.answers import DownloadOrder, SessionOrder
 from hfsvc.server.asgi import App, Receive, Scope, Send
@@ -45,6 +45,7 @@ ROUTES = (
     trajectories.get_trajectory,
     trajectories.list_steps,
     trajectories.stream_trajectories,
+    facets.list_facets,
     service.get_index,
     service.get_static,
     service.open_session,

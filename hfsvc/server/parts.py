@@ -52,6 +52,10 @@ Source = Annotated[
     str | None,
     QueryParameter(name="source", max_length=LONGEST_WORDS, description="Alias or id; else the default source."),
 ]
+Query = Annotated[
+    str | None,
+    QueryParameter(name="query", max_length=LONGEST_WORDS, description='Words, field:word, or field:"whole value".'),
+]
 Row = Annotated[int, QueryParameter(ge=0, le=LARGEST)]
 Stop = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Row to stop before.")]
 Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="How many to leave out.")]

@@ -24,6 +24,7 @@ from hfsvc.server.parts import (
     Limit,
     Offset,
     Parts,
+    Query,
     Row,
     Source,
     Stop,
@@ -43,9 +44,6 @@ Key = Annotated[
     PathParameter(description="Row number, else a key, trial_name, run_id or task, percent-encoded, slashes included."),
 ]
 By = Annotated[KeyColumn | None, QueryParameter(description="What the key is; digits are a row number otherwise.")]
-Words = Annotated[
-    str | None, QueryParameter(name="query", max_length=LONGEST_WORDS, description="Words, or field:word.")
-]
 Cursor = Annotated[str | None, QueryParameter(max_length=2 * LONGEST_WORDS)]
 Part = Annotated[str | None, QueryParameter(max_length=LONGEST_WORDS, description="As in the card of the dataset.")]
 Episodes = Annotated[
@@ -92,7 +90,7 @@ def read_as(
 
 @get("/api/trajectories", responses=failing(404, 409))
 async def list_trajectories(
-    parts: Using, reading: As, offset: Offset = 0, limit: Limit = 100, words: Words = None, cursor: Cursor = None
+    parts: Using, reading: As, offset: Offset = 0, limit: Limit = 100, words: Query = None, cursor: Cursor = None
 ) -> SummaryList:
     """Rows without their messages: by offset, or page after page by cursor, which then says where."""
     source = parts.sources.open(reading)

@@ -34,7 +34,15 @@ from hfsvc.models import (
     VerifyReport,
 )
 from hfsvc.protocols import KeyColumn
-from hfsvc.rows import DatasetStatistics, Fidelity, SummaryPage, TrajectoryRow, TrajectorySummary
+from hfsvc.rows import (
+    DatasetStatistics,
+    Fidelity,
+    SummaryField,
+    SummaryPage,
+    TrajectoryRow,
+    TrajectorySummary,
+    ValueCounts,
+)
 from hfsvc.settings import Settings
 from hfsvc.store.catalog import Entry
 from hfsvc.trajectories.conversation import Unreadable
@@ -320,15 +328,27 @@ class FakeTrajectorySource:
         return [each async for each in self.stream_trajectories(start=offset, stop=stop)]
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
-        from hfsvc.trajectories.summaries import FIELDS, matching, summary_batch
-
         if offset < 0:
             raise ValueError("rows are counted from 0")
+        found = self._matching(query)
+        return SummaryPage(total=len(found), offset=offset, items=(*found[offset : offset + max(0, limit)],))
+
+    async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
+        import pyarrow as pa
+
+        from hfsvc.trajectories.value_counts import Tally, cut
+
+        tally = Tally()
+        tally.add(pa.array([getattr(each, field) for each in self._matching(query)], pa.string()))
+        return cut(tally.result(), limit)
+
+    def _matching(self, query: str | None) -> list[TrajectorySummary]:
+        from hfsvc.trajectories.summaries import FIELDS, matching, summary_batch
+
         found = self._summaries()
         columns = {name: [getattr(each, name) for each in found] for name in FIELDS}
         batch = summary_batch(columns, [each.steps for each in found])
-        matches = [found[row] for row in matching(batch, query or "")]
-        return SummaryPage(total=len(matches), offset=offset, items=(*matches[offset : offset + max(0, limit)],))
+        return [found[row] for row in matching(batch, query or "")]
 
     async def statistics(self) -> DatasetStatistics:
         from hfsvc.trajectories.statistics import COUNTED, Gathering

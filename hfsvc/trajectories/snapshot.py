@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset
-from hfsvc.rows import ReadOptions
+from hfsvc.rows import ReadOptions, SummaryField, ValueCounts
 from hfsvc.trajectories.batches import FileFacts, FileRows
 from hfsvc.trajectories.cursor import Numbering, number_rows
 from hfsvc.trajectories.episodes import EpisodeRow, superseded
@@ -76,7 +76,14 @@ class Snapshot:
 
     def rows_matching(self, query: str | None) -> Sequence[int]:
         """Numbers of the rows that filters keep and that answer to a query, in order."""
-        return self.index.rows_matching(query, self.select() if self._options.filters else None)
+        return self.index.rows_matching(query, self._chosen())
+
+    def count_values(self, field: SummaryField, query: str | None) -> ValueCounts:
+        """How many of the rows that filters keep and that answer to a query have which value in a field."""
+        return self.index.count_values(field, query, self._chosen())
+
+    def _chosen(self) -> Selection | None:
+        return self.select() if self._options.filters else None
 
     def rows_with(self, column: str, value: str) -> tuple[int, ...]:
         """Numbers of the rows that filters keep and that have this value in this column."""

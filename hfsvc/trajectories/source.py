@@ -14,7 +14,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, DatasetChanged, FileNotFound, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.protocols import DatasetService, KeyColumn
-from hfsvc.rows import DatasetStatistics, ReadOptions, SummaryPage, TrajectoryRow
+from hfsvc.rows import DatasetStatistics, ReadOptions, SummaryField, SummaryPage, TrajectoryRow, ValueCounts
 from hfsvc.structured import guarded
 from hfsvc.trajectories.batches import FileRows
 from hfsvc.trajectories.conversation import Place, Unreadable
@@ -25,6 +25,7 @@ from hfsvc.trajectories.selection import Wanted
 from hfsvc.trajectories.snapshot import FilesReplaced, Snapshot
 from hfsvc.trajectories.splits import DATA_GLOBS
 from hfsvc.trajectories.statistics import COUNTED, Gathering
+from hfsvc.trajectories.value_counts import cut
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -230,6 +231,9 @@ class FileTrajectorySource:
             return SummaryPage(total=len(rows), offset=offset, items=tuple(items))
 
         return await self._read(find)
+
+    async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
+        return cut(await self._read(lambda snapshot: snapshot.count_values(field, query)), limit)
 
     # ---- what is on disk --------------------------------------------------------------------------------------------
 

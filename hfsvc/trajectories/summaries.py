@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from hfsvc.rows import TrajectorySummary
 from hfsvc.trajectories.columns import texts_of
 from hfsvc.trajectories.layouts.layout import Layout
+from hfsvc.trajectories.queries import Word, one_space, read_query
 
 FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result", "key")
 TEXTS = (*FIELDS, "trace_source")
@@ -54,13 +55,10 @@ def summaries_of(batch: pa.RecordBatch, numbers: Iterable[int]) -> Iterator[Traj
 
 
 def matching(batch: pa.RecordBatch, query: str) -> list[int]:
-    """The rows of a batch of `SCHEMA` that answer to a query, from 0.
-
-    All words must occur, ignoring case; ``field:word`` looks at one field.
-    """
+    """The rows of a batch of `SCHEMA` that answer to a query, from 0: all its words must occur, ignoring case."""
     if not _is_storable(query):
         return []
-    masks = [_has(batch, word) for word in query.casefold().split()]
+    masks = [_has(batch, word) for word in read_query(query, FIELDS)]
     if not masks:
         return list(range(batch.num_rows))
     both = reduce(lambda one, other: pc.call_function("and", [one, other]), masks)
@@ -84,16 +82,17 @@ def _is_storable(text: str) -> bool:
     return True
 
 
-def _has(batch: pa.RecordBatch, word: str) -> pa.Array:
-    field, colon, wanted = word.partition(":")
-    if colon and field in FIELDS:
-        return _field_has(batch.column(field), wanted)
-    return pc.call_function("match_substring", [batch.column(TEXT)], pc.MatchSubstringOptions(word))
+def _has(batch: pa.RecordBatch, word: Word) -> pa.Array:
+    if word.field is None:
+        return pc.call_function("match_substring", [batch.column(TEXT)], pc.MatchSubstringOptions(word.text))
+    return _field_has(batch.column(word.field), word)
 
 
-def _field_has(column: pa.Array, wanted: str) -> pa.Array:
+def _field_has(column: pa.Array, word: Word) -> pa.Array:
     # Few values are many rows' here, and Arrow cannot fold case as Python does.
     coded = column.dictionary_encode()
-    has = pa.array([wanted in value.casefold() for value in coded.dictionary.to_pylist()], pa.bool_())
+    folded = (value.casefold() for value in coded.dictionary.to_pylist())
+    answers = [one_space(value) == word.text if word.whole else word.text in value for value in folded]
+    has = pa.array(answers, pa.bool_())
     found = has.take(coded.indices) if len(has) else pa.nulls(len(column), pa.bool_())
-    return found.fill_null(not wanted)
+    return found.fill_null(not word.text)

@@ -11,16 +11,19 @@ from itertools import groupby, islice
 
 import pyarrow as pa
 
-from hfsvc.rows import TrajectorySummary
+from hfsvc.rows import TrajectorySummary, ValueCounts
 from hfsvc.trajectories.batches import FileRows
+from hfsvc.trajectories.queries import one_space
 from hfsvc.trajectories.reader import OpenFile
 from hfsvc.trajectories.row_store import reblocked
 from hfsvc.trajectories.selection import Selection
 from hfsvc.trajectories.sidecars import Sidecars, short_digest
 from hfsvc.trajectories.summaries import SCHEMA, having, matching, summaries_of, summarise, summary_columns
+from hfsvc.trajectories.value_counts import Tally, among
 
 BLOCK_ROWS = 2048
 KEPT_ANSWERS = 4
+KEPT_COUNTS = 32
 KEPT_BLOCKS = 8
 
 
@@ -41,6 +44,7 @@ class SummaryIndex:
         self._variant = short_digest(variant, *SCHEMA.names)
         # These may be asked by several threads at once.
         self._answer = lru_cache(KEPT_ANSWERS)(self._find)
+        self._counts = lru_cache(KEPT_COUNTS)(self._count)
         self._block = lru_cache(KEPT_BLOCKS)(self._read_block)
 
     def rows_matching(self, query: str | None, selection: Selection | None = None) -> Sequence[int]:
@@ -50,8 +54,25 @@ class SummaryIndex:
             query: Words, as `matching` takes them.
             selection: Of rows; None for all.
         """
-        words = " ".join((query or "").split())
+        words = one_space(query or "")
         return self._answer(words, selection) if words or selection else range(self._files[-1].stop)
+
+    def count_values(self, field: str, query: str | None, selection: Selection | None = None) -> ValueCounts:
+        """How many of the rows that answer to a query have which value in a field. The last few answers are kept.
+
+        Args:
+            field: Of `SCHEMA`.
+            query: As for `rows_matching`.
+            selection: Of rows; None for all.
+        """
+        return self._counts(field, one_space(query or ""), selection)
+
+    def _count(self, field: str, words: str, selection: Selection | None) -> ValueCounts:
+        rows = self.rows_matching(words, selection)
+        tally = Tally()
+        for first, block in self.blocks(field):
+            tally.add(among(block.column(field), first, rows))
+        return tally.result()
 
     def _find(self, words: str, selection: Selection | None) -> Sequence[int]:
         rows = self._search(words) if words else range(self._files[-1].stop)

@@ -37,7 +37,15 @@ class TestDatasets:
         (found,) = (await world.client.get("/api/datasets")).json()
         assert (found["repo"], found["fileCount"], found["totalBytes"]) == (REPO, 2, 105)
         info = (await world.client.get(at(REPO))).json()
-        assert info == found | {"files": ["data/a.parquet", "notes.md"]}
+        files = ["data/a.parquet", "notes.md"]
+        assert info == found | {"files": files, "configs": [{"name": "default", "splits": ["train"]}]}
+
+    async def test_the_parts_of_a_dataset_are_told(self, world: World, datasets: FakeDatasetService) -> None:
+        for path in ("data/test.parquet", "data/train.parquet"):
+            datasets.publish("acme/parts", path, b"rows")
+        await download(datasets, "acme/parts")
+        info = (await world.client.get(at("acme/parts"))).json()
+        assert info["configs"] == [{"name": "default", "splits": ["train", "test"]}]
 
     async def test_no_answer_names_a_folder_of_the_server(
         self, world: World, datasets: FakeDatasetService, root: Path
@@ -188,6 +196,24 @@ class TestTrajectories:
             for path in ("/api/trajectories", "/api/trajectories/0", "/api/trajectories.jsonl"):
                 answer = await world.client.get(path)
                 assert (answer.status_code, error_of(answer)["code"]) == (404, "not_downloaded")
+
+
+class TestFacets:
+    async def test_values_are_counted_by_field(self, world: World) -> None:
+        found = (await world.client.get("/api/facets", params={"query": "task:b"})).json()
+        assert found["source"] == "openthoughts-sft"
+        assert found["facets"].keys() == {"agent", "model", "task", "result"}
+        assert found["facets"]["agent"] == {"values": [{"value": "me", "rows": 3}], "others": 0, "without": 0}
+        assert [each["value"] for each in found["facets"]["task"]["values"]] == ["b", "b c", TASKS[2]]
+        assert found["facets"]["model"] == {"values": [], "others": 0, "without": 3}
+
+    async def test_one_field_may_be_asked_for(self, world: World) -> None:
+        found = (await world.client.get("/api/facets", params={"field": "run_id", "limit": 0})).json()
+        assert found["facets"] == {"run_id": {"values": [], "others": 4, "without": 0}}
+
+    @pytest.mark.parametrize("params", [{"field": "steps"}, {"limit": 1001}, {"query": "x" * 1001}])
+    async def test_what_cannot_be_counted_is_refused(self, world: World, params: dict[str, Any]) -> None:
+        assert (await world.client.get("/api/facets", params=params)).status_code == 400
 
 
 class TestLines:

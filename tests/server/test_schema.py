@@ -61,6 +61,7 @@ OPERATIONS = [
     ("GET", "/api/trajectories/{key}"),
     ("GET", "/api/trajectories/{key}/steps"),
     ("GET", "/api/trajectories.jsonl"),
+    ("GET", "/api/facets"),
     ("POST", "/session"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
@@ -72,7 +73,9 @@ OPERATIONS = [
 FALLIBLE = [
     (method, path)
     for method, path in OPERATIONS
-    if "trajectories" in path or (path in {"/api/jobs", "/session", "/api/datasets/{repo}/verify"} and method == "POST")
+    if "trajectories" in path
+    or "facets" in path
+    or (path in {"/api/jobs", "/session", "/api/datasets/{repo}/verify"} and method == "POST")
 ]
 TRIALS = [(GenerationMode.POSITIVE, *each) for each in OPERATIONS] + [
     (GenerationMode.NEGATIVE, *each) for each in FALLIBLE

@@ -263,6 +263,20 @@ class TestTrajectorySource:
         assert (page.total, [each.row for each in page.items]) == (len(expected), expected)
         assert (await source.list_summaries(1, 1, query)).total == len(expected)
 
+    async def test_values_are_counted_over_the_rows_that_a_query_finds(self, world: World) -> None:
+        made = [row(0), row(1, model="b c"), row(2, model="b c"), row(3, model=None), row(4, model="d")]
+        source = await world.open(made)
+        found = await source.count_values("model")
+        assert [(each.value, each.rows) for each in found.values] == [("b c", 2), ("d", 1), ("teacher", 1)]
+        assert (found.others, found.without) == (0, 1)
+        assert await source.count_values("model") == found
+        few = await source.count_values("model", limit=1)
+        assert (few.values, few.others, few.without) == (found.values[:1], 2, 1)
+        some = await source.count_values("task", 'model:"B  C"')
+        assert [each.value for each in some.values] == ["task_1", "task_2"]
+        assert (await source.list_summaries(0, 9, 'model:""')).total == found.without
+        assert (await source.count_values("result", "nothing")).without == 0
+
     async def test_statistics_count_all_rows_and_raise_no_bad_one(self, world: World) -> None:
         source = await world.open([row(0), row(1, conversations=None), row(2, model="other"), row(3, agent=None)])
         found = await source.statistics()
@@ -289,6 +303,7 @@ class TestTrajectorySource:
             lambda: source.find_rows("x"),
             lambda: source.get_trajectories(0, 1),
             lambda: source.list_summaries(0, 1),
+            lambda: source.count_values("agent"),
             source.statistics,
             lambda: tasks(source),
             lambda: numbers(source),

@@ -42,6 +42,8 @@ async def test_rows_that_are_left_out_are_nowhere(root: Path, options: dict[str,
     assert await filtered.count() == len(expected)
     page = await filtered.list_summaries(0, 10)
     assert ([each.row for each in page.items], page.total) == (expected, len(expected))
+    counts = await filtered.count_values("task")
+    assert [each.value for each in counts.values] == [f"task_{number}" for number in expected]
     for number in range(7):
         assert ((await filtered.get_trajectory(number)) is not None) == (number in expected)
 

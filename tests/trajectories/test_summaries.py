@@ -12,6 +12,7 @@ from hfsvc.rows import ReadOptions, SummaryPage, TrajectorySummary
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.batches import ParquetRows
 from hfsvc.trajectories.layouts.opening import Layouts
+from hfsvc.trajectories.queries import one_space
 from hfsvc.trajectories.summaries import FIELDS, matching, summaries_of, summarise, summary_batch, summary_columns
 
 from .tables import DATE, MESSAGE, MESSAGES, broken_text, open_source, parquet, row, rows, table_of, talk
@@ -174,11 +175,25 @@ def test_a_query_does_not_match_where_a_word_is_missing(query: str) -> None:
 def test_every_word_of_a_field_finds_it(field: str, value: str) -> None:
     found = summary(**{field: value})
     for word in value.split():
-        assert matches(f"{field}:{word}", found)
+        assert word.startswith('"') or matches(f"{field}:{word}", found)
         assert ":" in word or matches(word.upper(), summary(**{field: value.upper()}))
 
 
-@given(query=st.text(max_size=30))
+@given(field=st.sampled_from(FIELDS), value=st.text(max_size=20), more=st.text("a ", max_size=2))
+def test_a_whole_value_finds_itself_and_no_longer_one(field: str, value: str, more: str) -> None:
+    quoted = '"' + value.replace('"', '""') + '"'
+    longer = f"{value}{more}"
+    same = one_space(value.casefold()) == one_space(longer.casefold())
+    assert matches(f"{field}:{quoted}", summary(**{field: longer})) is same
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_an_empty_value_finds_rows_without_one(field: str) -> None:
+    assert matches(f'{field}:""', summary())
+    assert not matches(f'{field}:""', summary(**{field: "a"}))
+
+
+@given(query=st.text(max_size=30) | st.text('agent:" a"', max_size=30))
 def test_no_query_fails(query: str) -> None:
     assert matches(query, summary()) in {True, False}
 

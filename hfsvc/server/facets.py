@@ -1,0 +1,33 @@
+"""The route of facets: which values rows have, and how many rows have each."""
+
+from typing import Annotated
+
+from litestar import get
+from litestar.params import QueryParameter
+
+from hfsvc.rows import SummaryField, ValueCounts
+from hfsvc.server.answers import FacetList
+from hfsvc.server.parts import Limit, Query, Using, failing
+from hfsvc.server.trajectories import As
+
+FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result")
+
+Fields = Annotated[
+    list[SummaryField] | None,
+    QueryParameter(
+        name="field", max_items=len(FACETS), description="Which fields; agent, model, task and result else."
+    ),
+]
+
+
+@get("/api/facets", responses=failing(404, 409))
+async def list_facets(
+    parts: Using, reading: As, fields: Fields = None, words: Query = None, limit: Limit = 100
+) -> FacetList:
+    """The values of fields over the rows that a list with this query has, the most frequent first."""
+    source = parts.sources.open(reading)
+    async with parts.lists:
+        counts: dict[str, ValueCounts] = {
+            field: await source.count_values(field, words, limit=limit) for field in fields or FACETS
+        }
+    return FacetList(source=parts.sources.name(reading.source), facets=counts)
