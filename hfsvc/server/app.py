@@ -145,8 +145,9 @@ def _make_litestar(parts: Parts) -> Litestar:
         },
         exception_handlers={HTTPException: _answer_refusal, Exception: answer_failure},
         lifespan=[lambda _: parts.jobs.open()],
+        # What lies below this path and is not there is answered with a page of Litestar's: so nothing lies below it.
         openapi_config=OpenAPIConfig(
-            title="hfsvc", version=__version__, path="/api", render_plugins=[Description(path="/openapi.json")]
+            title="hfsvc", version=__version__, path="/api/openapi.json", render_plugins=[Description(path="/")]
         ),
         request_max_body_size=parts.limits.body_bytes,
         logging_config=None,

@@ -291,6 +291,8 @@ class TestErrors:
         ("method", "path", "status", "code"),
         [
             ("GET", "/nothing", 404, "no_such_address"),
+            ("GET", "/api/nothing", 404, "no_such_address"),
+            ("GET", "/api", 404, "no_such_address"),
             ("PUT", "/api/jobs", 405, "method_not_allowed"),
             ("POST", "/api/jobs", 400, "invalid_request"),
         ],
