@@ -27,11 +27,12 @@ from hfsvc.models import (
     VerifyReport,
 )
 from hfsvc.store.arrivals import keep_notes_only, note_placed, only_notes_of, placed_paths
-from hfsvc.store.catalog import Catalog, Entry
+from hfsvc.store.catalog import Catalog, Entry, find_entry
 from hfsvc.store.install import move_dataset, remove_file, swap
 from hfsvc.store.layout import clear_parts, clear_rows, digests_folder, keep_digests, parts_folder
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
+from hfsvc.store.shared_look import SharedLook
 from hfsvc.store.survey import find_copies, find_present, hash_file
 from hfsvc.structured import guarded
 from hfsvc.transfers import Engine, Transfer
@@ -59,6 +60,7 @@ class HubDatasetService:
         self._engine = engine
         self._hub = engine.hub
         self._catalog = catalog
+        self._entries = SharedLook(catalog.entries)
         self._locks = locks
         self._settings = engine.settings
         self._root = engine.settings.root
@@ -112,7 +114,7 @@ class HubDatasetService:
             return
         async with self._locks.hold(remote.repo):
             moved = await to_thread.run_sync(self._catalog.find_moved, remote.repo, remote.hub_id)
-            if moved and remote.repo not in await to_thread.run_sync(self._catalog.entries):
+            if moved and remote.repo not in await self._entries():
                 async with self._locks.hold(moved.repo):
                     await to_thread.run_sync(move_dataset, self._catalog, self._root, moved, remote.repo)
 
@@ -234,15 +236,15 @@ class HubDatasetService:
         return entry.dataset(self._root) if entry else None
 
     async def list_downloaded(self) -> list[DownloadedDataset]:
-        entries = await to_thread.run_sync(self._catalog.entries)
+        entries = await self._entries()
         return [entry.dataset(self._root) for _, entry in sorted(entries.items()) if not entry.changing_to]
 
     async def _recorded_as(self, repo: str) -> Entry | None:
         # Not by other names: another repository may have taken over the name that this one was once asked for by.
-        return await to_thread.run_sync(self._catalog.get, repo)
+        return (await self._entries()).get(repo)
 
     async def _entry(self, repo: str) -> Entry | None:
-        return await to_thread.run_sync(self._catalog.find, parse_repo(repo, self._settings.endpoint).repo)
+        return find_entry(await self._entries(), parse_repo(repo, self._settings.endpoint).repo)
 
     async def _settled(self, repo: str) -> Entry | None:
         entry = await self._entry(repo)

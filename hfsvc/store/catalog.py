@@ -100,6 +100,14 @@ class Index(Model, frozen=True, kw_only=True):
 _decoder = msgspec.json.Decoder(Index)
 
 
+def find_entry(entries: Mapping[str, Entry], repo: str) -> Entry | None:
+    """The entry of a dataset under its canonical id, another case of it, or a name it was asked for by. Pure."""
+    wanted = repo.casefold()
+    own = (each for each in entries.values() if each.repo.casefold() == wanted)
+    asked_for_by = (each for each in entries.values() if wanted in {name.casefold() for name in each.aliases})
+    return entries.get(repo) or next(own, None) or next(asked_for_by, None)
+
+
 class Catalog:
     """Reads and changes index.json. Its methods block: call them from a worker thread.
 
@@ -157,18 +165,6 @@ class Catalog:
                 check_path(path)
         except HfsvcError as error:
             raise DamagedIndex(path=str(self._path), reason=str(error)) from error
-
-    def get(self, repo: str) -> Entry | None:
-        """The entry of a dataset under its canonical id alone."""
-        return self.entries().get(repo)
-
-    def find(self, repo: str) -> Entry | None:
-        """The entry of a dataset under its canonical id, another case of it, or a name it was asked for by."""
-        entries = self.entries()
-        wanted = repo.casefold()
-        own = (each for each in entries.values() if each.repo.casefold() == wanted)
-        asked_for_by = (each for each in entries.values() if wanted in {name.casefold() for name in each.aliases})
-        return entries.get(repo) or next(own, None) or next(asked_for_by, None)
 
     def find_moved(self, repo: str, hub_id: str | None) -> Entry | None:
         """The entry of the repository that is called `repo` now, where it is recorded under an earlier name."""

@@ -17,11 +17,12 @@ import pyarrow as pa
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset
 from hfsvc.trajectories.batches import FileRows, RowFile, RowGroup
+from hfsvc.trajectories.blocks import Blocks
 from hfsvc.trajectories.opening import open_rows
 from hfsvc.trajectories.sidecars import Sidecars, content_of, short_digest
 from hfsvc.trajectories.watched import WatchedRows
 
-BLOCK_BYTES = 512 << 10
+BLOCK_BYTES = 128 << 10
 MAX_BLOCK_ROWS = 1024
 # Decoding more than this takes longer than anybody likes to wait for a row, so it is done once.
 LARGE_GROUP_BYTES = 1 << 30
@@ -29,7 +30,7 @@ BLOCK_ROWS = b"hfsvc.block_rows"
 
 
 def block_rows(group: RowGroup) -> int:
-    """Rows of a block, so that it holds about half a megabyte. Pure."""
+    """Rows of a block, so that it holds about `BLOCK_BYTES`. Pure."""
     mean = group.size / max(1, group.stop - group.first)
     return max(1, min(MAX_BLOCK_ROWS, int(BLOCK_BYTES / max(1.0, mean))))
 
@@ -143,13 +144,13 @@ def _within(batches: Iterator[tuple[int, pa.RecordBatch]], stop: int) -> Iterato
             return
 
 
-def _blocks_from(blocks: pa.ipc.RecordBatchFileReader, first: int, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _blocks_from(blocks: Blocks, first: int, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     size = int(blocks.schema.metadata[BLOCK_ROWS])
     begin = (start - first) // size
-    for index in range(begin, blocks.num_record_batches):
+    for index in range(begin, blocks.count):
         row = first + index * size
         skipped = max(0, start - row)
-        yield row + skipped, blocks.get_batch(index).slice(skipped)
+        yield row + skipped, blocks.block(index).slice(skipped)
 
 
 def reblocked(batches: Iterable[tuple[int, pa.RecordBatch]], size: int) -> Iterator[pa.RecordBatch]:

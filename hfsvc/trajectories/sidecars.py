@@ -8,7 +8,7 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +17,8 @@ from hfsvc.disk import make_folder
 from hfsvc.errors import HfsvcError
 from hfsvc.models import DownloadedDataset
 from hfsvc.store.layout import rows_folder
-from hfsvc.trajectories.sealed import DamagedFile, SealedFile, seal
+from hfsvc.trajectories.blocks import Blocks, Idle, Key
+from hfsvc.trajectories.sealed import DamagedFile, seal
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Sidecars:
         root = _root_of(dataset)
         self._folder = None if root is None else rows_folder(root, dataset.repo)
         self._repo = dataset.repo
+        self._idle = Idle()
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name."""
@@ -68,7 +70,7 @@ class Sidecars:
             logger.warning("rows of %s are read slowly: %s", self._repo, error)
 
     @contextmanager
-    def open(self, name: str, columns: Iterable[int] | None = None) -> Iterator["pa.ipc.RecordBatchFileReader | None"]:
+    def open(self, name: str, columns: Iterable[int] | None = None) -> Iterator[Blocks | None]:
         """One to read single blocks of; None where there is none that can be read.
 
         A block that turns out to be damaged ends the ``with`` block that it is read in, without an error: who reads takes
@@ -78,21 +80,28 @@ class Sidecars:
             name: Its name.
             columns: Only these of its columns, by number.
         """
-        with ExitStack() as opened:
-            reader = self._reader(name, columns, opened)
-            try:
-                yield reader
-            except DamagedFile as error:
-                self._discard(name, error)
+        found = self._opened(name, None if columns is None else (*columns,))
+        if found is None:
+            yield None
+            return
+        key, blocks = found
+        try:
+            yield blocks
+        except DamagedFile as error:
+            blocks.close()
+            self._discard(name, error)
+        finally:
+            if not blocks.closed:
+                self._idle.give(key, blocks)
 
-    def _reader(
-        self, name: str, columns: Iterable[int] | None, opened: ExitStack
-    ) -> "pa.ipc.RecordBatchFileReader | None":
+    def _opened(self, name: str, columns: tuple[int, ...] | None) -> tuple[Key, Blocks] | None:
         if self._folder is None:
             return None
-        options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [*columns])
         try:
-            return pa.ipc.open_file(opened.enter_context(SealedFile(self._folder / name)), options=options)
+            path = self._folder / name
+            status = path.stat()
+            key = Key(path, columns, status.st_ino, status.st_size, status.st_mtime_ns)
+            return key, self._idle.take(key) or Blocks(path, columns)
         except DamagedFile as error:
             self._discard(name, error)
         except OSError:

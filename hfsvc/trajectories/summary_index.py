@@ -119,7 +119,7 @@ class SummaryIndex:
         if not self._sidecars.has(name):
             self._sidecars.write(name, SCHEMA, self._made(file))
         with self._sidecars.open(name, map(SCHEMA.get_field_index, columns or SCHEMA.names)) as stored:
-            for block in map(stored.get_batch, range(begin, stored.num_record_batches)) if stored else ():
+            for block in map(stored.block, range(begin, stored.count)) if stored else ():
                 yield block
                 begin += 1
         if begin * BLOCK_ROWS < file.stop - file.first:

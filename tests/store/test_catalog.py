@@ -7,7 +7,7 @@ import pytest
 
 from hfsvc.errors import DamagedIndex
 from hfsvc.models import DownloadedDataset
-from hfsvc.store.catalog import Catalog, Entry, Globs
+from hfsvc.store.catalog import Catalog, Entry, Globs, find_entry
 from hfsvc.store.survey import find_present
 
 from ..builders import COMMIT, lfs, read_index, sha256
@@ -33,7 +33,7 @@ def entry(repo: str = "acme/notes", **facts: Any) -> Entry:
 def test_what_was_recorded_is_found(tmp_path: Path) -> None:
     Catalog(tmp_path).record(entry())
     assert Catalog(tmp_path).entries() == {"acme/notes": entry()}
-    assert Catalog(tmp_path).find("acme/notes") == entry()
+    assert find_entry(Catalog(tmp_path).entries(), "acme/notes") == entry()
 
 
 def test_there_is_nothing_before_the_first_record(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
 def test_an_entry_is_found_by_any_of_its_names(tmp_path: Path, name: str) -> None:
     catalog = Catalog(tmp_path)
     catalog.record(entry(aliases=("old/name",)))
-    assert catalog.find(name) == entry(aliases=("old/name",))
-    assert catalog.find("acme/nothing") is None
+    assert find_entry(catalog.entries(), name) == entry(aliases=("old/name",))
+    assert find_entry(catalog.entries(), "acme/nothing") is None
 
 
 def test_nothing_but_the_index_is_left_in_the_root(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from hfsvc.models import DownloadedDataset
 from hfsvc.testing import FakeDatasetService
 from hfsvc.trajectories.batches import RowGroup
+from hfsvc.trajectories.blocks import KEPT_OPEN
 from hfsvc.trajectories.row_store import LARGE_GROUP_BYTES, block_rows, is_worth_writing, reblocked
 from hfsvc.trajectories.source import FileTrajectorySource
 
@@ -29,6 +30,12 @@ def stored(root: Path, ending: str = ".rows") -> list[Path]:
     return sorted(path for path in (root / ".hfsvc/rows").rglob("*") if path.name.endswith(ending))
 
 
+def open_below(root: Path) -> list[str]:
+    """The files below a folder that this process has open."""
+    targets = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [target for target in targets if target.startswith(str(root))]
+
+
 async def tasks_at(source: FileTrajectorySource, *numbers: int) -> list[Any]:
     found = [await source.get_trajectory(number) for number in numbers]
     return [each and (each.extra or {})["task"] for each in found]
@@ -37,8 +44,8 @@ async def tasks_at(source: FileTrajectorySource, *numbers: int) -> list[Any]:
 # ---- what is decided ------------------------------------------------------------------------------------------------
 
 
-def test_a_block_holds_about_half_a_megabyte() -> None:
-    assert block_rows(RowGroup(0, 1000, 1000 * 100_000)) == 5
+def test_a_block_holds_what_is_quick_to_decode() -> None:
+    assert block_rows(RowGroup(0, 1000, 1000 * 25_000)) == 5
     assert block_rows(RowGroup(0, 2, 50_000_000)) == 1
     assert 1 < block_rows(RowGroup(0, 1000, 10)) < 10_000
 
@@ -94,6 +101,15 @@ async def test_a_row_that_was_written_down_is_read_without_its_file(root: Path) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pq, "ParquetFile", None)
         assert await tasks_at(source, 31) == ["task_31"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only /proc tells which files are open")
+async def test_only_the_files_that_were_read_last_stay_open(root: Path) -> None:
+    source = await open_source(root, {A: parquet(rows(2 * KEPT_OPEN), row_group_size=1)})
+    every = range(2 * KEPT_OPEN)
+    await tasks_at(source, *every, *every, *every)
+    by_row = sorted(map(str, stored(root)), key=lambda path: int(path.split(".")[-2]))
+    assert sorted(open_below(root)) == sorted(by_row[KEPT_OPEN:])
 
 
 async def test_a_stream_writes_nothing_down(root: Path) -> None:
