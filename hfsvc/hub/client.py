@@ -3,12 +3,21 @@
 import json
 from collections.abc import AsyncIterator
 
-from hfsvc.errors import AuthenticationRequired, DatasetNotFound, HfsvcError, NotAHub
+from hfsvc.errors import AuthenticationRequired, DatasetNotFound, HfsvcError, NotAHub, RevisionNotFound
 from hfsvc.hub.content import HubContent
 from hfsvc.hub.faults import Asked
 from hfsvc.hub.retries import OnRetry
 from hfsvc.hub.session import HubSession
-from hfsvc.hub.urls import at_endpoint, info_url, next_hop, same_origin, tree_url, whoami_url, without_query
+from hfsvc.hub.urls import (
+    NO_REVISIONS,
+    at_endpoint,
+    info_url,
+    next_hop,
+    same_origin,
+    tree_url,
+    whoami_url,
+    without_query,
+)
 from hfsvc.hub.wire import decode_entries, decode_info, next_page, remote_file
 from hfsvc.models import RemoteDataset, RemoteFile
 from hfsvc.settings import Secret
@@ -41,6 +50,8 @@ class HubClient:
             GatedDataset, AccessDenied: The Hub refuses.
             NotAHub: The endpoint answers as no Hub does.
         """
+        if revision in NO_REVISIONS:
+            raise RevisionNotFound(repo=repo, revision=revision)
         url = info_url(self.endpoint, repo, revision)
         try:
             reply = await self._session.call(url, Asked(repo, revision), token=token, on_retry=on_retry)

@@ -7,6 +7,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 from hfsvc.errors import InvalidRepoId
 
 PUBLIC_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
+NO_REVISIONS = frozenset({"", ".", ".."})
+"""What nothing is called: as a segment of an address they vanish, and what is asked for is something else."""
 _PART = re.compile(r"\w(?:[\w.-]{0,94}\w)?", re.ASCII)
 _GREEDY_REVISION = re.compile(r"(refs/(?:convert|pr)/[^/]+)(?:/(.*))?")
 _OTHER_KINDS = {"models": "a model", "spaces": "a space", "buckets": "a bucket", "collections": "a collection"}

@@ -40,10 +40,11 @@ def keep_notes_only(parts: Path) -> None:
 
 def only_notes_of(parts: Path, recorded: Collection[str]) -> bool:
     """Whether nothing is on its way, and all that was noted is recorded by now: no run needs the notes. Blocks."""
-    try:
-        names = {path.name for path in parts.iterdir()}
-    except FileNotFoundError:
-        return False
+    with disk_errors(parts, verb="read"):
+        try:
+            names = {path.name for path in parts.iterdir()}
+        except FileNotFoundError:
+            return False
     return names == {PLACED} and placed_paths(parts) <= set(recorded)
 
 

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from hfsvc.disk import disk_errors
 from hfsvc.errors import StoreNotWritable, UnsafePath
 
 STATE_FOLDER = ".hfsvc"
@@ -122,13 +123,15 @@ def inside(folder: Path, path: str) -> Path:
 
     Raises:
         UnsafePath: A folder on the way is a link, or the place is taken by something that is no file.
+        StoreNotWritable: The disk does not tell.
     """
     target = folder
     for part in check_path(path).split("/")[:-1]:
         target /= part
-        if target.is_symlink():
+        mode = _mode(target)
+        if stat.S_ISLNK(mode):
             raise UnsafePath(path=path, reason=f"{target} is a link, which may lead out of the store")
-        if _mode(target) and not stat.S_ISDIR(_mode(target)):
+        if mode and not stat.S_ISDIR(mode):
             raise UnsafePath(path=path, reason=f"{target} is a file, and a folder is needed")
     target /= path.rpartition("/")[2]
     if stat.S_ISDIR(_mode(target)):
@@ -137,7 +140,8 @@ def inside(folder: Path, path: str) -> Path:
 
 
 def _mode(path: Path) -> int:
-    try:
-        return os.lstat(path).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
+    with disk_errors(path, verb="read"):
+        try:
+            return os.lstat(path).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return 0

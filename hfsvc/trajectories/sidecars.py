@@ -56,7 +56,10 @@ class Sidecars:
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name."""
-        return self._folder is not None and (self._folder / name).exists()
+        # A folder that must not be looked into has none, as far as readers are concerned.
+        with suppress(OSError):
+            return self._folder is not None and (self._folder / name).exists()
+        return False
 
     def write(self, name: str, schema: pa.Schema, blocks: Iterable[pa.RecordBatch]) -> None:
         """Write blocks; readers see all of them or nothing. Where the disk refuses, there is nothing."""

@@ -13,6 +13,7 @@ import pytest
 
 from hfsvc.errors import DamagedIndex, HfsvcError, NoSpace, StoreLocked, StoreNotWritable, UnsafePath
 from hfsvc.protocols import DatasetService
+from hfsvc.store.layout import parts_folder
 from hfsvc.testing import LocalHub
 
 from ..builders import REPO, MiB, everything, files_below, noise, open_service, read_index, run_python
@@ -312,6 +313,17 @@ async def test_a_folder_in_place_of_the_index_is_an_error_of_ours(
     with pytest.raises(HfsvcError) as caught:
         await service.download(everything())
     assert caught.value.exit_code == 7
+
+
+async def test_a_file_in_place_of_the_parts_is_an_error_of_ours(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    async with open_service(local_hub, root) as service:
+        await service.download(everything())
+        parts = parts_folder(root, REPO)
+        shutil.rmtree(parts, ignore_errors=True)
+        parts.write_text("in the way")
+        with pytest.raises(StoreNotWritable):
+            await service.download(everything())
 
 
 async def test_the_index_names_the_folder_relative_to_the_root(

@@ -285,11 +285,12 @@ async def test_a_missing_dataset_is_not_found(service: DatasetService) -> None:
     assert "HF_TOKEN" in str(caught.value)
 
 
-async def test_a_missing_revision_is_not_found(local_hub: LocalHub, service: DatasetService) -> None:
+@pytest.mark.parametrize("revision", ["no/such", "..", ".", ""])
+async def test_a_missing_revision_is_not_found(local_hub: LocalHub, service: DatasetService, revision: str) -> None:
     local_hub.write(REPO, "a.parquet", b"a")
     with pytest.raises(RevisionNotFound) as caught:
-        await service.download(everything(revision="no/such"))
-    assert caught.value.revision == "no/such"
+        await service.download(everything(revision=revision))
+    assert caught.value.revision == revision
 
 
 async def test_no_match_says_what_is_there(local_hub: LocalHub, service: DatasetService) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.errors import UnsafePath
+from hfsvc.errors import StoreNotWritable, UnsafePath
 from hfsvc.store.paths import check_dataset_folder, check_path, check_together, fold, inside, parents
 
 DANGEROUS = st.sampled_from([
@@ -141,3 +141,8 @@ def test_a_link_in_the_middle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a" / "link").symlink_to("/")
     with pytest.raises(UnsafePath, match="link"):
         inside(tmp_path, "a/link/etc/passwd")
+
+
+def test_a_place_that_the_disk_does_not_tell_of_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(StoreNotWritable):
+        inside(tmp_path, "/".join(["a" * 200] * 30))

@@ -68,6 +68,12 @@ def test_unknown_revision(client: httpx.Client) -> None:
     assert response.json() == {"error": "Invalid rev id: v9"}
 
 
+@pytest.mark.parametrize("revision", ["%20", "main%0D%0AX:%20y", "%00", "%C3%BC", "..%2F"])
+def test_an_odd_revision_is_unknown_and_ends_nothing(client: httpx.Client, revision: str) -> None:
+    assert client.get(f"{API}/revision/{revision}").headers["X-Error-Code"] == "RevisionNotFound"
+    assert client.get(API).status_code == 200
+
+
 def test_recursive_tree_holds_files_and_folders(client: httpx.Client) -> None:
     entries = {entry["path"]: entry for entry in client.get(f"{API}/tree/main", params={"recursive": True}).json()}
     assert entries["en"]["type"] == "directory"

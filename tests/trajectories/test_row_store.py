@@ -1,5 +1,6 @@
 """Single rows out of blocks that were written down, and what becomes of those."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -227,6 +228,18 @@ async def test_where_nothing_can_be_written_rows_are_read_as_they_lie(root: Path
     page = await source.list_summaries(8, 4, "task")
     assert (page.total, [each.row for each in page.items]) == (40, [8, 9, 10, 11])
     assert await source.find_rows("task_9") == (9,)
+
+
+@pytest.mark.skipif(not getattr(os, "geteuid", int)(), reason="nothing is hidden from root")
+async def test_where_nothing_may_be_looked_for_rows_are_read_as_they_lie(root: Path) -> None:
+    source = await open_source(root, {A: parquet(rows(40), row_group_size=7)})
+    (root / ".hfsvc").mkdir(mode=0)
+    try:
+        assert await tasks_at(source, 1, 2) == ["task_1", "task_2"]
+        assert (await source.list_summaries(8, 4, "task")).total == 40
+        assert await source.find_rows("task_9") == (9,)
+    finally:
+        (root / ".hfsvc").chmod(0o700)
 
 
 async def test_beside_a_dataset_outside_of_a_store_nothing_is_written(root: Path, tmp_path: Path) -> None:

@@ -46,10 +46,15 @@ class HubError(Exception):
     def __init__(self, status: int, message: str, code: str | None = None, *, text: bool = False, **more: str) -> None:
         super().__init__(message)
         codes = {"X-Error-Code": code} if code else {}
-        words = {"X-Error-Message": message.encode("ascii", "replace").decode()}
+        words = {"X-Error-Message": _as_header(message)}
         named = {name.replace("_", "-"): value for name, value in more.items()}
         plain = text_response(message, status) if text else json_response({"error": message}, status)
         self.response: Response = plain.adding({**codes, **words, **named})
+
+
+def _as_header(text: str) -> str:
+    """A text as a header can carry it, whatever was asked for."""
+    return "".join(each if " " <= each <= "~" else "?" for each in text).strip()
 
 
 def repo_not_found(*, anonymous: bool) -> HubError:
