@@ -56,6 +56,9 @@ class ByteBudget:
         self._more.set()
 
     async def _take(self, size: int) -> None:
+        if self._free >= size and not self._turn.locked():
+            self._free -= size
+            return
         with anyio.move_on_after(self._wait_s):
             async with self._turn:
                 while self._free < size:

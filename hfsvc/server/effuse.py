@@ -115,7 +115,7 @@ class EffuseSocket:
         if make is None:
             return failure(name, correlation_id, f"This server does not know {REQUEST}{name[:100]}.")
         try:
-            data = await make(self._sources.open(Reading()), text)
+            data = await make(self._sources.open(Reading(self._sources.name(None))), text)
         except Unanswerable as error:
             return failure(name, correlation_id, str(error))
         except msgspec.ValidationError as error:

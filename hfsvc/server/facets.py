@@ -30,4 +30,4 @@ async def list_facets(
         counts: dict[str, ValueCounts] = {
             field: await source.count_values(field, words, limit=limit) for field in fields or FACETS
         }
-    return FacetList(source=parts.sources.name(reading.source), facets=counts)
+    return FacetList(source=reading.source, facets=counts)

@@ -1,7 +1,7 @@
 """The trajectory sources of a server: one for each dataset and way of reading, kept for what they have learned of it."""
 
 from collections import OrderedDict
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from hfsvc.containers import Container
 from hfsvc.errors import InvalidRepoId, UnknownSource
@@ -9,13 +9,14 @@ from hfsvc.hub.urls import parse_repo
 from hfsvc.protocols import TrajectorySource
 from hfsvc.rows import OnBadRow, Style
 
-KEPT = 64
+# Each keeps files open and parts of them in memory.
+KEPT = 16
 
 
 class Reading(NamedTuple):
-    """A dataset, and how it is read: fields as in `ReadOptions`. A source of None is the default source."""
+    """A dataset by its alias or id, and how it is read: fields as in `ReadOptions`."""
 
-    source: str | None = None
+    source: str
     style: Style = "messages"
     on_bad_row: OnBadRow = "raise"
     config: str | None = None
@@ -59,13 +60,13 @@ class Sources:
         """
         reading = reading._replace(source=self._readable(reading.source))
         if reading not in self._kept:
-            self._kept[reading] = self._make(reading.source, **_given(reading))
+            self._kept[reading] = self._make(reading)
         self._kept.move_to_end(reading)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return self._kept[reading]
 
-    def _readable(self, source: str | None) -> str:
+    def _readable(self, source: str) -> str:
         repo = self.repo(source)
         try:
             parse_repo(repo, self._endpoint)
@@ -74,9 +75,6 @@ class Sources:
             raise UnknownSource(name=repo, known=tuple(each.alias for each in self._registry.all)) from None
         return repo
 
-    def _make(self, repo: str | None, **options: Any) -> TrajectorySource:
-        return self._container.source(repo, **options)
-
-
-def _given(reading: Reading) -> dict[str, Any]:
-    return {name: value for name, value in reading._asdict().items() if name != "source"}
+    def _make(self, reading: Reading) -> TrajectorySource:
+        options = reading._asdict()
+        return self._container.source(options.pop("source"), **options)

@@ -77,6 +77,7 @@ class Found(NamedTuple):
 
 
 def read_as(
+    parts: Using,
     source: Source = None,
     style: FromQuery[Style] = "messages",
     config: Part = None,
@@ -85,7 +86,7 @@ def read_as(
     result: Result = "all",
 ) -> Reading:
     """Which dataset, and how it is read, from a request's query."""
-    return Reading(source, style, config=config, split=split, episodes=episodes, result=result)
+    return Reading(parts.sources.name(source), style, config=config, split=split, episodes=episodes, result=result)
 
 
 @get("/api/trajectories", responses=failing(404, 409))
@@ -100,7 +101,7 @@ async def list_trajectories(
         page = await source.list_summaries(start, limit, words)
     after = start + len(page.items)
     return SummaryList(
-        source=parts.sources.name(reading.source),
+        source=reading.source,
         total=page.total,
         offset=page.offset,
         items=page.items,
@@ -168,7 +169,7 @@ def _answer(parts: Parts, reading: Reading, wanted: Wanted, encode: Callable[[Fo
     async def make() -> Made:
         found = await _find(source, wanted)
         if found is None:
-            raise TrajectoryNotFound(source=parts.sources.name(reading.source), key=wanted.key, by=wanted.by)
+            raise TrajectoryNotFound(source=reading.source, key=wanted.key, by=wanted.by)
         return Made(encode(found), _place(found))
 
     return as_answer(HeldAnswer(make, budget=parts.budget, limits=parts.limits))
