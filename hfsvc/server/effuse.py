@@ -1,15 +1,16 @@
 """The socket that the Effuse UI reads trajectories from: requests and answers as its desktop protocol has them.
 
-Source: src/desktop/protocol.ts and src/mainview/socket-client.ts of OpenAgentsInc/openagents (December 2025).
+Source: src/desktop/protocol.ts, src/mainview/socket-client.ts and src/atif/schema.ts of OpenAgentsInc/openagents
+(December 2025).
 """
 
-import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 import msgspec
 from litestar import WebSocket, websocket
+from msgspec.structs import replace
 
 from hfsvc import atif
 from hfsvc.protocols import TrajectorySource
@@ -22,9 +23,10 @@ from hfsvc.server.sources import Reading, Sources
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-logger = logging.getLogger(__name__)
 REQUEST = "request:"
 VERSION: atif.SchemaVersion = "ATIF-v1.4"
+UNKNOWN = "unknown"
+SEARCHED = frozenset({"task", "episode"})
 TOO_LARGE = 1009
 # What answers to these hold counts while they are made and sent.
 LARGE = frozenset({"getHFTrajectories", "getHFTrajectory"})
@@ -180,16 +182,35 @@ def _envelope(name: str, correlation_id: str, **rest: Any) -> bytes:
 
 
 def as_effuse_reads_it(trajectory: atif.Trajectory) -> atif.Trajectory:
-    """A document of the one version that this UI reads, with the fields that it requires and ATIF does not."""
-    if trajectory.schema_version != VERSION:
-        trajectory = atif.convert_version(trajectory, VERSION).trajectory
-    agent = trajectory.agent
-    if agent.model_name is None:
-        agent = msgspec.structs.replace(agent, model_name="unknown")
-    steps = [
-        step if step.timestamp is not None else msgspec.structs.replace(step, timestamp="") for step in trajectory.steps
-    ]
-    return msgspec.structs.replace(trajectory, agent=agent, steps=steps)
+    """A document of the one version that this UI reads, with what its schema requires and ATIF does not. Pure."""
+    # Those that say this version as well: they may hold what came later, and lack what it asks for.
+    trajectory = atif.convert_version(trajectory, VERSION).trajectory
+    return replace(
+        trajectory,
+        session_id=trajectory.session_id or UNKNOWN,
+        agent=replace(trajectory.agent, model_name=trajectory.agent.model_name or UNKNOWN),
+        steps=[step if step.timestamp is not None else replace(step, timestamp="") for step in trajectory.steps],
+        final_metrics=trajectory.final_metrics and _whole_totals(trajectory.final_metrics, trajectory.steps),
+        extra=trajectory.extra and {name: _searchable(name, value) for name, value in trajectory.extra.items()},
+    )
+
+
+def _whole_totals(totals: atif.FinalMetrics, steps: list[atif.Step]) -> atif.FinalMetrics:
+    """Totals with the three that are required: where they are missing, those of the steps."""
+    metrics = [step.metrics for step in steps if step.metrics]
+    found = {
+        "total_prompt_tokens": sum(each.prompt_tokens or 0 for each in metrics),
+        "total_completion_tokens": sum(each.completion_tokens or 0 for each in metrics),
+        "total_steps": len(steps),
+    }
+    return replace(totals, **{name: value for name, value in found.items() if getattr(totals, name) is None})
+
+
+def _searchable(name: str, value: Any) -> Any:
+    """What is searched as text, as text: on anything else the UI's search breaks, and stays broken."""
+    if name not in SEARCHED or value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
 
 
 def effuse_route(effuse: EffuseSocket) -> Any:
