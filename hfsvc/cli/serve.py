@@ -48,9 +48,10 @@ def serve_command(
     """
     _check_extra()
     from hfsvc.cli.run import run, settings_of
-    from hfsvc.server.serving import bind
+    from hfsvc.server.serving import bind, choose_allocator
     from hfsvc.trajectories.sources import open_registry
 
+    choose_allocator()
     access = _access(host, server_token, allow_origin)
     with ExitStack() as stack:
         settings = stack.enter_context(_demo_settings(options)) if demo else settings_of(options)

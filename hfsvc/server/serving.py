@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyarrow as pa
 import uvicorn
 from anyio import to_thread
 
@@ -85,6 +86,17 @@ def address_of(bound: socket.socket) -> str:
     host, port = bound.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, str(host))
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def choose_allocator() -> None:
+    """Have Arrow give back what threads have freed, in all of this process.
+
+    Its usual one keeps that for its threads: a server took a quarter more memory, and was no quicker.
+    """
+    try:
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
+    except NotImplementedError:
+        pa.set_memory_pool(pa.system_memory_pool())
 
 
 async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None = None) -> None:
