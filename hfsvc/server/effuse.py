@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from hfsvc import atif
 from hfsvc.protocols import TrajectorySource
+from hfsvc.rows import OnBadRow
 from hfsvc.server.budget import ByteBudget
 from hfsvc.server.counts import Counts
 from hfsvc.server.failures import Busy, Words
@@ -71,7 +72,7 @@ class EffuseSocket:
         self._limits = limits
         self._words = words
         self._counts = counts
-        self._answers: dict[str, Callable[[TrajectorySource, str], Awaitable[bytes]]] = {
+        self._answers: dict[str, Callable[[str], Awaitable[bytes]]] = {
             "getHFTrajectoryCount": self._count,
             "getHFTrajectories": self._page,
             "getHFTrajectory": self._row,
@@ -117,7 +118,7 @@ class EffuseSocket:
         if make is None:
             return failure(name, correlation_id, f"This server does not know {REQUEST}{name[:100]}.")
         try:
-            data = await make(self._sources.open(Reading(self._sources.name(None))), text)
+            data = await make(text)
         except Unanswerable as error:
             return failure(name, correlation_id, str(error))
         except msgspec.ValidationError as error:
@@ -126,11 +127,16 @@ class EffuseSocket:
             return failure(name, correlation_id, self._words.sentence(error))
         return success(name, correlation_id, data)
 
-    async def _count(self, source: TrajectorySource, _: str) -> bytes:
-        return msgspec.json.encode({"count": await source.count()})
+    def _source(self, on_bad_row: OnBadRow = "raise") -> TrajectorySource:
+        return self._sources.open(Reading(self._sources.name(None), on_bad_row=on_bad_row))
 
-    async def _page(self, source: TrajectorySource, text: str) -> bytes:
+    async def _count(self, _: str) -> bytes:
+        return msgspec.json.encode({"count": await self._source().count()})
+
+    async def _page(self, text: str) -> bytes:
         page = msgspec.json.decode(text, type=_Page)
+        # The UI waits for ever after an error, and datasets exist whose every tenth row cannot be read.
+        source = self._source(on_bad_row="skip")
         documents: list[bytes] = []
         size = 0
         # One after the other, so that a page that is too large is never held as a whole.
@@ -141,9 +147,9 @@ class EffuseSocket:
                 self._check_size(size, f"Rows {page.offset} to {page.offset + page.limit}")
         return b"[%s]" % b",".join(documents)
 
-    async def _row(self, source: TrajectorySource, text: str) -> bytes:
+    async def _row(self, text: str) -> bytes:
         index = msgspec.json.decode(text, type=_Row).index
-        trajectory = await source.get_trajectory(index)
+        trajectory = await self._source().get_trajectory(index)
         if trajectory is None:
             return b"null"
         document = atif.encode(as_effuse_reads_it(trajectory))

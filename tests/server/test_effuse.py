@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from hfsvc.rows import OnBadRow
 from hfsvc.server import Access, Limits
 from hfsvc.server.access import make_access
 from hfsvc.server.effuse import failure, read_request, success
@@ -33,7 +34,7 @@ def socket_of(world: World, **settings: Any) -> connect:
 
 
 @asynccontextmanager
-async def open_socket(root: Path, source: FakeTrajectorySource, **settings: Any) -> AsyncIterator[ClientConnection]:
+async def open_socket(root: Path, source: Any, **settings: Any) -> AsyncIterator[ClientConnection]:
     async with open_served_world(root, source=source, **settings) as world, socket_of(world) as socket:
         yield socket
 
@@ -131,6 +132,15 @@ class TestFailures:
         async with open_socket(root, FakeTrajectorySource([trajectory(), None])) as socket:
             assert "Row 1 in fake.parquet" in await error(socket, "getHFTrajectories")
             assert await data(socket, "getHFTrajectory", index=0)
+
+    async def test_a_page_leaves_out_rows_that_cannot_be_read(self, root: Path) -> None:
+        def make(_: str, *, on_bad_row: OnBadRow, **options: Any) -> FakeTrajectorySource:
+            return FakeTrajectorySource([trajectory("a"), None, trajectory("c")], on_bad_row=on_bad_row)
+
+        async with open_socket(root, make) as socket:
+            page = await data(socket, "getHFTrajectories")
+            assert [each["extra"]["task"] for each in page] == ["a", "c"]
+            assert "Row 1 in fake.parquet" in await error(socket, "getHFTrajectory", index=1)
 
     @pytest.mark.parametrize(
         ("name", "fields"),

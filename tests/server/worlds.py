@@ -97,14 +97,15 @@ def contents() -> dict[str, dict[str, bytes]]:
 async def open_app(
     root: Path,
     *,
-    source: TrajectorySource | None = None,
+    source: TrajectorySource | Callable[..., TrajectorySource] | None = None,
     datasets: DatasetService | None = None,
     access: Access | None = None,
     limits: Limits | None = None,
 ) -> AsyncIterator[ServerApp]:
-    """An app over fakes, its lifespan not yet open."""
+    """An app over fakes, its lifespan not yet open. A source may be made by what takes its options."""
+    source = source or FakeTrajectorySource([trajectory()])
     parts: dict[str, providers.Provider[Any]] = {
-        "source": providers.Object(source or FakeTrajectorySource([trajectory()])),
+        "source": providers.Callable(source) if callable(source) else providers.Object(source),
         "datasets": providers.Object(datasets or FakeDatasetService(root, contents())),
     }
     async with open_container(Settings(root=root), **parts) as container:
