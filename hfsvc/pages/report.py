@@ -12,6 +12,7 @@ from hfsvc.atif import Trajectory, encode
 from hfsvc.pages.files import load_files
 
 ENTRY = "report.js"
+STYLES = ("base.css", "trajectory.css")
 _IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"\./([\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MULTILINE)
 _PAGE = Template("""\
@@ -45,7 +46,7 @@ def make_report(trajectory: Trajectory, *, row: int, source: str, version: str) 
         source: What the dataset is called.
         version: Of what made the page.
     """
-    script, style = join_modules(ENTRY, _read), _read("style.css")
+    script, style = join_modules(ENTRY, _read), "\n".join(map(_read, STYLES))
     facts = {"row": row, "source": source, "version": version, "trajectory": msgspec.Raw(encode(trajectory))}
     page = _PAGE.substitute(
         policy=_policy(script, style), title=f"hfsvc: row {row}", style=style, script=script, data=_as_data(facts)

@@ -134,7 +134,8 @@ def test_copies_and_the_document_behind_it(served: Served, open_page: Open) -> N
     assert page.evaluate("navigator.clipboard.readText().then(JSON.parse)")["step_id"] == 2
     step.get_by_role("button", name="JSON", exact=True).click()
     expect(step.locator(".disclosed:visible")).to_contain_text('"step_id": 2')
-    step.get_by_role("button", name="Copy link").click()
+    step.get_by_role("link", name="Copy link").click()
+    expect(step.get_by_role("link", name="Copied")).to_be_visible()
     page.wait_for_function("navigator.clipboard.readText().then((text) => text.endsWith('/4/2'))")
     address = page.get_by_role("link", name="Raw JSON").get_attribute("href")
     assert address is not None
@@ -174,7 +175,7 @@ def test_a_download_is_watched_verified_and_deleted(hub: LocalHub, open_page: Op
         line = page.locator(f'tr[data-repo="{REPO}"]')
         expect(line).to_contain_text("on disk")
         page.get_by_role("button", name=f"Verify {ALIAS}", exact=True).click()
-        expect(page.get_by_text("1 file checked, none damaged")).to_be_visible()
+        expect(line).to_contain_text("1 file checked, none damaged")
         page.get_by_label("Download a dataset").fill("acme/nothing")
         page.get_by_role("button", name="Download", exact=True).click()
         expect(page.locator('tr[data-repo="acme/nothing"]')).to_contain_text("acme/nothing")

@@ -66,6 +66,13 @@ def test_a_module_comes_once_and_after_those_it_needs() -> None:
     assert joined == "const c = 1;\nasync function d() {}\n\nfunction b() {}\n\n// export nothing\n\nb();\n"
 
 
+def test_names_differ_over_all_modules_of_a_page() -> None:
+    joined = join_modules("report.js", lambda name: load_files()[name].content.decode())
+    names = re.findall(r"^(?:async )?(?:const|let|function|class) (\w+)", joined, re.MULTILINE)
+    assert len(names) > 50
+    assert len(names) == len(set(names))
+
+
 def scripts() -> dict[str, str]:
     return {name: each.content.decode() for name, each in load_files().items() if name.endswith(".js")}
 

@@ -10,25 +10,39 @@ import { failed } from "./states.js";
 import { applyTheme, themeButton, toggleTheme } from "./theme.js";
 
 const main = h("main", { id: "main" });
+const datasets = document.createElement("hf-datasets");
 
 function frame() {
   const help = button("?", helpDialog, { class: "icon", "aria-label": "Keys", title: "Keys (?)" });
-  const skip = button("Skip to content", () => main.querySelector("h1, h2, hf-rows")?.focus(), { class: "skip" });
+  const skip = button("Skip to content", focusTitle, { class: "skip" });
   const nav = h("nav", { "aria-label": "Pages" }, h("a", { href: "#/" }, "Datasets"));
   const top = h("header.top", {}, h("a.brand", { href: "#/" }, "hfsvc"), nav, h("span.end", {}, themeButton(), help));
   document.body.replaceChildren(skip, top, main, h("div.unseen", { role: "status", data: { announcements: "" } }));
+}
+
+function focusTitle() {
+  main.querySelector("h1")?.focus();
 }
 
 function show() {
   const route = readRoute(location.hash);
   if (route.source === null) {
     document.title = "Datasets · hfsvc";
-    main.querySelector("hf-datasets") ?? main.replaceChildren(document.createElement("hf-datasets"));
-    return;
+    place(datasets);
+  } else {
+    const browser = main.querySelector("hf-browser") ?? document.createElement("hf-browser");
+    place(browser);
+    browser.show(route);
   }
-  const browser = main.querySelector("hf-browser") ?? document.createElement("hf-browser");
-  browser.isConnected || main.replaceChildren(browser);
-  browser.show(route);
+}
+
+/** Put a page in place of another one, whose focus goes with it. */
+function place(page) {
+  if (!page.isConnected) {
+    const moved = main.firstElementChild !== null;
+    main.replaceChildren(page);
+    moved && focusTitle();
+  }
 }
 
 function press(key) {

@@ -1,24 +1,33 @@
 // <hf-datasets>: what is on disk, what is known by name, and downloads as they go.
 
-import { address, ask } from "./api.js";
-import { announce, button, h } from "./dom.js";
-import { writeRoute } from "./route.js";
+import { ask } from "./api.js";
+import { datasetRow, namesOf, progressOf } from "./dataset-row.js";
+import { confirm } from "./dialogs.js";
+import { announce, h } from "./dom.js";
+import { Downloads } from "./downloads.js";
 import { empty, failed, loading } from "./states.js";
-import { bytes, counted, moment, oneLine } from "./text.js";
+import { oneLine } from "./text.js";
+import { bytes, counted } from "./units.js";
 
-// Browsers hold few connections to one server: the rest of them is for everything else.
-const WATCHED_JOBS = 3;
+const TITLES = ["Dataset", "State", "Size", "Fetched", "Actions"];
 
 class DatasetsView extends HTMLElement {
   connectedCallback() {
-    this._watched = new Map();
     this._busy = new Map();
-    this.replaceChildren(loading("Looking what is on disk …"));
+    this._notes = new Map();
+    this._downloads = new Downloads(
+      (job, progress) => this._received(job, progress),
+      () => this.refresh(),
+    );
+    this._said = h("div.problem", { role: "alert" });
+    this._content = h("div.content", {}, loading("Looking what is on disk …"));
+    const title = h("h1", { tabindex: -1 }, "Datasets");
+    this.replaceChildren(title, (this._form ??= this._makeForm()), this._said, this._content);
     this.refresh();
   }
 
   disconnectedCallback() {
-    this._watched.forEach((each) => each.close());
+    this._downloads.close();
   }
 
   /** Ask what is there, and show it. */
@@ -28,28 +37,38 @@ class DatasetsView extends HTMLElement {
         ["api/sources", "api/datasets", "api/jobs"].map((each) => ask(each)),
       );
       this._show();
-      this._watch();
+      this.isConnected && this._downloads.watch(this._jobs);
     } catch (error) {
-      this.replaceChildren(failed(error, () => this.refresh()));
+      this._content.replaceChildren(failed(error, () => this.refresh()));
     }
   }
 
   _show() {
     const focused = document.activeElement?.dataset?.act;
-    const rows = this._entries().map((entry) => this._row(entry));
-    const titles = ["Dataset", "State", "Size", "Fetched", "Actions"].map((each) => h("th", { scope: "col" }, each));
-    const table = h("table.datasets", {}, h("thead", {}, h("tr", {}, titles)), h("tbody", {}, rows));
+    const entries = this._entries();
+    const here = entries.filter(({ dataset, job }) => dataset || isNews(job));
+    const known = entries.filter((each) => !here.includes(each));
+    const titles = TITLES.map((each) => h("th", { scope: "col" }, each));
+    const table = h("table.datasets", {}, h("thead", {}, h("tr", {}, titles)), [
+      this._group("On this machine", here, "Nothing is here yet: download one of those below, or any other by its id."),
+      known.length ? this._group("Known by name", known, "") : null,
+    ]);
     const none = empty("No datasets are known", "Download one by its id: owner/name on the Hub.");
-    this.replaceChildren(
-      h("h1", { tabindex: -1 }, "Datasets"),
-      (this._form ??= this._makeForm()),
-      (this._said ??= h("div", { role: "alert" })),
-      rows.length ? table : none,
-    );
+    this._content.replaceChildren(entries.length ? table : none);
     focused && this.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  /** What is on disk first, then what could be; those that are being fetched without either at the top. */
+  _group(title, entries, nothing) {
+    const head = h("tr.kind", {}, h("th", { scope: "rowgroup", colspan: TITLES.length }, title));
+    const none = h("tr", {}, h("td.about", { colspan: TITLES.length }, nothing));
+    const rows = entries.map((entry) => {
+      const { repo } = namesOf(entry);
+      return datasetRow(entry, { busy: this._busy.get(repo), note: this._notes.get(repo) }, this._acts());
+    });
+    return h("tbody", {}, head, rows.length ? rows : none);
+  }
+
+  /** Those that are being fetched or could not be first, then what is on disk, then what could be. */
   _entries() {
     const here = new Map(this._datasets.map((each) => [each.repo.toLowerCase(), each]));
     const known = new Map(this._sources.map((each) => [each.repo.toLowerCase(), each]));
@@ -58,144 +77,73 @@ class DatasetsView extends HTMLElement {
     const entries = [...ids]
       .map((id) => ({ job: jobs.get(id), dataset: here.get(id), source: known.get(id) }))
       .filter(({ job, dataset, source }) => dataset || source || job.state !== "finished");
-    return entries.sort((one, other) => Number(Boolean(other.dataset)) - Number(Boolean(one.dataset)));
+    const rank = ({ job, dataset }) => (isNews(job) ? 0 : dataset ? 1 : 2);
+    return entries.sort((one, other) => rank(one) - rank(other));
   }
 
-  _row({ job, dataset, source }) {
-    const repo = dataset?.repo ?? source?.repo ?? job.repo;
-    const name = dataset?.alias ?? source?.alias ?? repo;
-    const title = dataset
-      ? h("a", { href: writeRoute({ source: name }) }, oneLine(name))
-      : h("span", {}, oneLine(name));
-    const about = [name === repo ? null : oneLine(repo), source?.about && oneLine(source.about)]
-      .filter(Boolean)
-      .join(" · ");
-    return h(
-      "tr",
-      { data: { repo } },
-      h(
-        "th",
-        { scope: "row" },
-        h("div.name", {}, title, source?.default ? h("span.chip", {}, "default") : null),
-        h("div.about", {}, about),
-      ),
-      h("td", { data: { title: "State" } }, this._state(repo, job, dataset)),
-      h(
-        "td",
-        { data: { title: "Size" } },
-        dataset ? [bytes(dataset.totalBytes), h("div.about", {}, counted(dataset.fileCount, "file"))] : "",
-      ),
-      h(
-        "td",
-        { data: { title: "Fetched" } },
-        dataset
-          ? [
-              moment(dataset.downloadedAt),
-              h(
-                "div.about",
-                {},
-                [dataset.commit.slice(0, 8), dataset.license]
-                  .filter(Boolean)
-                  .map((each) => oneLine(each))
-                  .join(" · "),
-              ),
-            ]
-          : "",
-      ),
-      h("td.actions", {}, this._actions(repo, name, job, dataset)),
+  // ---- what can be done ---------------------------------------------------------------------------------------------
+
+  _acts() {
+    return {
+      download: (entry) => this._download({ repo: namesOf(entry).repo }),
+      cancel: (entry) => this._cancel(entry),
+      verify: (entry) => this._verify(namesOf(entry).repo, false),
+      repair: (entry) => this._verify(namesOf(entry).repo, true),
+      remove: (entry) => this._remove(entry),
+    };
+  }
+
+  _download(order) {
+    const start = () => ask("api/jobs", { method: "POST", body: order });
+    return this._do(order.repo, "asking …", start, `Downloading ${oneLine(order.repo)}`);
+  }
+
+  _cancel(entry) {
+    const cancel = () => ask(`api/jobs/${entry.job.id}`, { method: "DELETE" });
+    return this._do(namesOf(entry).repo, "cancelling …", cancel, "Cancelled");
+  }
+
+  async _verify(repo, repair) {
+    const path = `api/datasets/${encodeURIComponent(repo)}/verify${repair ? "?repair=true" : ""}`;
+    const report = await this._do(
+      repo,
+      repair ? "repairing …" : "hashing …",
+      () => ask(path, { method: "POST" }),
+      "Verified",
     );
-  }
-
-  _state(repo, job, dataset) {
-    if (this._busy.has(repo)) {
-      return h("span.chip.busy", { role: "status" }, this._busy.get(repo));
-    }
-    if (job?.state === "running") {
-      return progress(job);
-    }
-    const failure =
-      job?.state === "failed"
-        ? h("div.problem", {}, job.error.message, job.error.hint ? ` ${job.error.hint}` : "")
-        : null;
-    const stopped = job?.state === "cancelled" ? h("div.about", {}, "Download cancelled; what came is kept") : null;
-    return [dataset ? h("span.chip.here", {}, "on disk") : h("span.chip", {}, "not here"), failure, stopped];
-  }
-
-  _actions(repo, name, job, dataset) {
-    const named = (label, act) =>
-      button(label, act, { "aria-label": `${label} ${oneLine(name)}`, data: { act: `${label} ${repo}` } });
-    if (job?.state === "running") {
-      return named("Cancel", () =>
-        this._do(repo, "cancelling …", () => ask(`api/jobs/${job.id}`, { method: "DELETE" }), "Cancelled"),
-      );
-    }
-    const fetch = named(dataset ? "Update" : "Download", () => this._download({ repo }));
-    if (!dataset) {
-      return fetch;
-    }
-    return [fetch, named("Verify", () => this._verify(repo)), named("Delete", () => this._confirmDelete(repo, name))];
-  }
-
-  async _download(order) {
-    this._say("");
-    await this._do(
-      order.repo,
-      "asking …",
-      () => ask("api/jobs", { method: "POST", body: order }),
-      `Downloading ${oneLine(order.repo)}`,
-    );
-  }
-
-  async _verify(repo) {
-    const verify = () => ask(`api/datasets/${encodeURIComponent(repo)}/verify`, { method: "POST" });
-    const report = await this._do(repo, "hashing …", verify, "Verified");
     if (report) {
-      const damaged = report.damaged.length;
-      this._say(
-        damaged
-          ? `${oneLine(repo)}: ${counted(damaged, "file")} damaged. hfsvc verify --repair fetches them again.`
-          : `${oneLine(repo)}: ${counted(report.checkedFiles, "file")} checked, none damaged.`,
-      );
+      this._notes.set(repo, noteOf(report));
+      announce(noteOf(report).text);
+      this._show();
     }
   }
 
-  _confirmDelete(repo, name) {
-    const dialog = h(
-      "dialog",
-      { "aria-labelledby": "delete-title" },
-      h("h2", { id: "delete-title" }, `Delete ${oneLine(name)}?`),
-      h("p", {}, "Its recorded files are removed from disk. Other files in its folder stay."),
-      h(
-        "form.actions",
-        { method: "dialog" },
-        h("button", { value: "no" }, "Keep it"),
-        h("button.danger", { value: "yes" }, "Delete"),
-      ),
-    );
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      if (dialog.returnValue === "yes") {
-        this._do(
-          repo,
-          "deleting …",
-          () => ask(`api/datasets/${encodeURIComponent(repo)}`, { method: "DELETE" }),
-          "Deleted",
-        );
-      }
+  async _remove(entry) {
+    const { repo, name } = namesOf(entry);
+    const { fileCount, totalBytes } = entry.dataset;
+    const meant = await confirm({
+      title: `Delete ${oneLine(name)}?`,
+      text: `${counted(fileCount, "file")}, ${bytes(totalBytes)}, removed from disk. Other files in its folder stay.`,
+      yes: "Delete",
+      no: "Keep it",
     });
-    document.body.append(dialog);
-    dialog.showModal();
+    if (meant) {
+      const path = `api/datasets/${encodeURIComponent(repo)}`;
+      await this._do(repo, "deleting …", () => ask(path, { method: "DELETE" }), "Deleted");
+    }
   }
 
   async _do(repo, busy, work, done) {
     this._busy.set(repo, busy);
+    this._notes.delete(repo);
+    this._said.textContent = "";
     this._show();
     try {
       const answer = await work();
       announce(done);
       return answer;
     } catch (error) {
-      this._say([error.message, error.hint].filter(Boolean).join(" "));
+      this._said.textContent = [error.message, error.hint].filter(Boolean).join(" ");
       return null;
     } finally {
       this._busy.delete(repo);
@@ -203,19 +151,10 @@ class DatasetsView extends HTMLElement {
     }
   }
 
-  _say(text) {
-    this._said.textContent = text;
-  }
-
   _makeForm() {
-    const repo = h("input", {
-      name: "repo",
-      required: true,
-      placeholder: "owner/name, an alias or an address",
-      autocomplete: "off",
-      spellcheck: "false",
-    });
-    const revision = h("input", { name: "revision", placeholder: "main", autocomplete: "off", spellcheck: "false" });
+    const plain = { autocomplete: "off", spellcheck: "false" };
+    const repo = h("input", { name: "repo", required: true, placeholder: "owner/name, an alias or an address", ...plain });
+    const revision = h("input", { name: "revision", placeholder: "main", ...plain });
     const form = h(
       "form.download",
       {},
@@ -223,52 +162,40 @@ class DatasetsView extends HTMLElement {
       h("label", {}, "Revision", revision),
       h("button.primary", { type: "submit" }, "Download"),
     );
-    form.addEventListener("submit", (event) => {
+    form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      this._download({ repo: repo.value.trim(), ...(revision.value.trim() && { revision: revision.value.trim() }) });
+      const [name, at] = [repo.value.trim(), revision.value.trim()];
+      (await this._download({ repo: name, ...(at && { revision: at }) })) && form.reset();
     });
     return form;
   }
 
-  _watch() {
-    const running = this._jobs.filter((job) => job.state === "running").slice(-WATCHED_JOBS);
-    for (const { id } of running.filter((job) => !this._watched.has(job.id))) {
-      const events = new EventSource(address(`api/jobs/${id}/events`));
-      this._watched.set(id, events);
-      events.addEventListener("bytesReceived", (event) => this._received(id, JSON.parse(event.data)));
-      events.addEventListener("ended", () => this._ended(id));
-      // It comes back by itself after a break, but not after a refusal.
-      events.addEventListener("error", () => events.readyState === EventSource.CLOSED && this._ended(id));
-    }
-  }
-
-  _received(id, { received, total }) {
+  _received(id, progress) {
     const job = this._jobs.find((each) => each.id === id);
     if (job?.state === "running") {
-      Object.assign(job, { received, total });
+      Object.assign(job, progress);
       const row = [...this.querySelectorAll("tr[data-repo]")].find(
         (each) => each.dataset.repo.toLowerCase() === job.repo.toLowerCase(),
       );
-      row?.querySelector(".progress")?.replaceWith(progress(job));
+      row?.querySelector(".progress")?.replaceWith(progressOf(job));
     }
-  }
-
-  _ended(id) {
-    this._watched.get(id)?.close();
-    this._watched.delete(id);
-    this.refresh();
   }
 }
 
-function progress({ received, total }) {
-  const part = total ? `${Math.floor((100 * received) / total)} %` : "";
-  const text = total ? `${part} · ${bytes(received)} of ${bytes(total)}` : "planning …";
-  return h(
-    "div.progress",
-    {},
-    h("progress", { max: total || 1, value: total ? received : null, "aria-label": "Download" }),
-    h("span", {}, text),
-  );
+function isNews(job) {
+  return job?.state === "running" || job?.state === "failed";
+}
+
+function noteOf({ damaged, repaired, checkedFiles }) {
+  const left = damaged.length - repaired.length;
+  if (left > 0) {
+    return { text: `${counted(left, "file")} damaged`, bad: true, damaged: true };
+  }
+  return {
+    text: repaired.length
+      ? `${counted(repaired.length, "file")} repaired`
+      : `${counted(checkedFiles, "file")} checked, none damaged`,
+  };
 }
 
 customElements.define("hf-datasets", DatasetsView);

@@ -1,5 +1,6 @@
 // Makes elements. Texts become text nodes, never markup: nothing here, or anywhere in these pages, parses HTML.
 
+const COPIED_MS = 1200;
 const OWN_ADDRESS = /^(#|api\/)/;
 
 /**
@@ -73,7 +74,7 @@ export function announce(text) {
 }
 
 /** Copy a text, also where the page has no right to the clipboard (it came over plain HTTP from elsewhere). */
-export async function copy(text) {
+async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -95,14 +96,24 @@ function copyBySelection(text) {
 
 /** A button that copies what `give` gives, and says so for a moment. */
 export function copyButton(label, give, properties = { class: "quiet" }) {
-  const made = button(
-    label,
-    async () => {
-      await copy(give());
-      made.textContent = "Copied";
-      setTimeout(() => (made.textContent = label), 1200);
-    },
-    properties,
-  );
+  const made = button(label, () => copyFrom(made, give(), label), properties);
   return made;
+}
+
+/** A link that copies its address when it is clicked; it can be opened elsewhere as any link. */
+export function copyLink(label, href) {
+  const made = h("a.quiet", { href }, label);
+  made.addEventListener("click", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      copyFrom(made, new URL(href, location.href).href, label);
+    }
+  });
+  return made;
+}
+
+async function copyFrom(element, text, label) {
+  await copy(text);
+  element.textContent = "Copied";
+  setTimeout(() => (element.textContent = label), COPIED_MS);
 }

@@ -10,6 +10,7 @@ const HELP = [
   ["Escape", "Leave the field, or close the trajectory"],
   ["n, p", "Next and previous trajectory"],
   ["e, c", "Expand and collapse all steps"],
+  ["g", "Go to a step by its number"],
   ["t", "Light or dark"],
   ["?", "This help"],
 ];

@@ -22,6 +22,7 @@ function press(key) {
     k: () => view.move(-1),
     e: () => view.openAll(true),
     c: () => view.openAll(false),
+    g: () => view.jump?.focus(),
   };
   acts[key]?.();
   return key in acts;
@@ -45,4 +46,5 @@ view.show({
   fetchSteps: localSteps(row, trajectory),
   link: (_, step) => (step ? `#step-${step}` : "#"),
   tools: () => [],
+  here: true,
 });

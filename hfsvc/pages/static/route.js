@@ -6,24 +6,27 @@ export const CHOICES = {
   result: ["all", "success", "failure"],
   episodes: ["all", "last"],
 };
+/** What rows are filtered by: words that must occur, or "a whole value" in quotation marks. */
 export const FIELDS = ["agent", "model", "task"];
+/** Parts of a dataset. */
+export const PARTS = ["config", "split"];
+/** Filters that leave all rows in. */
+export const UNFILTERED = { query: "", agent: "", model: "", task: "", result: "all", episodes: "all" };
+
+const QUOTED = /^"(?:[^"]|"")*"$/;
 
 /** The route of an address: `source` and `key` are null where it names none, `step` is a number from 1 or null. */
 export function readRoute(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const [source = null, key = null, step = null] = path.split("/").filter(Boolean).map(decoded);
   const given = new URLSearchParams(query);
-  const route = {
-    source,
-    key,
-    step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null,
-    query: given.get("query") ?? "",
-  };
-  for (const field of FIELDS) {
-    route[field] = given.get(field) ?? "";
+  const route = { source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
+  for (const name of ["query", ...FIELDS, ...PARTS]) {
+    route[name] = given.get(name) ?? "";
   }
   for (const [name, values] of Object.entries(CHOICES)) {
-    route[name] = values.includes(given.get(name)) ? given.get(name) : values[0];
+    const value = given.get(name);
+    route[name] = values.includes(value) || (name === "result" && isQuoted(value)) ? value : values[0];
   }
   return route;
 }
@@ -32,7 +35,7 @@ export function readRoute(hash) {
 export function writeRoute(route) {
   const parts = [route.source, route.key, route.step].filter((each) => each !== null && each !== undefined);
   const given = new URLSearchParams();
-  for (const name of ["query", ...FIELDS, ...Object.keys(CHOICES)]) {
+  for (const name of [...PARTS, "query", ...FIELDS, ...Object.keys(CHOICES)]) {
     const value = route[name];
     if (value && value !== CHOICES[name]?.[0]) {
       given.set(name, value);
@@ -42,20 +45,45 @@ export function writeRoute(route) {
   return `#/${parts.map(encodeURIComponent).join("/")}${query}`;
 }
 
+/** A text as a whole value. */
+export function quoted(text) {
+  return `"${text.replaceAll('"', '""')}"`;
+}
+
+/** Whether a filter asks for a whole value. */
+export function isQuoted(text) {
+  return QUOTED.test(text ?? "");
+}
+
 /** The words that the server is asked for: those of the search field, and those of filters as field:word. */
 export function wordsOf(route) {
-  const filters = FIELDS.flatMap((field) => words(route[field]).map((word) => `${field}:${word}`));
-  return [...words(route.query), ...filters].join(" ");
+  const result = isQuoted(route.result) ? [`result:${route.result}`] : [];
+  return [...words(route.query), ...FIELDS.flatMap((field) => termsOf(field, route[field])), ...result].join(" ");
+}
+
+function termsOf(field, text) {
+  const wanted = isQuoted(text.trim()) ? [text.trim()] : words(text);
+  return wanted.map((each) => `${field}:${each}`);
+}
+
+/** Whether some rows are left out. */
+export function isFiltered(route) {
+  return Boolean(wordsOf(route)) || route.result !== "all" || route.episodes !== "all";
 }
 
 /** What lists are asked for. */
 export function listParts(route) {
-  return { source: route.source, query: wordsOf(route), ...without(route, ["result", "episodes"]) };
+  return {
+    ...partsOf(route),
+    query: wordsOf(route),
+    result: isQuoted(route.result) ? null : unlessFirst("result", route),
+    episodes: unlessFirst("episodes", route),
+  };
 }
 
 /** What documents are asked for. */
 export function documentParts(route) {
-  return { source: route.source, style: route.style };
+  return { ...partsOf(route), style: route.style };
 }
 
 /** Whether two routes show the same list. */
@@ -63,8 +91,17 @@ export function isSameList(one, other) {
   return JSON.stringify(listParts(one)) === JSON.stringify(listParts(other));
 }
 
-function without(route, names) {
-  return Object.fromEntries(names.map((name) => [name, route[name] === CHOICES[name][0] ? null : route[name]]));
+/** Whether two routes show the same document, whichever step of it. */
+export function isSameDocument(one, other) {
+  return one.key === other.key && JSON.stringify(documentParts(one)) === JSON.stringify(documentParts(other));
+}
+
+function partsOf({ source, config, split }) {
+  return { source, config, split };
+}
+
+function unlessFirst(name, route) {
+  return route[name] === CHOICES[name][0] ? null : route[name];
 }
 
 function words(text) {

@@ -2,7 +2,9 @@
 
 import { announce, h } from "./dom.js";
 import { follow, geometry, toElement, toList } from "./scroll.js";
-import { moment, oneLine } from "./text.js";
+import { oneLine } from "./text.js";
+import { count, counted, moment } from "./units.js";
+import { resultChip } from "./verdict.js";
 
 const MORE_ROWS = 12;
 const IDLE_MS = 160;
@@ -11,7 +13,7 @@ const COLUMNS = [
   ["task", "Task"],
   ["agent", "Agent"],
   ["model", "Model"],
-  ["steps", "Steps"],
+  ["steps", "Messages"],
   ["result", "Result"],
   ["date", "Date"],
 ];
@@ -23,7 +25,6 @@ class RowList extends HTMLElement {
     this._link = link;
     this._total = null;
     this._active = 0;
-    this._chosen = null;
     this._place = 0;
     this._render();
     this.scrollTop = 0;
@@ -40,6 +41,11 @@ class RowList extends HTMLElement {
   }
 
   /** The number of the row that is opened beside the list; null for none. */
+  get choice() {
+    return this._chosen;
+  }
+
+  /** Show which row is opened beside the list; null for none. */
   choose(row) {
     this._chosen = row;
     this._render();
@@ -87,6 +93,7 @@ class RowList extends HTMLElement {
     this._head = h("div.row.head", { role: "row", "aria-rowindex": 1 }, titles);
     this._spacer = h("div.spacer", { role: "rowgroup" });
     this._rows = new Map();
+    this._chosen = null;
     this._top = 0;
     this.append(h("div.headgroup", { role: "rowgroup" }, this._head), this._spacer);
     this.addEventListener("scroll", () => this._scrolled(), { passive: true });
@@ -219,24 +226,35 @@ class RowList extends HTMLElement {
   _fill([nr, task, agent, model, steps, result, date], summary) {
     nr.textContent = summary ? summary.row : "…";
     this._fillLink(task.firstChild, summary);
-    agent.textContent = oneLine(summary?.agent ?? "");
-    model.textContent = oneLine(summary?.model ?? "");
-    steps.textContent = summary ? summary.steps : "";
-    result.textContent = oneLine(summary?.result ?? "");
-    date.textContent = moment(summary?.date);
+    tell(agent, oneLine(summary?.agent ?? ""));
+    tell(model, oneLine(summary?.model ?? ""));
+    tell(steps, summary ? count(summary.steps) : "", summary && counted(summary.steps, "message"));
+    result.replaceChildren(...[resultChip(summary?.result)].filter(Boolean));
+    tell(date, moment(summary?.date), summary?.date && oneLine(summary.date));
   }
 
   _fillLink(link, summary) {
-    link.textContent = summary ? oneLine(summary.task ?? summary.trialName ?? `row ${summary.row}`) : "";
+    tell(link, summary ? nameOf(summary) : "");
     summary ? link.setAttribute("href", this._link(summary.row)) : link.removeAttribute("href");
   }
 
   _say() {
     const summary = this.summary();
     if (summary && document.activeElement !== this) {
-      announce(`Row ${summary.row}: ${oneLine(summary.task ?? "")}`);
+      announce(`Row ${summary.row}: ${nameOf(summary)}`);
     }
   }
+}
+
+/** Put a text into a cell; what the cell is too small for is told by its title. */
+function tell(cell, text, title = text) {
+  cell.textContent = text;
+  title ? cell.setAttribute("title", title) : cell.removeAttribute("title");
+}
+
+/** What a row is called. */
+function nameOf({ row, task, trialName, key, runId }) {
+  return oneLine(task ?? trialName ?? key ?? runId ?? `row ${row}`);
 }
 
 customElements.define("hf-rows", RowList);

@@ -19,8 +19,8 @@ export function empty(title, advice, ...actions) {
   );
 }
 
-/** Something went wrong, in the server's own words; where it wants its token, a field for it. */
-export function failed(error, retry) {
+/** Something went wrong, in the server's own words, and what can be done; where it wants its token, a field for it. */
+export function failed(error, retry, ...actions) {
   if (error.status === 401) {
     return tokenForm(error, retry);
   }
@@ -29,7 +29,7 @@ export function failed(error, retry) {
     { role: "alert" },
     h("h2", {}, "That did not work"),
     reasons(error),
-    h("p.actions", {}, button("Try again", retry)),
+    h("p.actions", {}, button("Try again", retry), actions),
   );
 }
 

@@ -116,31 +116,3 @@ function whole(text) {
     h("div.segment", {}, text.length > MARKED_CHARACTERS ? plain(each) : nodesOf(each)),
   );
 }
-
-const UNITS = ["B", "kB", "MB", "GB", "TB"];
-
-/** A number of bytes for people. */
-export function bytes(number) {
-  let unit = 0;
-  while (number >= 999.5 && unit < UNITS.length - 1) {
-    number /= 1000;
-    unit += 1;
-  }
-  return `${number >= 99.5 || unit === 0 ? Math.round(number) : number.toFixed(1)} ${UNITS[unit]}`;
-}
-
-/** A whole number with separators. */
-export function count(number) {
-  return number.toLocaleString("en");
-}
-
-/** "1 step", "2 steps". */
-export function counted(number, one, many = `${one}s`) {
-  return `${count(number)} ${number === 1 ? one : many}`;
-}
-
-/** A day and a time as the rows and the server write them, without what nobody reads in a list. */
-export function moment(text) {
-  const found = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)/.exec(text ?? "");
-  return found ? `${found[1]} ${found[2]}` : oneLine(text ?? "", 40);
-}

@@ -1,14 +1,21 @@
 // <hf-trajectory>: one trajectory, its steps as an accordion. Of long ones the parts are fetched that are looked at.
 
-import { announce, button, disclosure, h } from "./dom.js";
+import { announce, h } from "./dom.js";
 import { isAborted } from "./api.js";
-import { facts, hasError, hasTools, mentions, stepElement } from "./steps.js";
-import { block, counted, moment, oneLine } from "./text.js";
+import { excerptOf, hasTools } from "./contents.js";
+import { highlight } from "./highlight.js";
 import { failed, loading } from "./states.js";
+import { stepElements } from "./step.js";
+import "./step-bar.js";
+import { referring } from "./subagents.js";
+import { about, marksOf, titleOf } from "./trajectory-head.js";
 
 /** Steps that are fetched together. */
 export const PART_STEPS = 50;
-const ONLY = { all: () => true, tools: hasTools, errors: hasError };
+/** Steps of a document that are all made, so that they can be searched. */
+const SEARCHABLE_STEPS = 2000;
+const KEEPS = { all: () => true, tools: ({ step }) => hasTools(step), errors: (element) => element.failed };
+const whenIdle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 50));
 
 class TrajectoryView extends HTMLElement {
   /**
@@ -19,6 +26,8 @@ class TrajectoryView extends HTMLElement {
    * @param {number|null} given.step To open at; from 1.
    * @param {(row: number) => (Node|null)[]} given.tools More for the head.
    * @param {(page: {row, total, trajectory}) => void} [given.opened] Called once the document is here.
+   * @param {() => Node} [given.back] Leads elsewhere, where there is no such document.
+   * @param {boolean} [given.here] Whether all steps are here: then the browser's own search finds those far away, too.
    */
   async show(given) {
     this._stop?.abort();
@@ -35,7 +44,7 @@ class TrajectoryView extends HTMLElement {
       this.goTo(this._step);
     } catch (error) {
       if (!isAborted(error)) {
-        this.replaceChildren(failed(error, () => this.show(given)));
+        this.replaceChildren(failed(error, () => this.show(given), given.back?.()));
       }
     }
   }
@@ -47,17 +56,18 @@ class TrajectoryView extends HTMLElement {
       return;
     }
     if (!step) {
+      this.scrollTop = 0;
       this._title.focus({ preventScroll: true });
       return;
     }
-    const part = this._parts[Math.floor((step - 1) / PART_STEPS)];
-    await part?.fill();
+    await this._parts[Math.floor((step - 1) / PART_STEPS)]?.fill();
     const element = this._steps().find((each) => each.step.step_id === step);
     if (!element) {
       announce(`There is no step ${step}`);
       return;
     }
     this._steps().forEach((each) => each.classList.toggle("linked", each === element));
+    element.hidden = false;
     element.toggle(true);
     element.scrollIntoView({ block: "start" });
     element.querySelector("button").focus({ preventScroll: true });
@@ -68,8 +78,8 @@ class TrajectoryView extends HTMLElement {
     const shown = this._steps().filter((each) => !each.hidden);
     const now = shown.findIndex((each) => each.contains(document.activeElement));
     const next = shown[Math.min(Math.max(0, now + by), shown.length - 1)];
-    next?.querySelector("button").focus();
-    next?.scrollIntoView({ block: "nearest" });
+    next?.querySelector("button").focus({ preventScroll: true });
+    next?.querySelector("h3").scrollIntoView({ block: "nearest" });
   }
 
   /** Open or close all steps; those that are fetched later follow. */
@@ -81,16 +91,23 @@ class TrajectoryView extends HTMLElement {
 
   /** The field that looks for words in steps. */
   get search() {
-    return this.querySelector("input[type=search]");
+    return this._bar?.search;
+  }
+
+  /** The field that leads to a step. */
+  get jump() {
+    return this._bar?.jump;
   }
 
   disconnectedCallback() {
     this._stop?.abort();
     this._watch?.disconnect();
+    highlight([], "");
   }
 
   _build({ row, total, trajectory }, first) {
     this._row = row;
+    this._refer = referring(trajectory);
     this._filter = { only: "all", words: "" };
     this._allOpen ??= false;
     this._watch?.disconnect();
@@ -98,72 +115,72 @@ class TrajectoryView extends HTMLElement {
     this._parts = Array.from({ length: Math.ceil(total / PART_STEPS) }, (_, number) => this._makePart(number, total));
     this._parts[first]?.take(trajectory.steps);
     const list = h("div.steps", { role: "region", "aria-label": "Steps" }, this._parts);
+    list.addEventListener("click", () => this._filter.words && this._highlight());
     this.replaceChildren(this._makeHead(trajectory, total), about(trajectory), this._makeBar(total), list);
     this._parts.forEach((part) => this._watch.observe(part));
+    this._given.here && total <= SEARCHABLE_STEPS && whenIdle(() => this._fillNext(0));
+  }
+
+  _fillNext(number) {
+    this._parts[number]?.fill();
+    number < this._parts.length && whenIdle(() => this._fillNext(number + 1));
   }
 
   _makeHead(trajectory, total) {
-    const { task, date, result, episode } = trajectory.extra ?? {};
-    const name = typeof task === "string" ? task : (trajectory.session_id ?? `row ${this._row}`);
-    this._title = h("h2", { tabindex: -1 }, oneLine(name, 200));
-    const marks = [
-      `row ${this._row}`,
-      oneLine(trajectory.agent.name, 60),
-      oneLine(trajectory.agent.model_name ?? "", 80),
-      typeof episode === "string" && oneLine(episode, 40),
-      typeof date === "string" && moment(date),
-      result !== undefined && result !== null && `result ${oneLine(String(result), 40)}`,
-      counted(total, "step"),
-    ];
-    const tools = this._given.tools(this._row);
-    return h(
-      "header.head",
-      {},
-      h("div.title", {}, this._title, h("div.tools", {}, tools)),
-      h(
-        "p.marks",
-        {},
-        marks.filter(Boolean).map((each) => h("span", {}, each)),
-      ),
-    );
+    this._title = h("h2", { tabindex: -1 }, titleOf(trajectory, this._row));
+    const tools = h("div.tools", {}, this._given.tools(this._row));
+    return h("header.head", {}, h("div.title", {}, this._title, tools), marksOf(trajectory, this._row, total));
   }
 
   _makeBar(total) {
-    const only = Object.entries({ all: "All", tools: "Tool calls", errors: "Errors" }).map(([name, label]) =>
-      button(label, () => this._choose({ only: name }), { "aria-pressed": name === "all", data: { only: name } }),
-    );
-    const find = h("input", { type: "search", placeholder: "Find in steps", "aria-label": "Find in steps" });
-    find.addEventListener("input", () => {
-      clearTimeout(this._typing);
-      this._typing = setTimeout(() => this._choose({ words: find.value.trim() }), 200);
+    this._bar = document.createElement("hf-step-bar");
+    this._bar.show({
+      total,
+      choose: (change) => this._choose(change),
+      next: () => this.move(1),
+      goTo: (step) => this.goTo(step),
+      openAll: (open) => this.openAll(open),
     });
-    this._found = h("span.found", { role: "status" }, counted(total, "step"));
-    return h(
-      "div.bar",
-      { role: "toolbar", "aria-label": "Steps" },
-      h("span.group", { role: "group", "aria-label": "Which steps" }, only),
-      find,
-      this._found,
-      h(
-        "span.group.end",
-        {},
-        button("Expand all", () => this.openAll(true)),
-        button("Collapse all", () => this.openAll(false)),
-      ),
-    );
+    // Lines of opened steps stay below it, however many lines it has itself.
+    new ResizeObserver(([{ target }]) => this.style.setProperty("--bar", `${target.offsetHeight}px`)).observe(this._bar);
+    return this._bar;
   }
 
-  /** A part of the steps: an empty box of about their height until it is looked at. */
+  // ---- parts: an empty box of about their height until they are looked at -------------------------------------------
+
   _makePart(number, total) {
     const steps = Math.min(PART_STEPS, total - number * PART_STEPS);
     const part = h("div.part", { data: { steps } });
     part.style.setProperty("--steps", steps);
     part.take = (found) => {
-      part.replaceChildren(...found.map((step) => this._makeStep(step)));
+      part.replaceChildren(...this._makeSteps(found, number));
       part.classList.add("here");
+      this._fillLater(part);
     };
     part.fill = () => (part.classList.contains("here") ? null : (part.filling ??= this._fill(part, number)));
     return part;
+  }
+
+  _makeSteps(steps, number) {
+    const link = (step) => this._given.link(this._row, step);
+    const before = this._parts?.[number - 1]?.lastElementChild?.step;
+    const made = stepElements(steps, { link, refer: this._refer }, before ?? null);
+    for (const element of made) {
+      element.mark(this._filter.words);
+      element.hidden = !this._keeps(element);
+      element.toggle(this._allOpen);
+    }
+    return made;
+  }
+
+  /** Make what closed steps hold, bit by bit, so that the browser's own search finds it. */
+  _fillLater(part) {
+    const left = [...part.children];
+    const work = () => {
+      left.splice(0, 10).forEach((each) => each.fill());
+      left.length && part.isConnected && whenIdle(work);
+    };
+    whenIdle(work);
   }
 
   async _fill(part, number) {
@@ -181,13 +198,6 @@ class TrajectoryView extends HTMLElement {
     }
   }
 
-  _makeStep(step) {
-    const element = stepElement(step, this._given.link(this._row, step.step_id));
-    element.hidden = !this._keeps(step);
-    element.toggle(this._allOpen);
-    return element;
-  }
-
   _seen(entries) {
     for (const { isIntersecting, target } of entries) {
       if (isIntersecting && !target.classList.contains("here") && !target.querySelector(".failed")) {
@@ -196,67 +206,53 @@ class TrajectoryView extends HTMLElement {
     }
   }
 
+  // ---- which steps are shown ----------------------------------------------------------------------------------------
+
   /** Those that have been fetched. */
   _steps() {
-    return [...this.querySelectorAll(".step")];
+    return (this._parts ?? []).flatMap((part) => [...part.querySelectorAll(":scope > .step")]);
   }
 
-  _keeps(step) {
-    return ONLY[this._filter.only](step) && (!this._filter.words || mentions(step, this._filter.words));
+  _keeps(element) {
+    const { only, words } = this._filter;
+    return KEEPS[only](element) && (!words || excerptOf(element.step, words) !== null);
   }
 
   async _choose(change) {
     this._filter = { ...this._filter, ...change };
     const filter = this._filter;
-    this.querySelectorAll("[data-only]").forEach((each) =>
-      each.setAttribute("aria-pressed", each.dataset.only === filter.only),
-    );
+    this._bar.press(filter.only);
     const all = filter.only === "all" && !filter.words;
     for (const part of all ? [] : this._parts) {
-      this._found.textContent = "Looking …";
+      this._bar.tell(null);
       await part.fill()?.catch?.(() => null);
       if (filter !== this._filter) {
         return;
       }
     }
-    this._steps().forEach((each) => (each.hidden = !this._keeps(each.step)));
-    const kept = this._steps().filter((each) => !each.hidden).length;
-    const total = this._parts.reduce((sum, part) => sum + Number(part.dataset.steps), 0);
-    this._found.textContent = all ? counted(total, "step") : `${kept} of ${counted(total, "step")}`;
-    this.classList.toggle("nothing-kept", !all && kept === 0);
+    this._apply(all);
   }
-}
 
-function about(trajectory) {
-  const { steps: _, agent, extra, final_metrics: totals, subagent_trajectories: others, ...rest } = trajectory;
-  const { tool_definitions: tools, extra: more, ...who } = agent;
-  const named = { ...prefixed("agent", { ...who, ...more }), ...rest, ...totals, ...extra };
-  return h(
-    "div.about",
-    {},
-    disclosure("About this trajectory", () => [facts(named), ...lists(tools, others)], { class: "disclose" }),
-  );
-}
+  _apply(all) {
+    const steps = this._steps();
+    for (const each of steps) {
+      each.mark(this._filter.words);
+      each.hidden = !this._keeps(each);
+    }
+    const kept = steps.filter((each) => !each.hidden).length;
+    const total = this._parts.reduce((sum, part) => sum + Number(part.dataset.steps), 0);
+    this._bar.tell(all ? total : kept);
+    this.classList.toggle("nothing-kept", !all && kept === 0);
+    this._highlight();
+  }
 
-function prefixed(prefix, values) {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name === "name" ? prefix : `${prefix}.${name}`, value]),
-  );
-}
-
-function lists(tools, others) {
-  const given = [
-    [tools, "tool definition"],
-    [others, "subagent trajectory as JSON"],
-  ].filter(([list]) => list?.length);
-  return given.map(([list, what]) =>
-    h(
-      "section",
-      {},
-      h("h4", {}, `${list.length} × ${what}`),
-      block(JSON.stringify(list, null, 2), { kind: "code", label: what }),
-    ),
-  );
+  _highlight() {
+    const open = this._steps().filter((each) => !each.hidden && each.isOpen());
+    highlight(
+      open.map((each) => each.lastElementChild),
+      this._filter.words,
+    );
+  }
 }
 
 /** What gives the steps of a document that is here as a whole. */

@@ -1,0 +1,179 @@
+// <hf-list>: the trajectories of a dataset with the filters over them, and what stands there when none are shown.
+
+import { address, ask } from "./api.js";
+import { announce, button, h } from "./dom.js";
+import "./filters.js";
+import "./row-list.js";
+import { RowCache } from "./row-cache.js";
+import { UNFILTERED, isFiltered, isSameList, listParts, writeRoute } from "./route.js";
+import { empty, failed, loading } from "./states.js";
+import { counted } from "./units.js";
+
+const PATIENCE_MS = 1500;
+
+class ListPane extends HTMLElement {
+  connectedCallback() {
+    this._filters = document.createElement("hf-filters");
+    this._rows = document.createElement("hf-rows");
+    this._state = h("div.overlay");
+    this._count = h("p.count", { role: "status" });
+    this._all = button("Show all", () => this._refine(UNFILTERED), { class: "quiet", hidden: true });
+    this.replaceChildren(
+      this._filters,
+      h("div.counts", {}, this._count, this._all),
+      h("div.listbox", {}, this._rows, this._state),
+    );
+    this._filters.addEventListener("change-filters", ({ detail }) => this._refine(detail));
+  }
+
+  disconnectedCallback() {
+    this._cache?.close();
+    clearTimeout(this._patience);
+  }
+
+  /** The field that is searched with. */
+  get search() {
+    return this._filters.search;
+  }
+
+  /** The list itself: rows to move among, to open, to focus. */
+  get rows() {
+    return this._rows;
+  }
+
+  /** Show the list that a route asks for. */
+  show(route) {
+    const before = this._route;
+    this._route = route;
+    this._filters.show(route);
+    this._all.hidden = !isFiltered(route);
+    if (!before || !isSameList(before, route)) {
+      this._open();
+    }
+  }
+
+  /** Show which row is opened beside the list, and bring it into view where it is not the active one. */
+  async choose(row) {
+    this._rows.choose(row);
+    if (row !== null && this._opened && this._rows.summary()?.row !== row) {
+      const place = await this._placeOf(row);
+      place !== null && this._rows.choice === row && this._rows.activate(place);
+    }
+  }
+
+  /** The row so many places before or after a row of the list; null where there is none. */
+  async neighbour(row, by) {
+    const place = await this._placeOf(row);
+    const summary = place === null || place + by < 0 ? null : await this._summary(place + by);
+    return summary?.row ?? null;
+  }
+
+  _refine(filters) {
+    this.dispatchEvent(new CustomEvent("refine", { detail: filters }));
+  }
+
+  _open() {
+    this._cache?.close();
+    const parts = listParts(this._route);
+    const fetchPage = (offset, limit, signal) =>
+      ask(address("api/trajectories", { ...parts, offset, limit }), { signal });
+    const cache = new RowCache(fetchPage, (page, error) => cache === this._cache && this._heard(page, error));
+    this._cache = cache;
+    this._fetchPage = fetchPage;
+    this._opened = false;
+    this._count.textContent = "Searching …";
+    this._wait();
+    this._rows.show(cache, (row) => writeRoute({ ...this._route, key: row, step: null }));
+  }
+
+  _wait() {
+    this._state.replaceChildren(loading("Reading the list …"));
+    this._patience = setTimeout(
+      () => this._state.replaceChildren(loading("Reading the list … The first time, every row is gone over once.")),
+      PATIENCE_MS,
+    );
+  }
+
+  _heard(page, error) {
+    clearTimeout(this._patience);
+    if (error) {
+      this._count.textContent = "";
+      this._state.replaceChildren(this._failure(error));
+      return;
+    }
+    this._total = page.total;
+    this._rows.refresh(page.total);
+    this._count.textContent = isFiltered(this._route)
+      ? counted(page.total, "match", "matches")
+      : counted(page.total, "trajectory", "trajectories");
+    this._all.hidden = !isFiltered(this._route) || page.total === 0;
+    this._state.replaceChildren(...(page.total ? [] : [this._nothing()]));
+    if (!this._opened) {
+      this._opened = true;
+      this._filters.learn();
+      this._rows.choice !== null && this.choose(this._rows.choice);
+    }
+  }
+
+  _failure(error) {
+    const datasets = () => h("a.button", { href: "#/" }, "Go to datasets");
+    if (error.code === "not_downloaded") {
+      return empty("This dataset is not on disk", "It can be downloaded on the page of datasets.", datasets());
+    }
+    if (error.code === "split_not_found") {
+      const all = button("Show all parts", () => this._refine({ config: "", split: "" }));
+      return empty("There is no such part", error.message, all);
+    }
+    const retry = () => {
+      this._wait();
+      this._cache.retry();
+    };
+    return failed(error, retry, datasets());
+  }
+
+  _nothing() {
+    if (!isFiltered(this._route)) {
+      return empty("This dataset has no rows", "Its files hold no trajectories.");
+    }
+    return empty(
+      "Nothing matches",
+      "All words must occur in a row's agent, model, task, episode, names, date or result.",
+      button("Show all", () => this._refine(UNFILTERED)),
+    );
+  }
+
+  // ---- where rows stand ---------------------------------------------------------------------------------------------
+
+  /** The place of a row in the list; null where it is not in it. Rows are in order, so it is found by halving. */
+  async _placeOf(row) {
+    if (!isFiltered(this._route)) {
+      return row;
+    }
+    let [low, high] = [0, this._total ?? 0];
+    const cache = this._cache;
+    while (low < high && cache === this._cache) {
+      const middle = Math.floor((low + high) / 2);
+      const found = (await this._summary(middle))?.row;
+      if (found === row) {
+        return middle;
+      }
+      [low, high] = found < row ? [middle + 1, high] : [low, middle];
+    }
+    return null;
+  }
+
+  async _summary(place) {
+    const here = this._cache.row(place);
+    if (here) {
+      return here;
+    }
+    try {
+      return (await this._fetchPage(place, 1)).items[0] ?? null;
+    } catch (error) {
+      announce(error.message);
+      return null;
+    }
+  }
+}
+
+customElements.define("hf-list", ListPane);
