@@ -93,14 +93,19 @@ class EffuseSocket:
                 await self._reply(socket, asked, text)
 
     async def _reply(self, socket: WebSocket[Any, Any, Any], asked: tuple[str, str], text: str) -> None:
-        with anyio.fail_after(self._limits.answer_s):
-            try:
-                async with self._budget.hold(self._estimate(asked[0])) as held:
-                    answer = await self.answer(*asked, text)
-                    held.resize(len(answer))
-                    await socket.send_text(answer.decode())
-            except Busy as error:
-                await socket.send_text(failure(*asked, self._words.sentence(error)).decode())
+        try:
+            async with self._budget.hold(self._estimate(asked[0])) as held:
+                answer = await self._make(asked, text)
+                held.resize(len(answer))
+                with anyio.fail_after(self._limits.answer_s):
+                    await socket.send_text(answer)
+        except Busy as error:
+            await socket.send_text(failure(*asked, self._words.sentence(error)).decode())
+
+    async def _make(self, asked: tuple[str, str], text: str) -> str:
+        with anyio.move_on_after(self._limits.answer_s):
+            return (await self.answer(*asked, text)).decode()
+        raise Busy(what="large answers")
 
     def _estimate(self, name: str) -> int:
         return self._limits.held_estimate_bytes if name in LARGE else 0

@@ -1,7 +1,8 @@
-"""Connections that wait for their peer only so long: uvicorn's own protocols, which would wait for ever in three places.
+"""Connections that bear only so much of their peer: uvicorn's own protocols, which would bear too much in some places.
 
 A peer that connects and never finishes a request, one that asks and never reads, and one more than there is room for:
-all are dropped. Seen in uvicorn 0.54, whose timeouts cover idle connections and unanswered pings.
+all are dropped. One that sends more than it reads is not listened to. Seen in uvicorn 0.54, whose timeouts cover idle
+connections and unanswered pings, and which takes in what small frames there are.
 """
 
 import asyncio
@@ -17,8 +18,16 @@ from hfsvc.server.limits import Limits
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from uvicorn._types import ASGIReceiveEvent
+    from websockets.frames import Frame
+
 # Less than that in a whole `stall_s` is no reading.
 LEAST_READ_BYTES = 1 << 16
+# Of a socket at once: the smallest frames take six bytes, and fifty times as much once they are messages.
+RECEIVE_BYTES = 1 << 12
+# Of a message; empty ones count for nothing in its size.
+MOST_FRAGMENTS = 1 << 12
+TOO_LARGE = 1009
 
 
 class Unread(NamedTuple):
@@ -115,26 +124,47 @@ class PatientHttp(H11Protocol):
 
 
 class PatientSocket(WebSocketsSansIOProtocol):
-    """A WebSocket whose messages must be read; the next one waits until the one before is."""
+    """A WebSocket whose messages must be read; the next one waits until the one before is.
+
+    Pings are answered at once, so a peer that does not read is not listened to either.
+    """
 
     limits: Limits
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        transport.max_size = RECEIVE_BYTES
         self._watch = ReadingWatch(transport, self.limits.stall_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.stop()
         super().connection_lost(exc)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.transport.pause_reading()
+
     def resume_writing(self) -> None:
         self._watch.caught_up += 1
         super().resume_writing()
+        if not self.read_paused:
+            self.transport.resume_reading()
+
+    def handle_cont(self, event: "Frame") -> None:
+        super().handle_cont(event)
+        if len(self.frames) > MOST_FRAGMENTS and not self.close_sent:
+            self.conn.fail(TOO_LARGE, "too many fragments")
+            self.handle_parser_exception()
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
         # Closing would wait until everything is read, by a peer that is gone.
         self.transport.abort()
+
+    async def receive(self) -> "ASGIReceiveEvent":
+        # Would begin to read again.
+        await self.writable.wait()
+        return await super().receive()
 
     async def send(self, message: "MutableMapping[str, Any]") -> None:  # type: ignore[override]
         await super().send(message)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from hfsvc.server.effuse import failure, read_request, success
 from hfsvc.settings import Secret
 from hfsvc.testing import FakeTrajectorySource
 
-from .worlds import Counted, World, open_served_world, trajectory
+from .worlds import Counted, Waiting, World, open_served_world, trajectory
 
 pytestmark = pytest.mark.anyio
 KiB = 1 << 10
@@ -161,6 +161,11 @@ class TestFailures:
         self, socket: ClientConnection, name: str, fields: dict[str, Any]
     ) -> None:
         assert "cannot be meant" in await error(socket, name, **fields)
+
+    async def test_an_answer_that_takes_too_long_is_an_error(self, root: Path) -> None:
+        async with open_socket(root, Waiting([trajectory()]), limits=Limits(answer_s=0.1)) as socket:
+            assert "busy" in await error(socket, "getHFTrajectoryCount")
+            assert await data(socket, "getHFTrajectory", index=0)
 
     async def test_answers_over_the_bound_are_errors_and_are_never_held_as_a_whole(self, root: Path) -> None:
         source = Counted([trajectory(message="m" * KiB)] * 500)

@@ -19,11 +19,11 @@ from hfsvc.rows import TrajectoryRow
 from hfsvc.server import Limits
 from hfsvc.server.budget import ByteBudget
 from hfsvc.server.failures import Busy
-from hfsvc.server.patience import LEAST_READ_BYTES, Unread, is_stuck
+from hfsvc.server.patience import LEAST_READ_BYTES, MOST_FRAGMENTS, Unread, is_stuck
 from hfsvc.testing import FakeTrajectorySource
 
 from .test_effuse import data, error, socket_of
-from .worlds import Counted, Held, World, contents, open_app, open_served_world, serving, trajectory, until
+from .worlds import Counted, Held, Waiting, World, contents, open_app, open_served_world, serving, trajectory, until
 
 pytestmark = pytest.mark.anyio
 MiB = 1 << 20
@@ -137,15 +137,28 @@ class TestReadersThatStop:
         assert not stuck(MiB, MiB, caught_up=1)
 
 
-async def ask_without_reading(world: World, times: int = 1) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A socket that asks for pages and reads no answer by itself."""
+async def open_raw_socket(world: World) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A socket whose frames are the test's own."""
     reader, writer = await connect(world)
     handshake = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     writer.write(f"GET /ws HTTP/1.1\r\nHost: localhost\r\n{handshake}{key}\r\n".encode())
     assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
-    frame = Frame(Opcode.TEXT, json.dumps({"type": "request:getHFTrajectories", "correlationId": "x"}).encode())
-    writer.write(frame.serialize(mask=True) * times)
+    return reader, writer
+
+
+def frame(opcode: Opcode, content: bytes = b"", *, fin: bool = True) -> bytes:
+    return Frame(opcode, content, fin).serialize(mask=True)
+
+
+def asking(name: str) -> bytes:
+    return frame(Opcode.TEXT, json.dumps({"type": f"request:{name}", "correlationId": "x"}).encode())
+
+
+async def ask_without_reading(world: World, times: int = 1) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A socket that asks for pages and reads no answer by itself."""
+    reader, writer = await open_raw_socket(world)
+    writer.write(asking("getHFTrajectories") * times)
     return reader, writer
 
 
@@ -165,6 +178,51 @@ async def until_still(value: Any) -> None:
         await anyio.sleep(0.005)
         quiet = quiet + 1 if value() == before else 0
         before = value()
+
+
+class TestWritersThatDoNotStop:
+    async def test_pings_are_taken_no_faster_than_pongs_are_read(self, root: Path) -> None:
+        pings = frame(Opcode.PING, b"x" * 125) * 1000
+        async with open_served_world(root, limits=Limits(stall_s=60, stop_s=0)) as world:
+            _, writer = await open_raw_socket(world)
+            sent = 0
+
+            async def send() -> None:
+                nonlocal sent
+                for _ in range(400):
+                    writer.write(pings)
+                    await writer.drain()
+                    sent += len(pings)
+
+            sending = asyncio.ensure_future(send())
+            await until_still(lambda: sent)
+            assert not sending.done()
+            sending.cancel()
+            writer.transport.abort()
+
+    async def test_few_messages_are_taken_in_while_one_is_answered(self, root: Path) -> None:
+        # As much as one read of the server's could take.
+        small = frame(Opcode.TEXT) * 40_000
+        async with open_served_world(root, source=Waiting([]), limits=Limits(stop_s=0)) as world:
+            sockets = [await open_raw_socket(world) for _ in range(8)]
+            gc.collect()
+            tracemalloc.start()
+            for _, writer in sockets:
+                writer.write(asking("getHFTrajectoryCount") + small)
+            await until_still(lambda: tracemalloc.get_traced_memory()[0])
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak < len(sockets) * MiB
+            for _, writer in sockets:
+                writer.transport.abort()
+
+    async def test_a_message_has_its_end(self, root: Path) -> None:
+        async with open_served_world(root) as world:
+            reader, writer = await open_raw_socket(world)
+            writer.write(frame(Opcode.TEXT, fin=False) + frame(Opcode.CONT, fin=False) * (MOST_FRAGMENTS + 1))
+            await until_gone(world)
+            assert b"too many fragments" in await read_to_end(reader)
+            writer.close()
 
 
 class TestWritersThatStop:

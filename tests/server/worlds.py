@@ -55,6 +55,14 @@ class Counted(FakeTrajectorySource):
             self.streams -= 1
 
 
+class Waiting(FakeTrajectorySource):
+    """A source that never comes to an end with counting."""
+
+    async def count(self) -> int:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
 class Held(FakeDatasetService):
     """Downloads that go on when they are told to.
 
