@@ -10,6 +10,7 @@ from hfsvc.testing import LocalHub
 
 from .chromium import ARGUMENTS, find_chromium
 from .hostile import write_hostile_rows
+from .rich import CONFIGS, DOCUMENTS, PARTS, write_documents, write_parts
 from .servers import ALIAS, HOSTILE, Served, ask, serving
 
 if TYPE_CHECKING:
@@ -42,20 +43,25 @@ def hub_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hub")
     write_sample_hub(folder, rows=250)
     write_hostile_rows(folder / HOSTILE / "data" / "train-00000-of-00001.parquet")
+    write_parts(folder / PARTS)
+    write_documents(folder / DOCUMENTS)
     return folder
 
 
 @pytest.fixture(scope="session")
 def hub(hub_folder: Path) -> Iterator[LocalHub]:
     with LocalHub(hub_folder) as hub:
+        hub.configure(PARTS, card={"configs": CONFIGS})
         yield hub
 
 
 @pytest.fixture(scope="session")
 def served(hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """``hfsvc serve`` as a process, the sample on disk."""
+    """``hfsvc serve`` as a process, the sample on disk, a dataset of several parts, and one of ATIF documents."""
     with serving(tmp_path_factory.mktemp("served"), hub.endpoint) as server:
         ask(server, "download", ALIAS)
+        ask(server, "download", PARTS)
+        ask(server, "download", DOCUMENTS, "--include", "*.json")
         yield server
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -12,6 +13,7 @@ from playwright.sync_api import expect
 
 from hfsvc.testing import LocalHub
 
+from .rich import DOCUMENTS, PARTS
 from .servers import ALIAS, Served, serving
 from .watched import Open
 
@@ -36,6 +38,30 @@ def test_nothing_keeps_people_out(served: Served, open_page: Open, place: str, d
     if place.endswith("/2"):
         page.get_by_role("button", name="Expand all").click()
         page.get_by_role("button", name="About this trajectory").click()
+    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    assert not found.response["violations"], found.generate_report()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nor_does_what_opens(served: Served, open_page: Open, width: int, dark: bool) -> None:
+    page = open_page(f"{served.address}#/{quote(PARTS, safe='')}?agent=one", dark=dark, size=(width, 740))
+    if width == 360:
+        page.get_by_role("button", name="Filters").click()
+    page.get_by_role("combobox", name="Model").click()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".options [aria-selected=true]")).to_be_visible()
+    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    assert not found.response["violations"], found.generate_report()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nor_does_a_subagent(served: Served, open_page: Open, dark: bool) -> None:
+    page = open_page(f"{served.address}#/{quote(DOCUMENTS, safe='')}/0/2", dark=dark)
+    page.get_by_role("button", name="Subagent searcher").click()
+    page.get_by_role("button", name="Expand all").click()
+    page.get_by_role("searchbox", name="Find in steps").fill("error")
+    expect(page.locator(".found")).to_contain_text("of 3")
     found = Axe().run(page, options={"resultTypes": ["violations"]})
     assert not found.response["violations"], found.generate_report()
 

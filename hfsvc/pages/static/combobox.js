@@ -29,7 +29,7 @@ export function comboBox(properties, suggest) {
 
 class Combo {
   constructor(input, list, said, popup, suggest) {
-    Object.assign(this, { input, list, said, popup, suggest, active: -1, asked: 0 });
+    Object.assign(this, { input, list, said, popup, suggest, active: -1, asked: 0, first: 0, waiting: false });
     input.addEventListener("click", () => popup.hidden && this.open(0));
     input.addEventListener("input", (event) => event.isTrusted && this.open(TYPING_MS));
     input.addEventListener("blur", () => this.close());
@@ -41,6 +41,7 @@ class Combo {
   open(wait) {
     const asked = ++this.asked;
     clearTimeout(this.timer);
+    this.waiting = true;
     this.timer = setTimeout(async () => {
       this.said.textContent = "Counting …";
       this.show(true);
@@ -53,6 +54,7 @@ class Combo {
 
   close() {
     this.asked += 1;
+    this.first = 0;
     clearTimeout(this.timer);
     this.show(false);
   }
@@ -66,7 +68,9 @@ class Combo {
   fill(options, more) {
     this.list.replaceChildren(...options.map(optionElement));
     this.said.textContent = options.length ? (more ?? "") : "No such value";
-    this.activate(-1);
+    this.waiting = false;
+    this.activate(Math.min(this.first, options.length) - 1);
+    this.first = 0;
   }
 
   activate(index) {
@@ -78,21 +82,27 @@ class Combo {
   }
 
   pressed(event) {
-    const options = this.list.children.length;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (this.popup.hidden) {
-        this.open(0);
-      } else if (options) {
-        const step = event.key === "ArrowDown" ? 1 : this.active < 0 ? 0 : -1;
-        this.activate((this.active + step + options) % options);
-      }
+      this.popup.hidden && this.open(0);
+      this.move(event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "Enter" && !this.popup.hidden) {
       event.preventDefault();
       this.active < 0 ? this.close() : this.choose(this.list.children[this.active]);
     } else if (event.key === "Escape" && !this.popup.hidden) {
       event.preventDefault();
       this.close();
+    }
+  }
+
+  /** Move among the options; while they are on their way, remember where to. */
+  move(by) {
+    const options = this.list.children.length;
+    if (this.waiting) {
+      this.first = Math.max(0, this.first + by);
+    } else if (options) {
+      const from = this.active < 0 && by < 0 ? 0 : this.active;
+      this.activate((from + by + options) % options);
     }
   }
 

@@ -1,7 +1,8 @@
 // What a step says, as text: for what is shown of it, and for what is looked for in it.
 
 const SEARCHED_CHARACTERS = 200_000;
-const EXCERPT_CHARACTERS = 60;
+const EXCERPT_BEFORE = 24;
+const EXCERPT_AFTER = 160;
 const ERROR = /\b(error|exception|traceback|fatal|failed|failure|panic|denied|not found|no such file)\b/i;
 
 /** The text of a message; parts that are no text are named. */
@@ -50,8 +51,8 @@ export function excerptOf(step, wanted) {
     const found = pattern.exec(text);
     if (found) {
       const end = found.index + found[0].length;
-      const start = Math.max(0, found.index - EXCERPT_CHARACTERS);
-      return [text.slice(start, found.index), found[0], text.slice(end, end + EXCERPT_CHARACTERS * 2)];
+      const start = Math.max(0, found.index - EXCERPT_BEFORE);
+      return [text.slice(start, found.index), found[0], text.slice(end, end + EXCERPT_AFTER)];
     }
   }
   return null;

@@ -50,7 +50,7 @@ class DatasetsView extends HTMLElement {
     const known = entries.filter((each) => !here.includes(each));
     const titles = TITLES.map((each) => h("th", { scope: "col" }, each));
     const table = h("table.datasets", {}, h("thead", {}, h("tr", {}, titles)), [
-      this._group("On this machine", here, "Nothing is here yet: download one of those below, or any other by its id."),
+      this._group("On this machine, or on the way", here, "Nothing is here yet: download one of those below, or any other by its id."),
       known.length ? this._group("Known by name", known, "") : null,
     ]);
     const none = empty("No datasets are known", "Download one by its id: owner/name on the Hub.");

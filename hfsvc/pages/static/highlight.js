@@ -5,13 +5,11 @@ import { patternOf } from "./contents.js";
 const NAME = "found";
 const MOST = 2000;
 
-/** Mark every occurrence of some words in the texts of elements; no words mark nothing. */
+/** Mark every occurrence of some words in the texts of elements; no words mark nothing. Gives the ranges. */
 export function highlight(elements, words) {
-  if (!CSS.highlights) {
-    return;
-  }
   const ranges = words ? rangesIn(elements, patternOf(words, "gi")) : [];
-  CSS.highlights.set(NAME, new Highlight(...ranges));
+  CSS.highlights?.set(NAME, new Highlight(...ranges));
+  return ranges;
 }
 
 function rangesIn(elements, pattern) {

@@ -17,7 +17,7 @@ class ListPane extends HTMLElement {
     this._rows = document.createElement("hf-rows");
     this._state = h("div.overlay");
     this._count = h("p.count", { role: "status" });
-    this._all = button("Show all", () => this._refine(UNFILTERED), { class: "quiet", hidden: true });
+    this._all = button("Show all", () => this._showAll(), { class: "quiet", hidden: true });
     this.replaceChildren(
       this._filters,
       h("div.counts", {}, this._count, this._all),
@@ -66,6 +66,11 @@ class ListPane extends HTMLElement {
     const place = await this._placeOf(row);
     const summary = place === null || place + by < 0 ? null : await this._summary(place + by);
     return summary?.row ?? null;
+  }
+
+  _showAll() {
+    this._refine(UNFILTERED);
+    this.search.focus();
   }
 
   _refine(filters) {
@@ -138,7 +143,7 @@ class ListPane extends HTMLElement {
     return empty(
       "Nothing matches",
       "All words must occur in a row's agent, model, task, episode, names, date or result.",
-      button("Show all", () => this._refine(UNFILTERED)),
+      button("Show all", () => this._showAll()),
     );
   }
 

@@ -4,6 +4,7 @@ import { button, h } from "./dom.js";
 import { helpDialog, listen } from "./keys.js";
 import { oneLine } from "./text.js";
 import { applyTheme, themeButton, toggleTheme } from "./theme.js";
+import { titleOf } from "./trajectory-head.js";
 import { localSteps } from "./trajectory.js";
 
 const { row, source, version, trajectory } = JSON.parse(document.getElementById("data").textContent);
@@ -29,6 +30,7 @@ function press(key) {
 }
 
 applyTheme();
+document.title = `${titleOf(trajectory, row)} · ${oneLine(source, 80)}`;
 const help = button("?", helpDialog, { class: "icon", "aria-label": "Keys", title: "Keys (?)" });
 const top = h(
   "header.top",

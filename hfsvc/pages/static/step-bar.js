@@ -11,7 +11,7 @@ class StepBar extends HTMLElement {
    * @param {Object} given
    * @param {number} given.total Steps that there are.
    * @param {(change: {only?: string, words?: string}) => void} given.choose Shows other steps.
-   * @param {() => void} given.next Leads to the next step that is shown.
+   * @param {() => void} given.next Opens the next step that is shown.
    * @param {(step: number) => void} given.goTo Leads to a step.
    * @param {(open: boolean) => void} given.openAll Opens and closes all.
    */
@@ -52,10 +52,14 @@ class StepBar extends HTMLElement {
     this._only.forEach((each) => each.setAttribute("aria-pressed", each.dataset.only === only));
   }
 
-  /** Say how many steps are shown; null while they are looked for. */
+  /** Say how many steps are shown; null for all, as nothing is looked for. */
   tell(kept) {
-    const all = counted(this._total, "step");
-    this._said.textContent = kept === null ? "Looking …" : kept === this._total ? "" : `${count(kept)} of ${all}`;
+    this._said.textContent = kept === null ? "" : `${count(kept)} of ${counted(this._total, "step")}`;
+  }
+
+  /** Say that steps are looked for. */
+  wait() {
+    this._said.textContent = "Looking …";
   }
 
   _makeFind({ choose, next }) {
@@ -64,7 +68,13 @@ class StepBar extends HTMLElement {
       clearTimeout(this._typing);
       this._typing = setTimeout(() => choose({ words: this._find.value.trim() }), TYPING_MS);
     });
-    this._find.addEventListener("keydown", ({ key }) => key === "Enter" && this._find.value.trim() && next());
+    this._find.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") {
+        // Else the button that gets the focus is pressed, too.
+        event.preventDefault();
+        next();
+      }
+    });
     return this._find;
   }
 

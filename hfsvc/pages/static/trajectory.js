@@ -73,13 +73,14 @@ class TrajectoryView extends HTMLElement {
     element.querySelector("button").focus({ preventScroll: true });
   }
 
-  /** Move the focus from step to step. */
+  /** Move the focus from step to step; gives the step that has it then. */
   move(by) {
     const shown = this._steps().filter((each) => !each.hidden);
     const now = shown.findIndex((each) => each.contains(document.activeElement));
     const next = shown[Math.min(Math.max(0, now + by), shown.length - 1)];
     next?.querySelector("button").focus({ preventScroll: true });
     next?.querySelector("h3").scrollIntoView({ block: "nearest" });
+    return next;
   }
 
   /** Open or close all steps; those that are fetched later follow. */
@@ -137,7 +138,7 @@ class TrajectoryView extends HTMLElement {
     this._bar.show({
       total,
       choose: (change) => this._choose(change),
-      next: () => this.move(1),
+      next: () => this._openNext(),
       goTo: (step) => this.goTo(step),
       openAll: (open) => this.openAll(open),
     });
@@ -224,7 +225,7 @@ class TrajectoryView extends HTMLElement {
     this._bar.press(filter.only);
     const all = filter.only === "all" && !filter.words;
     for (const part of all ? [] : this._parts) {
-      this._bar.tell(null);
+      this._bar.wait();
       await part.fill()?.catch?.(() => null);
       if (filter !== this._filter) {
         return;
@@ -240,18 +241,24 @@ class TrajectoryView extends HTMLElement {
       each.hidden = !this._keeps(each);
     }
     const kept = steps.filter((each) => !each.hidden).length;
-    const total = this._parts.reduce((sum, part) => sum + Number(part.dataset.steps), 0);
-    this._bar.tell(all ? total : kept);
+    this._bar.tell(all ? null : kept);
     this.classList.toggle("nothing-kept", !all && kept === 0);
     this._highlight();
   }
 
+  /** Open the next step, at the first of the words that are looked for. */
+  _openNext() {
+    const step = this.move(1);
+    step?.toggle(true);
+    const found = this._highlight().find((range) => step.contains(range.startContainer));
+    const below = found && found.getBoundingClientRect().bottom - this.getBoundingClientRect().bottom;
+    below > 0 && this.scrollBy({ top: below + this.clientHeight / 2 });
+  }
+
   _highlight() {
     const open = this._steps().filter((each) => !each.hidden && each.isOpen());
-    highlight(
-      open.map((each) => each.lastElementChild),
-      this._filter.words,
-    );
+    const bodies = open.map((each) => each.lastElementChild);
+    return highlight(bodies, this._filter.words);
   }
 }
 
