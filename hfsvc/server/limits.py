@@ -32,7 +32,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         jobs: Unfinished at once.
         kept_jobs: Finished ones that are still listed.
         events: Kept of a job, for watchers that come late or come back.
-        connections: TCP connections at once; more are closed unheard.
+        connections: TCP connections at once; more are closed unheard. Fewer, where the system lets the process open
+            fewer files.
         request_s: Seconds within which a request must have arrived, from its first byte or the connection on.
         stall_s: Seconds without progress after which a connection that does not read is dropped.
         keep_alive_s: Seconds that a connection may stay without a request.

@@ -6,16 +6,20 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pyarrow as pa
 import uvicorn
 from anyio import to_thread
 
 from hfsvc.errors import InvalidSettings
 from hfsvc.server.app import ServerApp
+from hfsvc.server.descriptors import SPARE, allow_open_files, connections_within
 from hfsvc.server.limits import Limits
 from hfsvc.server.patience import patient
 
 BACKLOG = 1024
+# Each turn of the loop, which must be able to turn away what is too much before it takes in more.
+ACCEPTED_AT_ONCE = 16
 # A socket's peer may be busy reading, but must answer a ping within so many seconds.
 PING_S = 20.0
 PONG_S = 40.0
@@ -38,6 +42,7 @@ class Server(uvicorn.Server):
                 ws_ping_interval=PING_S,
                 ws_ping_timeout=PONG_S,
                 h11_max_incomplete_event_size=HEAD_BYTES,
+                backlog=ACCEPTED_AT_ONCE,
                 timeout_keep_alive=limits.keep_alive_s,
                 timeout_graceful_shutdown=limits.stop_s,
                 lifespan="on",
@@ -52,6 +57,12 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for bound in sockets or ():
+            # How many wait to be accepted is another matter than how many are accepted at once.
+            bound.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._served.close_streams()
@@ -109,7 +120,7 @@ async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None =
     """
     # What it logs at this level are broken connections, and errors that the app has logged already.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    limits = limits or Limits()
+    limits = _fit(limits or Limits())
     to_thread.current_default_thread_limiter().total_tokens = limits.threads
     server = Server(app, limits)
     running = asyncio.ensure_future(server.serve(sockets=[bound]))
@@ -119,3 +130,8 @@ async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None =
         server.should_exit = True
         await running
         raise
+
+
+def _fit(limits: Limits) -> Limits:
+    allowed = allow_open_files(limits.connections + SPARE)
+    return msgspec.structs.replace(limits, connections=connections_within(allowed, limits.connections))
