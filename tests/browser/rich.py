@@ -16,7 +16,8 @@ CONFIGS = [
     for config in ("shell", "web")
 ]
 ROWS = 20
-AGENTS = ("one", "one more", "two")
+AGENTS = ("terminus", "terminus-2", "openhands")
+MODELS = ("Qwen/Qwen3-Coder-30B-A3B-Instruct", "zai-org/GLM-4.6")
 RESULTS = ("1.0", "0.0", "AgentTimeoutError", None)
 
 
@@ -28,7 +29,8 @@ def write_parts(folder: Path) -> None:
     for seed, file in enumerate(files):
         rows = openthoughts_rows(ROWS, seed=seed)
         for number, row in enumerate(rows):
-            row.update(agent=AGENTS[number % 3], result=RESULTS[number % 4], task=f"{file} {number}")
+            task = f"{file.removesuffix('.parquet')}-{number:02}"
+            row.update(task=task, agent=AGENTS[number % 3], model=MODELS[number % 2], result=RESULTS[number % 4])
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(rows_table(rows), folder / file)
 

@@ -45,7 +45,7 @@ def test_nothing_keeps_people_out(served: Served, open_page: Open, place: str, d
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nor_does_what_opens(served: Served, open_page: Open, width: int, dark: bool) -> None:
-    page = open_page(f"{served.address}#/{quote(PARTS, safe='')}?agent=one", dark=dark, size=(width, 740))
+    page = open_page(f"{served.address}#/{quote(PARTS, safe='')}?agent=term", dark=dark, size=(width, 740))
     if width == 360:
         page.get_by_role("button", name="Filters").click()
     page.get_by_role("combobox", name="Model").click()

@@ -44,7 +44,7 @@ def test_steps_full_of_tricks(served_hostile: Served, open_page: Open, style: st
     page.get_by_role("button", name="Expand all").click()
     for more in page.locator("button.more[aria-expanded=false]").all():
         more.click()
-    for raw in page.get_by_role("button", name=re.compile("^(JSON|Facts)$")).all():
+    for raw in page.get_by_role("button", name=re.compile("^(JSON|Facts|Extra)$")).all():
         raw.click()
     expect(page.locator(".step").first).to_contain_text(SCRIPT)
     expect(page.locator(".mark", has_text="[U+202E]").first).to_be_visible()

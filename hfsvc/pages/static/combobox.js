@@ -12,7 +12,7 @@ const TYPING_MS = 200;
  */
 export function comboBox(properties, suggest) {
   const list = h("ul.options", { role: "listbox", id: freshId(), "aria-label": `${properties["aria-label"]}: values` });
-  const said = h("p.more", { role: "status" });
+  const said = h("p", { role: "status" });
   const popup = h("div.popup", { hidden: true }, list, said);
   const input = h("input", {
     ...properties,

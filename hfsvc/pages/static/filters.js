@@ -5,7 +5,7 @@ import { comboBox } from "./combobox.js";
 import { button, h } from "./dom.js";
 import { CHOICES, FIELDS, PARTS, UNFILTERED, isQuoted, listParts, quoted } from "./route.js";
 import { oneLine } from "./text.js";
-import { count } from "./units.js";
+import { count, counted } from "./units.js";
 import { verdictOf } from "./verdict.js";
 
 const TYPING_MS = 250;
@@ -107,7 +107,7 @@ class Filters extends HTMLElement {
     if (counts?.without) {
       options.push({ value: '""', label: "(none)", note: count(counts.without) });
     }
-    return { options, more: counts?.others ? `${count(counts.others)} rows have other values: type to find them` : null };
+    return { options, more: counts?.others ? `${counted(counts.others, "row")} with other values: type to find them` : null };
   }
 
   async _count(field, route) {

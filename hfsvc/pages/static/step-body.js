@@ -79,7 +79,7 @@ function resultElement(result, given) {
 }
 
 function extraOf({ extra }) {
-  return extra ? block(JSON.stringify(extra, null, 2), { kind: "code", label: "Extra" }) : null;
+  return extra ? disclosure("Extra", () => block(JSON.stringify(extra, null, 2), { kind: "code", label: "Extra" })) : [];
 }
 
 function factsOf({
