@@ -23,6 +23,7 @@ ALLOWED = {
     "settings": {"errors", "units"},
     "checksum": set(),
     "backoff": {"errors"},
+    "cursors": {"errors"},
     "metrics": {"errors"},
     "structured": set(),
     "rounds": set(),
@@ -31,7 +32,7 @@ ALLOWED = {
     "download": FOUNDATION | {"backoff", "checksum", "disk", "metrics", "rounds"},
     "store": FOUNDATION | {"checksum", "disk", "rounds"},
     "documents": {"atif", "errors"},
-    "trajectories": FOUNDATION | {"atif", "documents", "protocols", "store", "disk", "structured"},
+    "trajectories": FOUNDATION | {"atif", "cursors", "documents", "protocols", "store", "disk", "structured"},
     "pages": {"atif"},
     "export": FOUNDATION | {"atif", "protocols", "disk", "structured", "trajectories"},
 }

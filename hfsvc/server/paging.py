@@ -1,36 +1,61 @@
 """The cursor of a list: opaque text with which the next page goes on in the same list. Pure."""
 
-import base64
-import binascii
+from collections.abc import Iterable
+from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
 
+from hfsvc.cursors import pack, unpack
 from hfsvc.errors import CursorMismatch
+from hfsvc.models import DownloadedDataset
+from hfsvc.server.sources import Reading
 
 VERSION = 1
 
 
 class Listing(NamedTuple):
-    """What a page is part of."""
+    """What a page is part of.
+
+    Attributes:
+        repo: The dataset.
+        commit: 40 hex digits; empty where it is not on disk.
+        files: Stands for its files on disk: others of the same commit may come, and renumber rows.
+        rows: Stands for the choice among its rows: the query, and how they are read.
+    """
 
     repo: str
     commit: str
-    query: str
+    files: str
+    rows: str
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     version: int
     repo: str
     commit: str
-    query: str
+    files: str
+    rows: str
     offset: int
+
+
+def listing_of(repo: str, dataset: DownloadedDataset | None, reading: Reading, query: str | None) -> Listing:
+    """The list of a dataset's rows that answer to a query.
+
+    Args:
+        repo: The dataset.
+        dataset: What is on disk of it.
+        reading: How it is read.
+        query: As `list_summaries` takes it.
+    """
+    chosen = (query, reading.config, reading.split, reading.episodes, reading.result)
+    files = dataset.files if dataset else ()
+    return Listing(repo, dataset.commit if dataset else "", _digest(files), _digest(map(repr, chosen)))
 
 
 def write_cursor(listing: Listing, offset: int) -> str:
     """The cursor of the page that begins after `offset` matches, of characters that are safe in addresses."""
-    packed = msgspec.msgpack.encode(_Cursor(VERSION, *listing, offset))
-    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+    return pack(_Cursor(VERSION, *listing, offset))
 
 
 def read_cursor(cursor: str, listing: Listing) -> int:
@@ -39,15 +64,15 @@ def read_cursor(cursor: str, listing: Listing) -> int:
     Raises:
         CursorMismatch: It is no cursor of a list, or one of another list, or the dataset has changed since.
     """
-    try:
-        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        found = msgspec.msgpack.decode(packed, type=_Cursor)
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise CursorMismatch(reason="it is no cursor of a list") from None
+    found = unpack(cursor, _Cursor)
     if found.version != VERSION or found.offset < 0:
         raise CursorMismatch(reason="it is no cursor of a list")
-    if (found.repo, found.query) != (listing.repo, listing.query):
+    if (found.repo, found.rows) != (listing.repo, listing.rows):
         raise CursorMismatch(reason="it belongs to another list")
-    if found.commit != listing.commit:
+    if (found.commit, found.files) != (listing.commit, listing.files):
         raise CursorMismatch(reason=f"{listing.repo} has changed since")
     return found.offset
+
+
+def _digest(texts: Iterable[str]) -> str:
+    return sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -17,7 +17,7 @@ from hfsvc.protocols import KeyColumn, TrajectorySource
 from hfsvc.rows import Style, TrajectoryRow
 from hfsvc.server.answers import StepPage, SummaryList
 from hfsvc.server.asgi import Headers, as_answer
-from hfsvc.server.paging import Listing, read_cursor, write_cursor
+from hfsvc.server.paging import listing_of, read_cursor, write_cursor
 from hfsvc.server.parts import (
     LARGEST,
     LONGEST_WORDS,
@@ -95,7 +95,8 @@ async def list_trajectories(
 ) -> SummaryList:
     """Rows without their messages: by offset, or page after page by cursor, which then says where."""
     source = parts.sources.open(reading)
-    listing = await _listing(parts, reading, words)
+    repo = parts.sources.repo(reading.source)
+    listing = listing_of(repo, await parts.datasets.get_download_info(repo), reading, words)
     start = offset if cursor is None else read_cursor(cursor, listing)
     async with parts.lists:
         page = await source.list_summaries(start, limit, words)
@@ -170,16 +171,9 @@ def _answer(parts: Parts, reading: Reading, wanted: Wanted, encode: Callable[[Fo
         found = await _find(source, wanted)
         if found is None:
             raise TrajectoryNotFound(source=reading.source, key=wanted.key, by=wanted.by)
-        return Made(encode(found), _place(found))
+        return Made(encode(found), _row_headers(found))
 
     return as_answer(HeldAnswer(make, budget=parts.budget, limits=parts.limits))
-
-
-async def _listing(parts: Parts, reading: Reading, words: str | None) -> Listing:
-    repo = parts.sources.repo(reading.source)
-    dataset = await parts.datasets.get_download_info(repo)
-    part = (words, reading.config, reading.split, reading.episodes, reading.result)
-    return Listing(repo, dataset.commit if dataset else "", msgspec.json.encode(part).decode())
 
 
 async def _find(source: TrajectorySource, wanted: Wanted) -> Found | None:
@@ -188,7 +182,7 @@ async def _find(source: TrajectorySource, wanted: Wanted) -> Found | None:
     return None if trajectory is None else Found(rows[0], len(rows), trajectory)
 
 
-def _place(found: Found) -> Headers:
+def _row_headers(found: Found) -> Headers:
     return [(b"hfsvc-row", str(found.row).encode()), (b"hfsvc-matches", str(found.matches).encode())]
 
 

@@ -1,18 +1,15 @@
 """The opaque text with which a stream goes on after the last row seen. Pure."""
 
-import base64
-import binascii
 import hashlib
-import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
+from hfsvc.cursors import pack, unpack
 from hfsvc.errors import CursorMismatch
 
 VERSION = 1
-_CHECKSUM_BYTES = 4
 
 
 class Numbering(NamedTuple):
@@ -47,8 +44,7 @@ def number_rows(repo: str, commit: str, files: Iterable[tuple[str, int]]) -> Num
 
 def write_cursor(numbering: Numbering, row: int) -> str:
     """The cursor after `row`, of characters that are safe in addresses."""
-    packed = msgspec.msgpack.encode(Cursor(VERSION, *numbering, row))
-    return base64.urlsafe_b64encode(packed + _checksum(packed)).rstrip(b"=").decode()
+    return pack(Cursor(VERSION, *numbering, row))
 
 
 def row_after(cursor: str, numbering: Numbering) -> int:
@@ -57,14 +53,7 @@ def row_after(cursor: str, numbering: Numbering) -> int:
     Raises:
         CursorMismatch: It is no cursor, or one of another dataset or commit, or of other files of the same one.
     """
-    try:
-        whole = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        packed, checksum = whole[:-_CHECKSUM_BYTES], whole[-_CHECKSUM_BYTES:]
-        found = msgspec.msgpack.decode(packed, type=Cursor)
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise CursorMismatch(reason="it is no cursor of hfsvc") from None
-    if checksum != _checksum(packed):
-        raise CursorMismatch(reason="it is damaged")
+    found = unpack(cursor, Cursor)
     repo, commit, files = numbering
     if found.version != VERSION:
         raise CursorMismatch(reason=f"it is one of version {found.version}, this is version {VERSION}")
@@ -75,8 +64,3 @@ def row_after(cursor: str, numbering: Numbering) -> int:
     if found.files != files:
         raise CursorMismatch(reason=f"other files of {repo} were on disk when it was written")
     return found.row + 1
-
-
-def _checksum(packed: bytes) -> bytes:
-    # One wrong character would be another row: rows would be left out, or come twice.
-    return zlib.crc32(packed).to_bytes(_CHECKSUM_BYTES, "big")

@@ -20,10 +20,10 @@ from .worlds import REPO, Counted, World, error_of, open_world, trajectory
 pytestmark = pytest.mark.anyio
 
 
-async def download(datasets: FakeDatasetService, repo: str = REPO) -> None:
+async def download(datasets: FakeDatasetService, repo: str = REPO, include: str = "**") -> None:
     from hfsvc.models import DatasetRequest
 
-    await datasets.download(DatasetRequest(repo=repo, include=("**",)))
+    await datasets.download(DatasetRequest(repo=repo, include=(include,)))
 
 
 def at(repo: str, rest: str = "") -> str:
@@ -114,7 +114,7 @@ class TestTrajectories:
 
     async def test_a_cursor_of_another_list_is_refused(self, world: World) -> None:
         cursor = (await world.client.get("/api/trajectories", params={"limit": 1})).json()["next"]
-        for params in ({"query": "b"}, {"source": REPO}):
+        for params in ({"query": "b"}, {"source": REPO}, {"split": "test"}, {"config": "c"}, {"result": "failure"}):
             answer = await world.client.get("/api/trajectories", params={"cursor": cursor, **params})
             assert (answer.status_code, error_of(answer)["code"]) == (409, "cursor_mismatch")
 
@@ -125,6 +125,29 @@ class TestTrajectories:
         await download(datasets)
         answer = await world.client.get("/api/trajectories", params={"cursor": cursor, "source": REPO})
         assert (answer.status_code, error_of(answer)["code"]) == (409, "cursor_mismatch")
+
+    async def test_a_cursor_is_refused_when_more_files_came(self, world: World, datasets: FakeDatasetService) -> None:
+        await download(datasets, include="data/**")
+        cursor = (await world.client.get("/api/trajectories", params={"limit": 1, "source": REPO})).json()["next"]
+        commit = (await world.client.get(at(REPO))).json()["commit"]
+        await download(datasets)
+        assert (await world.client.get(at(REPO))).json()["commit"] == commit
+        answer = await world.client.get("/api/trajectories", params={"cursor": cursor, "source": REPO})
+        assert (answer.status_code, error_of(answer)["code"]) == (409, "cursor_mismatch")
+
+    async def test_a_cursor_of_the_longest_query_is_taken(self, root: Path) -> None:
+        async with open_world(root, source=FakeTrajectorySource([trajectory('"' * 1000)] * 3)) as world:
+            params: dict[str, Any] = {"limit": 1, "query": '"' * 1000}
+            params["cursor"] = (await world.client.get("/api/trajectories", params=params)).json()["next"]
+            assert (await world.client.get("/api/trajectories", params=params)).json()["offset"] == 1
+
+    async def test_a_cursor_with_a_wrong_character_leads_nowhere_else(self, world: World) -> None:
+        params: dict[str, Any] = {"limit": 1}
+        cursor = (await world.client.get("/api/trajectories", params=params)).json()["next"]
+        for place in range(len(cursor)):
+            params["cursor"] = cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :]
+            answer = await world.client.get("/api/trajectories", params=params)
+            assert answer.status_code == 409 or answer.json()["offset"] == 1
 
     @pytest.mark.parametrize("cursor", ["x", "=", "//", "ü", "AAAA" * 100, "lAECAw"])
     async def test_a_cursor_that_is_none_is_refused(self, world: World, cursor: str) -> None:
