@@ -9,7 +9,6 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.response import Response
 
 from hfsvc import __version__
@@ -17,15 +16,16 @@ from hfsvc.containers import Container
 from hfsvc.errors import HfsvcError
 from hfsvc.server import datasets, downloads, facets, service, trajectories
 from hfsvc.server.access import Access
-from hfsvc.server.answers import DownloadOrder, SessionOrder
 from hfsvc.server.asgi import App, Receive, Scope, Send
 from hfsvc.server.budget import ByteBudget
 from hfsvc.server.counts import Counts
+from hfsvc.server.description import Description
 from hfsvc.server.effuse import EffuseSocket, effuse_route
 from hfsvc.server.failures import Words, plain_document, status_of
 from hfsvc.server.guard import Guard
 from hfsvc.server.jobs import Jobs
 from hfsvc.server.limits import Limits
+from hfsvc.server.parameters import read_as
 from hfsvc.server.parts import Parts
 from hfsvc.server.sending import Slots
 from hfsvc.server.sources import Sources
@@ -60,15 +60,6 @@ CODES = {
     405: "method_not_allowed",
     413: "body_too_large",
 }
-
-
-class Description(JsonRenderPlugin):
-    """The API's description, which also says where unknown fields are refused."""
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        for order in (DownloadOrder, SessionOrder):
-            openapi_schema["components"]["schemas"][order.__name__]["additionalProperties"] = False
-        return super().render(request, openapi_schema)
 
 
 class ServerApp:
@@ -141,7 +132,7 @@ def _make_litestar(parts: Parts) -> Litestar:
         route_handlers=[*ROUTES, effuse_route(effuse)],
         dependencies={
             "parts": Provide(give_parts, sync_to_thread=False),
-            "reading": Provide(trajectories.read_as, sync_to_thread=False),
+            "reading": Provide(read_as, sync_to_thread=False),
         },
         exception_handlers={HTTPException: _answer_refusal, Exception: answer_failure},
         lifespan=[lambda _: parts.jobs.open()],

@@ -9,7 +9,8 @@ from litestar.params import FromQuery, PathParameter
 from hfsvc.errors import NotDownloaded
 from hfsvc.models import DownloadedDataset, VerifyReport
 from hfsvc.server.answers import DatasetEntry, DatasetInfo, Deleted, SourceEntry, entry_of, info_of
-from hfsvc.server.parts import Parts, Using, failing
+from hfsvc.server.description import failing
+from hfsvc.server.parts import Parts, Using
 from hfsvc.trajectories.known import KnownDataset
 
 Repo = Annotated[str, PathParameter(description="Alias or id, percent-encoded: owner%2Fname.")]

@@ -9,8 +9,9 @@ from litestar.types import ASGIApp
 
 from hfsvc.server.answers import DownloadOrder, Job
 from hfsvc.server.asgi import Receive, Scope, Send, as_answer
+from hfsvc.server.description import NOTHING, answering, failing
 from hfsvc.server.events import watch
-from hfsvc.server.parts import NOTHING, Using, answering, failing
+from hfsvc.server.parts import Using
 from hfsvc.server.sending import StreamedAnswer
 
 EVENT_STREAM = "text/event-stream"

@@ -36,7 +36,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Asked(msgspec.Struct):
-    """What every request has. Fields that are not of the right type are taken as absent."""
+    """What every request has. A correlation id that is no text is handed back as an empty one."""
 
     type: str
     correlation_id: Any = msgspec.field(default="", name="correlationId")

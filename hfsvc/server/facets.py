@@ -7,8 +7,9 @@ from litestar.params import QueryParameter
 
 from hfsvc.rows import SummaryField, ValueCounts
 from hfsvc.server.answers import FacetList
-from hfsvc.server.parts import Limit, Query, Using, failing
-from hfsvc.server.trajectories import As
+from hfsvc.server.description import failing
+from hfsvc.server.parameters import Limit, Query, ReadAs
+from hfsvc.server.parts import Using
 
 FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result")
 
@@ -22,7 +23,7 @@ Fields = Annotated[
 
 @get("/api/facets", responses=failing(404, 409))
 async def list_facets(
-    parts: Using, reading: As, fields: Fields = None, words: Query = None, limit: Limit = 100
+    parts: Using, reading: ReadAs, fields: Fields = None, words: Query = None, limit: Limit = 100
 ) -> FacetList:
     """The values of fields over the rows that a list with this query has, the most frequent first."""
     source = parts.sources.open(reading)

@@ -115,7 +115,7 @@ def _unkept(headers: Headers) -> Headers:
 
 def read_head(scope: Scope) -> Head:
     """What is judged of a request."""
-    headers = _first_values(scope["headers"])
+    headers = _joined_values(scope["headers"])
     kind: Literal["http", "websocket"] = "http" if scope["type"] == "http" else "websocket"
     method = str(scope.get("method", "GET"))
     path = _path_inside(scope)
@@ -133,7 +133,7 @@ def read_head(scope: Scope) -> Head:
     )
 
 
-def _first_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def _joined_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in headers:
         # Two of a kind are joined, and so no longer are what they should be.

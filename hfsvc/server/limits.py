@@ -14,7 +14,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         body_bytes: Of a request.
-        path_bytes: Of a request's path, as sent.
+        path_bytes: Of a request's path, percent-encoded.
         query_bytes: Of a request's query, as sent.
         frame_bytes: Of a message on the socket.
         answer_bytes: Of an answer on the socket; a larger one is an error instead.
@@ -22,7 +22,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         held_estimate_bytes: What one of them counts for while it is made.
         held_wait_s: Seconds that one waits for its turn before it is refused.
         answer_s: Seconds for making and sending one of them, after which the connection is dropped.
-        lists: Pages of summaries that are read at once; others wait.
+        lists: Pages of summaries that are read, and facets that are counted, at once; others wait.
         threads: Worker threads that read, where the process is the server's own. More are no quicker, and each keeps
             memory to itself.
         sockets: Open at once.

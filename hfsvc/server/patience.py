@@ -50,6 +50,9 @@ class ReadingWatch:
     Args:
         transport: Of the connection.
         stall_s: Seconds between two looks.
+
+    Attributes:
+        caught_up: How often the peer has read so much that writing could go on; who owns the connection counts it.
     """
 
     def __init__(self, transport: asyncio.Transport, stall_s: float) -> None:

@@ -10,7 +10,8 @@ from litestar.response import Response
 from hfsvc.pages.files import load_files
 from hfsvc.server.answers import Health, SessionOrder
 from hfsvc.server.counts import Family, as_prometheus, transfer_families
-from hfsvc.server.parts import NOTHING, Using, failing
+from hfsvc.server.description import NOTHING, failing
+from hfsvc.server.parts import Using
 
 PROMETHEUS = "text/plain; version=0.0.4"
 

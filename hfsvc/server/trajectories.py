@@ -1,59 +1,31 @@
 """The routes of trajectories: lists, documents, steps, and the stream of all."""
 
 from collections.abc import AsyncGenerator, Callable
-from typing import Annotated, Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import msgspec
 from litestar import get
-from litestar.di import NamedDependency
-from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValidation
+from litestar.params import FromQuery
 from litestar.types import ASGIApp
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.errors import TrajectoryNotFound
 from hfsvc.protocols import KeyColumn, TrajectorySource
-from hfsvc.rows import Style, TrajectoryRow
+from hfsvc.rows import TrajectoryRow
 from hfsvc.server.answers import StepPage, SummaryList
 from hfsvc.server.asgi import Headers, as_answer
+from hfsvc.server.description import answering, failing
 from hfsvc.server.paging import listing_of, read_cursor, write_cursor
-from hfsvc.server.parts import (
-    LARGEST,
-    LONGEST_WORDS,
-    Limit,
-    Offset,
-    Parts,
-    Query,
-    Row,
-    Source,
-    Stop,
-    Using,
-    answering,
-    failing,
-)
+from hfsvc.server.parameters import LARGEST, By, Cursor, Key, Limit, Lines, Offset, Query, ReadAs, Row, Stop
+from hfsvc.server.parts import Parts, Using
 from hfsvc.server.sending import HeldAnswer, Made, StreamedAnswer
 from hfsvc.server.sources import Reading
 
 NDJSON = "application/x-ndjson"
 # Of a row number; more digits are a text.
 LONGEST_NUMBER = 15
-
-Key = Annotated[
-    str,
-    PathParameter(description="Row number, else a key, trial_name, run_id or task, percent-encoded, slashes included."),
-]
-By = Annotated[KeyColumn | None, QueryParameter(description="What the key is; digits are a row number otherwise.")]
-Cursor = Annotated[str | None, QueryParameter(max_length=2 * LONGEST_WORDS)]
-Part = Annotated[str | None, QueryParameter(max_length=LONGEST_WORDS, description="As in the card of the dataset.")]
-Episodes = Annotated[
-    Literal["all", "last"], QueryParameter(description="Leave out rows that a later episode goes on from.")
-]
-Result = Annotated[Literal["all", "success", "failure"], QueryParameter(description="How runs ended.")]
-As = NamedDependency[SkipValidation[Reading]]
-Lines = Annotated[
-    Literal["atif", "rows"], QueryParameter(description="Documents alone, or each with its row, file and cursor.")
-]
 
 
 class Wanted(NamedTuple):
@@ -76,22 +48,9 @@ class Found(NamedTuple):
     trajectory: Trajectory
 
 
-def read_as(
-    parts: Using,
-    source: Source = None,
-    style: FromQuery[Style] = "messages",
-    config: Part = None,
-    split: Part = None,
-    episodes: Episodes = "all",
-    result: Result = "all",
-) -> Reading:
-    """Which dataset, and how it is read, from a request's query."""
-    return Reading(parts.sources.name(source), style, config=config, split=split, episodes=episodes, result=result)
-
-
 @get("/api/trajectories", responses=failing(404, 409))
 async def list_trajectories(
-    parts: Using, reading: As, offset: Offset = 0, limit: Limit = 100, words: Query = None, cursor: Cursor = None
+    parts: Using, reading: ReadAs, offset: Offset = 0, limit: Limit = 100, words: Query = None, cursor: Cursor = None
 ) -> SummaryList:
     """Rows without their messages: by offset, or page after page by cursor, which then says where."""
     source = parts.sources.open(reading)
@@ -111,7 +70,7 @@ async def list_trajectories(
 
 
 @get("/api/trajectories/{key:str}", responses={**failing(404, 409), **answering(Trajectory)})
-async def get_trajectory(parts: Using, reading: As, key: Key, by: By = None) -> ASGIApp:
+async def get_trajectory(parts: Using, reading: ReadAs, key: Key, by: By = None) -> ASGIApp:
     """One trajectory as ATIF. Headers tell its row (``Hfsvc-Row``), and how many answer (``Hfsvc-Matches``)."""
 
     def make(found: Found) -> bytes:
@@ -122,7 +81,7 @@ async def get_trajectory(parts: Using, reading: As, key: Key, by: By = None) -> 
 
 @get("/api/trajectories/{key:str}/steps", responses={**failing(404, 409), **answering(StepPage)})
 async def list_steps(
-    parts: Using, reading: As, key: Key, by: By = None, offset: Offset = 0, limit: Limit = 100
+    parts: Using, reading: ReadAs, key: Key, by: By = None, offset: Offset = 0, limit: Limit = 100
 ) -> ASGIApp:
     """Some steps of one trajectory, with the rest of its document."""
 
@@ -135,7 +94,7 @@ async def list_steps(
 @get("/api/trajectories.jsonl", responses={**failing(404, 409), **answering(Trajectory, NDJSON)})
 async def stream_trajectories(
     parts: Using,
-    reading: As,
+    reading: ReadAs,
     start: Row = 0,
     stop: Stop = LARGEST,
     cursor: Cursor = None,

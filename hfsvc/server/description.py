@@ -1,0 +1,35 @@
+"""What the API's description says of answers and bodies, where handlers do not say it themselves."""
+
+from typing import Any
+
+from litestar import Request
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from hfsvc.server.answers import DownloadOrder, ErrorAnswer, SessionOrder
+
+NOTHING = ResponseSpec(None, generate_examples=False, description="Success, without a body")
+
+
+def failing(*statuses: int) -> dict[int, ResponseSpec]:
+    """What an operation may answer instead of success: these, and what every operation may."""
+    every = (400, 401, 403, 414, 500, 503)
+    return {status: _error(status) for status in sorted({*every, *statuses})}
+
+
+def _error(status: int) -> ResponseSpec:
+    return ResponseSpec(ErrorAnswer, generate_examples=False, description=f"An error with status {status}")
+
+
+def answering(model: Any, media_type: str = "application/json") -> dict[int, ResponseSpec]:
+    """What an operation answers whose body is written elsewhere."""
+    return {200: ResponseSpec(model, generate_examples=False, description="Success", media_type=media_type)}
+
+
+class Description(JsonRenderPlugin):
+    """The API's description, which also says where unknown fields are refused."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        for order in (DownloadOrder, SessionOrder):
+            openapi_schema["components"]["schemas"][order.__name__]["additionalProperties"] = False
+        return super().render(request, openapi_schema)

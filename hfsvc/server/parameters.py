@@ -1,0 +1,57 @@
+"""What requests may say: the parameters of routes, their bounds, and what the API's description says of them."""
+
+from typing import Annotated, Literal
+
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValidation
+
+from hfsvc.protocols import KeyColumn
+from hfsvc.rows import Style
+from hfsvc.server.limits import PAGE_ROWS
+from hfsvc.server.parts import Using
+from hfsvc.server.sources import Reading
+
+# Of integers that every reader of JSON keeps exactly.
+LARGEST = (1 << 53) - 1
+LONGEST_WORDS = 1000
+
+Source = Annotated[
+    str | None,
+    QueryParameter(name="source", max_length=LONGEST_WORDS, description="Alias or id; else the default source."),
+]
+Query = Annotated[
+    str | None,
+    QueryParameter(name="query", max_length=LONGEST_WORDS, description='Words, field:word, or field:"whole value".'),
+]
+Row = Annotated[int, QueryParameter(ge=0, le=LARGEST)]
+Stop = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Row to stop before.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="How many to leave out.")]
+Limit = Annotated[int, QueryParameter(ge=0, le=PAGE_ROWS, description="Longest page.")]
+Key = Annotated[
+    str,
+    PathParameter(description="Row number, else a key, trial_name, run_id or task, percent-encoded, slashes included."),
+]
+By = Annotated[KeyColumn | None, QueryParameter(description="What the key is; digits are a row number otherwise.")]
+Cursor = Annotated[str | None, QueryParameter(max_length=2 * LONGEST_WORDS)]
+Part = Annotated[str | None, QueryParameter(max_length=LONGEST_WORDS, description="As in the card of the dataset.")]
+Episodes = Annotated[
+    Literal["all", "last"], QueryParameter(description="Leave out rows that a later episode goes on from.")
+]
+Result = Annotated[Literal["all", "success", "failure"], QueryParameter(description="How runs ended.")]
+ReadAs = NamedDependency[SkipValidation[Reading]]
+Lines = Annotated[
+    Literal["atif", "rows"], QueryParameter(description="Documents alone, or each with its row, file and cursor.")
+]
+
+
+def read_as(
+    parts: Using,
+    source: Source = None,
+    style: FromQuery[Style] = "messages",
+    config: Part = None,
+    split: Part = None,
+    episodes: Episodes = "all",
+    result: Result = "all",
+) -> Reading:
+    """Which dataset, and how it is read, from a request's query."""
+    return Reading(parts.sources.name(source), style, config=config, split=split, episodes=episodes, result=result)
