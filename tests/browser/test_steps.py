@@ -38,6 +38,16 @@ def test_what_was_delegated_is_shown_as_steps(page: Page) -> None:
     expect(page.get_by_role("heading", name="1 subagent trajectory")).to_be_visible()
 
 
+def test_a_part_of_a_step_is_copied(served: Served, open_page: Open) -> None:
+    address = f"{served.address}#/{quote(DOCUMENTS, safe='')}/0/2"
+    page = open_page(address, permissions=["clipboard-read", "clipboard-write"])
+    step = page.locator(".step.linked")
+    expect(step.locator("section")).to_contain_text(["I ask.", "Tool call", "It is in b.py."])
+    step.get_by_role("button", name="Copy Observation").click()
+    expect(step.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == "It is in b.py."
+
+
 def test_images_are_named_and_not_loaded(page: Page) -> None:
     page.get_by_role("button", name="1 User").click()
     expect(page.locator(".media")).to_have_text("imagehttp://elsewhere.invalid/shot.pngimage/png")

@@ -47,7 +47,7 @@ class Filters extends HTMLElement {
       "aria-expanded": false,
       "aria-controls": "filters",
     });
-    const first = h("div.first", {}, source, this._parts.config, this._parts.split, query, this._toggle);
+    const first = h("div.first", {}, source, this._parts.config, this._parts.split, this._toggle, query);
     this._form = h("form", { role: "search" }, first, more);
     this.replaceChildren(this._form);
     this._form.addEventListener("submit", (event) => event.preventDefault());

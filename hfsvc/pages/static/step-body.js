@@ -14,21 +14,37 @@ const SHORT_CHARACTERS = 100;
  * @param {Object} given As for `stepElement`.
  */
 export function bodyOf(step, given) {
-  const said = textOf(step.message);
+  const [said, thought] = [textOf(step.message), step.reasoning_content];
   return [
-    step.reasoning_content
-      ? section("Reasoning", block(step.reasoning_content, { kind: "thought", label: "Reasoning" }))
-      : null,
-    said ? section("Message", ...saidIn(step.message, { kind: "said", label: "Message" })) : null,
-    ...(step.tool_calls ?? []).map(callElement),
-    ...(step.observation?.results ?? []).map((result) => resultElement(result, given)),
-    toolbar(step, given.link, said),
+    thought ? copied("Reasoning", thought, block(thought, { kind: "thought", label: "Reasoning" })) : null,
+    said ? copied("Message", said, saidIn(step.message, { kind: "said", label: "Message" })) : null,
+    ...actsOf(step, given),
+    toolbar(step, given.link),
   ].filter(Boolean);
 }
 
-/** A titled part of a step. */
+/** A titled part. */
 export function section(title, ...children) {
   return h("section", {}, h("h4", {}, title), children);
+}
+
+function copied(title, text, ...children) {
+  return h("section", {}, h("div.heading", {}, h("h4", {}, title), copyOf(title, text)), children);
+}
+
+function copyOf(what, text) {
+  return copyButton("Copy", () => text, { class: "quiet copy", "aria-label": `Copy ${what}` });
+}
+
+/** Every call, and below it what came of it; then what came of the step as a whole. */
+function actsOf(step, given) {
+  const left = new Set(step.observation?.results);
+  const acts = (step.tool_calls ?? []).flatMap((call) => {
+    const own = [...left].filter((result) => result.source_call_id === call.tool_call_id);
+    own.forEach((result) => left.delete(result));
+    return [callElement(call), ...own.map((result) => resultElement(result, given))];
+  });
+  return [...acts, ...[...left].map((result) => resultElement(result, given))];
 }
 
 /** The blocks of a content. What is no text is named, and never loaded. */
@@ -65,7 +81,7 @@ function argument(name, text) {
   return h(
     `div.argument${short ? ".short" : ""}`,
     {},
-    h("span.name", {}, name),
+    h("span.name", {}, name, short ? null : copyOf(name, text)),
     block(text, { kind: "code", label: name }),
   );
 }
@@ -75,7 +91,9 @@ function resultElement(result, given) {
   const others = (result.subagent_trajectory_ref ?? []).map(given.refer);
   const said = saidIn(result.content, { kind: "output", label: "Observation" });
   const nothing = said.length || others.length ? null : h("p.nothing", {}, "Nothing");
-  return h("section.observation", {}, h("h4", {}, "Observation", call), said, nothing, others, extraOf(result));
+  const text = textOf(result.content);
+  const heading = h("div.heading", {}, h("h4", {}, "Observation", call), text && copyOf("Observation", text));
+  return h("section.observation", {}, heading, said, nothing, others, extraOf(result));
 }
 
 function extraOf({ extra }) {
@@ -112,7 +130,7 @@ function lengths(lists) {
   );
 }
 
-function toolbar(step, link, said) {
+function toolbar(step, link) {
   const json = () => JSON.stringify(step, null, 2);
   const known = Object.values(factsOf(step)).some((value) => value !== null && value !== undefined);
   const more = [
@@ -122,7 +140,6 @@ function toolbar(step, link, said) {
   return h(
     "div.stepbar",
     {},
-    said ? copyButton("Copy message", () => said) : null,
     copyButton("Copy JSON", json),
     link && copyLink("Copy link", link),
     more.map(([toggle]) => toggle),
