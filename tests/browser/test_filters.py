@@ -11,7 +11,6 @@ from .rich import PARTS, ROWS
 from .servers import ALIAS, Served
 from .watched import Open
 
-
 Shoot = Callable[[Page, str], None]
 
 

@@ -216,6 +216,7 @@ def test_a_token_in_the_address_is_used_once_and_gone(hub: LocalHub, open_page: 
         stranger = open_page(f"{server.address}#token=wrong", allowed=("401",))
         expect(stranger.get_by_role("heading", name="asks for its token")).to_be_visible()
         assert "token=" not in stranger.url
+        expect(stranger.get_by_label("Token")).to_be_focused()
         stranger.get_by_label("Token").fill("a token+%")
         stranger.get_by_role("button", name="Come in").click()
         expect(stranger.get_by_role("heading", name="Datasets")).to_be_visible()

@@ -36,9 +36,11 @@ class DatasetsView extends HTMLElement {
       [this._sources, this._datasets, this._jobs] = await Promise.all(
         ["api/sources", "api/datasets", "api/jobs"].map((each) => ask(each)),
       );
+      this._form.hidden = false;
       this._show();
       this.isConnected && this._downloads.watch(this._jobs);
     } catch (error) {
+      this._form.hidden = error.status === 401;
       this._content.replaceChildren(failed(error, () => this.refresh()));
     }
   }

@@ -56,5 +56,7 @@ function tokenForm(error, retry) {
       said.replaceChildren(...reasons(refusal).filter(Boolean));
     }
   });
+  // Once it is in the page.
+  queueMicrotask(() => field.focus());
   return form;
 }
