@@ -20,7 +20,7 @@ from hfsvc.server.effuse import failure, read_request, success
 from hfsvc.settings import Secret
 from hfsvc.testing import FakeTrajectorySource
 
-from .worlds import Counted, Waiting, World, open_served_world, trajectory
+from .worlds import Counted, Waiting, World, open_app, open_served_world, trajectory
 
 pytestmark = pytest.mark.anyio
 KiB = 1 << 10
@@ -213,6 +213,23 @@ class TestHostileFrames:
             await socket.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1009
+
+    async def test_it_does_so_behind_a_server_with_another_bound(self, root: Path) -> None:
+        frames = iter([{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "x" * (65 * KiB)}])
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return next(frames)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        headers = [(b"host", b"localhost")]
+        scope = {"type": "websocket", "path": "/ws", "query_string": b"", "headers": headers, "subprotocols": []}
+        async with open_app(root) as app:
+            await app(scope, receive, send)
+        assert [each["type"] for each in sent] == ["websocket.accept", "websocket.close"]
+        assert sent[-1]["code"] == 1009
 
     @given(st.text())
     def test_no_text_is_more_than_ignored(self, text: str) -> None:

@@ -17,6 +17,7 @@ from websockets.frames import Frame, Opcode
 
 from hfsvc.rows import TrajectoryRow
 from hfsvc.server import Limits
+from hfsvc.server import serving as serving_module
 from hfsvc.server.budget import ByteBudget
 from hfsvc.server.failures import Busy
 from hfsvc.server.patience import LEAST_READ_BYTES, MOST_FRAGMENTS, Unread, is_stuck
@@ -124,6 +125,29 @@ class TestReadersThatStop:
                 assert await data(other, "getHFTrajectory", index=0)
             writer.close()
 
+    async def test_a_document_counts_until_it_is_read(self, root: Path) -> None:
+        limits = Limits(held_bytes=30 * MiB, held_wait_s=0.2, stop_s=0)
+        source = FakeTrajectorySource([trajectory(message="x" * (24 * MiB)), trajectory()])
+        async with open_served_world(root, source=source, limits=limits) as world:
+            reader, writer = await request(world, "/api/trajectories/0")
+            await reader.readuntil(b"\r\n\r\n")
+            assert (await world.client.get("/api/trajectories/1")).status_code == 503
+            await reader.readexactly(24 * MiB)
+            assert (await world.client.get("/api/trajectories/1")).status_code == 200
+            writer.close()
+
+    async def test_a_socket_that_answers_no_ping_is_dropped_with_what_it_has_not_read(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(serving_module, "PING_S", 0.05)
+        monkeypatch.setattr(serving_module, "PONG_S", 0.05)
+        source = Counted([LARGE] * 24)
+        async with open_served_world(root, source=source, limits=Limits(stall_s=600, stop_s=0)) as world:
+            _, writer = await ask_without_reading(world)
+            await until(lambda: source.given == 24)
+            await until_gone(world)
+            writer.close()
+
     def test_stuck_is_who_reads_next_to_nothing(self) -> None:
         def stuck(before: int, now: int, caught_up: int = 0) -> bool:
             return is_stuck(Unread(before, 0), Unread(now, caught_up))
@@ -216,6 +240,14 @@ class TestWritersThatDoNotStop:
             for _, writer in sockets:
                 writer.transport.abort()
 
+    async def test_a_frame_over_the_bound_is_not_waited_for(self, root: Path) -> None:
+        async with open_served_world(root) as world:
+            reader, writer = await open_raw_socket(world)
+            writer.write(frame(Opcode.TEXT, b"x" * MiB)[:100])
+            await until_gone(world)
+            assert await read_to_end(reader)
+            writer.close()
+
     async def test_a_message_has_its_end(self, root: Path) -> None:
         async with open_served_world(root) as world:
             reader, writer = await open_raw_socket(world)
@@ -242,6 +274,14 @@ class TestWritersThatStop:
             await read_to_end(reader)
             writer.close()
             assert (await world.client.get("/healthz")).status_code == 200
+
+    async def test_a_socket_may_be_silent_for_longer_than_a_request(self, root: Path) -> None:
+        limits = Limits(request_s=0.2, stop_s=0)
+        async with open_served_world(root, limits=limits) as world, socket_of(world) as socket:
+            reader, writer = await connect(world)
+            await read_to_end(reader)
+            writer.close()
+            assert await data(socket, "getHFTrajectoryCount") == {"count": 1}
 
     async def test_a_head_without_end_is_refused(self, root: Path) -> None:
         async with open_served_world(root) as world:

@@ -18,6 +18,7 @@ from hfsvc.testing import FakeDatasetService
 from hfsvc.trajectories.batches import RowGroup
 from hfsvc.trajectories.blocks import KEPT_OPEN
 from hfsvc.trajectories.row_store import LARGE_GROUP_BYTES, block_rows, is_worth_writing, reblocked
+from hfsvc.trajectories.sidecars import Sidecars
 from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO, everything
@@ -111,6 +112,21 @@ async def test_only_the_files_that_were_read_last_stay_open(root: Path) -> None:
     await tasks_at(source, *every, *every, *every)
     by_row = sorted(map(str, stored(root)), key=lambda path: int(path.split(".")[-2]))
     assert sorted(open_below(root)) == sorted(by_row[KEPT_OPEN:])
+
+
+async def test_what_one_reads_is_nobody_elses_meanwhile(root: Path) -> None:
+    datasets = FakeDatasetService(root, {REPO: {A: parquet(rows(40))}})
+    dataset = await datasets.download(everything())
+    await tasks_at(FileTrajectorySource(REPO, datasets=datasets), 1, 2)
+    sidecars, (name,) = Sidecars(dataset), [path.name for path in stored(root)]
+    with sidecars.open(name) as first:
+        pass
+    with sidecars.open(name) as again, sidecars.open(name) as other, sidecars.open(name, [0]) as narrow:
+        assert again is first
+        assert other is not None
+        assert other is not first
+        assert narrow is not None
+        assert len(narrow.schema) == 1 < len(other.schema)
 
 
 async def test_a_stream_writes_nothing_down(root: Path) -> None:
