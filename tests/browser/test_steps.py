@@ -88,6 +88,23 @@ def test_a_step_is_reached_by_its_number(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".step.linked .number")).to_have_text("3")
     expect(page.get_by_role("button", name="3 Agent")).to_be_focused()
+    assert page.url.endswith(("/0/3", "#step-3"))
+
+
+def test_all_steps_are_seen_at_a_glance(page: Page) -> None:
+    strip = page.locator("hf-step-strip")
+    colours = strip.locator("span").evaluate_all("(all) => all.map((each) => each.className)")
+    assert colours == ["user", "agent", "agent"]
+    strip.click(position={"x": strip.evaluate("(strip) => strip.offsetWidth / 2"), "y": 3})
+    expect(page.locator(".step.linked .number")).to_have_text("2")
+
+
+def test_paper_has_all_of_it(page: Page) -> None:
+    page.keyboard.press("e")
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollHeight") > page.evaluate("innerHeight") / 2
+    expect(page.locator("hf-step-bar")).to_be_hidden()
+    assert page.locator("hf-trajectory").evaluate("(view) => view.scrollHeight - view.clientHeight") <= 1
 
 
 def test_an_error_is_one_in_an_answer(page: Page) -> None:

@@ -11,11 +11,12 @@ import { applyTheme, themeButton, toggleTheme } from "./theme.js";
 
 const main = h("main", { id: "main" });
 const datasets = document.createElement("hf-datasets");
+const home = h("a", { href: "#/" }, "Datasets");
 
 function frame() {
   const help = button("?", helpDialog, { class: "icon", "aria-label": "Keys", title: "Keys (?)" });
   const skip = button("Skip to content", focusTitle, { class: "skip" });
-  const nav = h("nav", { "aria-label": "Pages" }, h("a", { href: "#/" }, "Datasets"));
+  const nav = h("nav", { "aria-label": "Pages" }, home);
   const top = h("header.top", {}, h("a.brand", { href: "#/" }, "hfsvc"), nav, h("span.end", {}, themeButton(), help));
   document.body.replaceChildren(skip, top, main, h("div.unseen", { role: "status", data: { announcements: "" } }));
 }
@@ -26,6 +27,7 @@ function focusTitle() {
 
 function show() {
   const route = readRoute(location.hash);
+  home.setAttribute("aria-current", route.source === null ? "page" : "false");
   if (route.source === null) {
     document.title = "Datasets · hfsvc";
     place(datasets);

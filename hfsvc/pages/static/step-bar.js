@@ -1,6 +1,7 @@
 // <hf-step-bar>: which steps are shown, the search in them, and the way to one of them.
 
 import { button, h } from "./dom.js";
+import "./step-strip.js";
 import { count, counted } from "./units.js";
 
 const TYPING_MS = 200;
@@ -21,6 +22,8 @@ class StepBar extends HTMLElement {
       button(label, () => given.choose({ only: name }), { "aria-pressed": name === "all", data: { only: name } }),
     );
     this._said = h("span.found", { role: "status" });
+    this._strip = document.createElement("hf-step-strip");
+    this._strip.show(given);
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", "Which steps");
     this.replaceChildren(
@@ -34,6 +37,7 @@ class StepBar extends HTMLElement {
         button("Expand all", () => given.openAll(true), { title: "Expand all (e)" }),
         button("Collapse all", () => given.openAll(false), { title: "Collapse all (c)" }),
       ),
+      this._strip,
     );
   }
 
@@ -45,6 +49,11 @@ class StepBar extends HTMLElement {
   /** The field that leads to a step. */
   get jump() {
     return this._jump;
+  }
+
+  /** The whole trajectory at a glance. */
+  get strip() {
+    return this._strip;
   }
 
   /** Say which steps are shown. */

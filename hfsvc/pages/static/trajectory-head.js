@@ -8,6 +8,9 @@ import { block, oneLine } from "./text.js";
 import { between, count, counted, dollars, duration, moment } from "./units.js";
 import { resultChip } from "./verdict.js";
 
+// What documents made of rows have where the row does not say.
+const UNKNOWN = "unknown";
+
 /** The title of a trajectory, as text: its task where it names one. */
 export function titleOf(trajectory, row) {
   const { task } = trajectory.extra ?? {};
@@ -20,7 +23,7 @@ export function marksOf(trajectory, row, total) {
   const marks = [
     resultChip(result),
     `row ${row}`,
-    oneLine(trajectory.agent.name, 60),
+    trajectory.agent.name !== UNKNOWN && oneLine(trajectory.agent.name, 60),
     oneLine(trajectory.agent.model_name ?? "", 80),
     typeof episode === "string" && oneLine(episode, 40),
     typeof date === "string" && moment(date),

@@ -67,10 +67,17 @@ class TrajectoryView extends HTMLElement {
       return;
     }
     this._steps().forEach((each) => each.classList.toggle("linked", each === element));
+    this._bar.strip.point(step);
     element.hidden = false;
     element.toggle(true);
     element.scrollIntoView({ block: "start" });
     element.querySelector("button").focus({ preventScroll: true });
+  }
+
+  /** Go to a step by its address, so that there is a way back. */
+  _visit(step) {
+    const link = this._given.link(this._row, step);
+    location.hash === link ? this.goTo(step) : (location.hash = link);
   }
 
   /** Move the focus from step to step; gives the step that has it then. */
@@ -114,10 +121,12 @@ class TrajectoryView extends HTMLElement {
     this._watch?.disconnect();
     this._watch = new IntersectionObserver((seen) => this._seen(seen), { root: this, rootMargin: "800px" });
     this._parts = Array.from({ length: Math.ceil(total / PART_STEPS) }, (_, number) => this._makePart(number, total));
+    const bar = this._makeBar(total);
     this._parts[first]?.take(trajectory.steps);
     const list = h("div.steps", { role: "region", "aria-label": "Steps" }, this._parts);
     list.addEventListener("click", () => this._filter.words && this._highlight());
-    this.replaceChildren(this._makeHead(trajectory, total), about(trajectory), this._makeBar(total), list);
+    this.replaceChildren(this._makeHead(trajectory, total), about(trajectory), bar, list);
+    this._makeRoom();
     this._parts.forEach((part) => this._watch.observe(part));
     this._given.here && total <= SEARCHABLE_STEPS && whenIdle(() => this._fillNext(0));
   }
@@ -139,12 +148,16 @@ class TrajectoryView extends HTMLElement {
       total,
       choose: (change) => this._choose(change),
       next: () => this._openNext(),
-      goTo: (step) => this.goTo(step),
+      goTo: (step) => this._visit(step),
       openAll: (open) => this.openAll(open),
     });
-    // Lines of opened steps stay below it, however many lines it has itself.
-    new ResizeObserver(([{ target }]) => this.style.setProperty("--bar", `${target.offsetHeight}px`)).observe(this._bar);
+    new ResizeObserver(() => this._makeRoom()).observe(this._bar);
     return this._bar;
+  }
+
+  /** Lines of opened steps stay below the bar, however many lines it has itself. */
+  _makeRoom() {
+    this.style.setProperty("--bar", `${this._bar.offsetHeight}px`);
   }
 
   // ---- parts: an empty box of about their height until they are looked at -------------------------------------------
@@ -155,6 +168,7 @@ class TrajectoryView extends HTMLElement {
     part.style.setProperty("--steps", steps);
     part.take = (found) => {
       part.replaceChildren(...this._makeSteps(found, number));
+      this._bar.strip.learn([...part.children]);
       part.classList.add("here");
       this._fillLater(part);
     };
