@@ -29,7 +29,7 @@ async def start_job(parts: Using, data: JSONBody[DownloadOrder]) -> Job:
 
 @get("/api/jobs", responses=failing())
 async def list_jobs(parts: Using) -> list[Job]:
-    """All jobs, the oldest first; those that ended long ago are forgotten."""
+    """Jobs, the oldest first: all that run, and those that ended last."""
     return list(parts.jobs.all())
 
 

@@ -75,12 +75,6 @@ def _written(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def field_of(structs: pa.StructArray, name: str) -> pa.Array:
-    """A field of a struct column, by name; null where the struct is."""
-    # StructArray.field ignores the nulls of the struct itself; flatten applies them.
-    return structs.flatten()[structs.type.get_field_index(name)]
-
-
 def values_of(column: pa.Array) -> list[Any]:
     """The values of any column, as JSON can hold them.
 

@@ -207,6 +207,13 @@ def _resolve(name: str) -> object:
     raise AssertionError(f"hfsvc.{name} is not there")
 
 
+def test_what_decides_is_where_the_concepts_say() -> None:
+    rows = rows_of(sections_of(page("concepts"), "###")["Where it is decided"])
+    assert rows
+    for name in re.findall(r"`([\w.]+)`", " ".join(cell for row in rows for cell in row)):
+        assert _resolve(name)
+
+
 def test_every_page_is_in_the_navigation() -> None:
     listed = set(re.findall(r": (\w+\.md)$", (PROJECT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE))
     assert listed == {path.name for path in (PROJECT / "docs").glob("*.md")}

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc import atif, pages
-from hfsvc.pages import load_files, make_report
+from hfsvc.pages import make_report
+from hfsvc.pages.files import load_files
 from hfsvc.pages.report import join_modules
 
 
