@@ -3,12 +3,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hfsvc import backoff
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
 
 from .builders import open_service
+
+# How long an example takes is the machine's affair.
+settings.register_profile("untimed", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("untimed")
 
 _OURS = ("HF_", "HFSVC_", "HUGGING_FACE_")
 

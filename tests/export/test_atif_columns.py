@@ -28,7 +28,7 @@ def round_trip(*found: Trajectory) -> list[Trajectory]:
     return trajectories_of(through_parquet(atif_batch(as_rows(found))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(trajectories, min_size=1, max_size=3))
 def test_any_trajectories_come_back_equal(found: list[Trajectory]) -> None:
     assert round_trip(*found) == found

@@ -207,7 +207,7 @@ def test_a_row_a_step() -> None:
 # ---- any trajectory -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(trajectories)
 def test_every_shape_takes_any_trajectory(found: atif.Trajectory) -> None:
     rows = as_rows([found])

@@ -167,7 +167,6 @@ trajectory = st.fixed_dictionaries(
 
 @settings(
     max_examples=200,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large],
 )
 @given(st.lists(trajectory | json_values, min_size=20, max_size=40))

@@ -87,7 +87,6 @@ def test_every_recorded_row_becomes_a_document_that_harbor_accepts(harbor: Harbo
 
 @settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large],
 )
 @given(rows=st.lists(conversations, min_size=10, max_size=20))

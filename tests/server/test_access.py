@@ -123,6 +123,10 @@ def test_a_token_is_shown_as_bearer_or_by_its_cookie() -> None:
     assert verdict(access, kind="websocket", path="/ws") == "token_required"
 
 
+def test_where_no_token_is_asked_for_no_text_is_one() -> None:
+    assert not Access().is_token("")
+
+
 def test_cookies_tell_nothing_of_their_token_and_differ() -> None:
     one, other = Access(token=TOKEN), Access(token=Secret("another"))
     assert one.cookie_name != other.cookie_name

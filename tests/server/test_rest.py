@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import anyio
 import msgspec
 import pytest
 
@@ -15,7 +16,7 @@ from hfsvc.server import Limits
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 
 from .conftest import TASKS
-from .worlds import REPO, Counted, World, error_of, open_world, trajectory
+from .worlds import REPO, Counted, Crowded, World, error_of, open_world, trajectory
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +101,14 @@ class TestTrajectories:
         page = (await world.client.get("/api/trajectories", params={"offset": 1, "limit": 2})).json()
         assert (page["total"], page["offset"], page["source"]) == (4, 1, "openthoughts-sft")
         assert [(item["row"], item["task"]) for item in page["items"]] == [(1, TASKS[1]), (2, TASKS[2])]
+
+    @pytest.mark.parametrize("path", ["/api/trajectories", "/api/facets"])
+    async def test_only_so_many_look_over_all_rows_at_once(self, root: Path, path: str) -> None:
+        source = Crowded([trajectory()])
+        async with open_world(root, source=source, limits=Limits(lists=2)) as world, anyio.create_task_group() as group:
+            for _ in range(6):
+                group.start_soon(world.client.get, path)
+        assert source.most == 2
 
     async def test_cursors_lead_through_a_whole_list(self, world: World) -> None:
         seen: list[str] = []

@@ -91,7 +91,7 @@ def test_answers_are_as_described(schema: Any, mode: GenerationMode, method: str
     operation = schema[path][method]
 
     @given(st.data())
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=UNHURRIED)
+    @settings(max_examples=EXAMPLES, database=None, suppress_health_check=UNHURRIED)
     def check(data: Any) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
         answer = case.call()

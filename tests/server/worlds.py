@@ -13,7 +13,7 @@ from dependency_injector import providers
 from hfsvc import Settings, atif, open_container
 from hfsvc.models import BytesReceived, DatasetRequest, DownloadedDataset, OnEvent
 from hfsvc.protocols import DatasetService, TrajectorySource
-from hfsvc.rows import TrajectoryRow
+from hfsvc.rows import SummaryField, SummaryPage, TrajectoryRow, ValueCounts
 from hfsvc.server import Access, Limits, ServerApp, create_app
 from hfsvc.server.serving import address_of, bind, serve
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
@@ -53,6 +53,36 @@ class Counted(FakeTrajectorySource):
         finally:
             await rows.aclose()
             self.streams -= 1
+
+
+class Crowded(FakeTrajectorySource):
+    """A source that knows how many looked over its rows at the same time.
+
+    Attributes:
+        most: At most so many.
+    """
+
+    def __init__(self, trajectories: Sequence[atif.Trajectory | None]) -> None:
+        super().__init__(trajectories)
+        self.most = 0
+        self._now = 0
+
+    @asynccontextmanager
+    async def _looking(self) -> AsyncIterator[None]:
+        self._now += 1
+        self.most = max(self.most, self._now)
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        yield
+        self._now -= 1
+
+    async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
+        async with self._looking():
+            return await super().list_summaries(offset, limit, query)
+
+    async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
+        async with self._looking():
+            return await super().count_values(field, query, limit=limit)
 
 
 class Waiting(FakeTrajectorySource):

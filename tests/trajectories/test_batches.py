@@ -41,7 +41,7 @@ def conversations(sizes: list[int], **options: Any) -> bytes:
 # ---- which rows -----------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(count=st.integers(0, 300), group=st.integers(1, 120), start=st.integers(0, 320))
 def test_every_row_from_the_start_on_comes_once_with_its_number(
     tmp_path: Path, count: int, group: int, start: int

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
@@ -33,7 +33,6 @@ def assert_round_trip(conversation: Conversation, style: Style) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(conversation=conversations)
 def test_every_row_comes_back_as_it_was(style: Style, conversation: Conversation) -> None:
     assert_round_trip(conversation, style)

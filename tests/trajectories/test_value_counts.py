@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.trajectories import value_counts
-from hfsvc.trajectories.value_counts import LONGEST_VALUE, Tally, among, cut
+from hfsvc.trajectories.value_counts import LONGEST_VALUE, MAX_NAMED, Tally, among, cut
 
 VALUES = st.lists(st.none() | st.sampled_from(["a", "b", "c", "d", " ", ""]))
 
@@ -48,3 +48,8 @@ def test_the_rows_among_others_are_found_in_every_part(wanted: list[bool], lengt
     column = pa.array([str(number) for number in range(len(wanted))], pa.string())
     parts = [among(column.slice(first, length), first, rows) for first in range(0, len(wanted), length)]
     assert [value for part in parts for value in part.to_pylist()] == [str(number) for number in rows]
+
+
+def test_nobody_is_told_more_values_than_a_page_has() -> None:
+    found = tally([str(number) for number in range(MAX_NAMED + 5)]).result()
+    assert (len(found.values), found.others) == (MAX_NAMED, 5)
