@@ -1,4 +1,7 @@
-"""The structs about trajectories that cross borders: how to read them, and what comes of it. All are frozen."""
+"""The structs about trajectories that cross borders: how to read them, and what comes of it. All are frozen.
+
+And what a key is, which commands and the server must agree on.
+"""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -12,6 +15,7 @@ Style = Literal["messages", "structured"]
 OnBadRow = Literal["raise", "skip"]
 SummaryField = Literal["agent", "model", "task", "episode", "trial_name", "run_id", "date", "result", "key"]
 LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json", "atif"]
+LONGEST_NUMBER = 15
 
 
 class ReadOptions(Model, frozen=True, kw_only=True):
@@ -211,3 +215,9 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
     agents: dict[str, int]
     models: dict[str, int]
     results: dict[str, int]
+
+
+def row_number(key: str) -> int | None:
+    """The row that a key names by its number; None for a key that is a text. Pure."""
+    # Digits of other scripts are a text, and so are more of them than any dataset has rows for.
+    return int(key) if key.isascii() and key.isdecimal() and len(key) <= LONGEST_NUMBER else None

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from hfsvc.rows import TrajectoryRow
 
 SHOWN_CHARACTERS = 400
-LONGEST_NUMBER = 15
 
 
 @command("count")
@@ -115,8 +114,9 @@ def _write_page(options: Options, file: Path, row: int, source: str, trajectory:
 async def _find(source: "TrajectorySource", key: str, dataset: str, by: "KeyColumn | None") -> "tuple[int, Trajectory]":
     from hfsvc.cli.output import say
     from hfsvc.errors import TrajectoryNotFound
+    from hfsvc.rows import row_number
 
-    number = int(key) if by is None and _is_row(key) else None
+    number = row_number(key) if by is None else None
     rows = await source.find_rows(key, by=by) if number is None else ()
     row = rows[0] if rows else number
     trajectory = None if row is None else await source.get_trajectory(row)
@@ -125,11 +125,6 @@ async def _find(source: "TrajectorySource", key: str, dataset: str, by: "KeyColu
     if len(rows) > 1:
         say(f"{len(rows)} rows answer to {key}; this is the first of them, row {row}.")
     return row, trajectory
-
-
-def _is_row(key: str) -> bool:
-    # Digits of other scripts are a text, and so are more of them than any dataset has rows for.
-    return key.isascii() and key.isdecimal() and len(key) <= LONGEST_NUMBER
 
 
 def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None = SHOWN_CHARACTERS) -> None:

@@ -23,12 +23,12 @@ Fields = Annotated[
 
 @get("/api/facets", responses=failing(404, 409))
 async def list_facets(
-    parts: Using, reading: ReadAs, fields: Fields = None, words: Query = None, limit: Limit = 100
+    parts: Using, reading: ReadAs, fields: Fields = None, search: Query = None, limit: Limit = 100
 ) -> FacetList:
     """The values of fields over the rows that a list with this query has, the most frequent first."""
     source = parts.sources.open(reading)
     async with parts.lists:
         counts: dict[str, ValueCounts] = {
-            field: await source.count_values(field, words, limit=limit) for field in fields or FACETS
+            field: await source.count_values(field, search, limit=limit) for field in fields or FACETS
         }
     return FacetList(source=reading.source, facets=counts)

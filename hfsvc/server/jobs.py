@@ -81,6 +81,7 @@ class Jobs:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Where jobs live: at its end those that still run are cancelled, and what they fetched is kept."""
+        self.closing = False
         async with anyio.create_task_group() as self._group:
             try:
                 yield

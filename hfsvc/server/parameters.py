@@ -13,15 +13,15 @@ from hfsvc.server.sources import Reading
 
 # Of integers that every reader of JSON keeps exactly.
 LARGEST = (1 << 53) - 1
-LONGEST_WORDS = 1000
+LONGEST_TEXT = 1000
 
 Source = Annotated[
     str | None,
-    QueryParameter(name="source", max_length=LONGEST_WORDS, description="Alias or id; else the default source."),
+    QueryParameter(name="source", max_length=LONGEST_TEXT, description="Alias or id; else the default source."),
 ]
 Query = Annotated[
     str | None,
-    QueryParameter(name="query", max_length=LONGEST_WORDS, description='Words, field:word, or field:"whole value".'),
+    QueryParameter(name="query", max_length=LONGEST_TEXT, description='Words, field:word, or field:"whole value".'),
 ]
 Row = Annotated[int, QueryParameter(ge=0, le=LARGEST)]
 Stop = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Row to stop before.")]
@@ -32,8 +32,8 @@ Key = Annotated[
     PathParameter(description="Row number, else a key, trial_name, run_id or task, percent-encoded, slashes included."),
 ]
 By = Annotated[KeyColumn | None, QueryParameter(description="What the key is; digits are a row number otherwise.")]
-Cursor = Annotated[str | None, QueryParameter(max_length=2 * LONGEST_WORDS)]
-Part = Annotated[str | None, QueryParameter(max_length=LONGEST_WORDS, description="As in the card of the dataset.")]
+Cursor = Annotated[str | None, QueryParameter(max_length=2 * LONGEST_TEXT)]
+Part = Annotated[str | None, QueryParameter(max_length=LONGEST_TEXT, description="As in the card of the dataset.")]
 Episodes = Annotated[
     Literal["all", "last"], QueryParameter(description="Leave out rows that a later episode goes on from.")
 ]

@@ -13,7 +13,7 @@ from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.errors import TrajectoryNotFound
 from hfsvc.protocols import KeyColumn, TrajectorySource
-from hfsvc.rows import TrajectoryRow
+from hfsvc.rows import TrajectoryRow, row_number
 from hfsvc.server.answers import StepPage, SummaryList
 from hfsvc.server.asgi import Headers, as_answer
 from hfsvc.server.description import answering, failing
@@ -24,20 +24,13 @@ from hfsvc.server.sending import HeldAnswer, Made, StreamedAnswer
 from hfsvc.server.sources import Reading
 
 NDJSON = "application/x-ndjson"
-# Of a row number; more digits are a text.
-LONGEST_NUMBER = 15
 
 
-class Wanted(NamedTuple):
-    """What a trajectory is looked for by."""
+class Lookup(NamedTuple):
+    """What a trajectory is looked up by: a key, and the column that has it; None for a row number, else any."""
 
     key: str
     by: KeyColumn | None
-
-    @property
-    def is_row(self) -> bool:
-        """Whether the key is a row number, and no text."""
-        return self.by is None and self.key.isascii() and self.key.isdigit() and len(self.key) <= LONGEST_NUMBER
 
 
 class Found(NamedTuple):
@@ -50,15 +43,15 @@ class Found(NamedTuple):
 
 @get("/api/trajectories", responses=failing(404, 409))
 async def list_trajectories(
-    parts: Using, reading: ReadAs, offset: Offset = 0, limit: Limit = 100, words: Query = None, cursor: Cursor = None
+    parts: Using, reading: ReadAs, offset: Offset = 0, limit: Limit = 100, search: Query = None, cursor: Cursor = None
 ) -> SummaryList:
     """Rows without their messages: by offset, or page after page by cursor, which then says where."""
     source = parts.sources.open(reading)
     repo = parts.sources.repo(reading.source)
-    listing = listing_of(repo, await parts.datasets.get_download_info(repo), reading, words)
+    listing = listing_of(repo, await parts.datasets.get_download_info(repo), reading, search)
     start = offset if cursor is None else read_cursor(cursor, listing)
     async with parts.lists:
-        page = await source.list_summaries(start, limit, words)
+        page = await source.list_summaries(start, limit, search)
     after = start + len(page.items)
     return SummaryList(
         source=reading.source,
@@ -76,7 +69,7 @@ async def get_trajectory(parts: Using, reading: ReadAs, key: Key, by: By = None)
     def make(found: Found) -> bytes:
         return atif.encode(found.trajectory)
 
-    return _answer(parts, reading, Wanted(unquote(key), by), make)
+    return _answer(parts, reading, Lookup(unquote(key), by), make)
 
 
 @get("/api/trajectories/{key:str}/steps", responses={**failing(404, 409), **answering(StepPage)})
@@ -88,7 +81,7 @@ async def list_steps(
     def make(found: Found) -> bytes:
         return _step_page(found, offset, limit)
 
-    return _answer(parts, reading, Wanted(unquote(key), by), make)
+    return _answer(parts, reading, Lookup(unquote(key), by), make)
 
 
 @get("/api/trajectories.jsonl", responses={**failing(404, 409), **answering(Trajectory, NDJSON)})
@@ -123,20 +116,21 @@ async def stream_trajectories(
     return as_answer(StreamedAnswer(chunks, NDJSON, slots=parts.exports, last_words=last_words))
 
 
-def _answer(parts: Parts, reading: Reading, wanted: Wanted, encode: Callable[[Found], bytes]) -> ASGIApp:
+def _answer(parts: Parts, reading: Reading, lookup: Lookup, encode: Callable[[Found], bytes]) -> ASGIApp:
     source = parts.sources.open(reading)
 
     async def make() -> Made:
-        found = await _find(source, wanted)
+        found = await _find(source, lookup)
         if found is None:
-            raise TrajectoryNotFound(source=reading.source, key=wanted.key, by=wanted.by)
+            raise TrajectoryNotFound(source=reading.source, key=lookup.key, by=lookup.by)
         return Made(encode(found), _row_headers(found))
 
     return as_answer(HeldAnswer(make, budget=parts.budget, limits=parts.limits))
 
 
-async def _find(source: TrajectorySource, wanted: Wanted) -> Found | None:
-    rows = (int(wanted.key),) if wanted.is_row else await source.find_rows(wanted.key, by=wanted.by)
+async def _find(source: TrajectorySource, lookup: Lookup) -> Found | None:
+    number = row_number(lookup.key) if lookup.by is None else None
+    rows = await source.find_rows(lookup.key, by=lookup.by) if number is None else (number,)
     trajectory = await source.get_trajectory(rows[0]) if rows else None
     return None if trajectory is None else Found(rows[0], len(rows), trajectory)
 

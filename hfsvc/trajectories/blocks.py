@@ -72,7 +72,7 @@ class Key(NamedTuple):
     modified_ns: int
 
 
-class Idle:
+class IdleBlocks:
     """Open sidecars that nobody reads right now; of those the last few."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from hfsvc.disk import make_folder
 from hfsvc.errors import HfsvcError
 from hfsvc.models import DownloadedDataset
 from hfsvc.store.layout import rows_folder
-from hfsvc.trajectories.blocks import Blocks, Idle, Key
+from hfsvc.trajectories.blocks import Blocks, IdleBlocks, Key
 from hfsvc.trajectories.sealed import DamagedFile, seal
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Sidecars:
         root = _root_of(dataset)
         self._folder = None if root is None else rows_folder(root, dataset.repo)
         self._repo = dataset.repo
-        self._idle = Idle()
+        self._idle = IdleBlocks()
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name."""

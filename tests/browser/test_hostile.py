@@ -84,7 +84,8 @@ def test_seventeen_hundred_steps(served_hostile: Served, open_page: Open) -> Non
     page = open_page(hostile(served_hostile, f"/2/{LONG_STEPS - 100}?style=messages"))
     expect(page.locator(".step.linked .number")).to_have_text(str(LONG_STEPS - 100))
     head, bar = page.locator(".step.linked .summary").bounding_box(), page.locator("hf-step-bar").bounding_box()
-    assert head and bar
+    assert head
+    assert bar
     assert 0 <= head["y"] - (bar["y"] + bar["height"]) < 20
     assert page.locator(".step").count() < 400
     page.evaluate(f"location.hash = location.hash.replace('/{LONG_STEPS - 100}', '/{LONG_STEPS}')")

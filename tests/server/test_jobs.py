@@ -13,7 +13,7 @@ from hfsvc.models import BytesReceived, Retried
 from hfsvc.server import Limits
 from hfsvc.server.events import EventLog
 
-from .worlds import OTHER, REPO, Held, World, error_of, open_served_world, open_world, until
+from .worlds import OTHER, REPO, Held, World, error_of, open_app, open_served_world, open_world, until
 
 pytestmark = pytest.mark.anyio
 
@@ -107,6 +107,16 @@ class TestJobs:
             await start(world)
             await until(lambda: held.begun == 1)
         assert held.begun == 0
+
+    async def test_an_app_that_is_opened_again_tells_of_new_ones(self, root: Path) -> None:
+        async with open_app(root) as app:
+            async with app.lifespan():
+                pass
+            transport = httpx.ASGITransport(app)
+            async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                world = World(app, client, "http://localhost/")
+                job = await start(world)
+                assert (await all_events(world, job["id"]))[-1].name == "ended"
 
     async def test_one_that_is_not_there_is_404(self, world: World) -> None:
         for method, rest in (("GET", ""), ("DELETE", ""), ("GET", "/events")):

@@ -1,0 +1,33 @@
+"""Which sources a server keeps."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dependency_injector import providers
+
+from hfsvc import Settings, open_container
+from hfsvc.server.sources import KEPT, Reading, Sources
+from hfsvc.testing import FakeTrajectorySource
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_only_those_that_were_used_last_are_kept(root: Path) -> None:
+    def make(_: str, **options: Any) -> FakeTrajectorySource:
+        return FakeTrajectorySource([])
+
+    async with open_container(Settings(root=root), source=providers.Callable(make)) as container:
+        sources = Sources(container)
+        first, second, *others = (Reading(f"acme/{number}") for number in range(KEPT + 1))
+        kept, forgotten = sources.open(first), sources.open(second)
+        for each in (*others[:-1], first, others[-1]):
+            sources.open(each)
+        assert sources.open(first) is kept
+        assert sources.open(second) is not forgotten
+
+
+async def test_a_dataset_is_one_by_its_alias_and_by_its_id(root: Path) -> None:
+    async with open_container(Settings(root=root)) as container:
+        sources = Sources(container)
+        assert sources.open(Reading(sources.repo(None))) is sources.open(Reading(sources.name(None)))
