@@ -156,18 +156,20 @@ def _path_inside(scope: Scope) -> str:
     raw = scope.get("raw_path") or quote(scope["path"]).encode()
     segments = raw.split(b"?")[0].split(b"/")
     path = "/".join(quote(unquote_to_bytes(segment), safe="") for segment in segments)
-    prefix = quote(scope.get("root_path") or "").rstrip("/")
+    prefix = _prefix(scope)
     return (path.removeprefix(prefix) or "/") if path == prefix or path.startswith(f"{prefix}/") else path
 
 
+def _prefix(scope: Scope) -> str:
+    """What the app is mounted under, percent-encoded: as hosts tell it, or cut it off the path without a word."""
+    told = scope.get("root_path") or ""
+    whole, path = unquote_to_bytes(scope.get("raw_path") or b"").rstrip(b"/"), scope["path"].rstrip("/").encode()
+    cut = whole.removesuffix(path) if whole.endswith(path) else b""
+    return quote(told.rstrip("/") or cut)
+
+
 def _inside(scope: Scope, path: str) -> Scope:
-    return {
-        **scope,
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "hfsvc_prefix": scope.get("root_path") or "",
-    }
+    return {**scope, "path": path, "raw_path": path.encode(), "root_path": "", "hfsvc_prefix": _prefix(scope)}
 
 
 async def _refuse(refusal: Refusal, send: Send) -> None:

@@ -145,19 +145,28 @@ class TestOtherOrigins:
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-class TestMounting:
-    """In another app, below a prefix: by the book of ASGI, and with the prefix cut off as older hosts do."""
+def by_the_book(scope: Any) -> Any:
+    return {**scope, "root_path": "/data"}
 
-    @pytest.mark.parametrize("cut", [False, True])
-    async def test_paths_are_those_below_the_prefix(self, root: Path, source: Counted, cut: bool) -> None:
+
+def cut_off(scope: Any) -> Any:
+    inner = {"path": scope["path"].removeprefix("/data"), "raw_path": scope["raw_path"].removeprefix(b"/data")}
+    return {**scope, "root_path": "/data", **inner}
+
+
+def cut_off_unsaid(scope: Any) -> Any:
+    return {**scope, "path": scope["path"].removeprefix("/data").rstrip("/") + "/"}
+
+
+class TestMounting:
+    """In another app, below a prefix: by the book of ASGI, with the prefix cut off as older hosts do, and by Litestar."""
+
+    @pytest.mark.parametrize("mount", [by_the_book, cut_off, cut_off_unsaid])
+    async def test_paths_are_those_below_the_prefix(self, root: Path, source: Counted, mount: Any) -> None:
         async with open_app(root, source=source, access=TOKEN) as app, app.lifespan():
 
             async def host(scope: Any, receive: Any, send: Any) -> None:
-                inner = {**scope, "root_path": "/data"}
-                if cut:
-                    inner["path"] = scope["path"].removeprefix("/data")
-                    inner["raw_path"] = scope["raw_path"].removeprefix(b"/data")
-                await app(inner, receive, send)
+                await app(mount(scope), receive, send)
 
             transport = httpx.ASGITransport(host)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost/data/") as client:
@@ -166,6 +175,8 @@ class TestMounting:
                 answer = await client.post("session", json={"token": "geheim"})
                 assert "; Path=/data; " in answer.headers["set-cookie"]
                 answer = await client.get("api/trajectories/b")
+                assert answer.headers["hfsvc-row"] == "1"
+                answer = await client.get("api/trajectories/trial%2Fb", params={"by": "trial_name"})
                 assert answer.headers["hfsvc-row"] == "1"
 
     async def test_without_a_lifespan_there_are_no_downloads(self, root: Path) -> None:
