@@ -1,6 +1,7 @@
 """Errors as answers: a status by class, one JSON document, and nothing about the server's disk."""
 
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -92,11 +93,11 @@ class Words:
     def clean(self, text: str) -> str:
         """A text without the server's folders; paths below them stay, relative."""
         for folder in self._folders:
-            text = text.replace(f"{folder}/", "").replace(folder, "…")
+            text = folder.sub(lambda found: "" if found[0].endswith("/") else "…", text)
         return text
 
 
-def _spellings(folders: Iterable[Path]) -> list[str]:
-    """Every folder as it is written and as it is on disk, inner ones first."""
+def _spellings(folders: Iterable[Path]) -> list[re.Pattern[str]]:
+    """Every folder as it is written and as it is on disk, inner ones first; a folder's name inside another is none."""
     written = {str(form) for folder in folders for form in (folder, folder.resolve()) if form != Path(form.anchor)}
-    return sorted(written, key=len, reverse=True)
+    return [re.compile(rf"(?<![\w.-]){re.escape(each)}(?:/|(?![\w-]))") for each in sorted(written, key=len)[::-1]]
