@@ -9,6 +9,7 @@ from litestar.types import ASGIApp
 
 from hfsvc.server.answers import DownloadOrder, Job
 from hfsvc.server.asgi import Receive, Scope, Send, as_answer
+from hfsvc.server.bodies import refuse_depth
 from hfsvc.server.description import NOTHING, answering, failing
 from hfsvc.server.events import watch
 from hfsvc.server.parts import Using
@@ -21,7 +22,7 @@ LastEventId = Annotated[
 ]
 
 
-@post("/api/jobs", responses=failing(404))
+@post("/api/jobs", responses=failing(404), exception_handlers={RecursionError: refuse_depth})
 async def start_job(parts: Using, data: JSONBody[DownloadOrder]) -> Job:
     """Start to download a dataset, or to bring it up to date."""
     return parts.jobs.start(data)

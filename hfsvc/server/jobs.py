@@ -26,6 +26,8 @@ from hfsvc.server.events import EventLog
 from hfsvc.server.failures import Busy, JobNotFound, Words
 from hfsvc.server.limits import Limits
 from hfsvc.server.sources import Sources
+from hfsvc.settings import Settings
+from hfsvc.wishes import read_wish
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -64,17 +66,21 @@ class Jobs:
         sources: Know what datasets are called.
         limits: How many there may be.
         words: How failures are told.
+        settings: Those of the downloads.
 
     Attributes:
         closing: True once the server stops: streams of events end.
     """
 
-    def __init__(self, datasets: DatasetService, sources: Sources, *, limits: Limits, words: Words) -> None:
+    def __init__(
+        self, datasets: DatasetService, sources: Sources, *, limits: Limits, words: Words, settings: Settings
+    ) -> None:
         self.closing = False
         self._datasets = datasets
         self._sources = sources
         self._limits = limits
         self._words = words
+        self._settings = settings
         self._jobs: dict[str, RunningJob] = {}
         self._group: TaskGroup | None = None
 
@@ -96,6 +102,7 @@ class Jobs:
         Raises:
             Busy: Too many run, or the app is not up.
             UnknownSource: The name is no alias and no id.
+            InvalidRepoId, InvalidPattern: It cannot be understood.
         """
         if self._group is None or self.count("running") >= self._limits.jobs:
             raise Busy(what="downloads")
@@ -106,6 +113,7 @@ class Jobs:
             exclude=order.exclude,
             force=order.force,
         )
+        read_wish(request, self._settings)  # raises for what no download can be made of
         job = Job(
             id=secrets.token_hex(8),
             repo=request.repo,

@@ -9,6 +9,7 @@ from litestar.response import Response
 
 from hfsvc.pages.files import load_files
 from hfsvc.server.answers import Health, SessionOrder
+from hfsvc.server.bodies import refuse_depth
 from hfsvc.server.counts import Family, as_prometheus, transfer_families
 from hfsvc.server.description import NOTHING, failing
 from hfsvc.server.parts import Using
@@ -41,7 +42,12 @@ def _static(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(found.content, headers=headers, media_type=found.media_type)
 
 
-@post("/session", status_code=204, responses={**failing(), 204: NOTHING})
+@post(
+    "/session",
+    status_code=204,
+    responses={**failing(), 204: NOTHING},
+    exception_handlers={RecursionError: refuse_depth},
+)
 async def open_session(parts: Using, data: JSONBody[SessionOrder], request: Request[Any, Any, Any]) -> Response[None]:
     """Exchange the server's token for a cookie that pages send by themselves."""
     access = parts.access

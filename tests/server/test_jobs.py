@@ -91,6 +91,26 @@ class TestJobs:
         assert (answer.status_code, error_of(answer)["code"]) == (404, "unknown_source")
         assert (await world.client.get("/api/jobs")).json() == []
 
+    @pytest.mark.parametrize(
+        ("order", "code"),
+        [
+            ({"repo": "../../etc/passwd"}, "invalid_repo_id"),
+            ({"repo": "http://169.254.169.254/latest"}, "invalid_repo_id"),
+            ({"repo": REPO, "include": ["{1..100000}"]}, "invalid_pattern"),
+        ],
+    )
+    async def test_what_no_download_can_be_made_of_starts_nothing(
+        self, world: World, order: dict[str, Any], code: str
+    ) -> None:
+        answer = await world.client.post("/api/jobs", json=order)
+        assert (answer.status_code, error_of(answer)["code"]) == (400, code)
+        assert (await world.client.get("/api/jobs")).json() == []
+
+    async def test_a_body_that_is_nested_too_deep_is_refused(self, world: World) -> None:
+        for path in ("/api/jobs", "/session"):
+            answer = await world.client.post(path, content=b"[" * 60_000)
+            assert (answer.status_code, error_of(answer)["code"]) == (400, "invalid_request")
+
     async def test_a_job_is_cancelled(self, root: Path, held: Held) -> None:
         async with open_world(root, datasets=held) as world:
             job = await start(world)
