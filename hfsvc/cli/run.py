@@ -76,4 +76,6 @@ def _set_up_logs(*, verbose: bool) -> None:
     logging.getLogger("hfsvc").setLevel(level)
     # Its retries are told as events; its own lines would repeat them.
     logging.getLogger("stamina").setLevel(logging.ERROR)
+    # It warns of every piece that is written to a reader that has just left.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.INFO if verbose else logging.WARNING)

@@ -72,13 +72,12 @@ def _check_extra() -> None:
 
 
 def _access(host: str, token: str | None, origins: tuple[str, ...]) -> "Access":
-    from hfsvc.server.access import is_loopback, make_access
-    from hfsvc.settings import Secret
+    from hfsvc.server.access import check_token, is_loopback, make_access
 
-    text = (token or "").strip()
-    if not text and not is_loopback(host):
+    if token is None and not is_loopback(host):
         raise click.UsageError(f"Others reach {host}: set HFSVC_SERVER_TOKEN, which they must then show.")
-    return make_access(token=Secret(text) if text else None, allow_origins=origins, allow_hosts=[host])
+    secret = None if token is None else check_token(token)
+    return make_access(token=secret, allow_origins=origins, allow_hosts=[host])
 
 
 @contextmanager

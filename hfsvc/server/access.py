@@ -15,6 +15,7 @@ from hfsvc.server.limits import Limits
 from hfsvc.settings import Secret
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OTHER_SITES = frozenset({"cross-site", "same-site"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 OPEN_PATHS = frozenset({"/", "/session", "/healthz", "/readyz"})
 """What answers without a token: the page's shell (no data is in it), the exchange of a token, and health."""
@@ -54,7 +55,13 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Head(NamedTuple):
-    """What is looked at of a request. Header values are texts; what was not sent is None."""
+    """What is looked at of a request. Header values are texts; what was not sent is None.
+
+    Attributes:
+        framed_twice: Its length is told in two ways, which proxies and servers may read differently.
+        site: Where the asking page stands to this server, as browsers tell it (``Sec-Fetch-Site``).
+        navigates: A browser goes there, to show the answer as a page.
+    """
 
     kind: Literal["http", "websocket"]
     method: str
@@ -66,6 +73,9 @@ class Head(NamedTuple):
     authorization: str | None
     cookies: Mapping[str, str]
     preflight: bool
+    framed_twice: bool = False
+    site: str | None = None
+    navigates: bool = False
 
 
 class Refusal(NamedTuple):
@@ -109,13 +119,27 @@ def check_origin(text: str) -> str:
     return f"{scheme}://{found.host}{port}"
 
 
+def check_token(text: str) -> Secret:
+    """A token as headers can carry it, without the blanks around it.
+
+    Raises:
+        InvalidSettings: It is empty, or holds what no header carries unchanged.
+    """
+    token = text.strip()
+    if not token or not all("!" <= each <= "~" for each in token):
+        raise InvalidSettings(setting="server-token", reason="it must be letters, digits and signs of ASCII, no blanks")
+    return Secret(token)
+
+
 def judge(head: Head, access: Access, limits: Limits) -> Refusal | None:
     """Why a request must not come in; None when it may."""
     if head.path_bytes > limits.path_bytes or head.query_bytes > limits.query_bytes:
         return Refusal(414, "address_too_long", "The address of the request is too long.")
+    if head.framed_twice:
+        return Refusal(400, "invalid_request", "The length of the request is told in two ways.")
     if not _is_own_host(head.host, access):
         return Refusal(403, "host_not_allowed", "The server does not go by this name; --allow-origin adds one.")
-    if _needs_origin(head) and not _may_ask(head, access):
+    if _is_strangers(head, access) or (_needs_origin(head) and not _may_ask(head, access)):
         return Refusal(403, "origin_not_allowed", "Pages of this origin may not do that; --allow-origin lets them.")
     if not (head.preflight or _is_open(head) or _shows_token(head, access)):
         return Refusal(401, "token_required", "The server wants its token, as a bearer token or by its cookie.")
@@ -164,6 +188,12 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_strangers(head: Head, access: Access) -> bool:
+    """Whether a page of another origin asks. It could not read the answer, but see how long it takes."""
+    looks = head.navigates and head.method in SAFE_METHODS
+    return head.site in OTHER_SITES and not looks and not is_allowed_origin(head.origin, access)
 
 
 def _needs_origin(head: Head) -> bool:

@@ -105,7 +105,7 @@ def _make_parts(container: Container, access: Access, limits: Limits) -> Parts:
         container=container,
         datasets=container.datasets(),
         sources=sources,
-        jobs=Jobs(container.datasets(), sources, limits=limits, words=words),
+        jobs=Jobs(container.datasets(), sources, limits=limits, words=words, settings=container.settings()),
         budget=ByteBudget(limits.held_bytes, wait_s=limits.held_wait_s),
         lists=anyio.CapacityLimiter(limits.lists),
         exports=Slots(limits.exports, "streams of trajectories"),
@@ -152,7 +152,8 @@ def _answer_refusal(_: Request[Any, Any, Any], error: HTTPException) -> Response
     details = error.extra if isinstance(error.extra, list) else []
     sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
     document = plain_document(code, "; ".join([error.detail.split("\n")[0], *sentences]))
-    return Response({"error": document}, status_code=error.status_code, headers=error.headers or {})
+    headers = {name: value.replace("GET", "GET, HEAD") for name, value in (error.headers or {}).items()}
+    return Response({"error": document}, status_code=error.status_code, headers=headers)
 
 
 def _answer_failure(error: Exception, words: Words) -> Response[Any]:

@@ -10,6 +10,7 @@ from hfsvc.server.access import Access, Head, Refusal, is_allowed_origin, judge
 from hfsvc.server.asgi import App, Headers, Message, Receive, Scope, Send
 from hfsvc.server.counts import Counts
 from hfsvc.server.failures import plain_document
+from hfsvc.server.heads import answer_head
 from hfsvc.server.limits import Limits
 
 POLICY = (
@@ -25,7 +26,15 @@ EVERY_ANSWER: Headers = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 ]
+SOCKET = "ws"
+NO_SOCKET = Refusal(404, "no_such_address", "There is no socket at this address.")
 BUSY = Refusal(503, "busy", "The server is busy with other requests: try again in a moment.")
+REFUSED_WITH: Mapping[int, Headers] = {
+    # What follows a request that cannot be told from its body is no request.
+    400: [(b"connection", b"close")],
+    401: [(b"www-authenticate", b"Bearer")],
+    503: [(b"retry-after", b"1")],
+}
 
 
 class Guard:
@@ -65,14 +74,22 @@ class Guard:
         else:
             self._counts.requests += 1
             try:
-                await self._app(_inside(scope, head.path), receive, tell)
+                await self._let_in(_inside(scope, head.path), receive, tell)
             finally:
                 self._counts.requests -= 1
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await answer_head(self._app, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
         head = read_head(scope)
         full = self._counts.sockets >= self._limits.sockets
         refusal = BUSY if full else judge(head, self._access, self._limits)
+        if refusal is None and head.path.strip("/") != SOCKET:
+            refusal = NO_SOCKET
         if refusal is not None:
             self._counts.refused[refusal.code] += 1
             await _refuse_socket(refusal, scope, send)
@@ -130,6 +147,9 @@ def read_head(scope: Scope) -> Head:
         authorization=headers.get("authorization"),
         cookies=_read_cookies(headers.get("cookie", "")),
         preflight=method == "OPTIONS" and "access-control-request-method" in headers,
+        framed_twice="content-length" in headers and "transfer-encoding" in headers,
+        site=headers.get("sec-fetch-site"),
+        navigates=headers.get("sec-fetch-mode") == "navigate",
     )
 
 
@@ -172,15 +192,16 @@ def _inside(scope: Scope, path: str) -> Scope:
     return {**scope, "path": path, "raw_path": path.encode(), "root_path": "", "hfsvc_prefix": _prefix(scope)}
 
 
-async def _refuse(refusal: Refusal, send: Send) -> None:
-    body = msgspec.json.encode({
-        "error": plain_document(refusal.code, refusal.message, retryable=refusal.status == 503)
-    })
+def refusing(refusal: Refusal) -> tuple[Headers, bytes]:
+    """The headers and the body of an answer that refuses. Pure."""
+    document = plain_document(refusal.code, refusal.message, retryable=refusal.status == 503)
+    body = msgspec.json.encode({"error": document})
     headers: Headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if refusal.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    if refusal.status == 503:
-        headers.append((b"retry-after", b"1"))
+    return headers + REFUSED_WITH.get(refusal.status, []), body
+
+
+async def _refuse(refusal: Refusal, send: Send) -> None:
+    headers, body = refusing(refusal)
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -189,8 +210,8 @@ async def _refuse_socket(refusal: Refusal, scope: Scope, send: Send) -> None:
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.code})
         return
-    body = msgspec.json.encode({"error": plain_document(refusal.code, refusal.message)})
-    headers: Headers = [(b"content-type", b"application/json")]
+    headers, body = refusing(refusal)
+    headers = [*headers, *EVERY_ANSWER, *_unkept(headers)]
     await send({"type": "websocket.http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
 

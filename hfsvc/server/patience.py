@@ -13,6 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from hfsvc.server.access import Refusal
+from hfsvc.server.guard import EVERY_ANSWER, refusing
 from hfsvc.server.limits import Limits
 
 if TYPE_CHECKING:
@@ -107,6 +109,17 @@ class PatientHttp(H11Protocol):
     def resume_writing(self) -> None:
         self._watch.caught_up += 1
         super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            # Another answer is under way.
+            self.transport.abort()
+            return
+        headers, body = refusing(Refusal(400, "invalid_request", msg))
+        answer = h11.Response(status_code=400, headers=[*headers, *EVERY_ANSWER], reason=b"Bad Request")
+        for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._stop_clocks()

@@ -116,6 +116,8 @@ def test_pages_that_were_let_in(hfsvc: Command) -> None:
         (["--host", "nowhere.invalid", "--server-token", "x"], "nowhere.invalid"),
         (["--port", "70000"], "70000"),
         (["--source", "no-alias"], "no-alias"),
+        (["--server-token", ""], "server-token"),
+        (["--server-token", " "], "server-token"),
     ],
 )
 def test_what_cannot_be_meant(hfsvc: Command, arguments: list[str], said: str) -> None:

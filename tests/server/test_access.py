@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.errors import InvalidSettings
-from hfsvc.server.access import Access, Head, check_origin, is_loopback, judge, make_access, read_authority
+from hfsvc.server.access import Access, Head, check_origin, check_token, is_loopback, judge, make_access, read_authority
 from hfsvc.server.limits import Limits
 from hfsvc.settings import Secret
 
@@ -105,6 +105,32 @@ def test_an_allowed_origin_may_do_what_own_pages_may(change: dict[str, Any]) -> 
 
 def test_reading_asks_for_no_origin() -> None:
     assert verdict(origin="https://evil.example") is None
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_pages_of_strangers_may_link_here_and_nothing_else(site: str) -> None:
+    access = make_access(allow_origins=["https://pages.example"])
+    assert verdict(access, site=site) == "origin_not_allowed"
+    assert verdict(access, site=site, method="POST") == "origin_not_allowed"
+    assert verdict(access, site=site, navigates=True) is None
+    assert verdict(access, site=site, navigates=True, method="POST") == "origin_not_allowed"
+    assert verdict(access, site=site, origin="https://pages.example") is None
+    for own in ("same-origin", "none", None):
+        assert verdict(access, site=own) is None
+
+
+def test_a_length_that_is_told_twice_is_refused() -> None:
+    assert verdict(framed_twice=True) == "invalid_request"
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n", "two words", "gehe\nim", "geheim-ü", "\x7f"])
+def test_what_no_header_carries_is_no_token(text: str) -> None:
+    with pytest.raises(InvalidSettings):
+        check_token(text)
+
+
+def test_blanks_around_a_token_are_no_part_of_it() -> None:
+    assert check_token(" gehe!m\n") == Secret("gehe!m")
 
 
 TOKEN = Secret("geheim-ü")

@@ -253,6 +253,16 @@ class TestWhoMayOpen:
                 async with socket_of(world, origin=origin):
                     pass
             assert refused.value.response.status_code == 403
+            assert refused.value.response.headers["X-Content-Type-Options"] == "nosniff"
+
+    @pytest.mark.parametrize("path", ["", "api/jobs", "nothing"])
+    async def test_elsewhere_there_is_no_socket(self, root: Path, path: str) -> None:
+        async with open_served_world(root) as world:
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(f"{world.address.replace('http', 'ws', 1)}{path}", proxy=None):
+                    pass
+            assert refused.value.response.status_code == 404
+            assert b"no_such_address" in refused.value.response.body
 
     async def test_programs_and_pages_that_were_let_in(self, root: Path, source: Counted) -> None:
         access = make_access(allow_origins=["https://pages.example"])

@@ -11,7 +11,7 @@ from hfsvc.server import Access, Limits
 from hfsvc.server.access import make_access
 from hfsvc.settings import Secret
 
-from .worlds import Counted, World, error_of, open_app, open_world
+from .worlds import Counted, Held, World, error_of, open_app, open_world
 
 pytestmark = pytest.mark.anyio
 PAGE = "https://pages.example"
@@ -72,6 +72,27 @@ async def test_there_are_only_so_many_requests_at_once(root: Path) -> None:
         answer = await world.client.get("/healthz")
         assert (answer.status_code, error_of(answer)["code"]) == (503, "busy")
         assert answer.headers["retry-after"] == "1"
+
+
+class TestHead:
+    @pytest.mark.parametrize("path", ["/", "/static/app.js", "/healthz", "/api/trajectories", "/api/trajectories/0"])
+    async def test_it_is_that_of_get(self, world: World, path: str) -> None:
+        head, answer = await world.client.head(path), await world.client.get(path)
+        assert (head.status_code, head.headers, head.content) == (200, answer.headers, b"")
+
+    async def test_answers_without_an_end_are_ended(self, root: Path, source: Counted, held: Held) -> None:
+        async with open_world(root, source=source, datasets=held) as world:
+            job = (await world.client.post("/api/jobs", json={"repo": "acme/notes"})).json()["id"]
+            for path in ("/api/trajectories.jsonl", f"/api/jobs/{job}/events"):
+                answer = await world.client.head(path)
+                assert (answer.status_code, answer.content) == (200, b"")
+            assert source.streams == 0
+
+    async def test_what_only_changes_has_none(self, world: World) -> None:
+        answer = await world.client.head("/session")
+        assert answer.status_code == 405
+        allowed = (await world.client.put("/api/jobs")).headers["allow"]
+        assert set(allowed.split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
 class TestToken:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import logging
 import tracemalloc
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -287,7 +288,35 @@ class TestWritersThatStop:
         async with open_served_world(root) as world:
             reader, writer = await connect(world)
             writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * (64 << 10))
-            assert b" 400 " in (await read_to_end(reader)).split(b"\r\n")[0]
+            head, _, body = (await read_to_end(reader)).partition(b"\r\n\r\n")
+            assert b" 400 " in head.split(b"\r\n")[0]
+            assert b"nosniff" in head
+            assert json.loads(body)["error"]["code"] == "invalid_request"
+            writer.close()
+
+    async def test_what_breaks_off_in_the_middle_of_an_answer_is_no_error_of_the_server(
+        self, root: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source = Counted([LARGE] * ROWS)
+        async with open_served_world(root, source=source) as world:
+            reader, writer = await connect(world)
+            chunked = b"Transfer-Encoding: chunked\r\n"
+            writer.write(b"GET /api/trajectories.jsonl HTTP/1.1\r\nHost: localhost\r\n" + chunked + b"\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"no size of a chunk\r\n")
+            await until(lambda: source.streams == 0)
+            writer.close()
+        assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+
+    async def test_what_follows_a_length_told_twice_is_no_request(self, root: Path) -> None:
+        async with open_served_world(root) as world:
+            reader, writer = await connect(world)
+            lengths = b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n"
+            smuggled = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            writer.write(b"POST /session HTTP/1.1\r\nHost: localhost\r\n" + lengths + b"\r\n0\r\n\r\n" + smuggled)
+            received = await read_to_end(reader)
+            assert received.startswith(b"HTTP/1.1 400 ")
+            assert received.count(b"HTTP/1.1") == 1
             writer.close()
 
     async def test_one_connection_too_many_is_closed_unheard(self, root: Path) -> None:
