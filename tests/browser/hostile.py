@@ -42,7 +42,12 @@ def hostile_rows() -> list[dict[str, Any]]:
     ]
     roles = ("user", "assistant")
     long = [message(roles[number % 2], f"turn {number + 1} {IMAGE}") for number in range(LONG_STEPS)]
-    return [row(tricks, IMAGE), row(large, SCRIPT), row(long, f"{BIDI} long"), row(tricks, "x" * 10_000)]
+    return [
+        row(tricks, IMAGE),
+        row(large, f"{SCRIPT}\n\t{LINK}"[:190]),
+        row(long, f"{BIDI} long"),
+        row(tricks, "x" * 10_000),
+    ]
 
 
 def write_hostile_rows(path: Path) -> None:

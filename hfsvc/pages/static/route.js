@@ -45,9 +45,9 @@ export function writeRoute(route) {
   return `#/${parts.map(encodeURIComponent).join("/")}${query}`;
 }
 
-/** A text as a whole value. */
+/** A text as a whole value, on one line as fields are: lists take any white space for a space. */
 export function quoted(text) {
-  return `"${text.replaceAll('"', '""')}"`;
+  return `"${text.replace(/[ \t\r\n]+/g, " ").replaceAll('"', '""')}"`;
 }
 
 /** Whether a filter asks for a whole value. */
