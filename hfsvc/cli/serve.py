@@ -4,6 +4,7 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 import msgspec
@@ -107,7 +108,7 @@ async def _serve(
     address = address_of(bound)
     _tell(options, address)
     if open_browser:
-        click.launch(f"{address}#token={access.token.reveal()}" if access.token else address)
+        click.launch(f"{address}#token={quote(access.token.reveal(), safe='')}" if access.token else address)
     await serve(create_app(container, access=access), bound)
 
 

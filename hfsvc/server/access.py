@@ -126,8 +126,8 @@ def check_token(text: str) -> Secret:
         InvalidSettings: It is empty, or holds what no header carries unchanged.
     """
     token = text.strip()
-    if not token or not all("!" <= each <= "~" for each in token):
-        raise InvalidSettings(setting="server-token", reason="it must be letters, digits and signs of ASCII, no blanks")
+    if not token or not all(" " <= each <= "~" for each in token):
+        raise InvalidSettings(setting="server-token", reason="it must be letters, digits and signs of ASCII")
     return Secret(token)
 
 

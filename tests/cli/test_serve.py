@@ -127,7 +127,7 @@ def test_what_cannot_be_meant(hfsvc: Command, arguments: list[str], said: str) -
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="browsers are opened in other ways elsewhere")
-@pytest.mark.parametrize("token", ["", "geheim"])
+@pytest.mark.parametrize("token", ["", "gehe!m %41#"])
 def test_the_browser_is_opened_where_it_answers(hfsvc: Command, tmp_path: Path, token: str) -> None:
     opened = tmp_path / "opened"
     os.mkfifo(opened)
@@ -136,7 +136,7 @@ def test_the_browser_is_opened_where_it_answers(hfsvc: Command, tmp_path: Path, 
     browser.chmod(0o755)
     env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HFSVC_SERVER_TOKEN": token}
     with serving(hfsvc, "--open", env=env) as (address, _):
-        assert opened.read_text() == (f"{address}#token=geheim" if token else address)
+        assert opened.read_text() == (f"{address}#token=gehe%21m%20%2541%23" if token else address)
 
 
 def test_a_port_that_is_taken_is_named(hfsvc: Command) -> None:

@@ -123,14 +123,14 @@ def test_a_length_that_is_told_twice_is_refused() -> None:
     assert verdict(framed_twice=True) == "invalid_request"
 
 
-@pytest.mark.parametrize("text", ["", " ", "\t\n", "two words", "gehe\nim", "geheim-ü", "\x7f"])
+@pytest.mark.parametrize("text", ["", " ", "\t\n", "gehe\nim", "geheim-ü", "\x7f"])
 def test_what_no_header_carries_is_no_token(text: str) -> None:
     with pytest.raises(InvalidSettings):
         check_token(text)
 
 
 def test_blanks_around_a_token_are_no_part_of_it() -> None:
-    assert check_token(" gehe!m\n") == Secret("gehe!m")
+    assert check_token(" gehe!m %\n") == Secret("gehe!m %")
 
 
 TOKEN = Secret("geheim-ü")
