@@ -71,6 +71,8 @@ class Guard:
             await _refuse(refusal, tell)
         elif head.preflight:
             await _allow(head, self._access, tell)
+        elif head.method in {"GET", "HEAD"} and _is_bare(scope):
+            await _lead_inside(scope, tell)
         else:
             self._counts.requests += 1
             try:
@@ -186,6 +188,21 @@ def _prefix(scope: Scope) -> str:
     whole, path = unquote_to_bytes(scope.get("raw_path") or b"").rstrip(b"/"), scope["path"].rstrip("/").encode()
     cut = whole.removesuffix(path) if whole.endswith(path) else b""
     return quote(told.rstrip("/") or cut)
+
+
+def _is_bare(scope: Scope) -> bool:
+    """Whether the prefix itself is asked for: pages there would look for their files beside it, not below."""
+    prefix = _prefix(scope)
+    return bool(prefix) and unquote_to_bytes(scope.get("raw_path") or b"") == unquote_to_bytes(prefix)
+
+
+async def _lead_inside(scope: Scope, send: Send) -> None:
+    # Relative, since whoever stands before the server may have cut off a part of the prefix.
+    place = _prefix(scope).rpartition("/")[2].encode() + b"/"
+    query = b"?" + scope["query_string"] if scope["query_string"] else b""
+    headers: Headers = [(b"location", place + query), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 308, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _inside(scope: Scope, path: str) -> Scope:

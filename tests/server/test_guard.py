@@ -200,6 +200,19 @@ class TestMounting:
                 answer = await client.get("api/trajectories/trial%2Fb", params={"by": "trial_name"})
                 assert answer.headers["hfsvc-row"] == "1"
 
+    @pytest.mark.parametrize("mount", [by_the_book, cut_off_unsaid])
+    async def test_the_prefix_itself_leads_to_the_page_below_it(self, root: Path, mount: Any) -> None:
+        async with open_app(root, access=TOKEN) as app:
+
+            async def host(scope: Any, receive: Any, send: Any) -> None:
+                await app(mount(scope), receive, send)
+
+            transport = httpx.ASGITransport(host)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                answer = await client.get("/data", params={"a": "b"})
+                assert (answer.status_code, answer.headers["location"]) == (308, "data/?a=b")
+                assert (await client.get("/data/")).status_code == 200
+
     async def test_without_a_lifespan_there_are_no_downloads(self, root: Path) -> None:
         async with open_app(root) as app:
             transport = httpx.ASGITransport(app)
