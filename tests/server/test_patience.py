@@ -25,7 +25,19 @@ from hfsvc.server.patience import LEAST_READ_BYTES, MOST_FRAGMENTS, Unread, is_s
 from hfsvc.testing import FakeTrajectorySource
 
 from .test_effuse import data, error, socket_of
-from .worlds import Counted, Held, Waiting, World, contents, open_app, open_served_world, serving, trajectory, until
+from .worlds import (
+    Counted,
+    Held,
+    Waiting,
+    World,
+    contents,
+    error_of,
+    open_app,
+    open_served_world,
+    serving,
+    trajectory,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 MiB = 1 << 20
@@ -148,6 +160,29 @@ class TestReadersThatStop:
             await until(lambda: source.given == 24)
             await until_gone(world)
             writer.close()
+
+    @pytest.mark.parametrize("over_socket", [False, True])
+    async def test_no_answer_counts_for_ever(self, root: Path, over_socket: bool) -> None:
+        limits = Limits(answer_s=1, held_bytes=30 * MiB, held_wait_s=0.1, stall_s=600, stop_s=0)
+        rows = [LARGE] * 24 if over_socket else [trajectory(message="x" * (24 * MiB)), LARGE]
+        async with open_served_world(root, source=Counted(rows), limits=limits) as world:
+            asked = ask_without_reading(world) if over_socket else request(world, "/api/trajectories/0")
+            reader, writer = await asked
+            await reader.readexactly(1)
+            with anyio.fail_after(30):
+                while (await world.client.get("/api/trajectories/1")).status_code != 200:
+                    pass
+            writer.close()
+
+    async def test_no_answer_is_made_for_ever(self, root: Path) -> None:
+        class Stuck(FakeTrajectorySource):
+            async def find_rows(self, key: str, *, by: Any = None) -> tuple[int, ...]:
+                await anyio.sleep_forever()
+                raise AssertionError
+
+        async with open_served_world(root, source=Stuck([]), limits=Limits(answer_s=0.1)) as world:
+            answer = await world.client.get("/api/trajectories/task")
+            assert (answer.status_code, error_of(answer)["code"]) == (503, "busy")
 
     def test_stuck_is_who_reads_next_to_nothing(self) -> None:
         def stuck(before: int, now: int, caught_up: int = 0) -> bool:
