@@ -22,7 +22,7 @@ LastEventId = Annotated[
 ]
 
 
-@post("/api/jobs", responses=failing(404), exception_handlers={RecursionError: refuse_depth})
+@post("/api/jobs", responses=failing(404, 413), exception_handlers={RecursionError: refuse_depth})
 async def start_job(parts: Using, data: JSONBody[DownloadOrder]) -> Job:
     """Start to download a dataset, or to bring it up to date."""
     return parts.jobs.start(data)

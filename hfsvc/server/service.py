@@ -45,7 +45,7 @@ def _static(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
 @post(
     "/session",
     status_code=204,
-    responses={**failing(), 204: NOTHING},
+    responses={**failing(413), 204: NOTHING},
     exception_handlers={RecursionError: refuse_depth},
 )
 async def open_session(parts: Using, data: JSONBody[SessionOrder], request: Request[Any, Any, Any]) -> Response[None]:

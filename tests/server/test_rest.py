@@ -385,3 +385,7 @@ class TestService:
         assert {"/api/datasets", "/api/jobs", "/api/trajectories", "/api/trajectories/{key}"} <= document[
             "paths"
         ].keys()
+        operations = [each for path in document["paths"].values() for each in path.values()]
+        with_bodies = [each["responses"].keys() for each in operations if "requestBody" in each]
+        assert len(with_bodies) == 2
+        assert all("413" in answers for answers in with_bodies)
