@@ -241,8 +241,10 @@ async def until_still(value: Any) -> None:
 
 
 class TestWritersThatDoNotStop:
-    async def test_pings_are_taken_no_faster_than_pongs_are_read(self, root: Path) -> None:
-        pings = frame(Opcode.PING, b"x" * 125) * 1000
+    @pytest.mark.parametrize("between", ["", "{}"])
+    async def test_pings_are_taken_no_faster_than_pongs_are_read(self, root: Path, between: str) -> None:
+        message = frame(Opcode.TEXT, between.encode()) if between else b""
+        pings = (frame(Opcode.PING, b"x" * 125) * 10 + message) * 100
         async with open_served_world(root, limits=Limits(stall_s=60, stop_s=0)) as world:
             _, writer = await open_raw_socket(world)
             sent = 0
