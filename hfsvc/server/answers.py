@@ -180,10 +180,16 @@ class SessionOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Health(Model, frozen=True, kw_only=True):
-    """That the server is there. `datasets` counts those on disk, where it was looked for."""
+    """That the server is there."""
 
-    status: Literal["ok", "ready"]
-    datasets: int | None = None
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(Model, frozen=True, kw_only=True):
+    """That the server can read its store. `datasets` counts those on disk."""
+
+    datasets: int
+    status: Literal["ready"] = "ready"
 
 
 def entry_of(dataset: DownloadedDataset, alias: str | None) -> DatasetEntry:

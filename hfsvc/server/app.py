@@ -1,6 +1,6 @@
 """The ASGI app over a container."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -152,8 +152,14 @@ def _answer_refusal(_: Request[Any, Any, Any], error: HTTPException) -> Response
     details = error.extra if isinstance(error.extra, list) else []
     sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
     document = plain_document(code, "; ".join([error.detail.split("\n")[0], *sentences]))
-    headers = {name: value.replace("GET", "GET, HEAD") for name, value in (error.headers or {}).items()}
-    return Response({"error": document}, status_code=error.status_code, headers=headers)
+    return Response({"error": document}, status_code=error.status_code, headers=_with_head(error.headers or {}))
+
+
+def _with_head(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers of a refusal, which name ``HEAD`` where ``GET`` is allowed: the guard makes the one the other."""
+    return {
+        name: value.replace("GET", "GET, HEAD") if name.lower() == "allow" else value for name, value in headers.items()
+    }
 
 
 def _answer_failure(error: Exception, words: Words) -> Response[Any]:

@@ -86,7 +86,7 @@ class EffuseSocket:
             if message["type"] != "websocket.receive":
                 return
             text = message.get("text") or ""
-            if len(text) > self._limits.frame_bytes:
+            if len(text.encode()) > self._limits.frame_bytes:
                 await socket.close(code=TOO_LARGE)
                 return
             if (asked := read_request(text)) is not None:

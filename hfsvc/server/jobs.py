@@ -86,7 +86,13 @@ class Jobs:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Where jobs live: at its end those that still run are cancelled, and what they fetched is kept."""
+        """Where jobs live: at its end those that still run are cancelled, and what they fetched is kept.
+
+        Raises:
+            RuntimeError: It is open, for a lifespan was opened by the server and by its host.
+        """
+        if self._group is not None:
+            raise RuntimeError("the lifespan of this app is open already: open it once, or let the server do it")
         self.closing = False
         async with anyio.create_task_group() as self._group:
             try:

@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
 from hfsvc.pages.files import load_files
-from hfsvc.server.answers import Health, SessionOrder
+from hfsvc.server.answers import Health, Readiness, SessionOrder
 from hfsvc.server.bodies import refuse_depth
 from hfsvc.server.counts import Family, as_prometheus, transfer_families
 from hfsvc.server.description import NOTHING, failing
@@ -64,13 +64,13 @@ async def open_session(parts: Using, data: JSONBody[SessionOrder], request: Requ
 @get("/healthz", responses=failing())
 async def is_alive() -> Health:
     """That the server answers at all."""
-    return Health(status="ok")
+    return Health()
 
 
 @get("/readyz", responses=failing())
-async def is_ready(parts: Using) -> Health:
+async def is_ready(parts: Using) -> Readiness:
     """That the server can read what is on disk."""
-    return Health(status="ready", datasets=len(await parts.datasets.list_downloaded()))
+    return Readiness(datasets=len(await parts.datasets.list_downloaded()))
 
 
 @get("/metrics", media_type=MediaType.TEXT, responses=failing())

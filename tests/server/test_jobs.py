@@ -138,6 +138,14 @@ class TestJobs:
                 job = await start(world)
                 assert (await all_events(world, job["id"]))[-1].name == "ended"
 
+    async def test_an_app_that_is_open_is_not_opened_again(self, root: Path, held: Held) -> None:
+        async with open_world(root, datasets=held) as world:
+            await start(world)
+            with pytest.raises(RuntimeError, match="open already"):
+                async with world.app.lifespan():
+                    pass
+            await until(lambda: held.begun == 1)
+
     async def test_one_that_is_not_there_is_404(self, world: World) -> None:
         for method, rest in (("GET", ""), ("DELETE", ""), ("GET", "/events")):
             answer = await world.client.request(method, f"/api/jobs/none{rest}")

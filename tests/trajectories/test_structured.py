@@ -6,7 +6,7 @@ from hypothesis import given
 
 from hfsvc.atif import Observation, ObservationResult, Step, ToolCall
 from hfsvc.rows import Fidelity, ReadOptions
-from hfsvc.trajectories.answers import read_answer
+from hfsvc.trajectories.agent_messages import read_answer
 from hfsvc.trajectories.conversation import Conversation, Message
 from hfsvc.trajectories.converting import style_of
 from hfsvc.trajectories.notations.tools import tools_in
