@@ -1,9 +1,11 @@
 """One look for all who ask at about the same time."""
 
 import threading
+from collections.abc import Callable
 
 import anyio
 import pytest
+from anyio.abc import TaskGroup
 
 from hfsvc.store.shared_look import SharedLook
 
@@ -23,26 +25,38 @@ class Looks:
         return self.begun
 
 
-async def begun(looks: Looks, number: int) -> None:
-    while looks.begun < number:
+class Asking:
+    """Asks, and keeps what came of it."""
+
+    def __init__(self, look: Callable[[], int]) -> None:
+        self.found: list[int] = []
+        self.errors: list[OSError] = []
+        self._shared = SharedLook(look)
+
+    async def __call__(self) -> None:
+        try:
+            self.found.append(await self._shared())
+        except OSError as error:
+            self.errors.append(error)
+
+
+async def begin(group: TaskGroup, ask: Asking, looks: Looks, *, others: int = 0) -> None:
+    """Have a first one ask, and others while its look is under way."""
+    group.start_soon(ask)
+    while not looks.begun:
         await anyio.lowlevel.checkpoint()
+    for _ in range(others):
+        group.start_soon(ask)
+    await anyio.wait_all_tasks_blocked()
 
 
 async def test_who_asks_during_a_look_shares_the_next_one() -> None:
-    looks, found = Looks(), list[int]()
-    shared = SharedLook(looks)
-
-    async def ask() -> None:
-        found.append(await shared())
-
+    looks = Looks()
+    ask = Asking(looks)
     async with anyio.create_task_group() as group:
-        group.start_soon(ask)
-        await begun(looks, 1)
-        for _ in range(5):
-            group.start_soon(ask)
-        await anyio.wait_all_tasks_blocked()
+        await begin(group, ask, looks, others=5)
         looks.may_end.release(2)
-    assert found == [1, 2, 2, 2, 2, 2]
+    assert ask.found == [1, 2, 2, 2, 2, 2]
 
 
 async def test_each_look_is_a_new_one() -> None:
@@ -52,8 +66,8 @@ async def test_each_look_is_a_new_one() -> None:
     assert [await shared(), await shared()] == [1, 2]
 
 
-async def test_who_shares_a_look_that_is_given_up_or_fails_looks_again() -> None:
-    looks, found, failures = Looks(), list[int](), [OSError("gone")]
+async def test_who_shares_a_look_that_fails_looks_again() -> None:
+    looks, failures = Looks(), [OSError("gone")]
 
     def look() -> int:
         number = looks()
@@ -61,34 +75,18 @@ async def test_who_shares_a_look_that_is_given_up_or_fails_looks_again() -> None
             raise failures.pop()
         return number
 
-    shared, errors = SharedLook(look), list[OSError]()
-
-    async def ask() -> None:
-        try:
-            found.append(await shared())
-        except OSError as error:
-            errors.append(error)
-
+    ask = Asking(look)
     async with anyio.create_task_group() as group:
-        group.start_soon(ask)
-        await begun(looks, 1)
-        for _ in range(3):
-            group.start_soon(ask)
-        await anyio.wait_all_tasks_blocked()
+        await begin(group, ask, looks, others=3)
         looks.may_end.release(3)
-    assert (found, len(errors)) == ([1, 3, 3], 1)
+    assert (ask.found, len(ask.errors)) == ([1, 3, 3], 1)
 
 
-async def test_who_shares_a_look_whose_first_asker_leaves_looks_again() -> None:
-    looks, found = Looks(), list[int]()
-    shared = SharedLook(looks)
-
-    async def ask() -> None:
-        found.append(await shared())
-
+async def test_who_leaves_before_the_look_begins_takes_it_from_nobody() -> None:
+    looks = Looks()
+    ask = Asking(looks)
     async with anyio.create_task_group() as group:
-        group.start_soon(ask)
-        await begun(looks, 1)
+        await begin(group, ask, looks)
         async with anyio.create_task_group() as leaving:
             leaving.start_soon(ask)
             await anyio.wait_all_tasks_blocked()
@@ -96,4 +94,4 @@ async def test_who_shares_a_look_whose_first_asker_leaves_looks_again() -> None:
             await anyio.wait_all_tasks_blocked()
             leaving.cancel_scope.cancel()
         looks.may_end.release(2)
-    assert found == [1, 2]
+    assert ask.found == [1, 2]
