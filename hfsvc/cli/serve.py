@@ -1,5 +1,7 @@
 """``hfsvc serve``."""
 
+import subprocess
+import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ import click
 import msgspec
 
 from hfsvc.cli.options import Options, command
+from hfsvc.errors import MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
     from hfsvc.containers import Container
     from hfsvc.server import Access
     from hfsvc.settings import Settings
+
+# As xdg-open finds one, which tells whether it did; else as Python does.
+OPEN = (
+    "import sys, webbrowser, click; sys.exit(click.launch(sys.argv[1], wait=True) and not webbrowser.open(sys.argv[1]))"
+)
 
 
 @command("serve")
@@ -48,7 +56,10 @@ def serve_command(
     Prints the address, and answers until it is interrupted.
     """
     _check_extra()
+    if demo and source:
+        raise click.UsageError("The demo serves rows of its own: leave out --source, or --demo.")
     from hfsvc.cli.run import run, settings_of
+    from hfsvc.hub.urls import parse_repo
     from hfsvc.server.serving import bind, choose_allocator
     from hfsvc.trajectories.sources import open_registry
 
@@ -57,7 +68,8 @@ def serve_command(
     with ExitStack() as stack:
         settings = stack.enter_context(_demo_settings(options)) if demo else settings_of(options)
         settings = msgspec.structs.replace(settings, default_source=source or settings.default_source)
-        open_registry(settings.sources).repo_of(settings.default_source)  # raises for a word that is no alias
+        # Both raise for what no request could read either.
+        parse_repo(open_registry(settings.sources).repo_of(settings.default_source), settings.endpoint)
         bound = stack.enter_context(bind(host, port))
         run(options, lambda container: _serve(container, options, access, bound, open_browser, demo), settings)
 
@@ -68,7 +80,7 @@ def _check_extra() -> None:
         import uvicorn
         import websockets
     except ImportError:
-        raise click.UsageError("The server needs more packages: pip install 'hfsvc[server]'") from None
+        raise MissingExtra(wanted="What the server needs", extra="server") from None
     del litestar, uvicorn, websockets
 
 
@@ -100,6 +112,8 @@ def _demo_settings(options: Options) -> "Iterator[Settings]":
 async def _serve(
     container: "Container", options: Options, access: "Access", bound: Any, open_browser: bool, demo: bool
 ) -> None:
+    import anyio
+
     from hfsvc.server import create_app
     from hfsvc.server.serving import address_of, serve
 
@@ -107,9 +121,23 @@ async def _serve(
         await container.source(container.settings().default_source).ensure_downloaded()
     address = address_of(bound)
     _tell(options, address)
-    if open_browser:
-        click.launch(f"{address}#token={quote(access.token.reveal(), safe='')}" if access.token else address)
-    await serve(create_app(container, access=access), bound)
+    async with anyio.create_task_group() as group:
+        if open_browser:
+            token = f"#token={quote(access.token.reveal(), safe='')}" if access.token else ""
+            group.start_soon(_open_browser, address + token)
+        await serve(create_app(container, access=access), bound)
+
+
+async def _open_browser(address: str) -> None:
+    """Open an address that may hold the token, so that nothing else repeats it; a browser outlives the server."""
+    import anyio
+
+    from hfsvc.cli.output import say
+
+    command, quiet = [sys.executable, "-c", OPEN, address], subprocess.DEVNULL
+    done = await anyio.run_process(command, stdout=quiet, stderr=quiet, check=False, start_new_session=True)
+    if done.returncode:
+        say("No browser could be opened: open the address yourself.")
 
 
 def _tell(options: Options, address: str) -> None:

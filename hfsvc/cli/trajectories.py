@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hfsvc.rows import TrajectoryRow
 
 SHOWN_CHARACTERS = 400
+STDOUT = Path("-")
 
 
 @command("count")
@@ -69,9 +70,9 @@ async def _first(source: "TrajectorySource", number: int) -> "list[TrajectoryRow
 )
 @click.option(
     "--html",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
-    help="Write it as one page instead, which needs no server; steps are rebuilt unless --style says otherwise.",
+    help="Write it as one page instead, which needs no server, - for stdout; steps are rebuilt unless --style says otherwise.",
 )
 @row_options
 def show_command(
@@ -84,6 +85,8 @@ def show_command(
     from hfsvc.cli.output import write_json
     from hfsvc.cli.run import run, source_of
 
+    if html == STDOUT and options.as_json:
+        raise click.UsageError("On stdout there is only the page itself: no --json.")
     name = source_of(options, dataset)
     if html is not None:
         reading = {"style": "structured", **reading}
@@ -103,6 +106,9 @@ def _write_page(options: Options, file: Path, row: int, source: str, trajectory:
     from hfsvc.pages import make_report
 
     page = make_report(trajectory, row=row, source=source, version=__version__)
+    if file == STDOUT:
+        click.echo(page, nl=False)
+        return
     with whole_file(file) as output:
         output.write(page)
     if options.as_json:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from hfsvc.errors.root import HfsvcError
 from hfsvc.units import format_bytes
 
+ELSEWHERE = "take another folder (HFSVC_ROOT is that of the store)"
+
 
 class LocalStorage(HfsvcError):
     """The disk, or what lies on it, stands in the way."""
@@ -23,21 +25,19 @@ class NoSpace(LocalStorage):
     def message(self) -> str:
         need = f"{format_bytes(self.needed)} more" if self.needed else "more room"
         free = format_bytes(self.free)
-        return f"{self.path} needs {need}, and {free} are free: make room, or move the root (HFSVC_ROOT)."
+        return f"{self.path} needs {need}, and {free} are free: make room, or {ELSEWHERE}."
 
 
 @dataclass(eq=False, kw_only=True)
 class StoreNotWritable(LocalStorage):
-    """A path below the root cannot be written, or not be read."""
+    """A path below the root, or one to write to, cannot be written, or not be read."""
 
     path: str
     reason: str
     verb: str = "written"
 
     def message(self) -> str:
-        return (
-            f"{self.path} cannot be {self.verb}: {self.reason}. Check its permissions, or move the root (HFSVC_ROOT)."
-        )
+        return f"{self.path} cannot be {self.verb}: {self.reason}. Check its permissions, or {ELSEWHERE}."
 
 
 @dataclass(eq=False, kw_only=True)

@@ -30,7 +30,9 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         NoSpace, StoreNotWritable: It cannot be made or put in place.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
+    with disk_errors(path):
+        as_it_is = path.exists() and not path.is_file() and not path.is_dir()
+    if as_it_is:
         with disk_errors(path), path.open("wb") as file:
             yield file
         return

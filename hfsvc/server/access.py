@@ -142,7 +142,7 @@ def judge(head: Head, access: Access, limits: Limits) -> Refusal | None:
     if _is_strangers(head, access) or (_needs_origin(head) and not _may_ask(head, access)):
         return Refusal(403, "origin_not_allowed", "Pages of this origin may not do that; --allow-origin lets them.")
     if not (head.preflight or _is_open(head) or _shows_token(head, access)):
-        return Refusal(401, "token_required", "The server wants its token, as a bearer token or by its cookie.")
+        return Refusal(401, "token_required", "The server's token is missing or wrong: show it as a bearer token.")
     return None
 
 

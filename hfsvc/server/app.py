@@ -60,6 +60,10 @@ CODES = {
     405: "method_not_allowed",
     413: "body_too_large",
 }
+HINTS = {
+    400: "The server's api/openapi.json tells what it takes.",
+    404: "The server's api/openapi.json tells all addresses. A slash inside a name is written %2F.",
+}
 
 
 class ServerApp:
@@ -151,7 +155,8 @@ def _answer_refusal(_: Request[Any, Any, Any], error: HTTPException) -> Response
     code = CODES.get(error.status_code, "failed")
     details = error.extra if isinstance(error.extra, list) else []
     sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
-    document = plain_document(code, "; ".join([error.detail.split("\n")[0], *sentences]))
+    said = "There is no such address." if error.status_code == 404 else error.detail.split("\n")[0]
+    document = plain_document(code, "; ".join([said, *sentences]), hint=HINTS.get(error.status_code))
     return Response({"error": document}, status_code=error.status_code, headers=_with_head(error.headers or {}))
 
 

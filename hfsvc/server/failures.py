@@ -61,9 +61,9 @@ def status_of(error: HfsvcError) -> HTTPStatus:
     return next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def plain_document(code: str, message: str, *, retryable: bool = False) -> dict[str, Any]:
+def plain_document(code: str, message: str, *, retryable: bool = False, hint: str | None = None) -> dict[str, Any]:
     """The document of an error that has no class of its own."""
-    return {"code": code, "message": message, "retryable": retryable, "retryAfter": None, "hint": None}
+    return {"code": code, "message": message, "retryable": retryable, "retryAfter": None, "hint": hint}
 
 
 class Words:

@@ -54,7 +54,7 @@ async def open_session(parts: Using, data: JSONBody[SessionOrder], request: Requ
     if access.token is None:
         return Response(None, status_code=204)
     if not access.is_token(data.token):
-        raise NotAuthorizedException("This is not the token", headers={"WWW-Authenticate": "Bearer"})
+        raise NotAuthorizedException("This is not the token of this server.", headers={"WWW-Authenticate": "Bearer"})
     prefix = request.scope.get("hfsvc_prefix") or "/"
     secure = "; Secure" if request.scope["scheme"] == "https" else ""
     cookie = f"{access.cookie_name}={access.cookie_value}; Path={prefix}; HttpOnly; SameSite=Strict{secure}"

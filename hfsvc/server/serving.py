@@ -1,6 +1,7 @@
 """Listening: the app over uvicorn, from a bound socket to a stop that keeps nobody waiting."""
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Iterator
@@ -86,10 +87,16 @@ def bind(host: str, port: int) -> socket.socket:
         bound.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         bound.close()
-        reason = f"{host}:{port} cannot be listened at ({error}); --port 0 picks a free port"
-        raise InvalidSettings(setting="port", reason=reason) from None
+        raise _refused(host, port, error) from None
     bound.setblocking(False)
     return bound
+
+
+def _refused(host: str, port: int, error: OSError | OverflowError) -> InvalidSettings:
+    if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL:
+        return InvalidSettings(setting="host", reason=f"{host!r} is no address of this machine")
+    reason = f"{host}:{port} cannot be listened at ({error}); --port 0 picks a free port"
+    return InvalidSettings(setting="port", reason=reason)
 
 
 def address_of(bound: socket.socket) -> str:

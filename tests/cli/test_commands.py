@@ -193,6 +193,21 @@ def test_show_writes_a_page(downloaded: Command, work: Path) -> None:
     assert [each.name for each in file.parent.iterdir()] == [file.name]
 
 
+def test_a_page_on_stdout_is_all_that_is_there(downloaded: Command, work: Path) -> None:
+    file = work / "one.html"
+    downloaded.succeeds("show", "3", "--html", str(file))
+    assert downloaded.succeeds("show", "3", "--html", "-").out == file.read_text(encoding="utf-8")
+    assert downloaded("show", "3", "--html", "-", "--json").code == 2
+    assert [each.name for each in work.glob("*.html")] == [file.name]
+    assert not (work / "-").exists()
+
+
+def test_a_page_whose_name_no_disk_takes(downloaded: Command, work: Path) -> None:
+    ended = downloaded("show", "3", "--html", str(work / f"{'x' * 300}.html"))
+    assert ended.code == 7
+    assert "cannot be written: File name too long" in ended.sentence
+
+
 def test_a_page_that_cannot_be_made_changes_nothing(downloaded: Command, work: Path) -> None:
     file = work / "one.html"
     file.write_text("before")

@@ -166,9 +166,7 @@ class TestAccess:
 def test_a_root_that_cannot_be_written(hfsvc: Command, work: Path) -> None:
     (work / "file").write_text("a file")
     arguments = ["download", ALIAS, "--root", str(work / "file" / "root")]
-    check(
-        hfsvc, work, arguments, 7, "store_not_writable", "cannot be written", "Check its permissions, or move the root"
-    )
+    check(hfsvc, work, arguments, 7, "store_not_writable", "cannot be written", "permissions, or take another folder")
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["info", ALIAS], ["count"], ["download", ALIAS]])

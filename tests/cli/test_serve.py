@@ -115,7 +115,10 @@ def test_pages_that_were_let_in(hfsvc: Command) -> None:
         (["--allow-origin", "*"], "no origin"),
         (["--host", "nowhere.invalid", "--server-token", "x"], "nowhere.invalid"),
         (["--port", "70000"], "70000"),
+        (["--host", "192.0.2.1", "--server-token", "x"], "host cannot be used: '192.0.2.1' is no address of this"),
         (["--source", "no-alias"], "no-alias"),
+        (["--source", "one/two/three"], "no dataset id"),
+        (["--source", "team/data", "--demo"], "leave out --source"),
         (["--server-token", ""], "server-token"),
         (["--server-token", " "], "server-token"),
     ],
@@ -137,6 +140,33 @@ def test_the_browser_is_opened_where_it_answers(hfsvc: Command, tmp_path: Path, 
     env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HFSVC_SERVER_TOKEN": token}
     with serving(hfsvc, "--open", env=env) as (address, _):
         assert opened.read_text() == (f"{address}#token=gehe%21m%20%2541%23" if token else address)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="browsers are opened in other ways elsewhere")
+def test_where_there_is_no_browser_only_that_is_said(hfsvc: Command, tmp_path: Path) -> None:
+    for name in ("xdg-open", "browser"):
+        (tmp_path / name).write_text('#!/bin/sh\necho "cannot open $1" >&2\nexit 3\n')
+        (tmp_path / name).chmod(0o755)
+    env = {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "BROWSER": f"{tmp_path / 'browser'} %s",
+        "HFSVC_SERVER_TOKEN": "geheim",
+    }
+    with serving(hfsvc, "--open", env=env) as (address, process):
+        assert process.stderr is not None
+        said = [process.stderr.readline().decode() for _ in range(2)]
+        assert ask(address).status_code == 200
+        ended = stop(process)
+    assert said == ["Serving until Ctrl-C.\n", "No browser could be opened: open the address yourself.\n"]
+    assert "geheim" not in ended.err
+
+
+def test_what_it_needs_is_named(hfsvc: Command, tmp_path: Path) -> None:
+    (tmp_path / "litestar.py").write_text("raise ImportError")
+    ended = hfsvc.spawn("serve", "--json", env={"PYTHONPATH": str(tmp_path)})
+    assert ended.code == 2
+    assert ended.error["code"] == "missing_extra"
+    assert "pip install 'hfsvc[server]'" in ended.error["message"]
 
 
 def test_a_port_that_is_taken_is_named(hfsvc: Command) -> None:

@@ -325,6 +325,7 @@ class TestErrors:
             ("GET", "/nothing", 404, "no_such_address"),
             ("GET", "/api/nothing", 404, "no_such_address"),
             ("GET", "/api", 404, "no_such_address"),
+            ("GET", f"/api/datasets/{REPO}", 404, "no_such_address"),
             ("PUT", "/api/jobs", 405, "method_not_allowed"),
             ("POST", "/api/jobs", 400, "invalid_request"),
         ],
@@ -334,6 +335,7 @@ class TestErrors:
     ) -> None:
         answer = await world.client.request(method, path)
         assert (answer.status_code, error_of(answer)["code"]) == (status, code)
+        assert status == 405 or "api/openapi.json" in error_of(answer)["hint"]
 
     async def test_a_wrong_method_is_told_the_right_ones(self, world: World) -> None:
         answer = await world.client.put("/api/jobs")
