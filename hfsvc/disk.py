@@ -77,7 +77,13 @@ def disk_error(error: OSError, path: Path, needed: int, verb: str = "written") -
     """The error of ours that a system error means."""
     if error.errno in _FULL:
         return NoSpace(path=str(path), needed=needed, free=free_bytes(path))
-    return StoreNotWritable(path=str(error.filename or path), reason=error.strerror or str(error), verb=verb)
+    return StoreNotWritable(path=_refused(error, path), reason=error.strerror or str(error), verb=verb)
+
+
+def _refused(error: OSError, path: Path) -> str:
+    """What the system would not touch. Beside `path` that is a scratch file, of which nobody knows."""
+    named = Path(error.filename) if isinstance(error.filename, str) else path
+    return str(path if named.parent == path.parent else named)
 
 
 def free_bytes(path: Path) -> int:

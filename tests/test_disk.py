@@ -31,6 +31,14 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
+def test_a_file_that_cannot_be_made_is_named_and_not_its_scratch_file(tmp_path: Path) -> None:
+    with pytest.raises(StoreNotWritable) as raised:
+        write_whole(tmp_path / "gone" / "file", b"new")
+    assert raised.value.path == str(tmp_path / "gone" / "file")
+    elsewhere = OSError(errno.EACCES, "no", "/other/folder/lock")
+    assert "/other/folder/lock" in str(disk_error(elsewhere, tmp_path / "file", 0))
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_told_with_the_numbers(tmp_path: Path, number: int) -> None:
     error = disk_error(OSError(number, "full"), tmp_path / "not" / "there", 5)

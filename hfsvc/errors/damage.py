@@ -60,6 +60,7 @@ class BadRow(Damaged):
     row: int
     column: str | None
     reason: str
+    hint: str | None = 'Rows like it can be left out: on_bad_row="skip", or --on-bad-row skip.'
 
     def message(self) -> str:
         where = f", column {self.column}" if self.column else ""

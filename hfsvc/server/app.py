@@ -142,7 +142,11 @@ def _make_litestar(parts: Parts) -> Litestar:
         lifespan=[lambda _: parts.jobs.open()],
         # What lies below this path and is not there is answered with a page of Litestar's: so nothing lies below it.
         openapi_config=OpenAPIConfig(
-            title="hfsvc", version=__version__, path="/api/openapi.json", render_plugins=[Description(path="/")]
+            title="hfsvc",
+            version=__version__,
+            path="/api/openapi.json",
+            render_plugins=[Description(path="/")],
+            use_handler_docstrings=True,
         ),
         request_max_body_size=parts.limits.body_bytes,
         logging_config=None,

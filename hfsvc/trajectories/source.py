@@ -187,7 +187,7 @@ class FileTrajectorySource:
                 yield bad
                 return
             self.skipped_rows += 1
-            logger.warning("skipped: %s", bad)
+            logger.warning("skipped: %s", bad.message())
 
     # ---- single rows ------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,11 @@ TRIALS = [(GenerationMode.POSITIVE, *each) for each in OPERATIONS] + [
 ]
 
 
+def test_every_operation_says_what_it_does(schema: Any) -> None:
+    operations = [each for path in schema.raw_schema["paths"].values() for each in path.values()]
+    assert all(each["description"] for each in operations)
+
+
 def test_every_operation_is_tried(schema: Any) -> None:
     assert {(each.ok().method.upper(), each.ok().path) for each in schema.get_all_operations()} == set(OPERATIONS)
 
