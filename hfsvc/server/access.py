@@ -3,6 +3,7 @@
 import hmac
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address
 from typing import Literal, NamedTuple
@@ -58,9 +59,11 @@ class Head(NamedTuple):
     """What is looked at of a request. Header values are texts; what was not sent is None.
 
     Attributes:
+        path: Below `prefix`, every segment percent-encoded.
         framed_twice: Its length is told in two ways, which proxies and servers may read differently.
         site: Where the asking page stands to this server, as browsers tell it (``Sec-Fetch-Site``).
         navigates: A browser goes there, to show the answer as a page.
+        prefix: What the app is mounted under, percent-encoded.
     """
 
     kind: Literal["http", "websocket"]
@@ -76,6 +79,7 @@ class Head(NamedTuple):
     framed_twice: bool = False
     site: str | None = None
     navigates: bool = False
+    prefix: str = ""
 
 
 class Refusal(NamedTuple):
@@ -182,6 +186,7 @@ def _is_own_host(host: str | None, access: Access) -> bool:
     return found.host == "localhost" or found.host in access.allow_hosts or _is_address(found.host)
 
 
+@lru_cache(64)
 def _is_address(host: str) -> bool:
     try:
         ip_address(host.strip("[]"))

@@ -71,12 +71,12 @@ class Guard:
             await _refuse(refusal, tell)
         elif head.preflight:
             await _allow(head, self._access, tell)
-        elif head.method in {"GET", "HEAD"} and _is_bare(scope):
-            await _lead_inside(scope, tell)
+        elif head.method in {"GET", "HEAD"} and _is_bare(scope, head.prefix):
+            await _lead_inside(scope, head.prefix, tell)
         else:
             self._counts.requests += 1
             try:
-                await self._let_in(_inside(scope, head.path), receive, tell)
+                await self._let_in(_inside(scope, head), receive, tell)
             finally:
                 self._counts.requests -= 1
 
@@ -98,7 +98,7 @@ class Guard:
             return
         self._counts.sockets += 1
         try:
-            await self._app(_inside(scope, head.path), receive, send)
+            await self._app(_inside(scope, head), receive, send)
         finally:
             self._counts.sockets -= 1
 
@@ -137,10 +137,12 @@ def read_head(scope: Scope) -> Head:
     headers = _joined_values(scope["headers"])
     kind: Literal["http", "websocket"] = "http" if scope["type"] == "http" else "websocket"
     method = str(scope.get("method", "GET"))
-    path = _path_inside(scope)
+    prefix = _prefix(scope)
+    path = _path_inside(scope, prefix)
     return Head(
         kind=kind,
         method=method,
+        prefix=prefix,
         path=path,
         path_bytes=len(path),
         query_bytes=len(scope["query_string"]),
@@ -170,7 +172,7 @@ def _read_cookies(text: str) -> Mapping[str, str]:
     return {name.strip(): value.strip() for name, equals, value in pairs if equals}
 
 
-def _path_inside(scope: Scope) -> str:
+def _path_inside(scope: Scope, prefix: str) -> str:
     """The path below what the app is mounted under, every segment percent-encoded in one way.
 
     The path that servers have decoded no longer tells a slash inside a segment from one between two.
@@ -178,7 +180,6 @@ def _path_inside(scope: Scope) -> str:
     raw = scope.get("raw_path") or quote(scope["path"]).encode()
     segments = raw.split(b"?")[0].split(b"/")
     path = "/".join(quote(unquote_to_bytes(segment), safe="") for segment in segments)
-    prefix = _prefix(scope)
     return (path.removeprefix(prefix) or "/") if path == prefix or path.startswith(f"{prefix}/") else path
 
 
@@ -190,23 +191,23 @@ def _prefix(scope: Scope) -> str:
     return quote(told.rstrip("/") or cut)
 
 
-def _is_bare(scope: Scope) -> bool:
+def _is_bare(scope: Scope, prefix: str) -> bool:
     """Whether the prefix itself is asked for: pages there would look for their files beside it, not below."""
-    prefix = _prefix(scope)
     return bool(prefix) and unquote_to_bytes(scope.get("raw_path") or b"") == unquote_to_bytes(prefix)
 
 
-async def _lead_inside(scope: Scope, send: Send) -> None:
+async def _lead_inside(scope: Scope, prefix: str, send: Send) -> None:
     # Relative, since whoever stands before the server may have cut off a part of the prefix.
-    place = _prefix(scope).rpartition("/")[2].encode() + b"/"
+    place = prefix.rpartition("/")[2].encode() + b"/"
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
     headers: Headers = [(b"location", place + query), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 308, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _inside(scope: Scope, path: str) -> Scope:
-    return {**scope, "path": path, "raw_path": path.encode(), "root_path": "", "hfsvc_prefix": _prefix(scope)}
+def _inside(scope: Scope, head: Head) -> Scope:
+    path = head.path
+    return {**scope, "path": path, "raw_path": path.encode(), "root_path": "", "hfsvc_prefix": head.prefix}
 
 
 def refusing(refusal: Refusal) -> tuple[Headers, bytes]:
