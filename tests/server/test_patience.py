@@ -156,9 +156,11 @@ class TestReadersThatStop:
         monkeypatch.setattr(serving_module, "PONG_S", 0.05)
         source = Counted([LARGE] * 24)
         async with open_served_world(root, source=source, limits=Limits(stall_s=600, stop_s=0)) as world:
-            _, writer = await ask_without_reading(world)
+            reader, writer = await ask_without_reading(world)
             await until(lambda: source.given == 24)
             await until_gone(world)
+            with anyio.fail_after(30):
+                assert len(await read_to_end(reader)) < 24 * MiB
             writer.close()
 
     @pytest.mark.parametrize("over_socket", [False, True])
