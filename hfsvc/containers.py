@@ -10,8 +10,8 @@ import httpx
 import msgspec
 from dependency_injector import containers, providers
 
+from hfsvc.aio.throttle import Throttle
 from hfsvc.datasets import HubDatasetService
-from hfsvc.download.throttle import Throttle
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from anyio import to_thread
 
-from hfsvc.disk import make_folder
+from hfsvc.aio.throttle import Throttle
 from hfsvc.download.downloader import Downloader
 from hfsvc.download.places import Places, part_name, salvage
 from hfsvc.download.plan import remote_file
-from hfsvc.download.throttle import Throttle
 from hfsvc.errors import DownloadFailed
+from hfsvc.files.atomic import make_folder
 from hfsvc.hub.client import HubClient
 from hfsvc.metrics import Metrics
 from hfsvc.models import DownloadPlan, OnEvent, PlannedFile, RemoteDataset, RemoteFile

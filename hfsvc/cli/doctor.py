@@ -72,7 +72,7 @@ async def _try(name: str, check: Callable[[], Awaitable[str]]) -> Check:
 async def _check_root(container: "Container") -> str:
     from anyio import to_thread
 
-    from hfsvc.disk import free_bytes, make_folder
+    from hfsvc.files.atomic import free_bytes, make_folder
     from hfsvc.store.layout import leftover_parts, make_root
     from hfsvc.store.paths import STATE_FOLDER, is_case_sensitive
     from hfsvc.units import format_bytes

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from hfsvc.checksum import BLOCK_BYTES, Hasher, checksum_of, kind_of, make_hasher
 from hfsvc.download.journal import Extent, digest_of, extent_line
 from hfsvc.download.places import Places
 from hfsvc.download.ranges import Landed
+from hfsvc.files.checksum import BLOCK_BYTES, Hasher, checksum_of, kind_of, make_hasher
 from hfsvc.models import ByteRange
 
 SMALL_FILE_BYTES = 1 << 20

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable
 import anyio
 from anyio import to_thread
 
+from hfsvc.aio.batching import Rounds
+from hfsvc.aio.throttle import Throttle
 from hfsvc.download.content import Content
 from hfsvc.download.parts import Finished, Part
-from hfsvc.download.throttle import Throttle
 from hfsvc.errors import ChecksumMismatch, HubUnavailable, TryLater
 from hfsvc.models import ByteRange, Location, RemoteFile
-from hfsvc.rounds import Rounds
 
 WRITE_BYTES = 1 << 20
 # More pieces than the system takes in one write (1,024 on Linux) come from servers that dribble.

@@ -10,6 +10,7 @@ import msgspec
 from anyio import CancelScope, create_memory_object_stream, create_task_group, to_thread
 from anyio.streams.memory import MemoryObjectSendStream
 
+from hfsvc.aio.cancellation import guarded
 from hfsvc.atif import Content, Trajectory
 from hfsvc.errors import InvalidExport
 from hfsvc.export.formats import Shard, Target, choose_target
@@ -18,7 +19,6 @@ from hfsvc.export.naming import safe
 from hfsvc.export.writers import Writer, open_writer
 from hfsvc.protocols import TrajectorySource
 from hfsvc.rows import TrajectoryRow
-from hfsvc.structured import guarded
 from hfsvc.trajectories.source import row_range
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from hfsvc.disk import disk_errors, make_folder
-from hfsvc.disk import sync_folder as sync
+from hfsvc.files.atomic import disk_errors, make_folder
+from hfsvc.files.atomic import sync_folder as sync
 
 if sys.platform != "win32":
     import fcntl

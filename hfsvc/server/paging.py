@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from hfsvc.cursors import pack, unpack
 from hfsvc.errors import CursorMismatch
 from hfsvc.models import DownloadedDataset
+from hfsvc.opaque_text import pack, unpack
 from hfsvc.server.sources import Reading
 
 VERSION = 1

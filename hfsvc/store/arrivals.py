@@ -6,10 +6,10 @@ from pathlib import Path
 
 from anyio import from_thread, to_thread
 
-from hfsvc.disk import disk_errors, size_of
+from hfsvc.aio.batching import Rounds
 from hfsvc.errors import ChecksumMismatch
+from hfsvc.files.atomic import disk_errors, size_of
 from hfsvc.models import RemoteFile
-from hfsvc.rounds import Rounds
 from hfsvc.store.install import copy_verified, place
 from hfsvc.store.paths import parents
 from hfsvc.store.survey import hash_file

@@ -8,8 +8,8 @@ from pathlib import Path
 import filelock
 import msgspec
 
-from hfsvc.disk import disk_errors, make_folder, size_of, write_whole
 from hfsvc.errors import DamagedIndex, HfsvcError
+from hfsvc.files.atomic import disk_errors, make_folder, size_of, write_whole
 from hfsvc.models import DatasetConfig, DownloadedDataset, Model, RemoteDataset, RemoteFile
 from hfsvc.store.layout import locks_folder
 from hfsvc.store.paths import INDEX_NAME, check_path

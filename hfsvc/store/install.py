@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from hfsvc.checksum import kind_of, make_hasher, read_blocks
-from hfsvc.disk import disk_errors, make_folder, prune_empty, size_of, sync_folder
+from hfsvc.files.atomic import disk_errors, make_folder, prune_empty, size_of, sync_folder
+from hfsvc.files.checksum import kind_of, make_hasher, read_blocks
 from hfsvc.store.catalog import Catalog, Entry
 from hfsvc.store.paths import inside
 

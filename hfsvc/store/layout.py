@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from hfsvc.disk import make_folder, write_whole
+from hfsvc.files.atomic import make_folder, write_whole
 from hfsvc.store.paths import STATE_FOLDER
 
 

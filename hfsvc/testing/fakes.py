@@ -12,10 +12,10 @@ from typing import Any, Literal
 from anyio.lowlevel import checkpoint
 
 from hfsvc.atif import Trajectory
-from hfsvc.checksum import checksum_of
-from hfsvc.disk import free_bytes, prune_empty, size_of
 from hfsvc.download.plan import OnDisk, make_plan, nothing_selected, select
 from hfsvc.errors import BadRow, DatasetChanged, DatasetNotFound, NotDownloaded, RevisionNotFound
+from hfsvc.files.atomic import free_bytes, prune_empty, size_of
+from hfsvc.files.checksum import checksum_of
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     BytesReceived,

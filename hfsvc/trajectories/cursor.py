@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from hfsvc.cursors import pack, unpack
 from hfsvc.errors import CursorMismatch
+from hfsvc.opaque_text import pack, unpack
 
 VERSION = 1
 

@@ -8,12 +8,12 @@ from typing import Generic, NamedTuple, TypeVar
 import pyarrow as pa
 from anyio import CancelScope, to_thread
 
+from hfsvc.aio.cancellation import guarded
+from hfsvc.aio.prefetch import ReadAhead
 from hfsvc.errors import BadParquet, BadRow, NotDownloaded
 from hfsvc.models import DownloadedDataset
-from hfsvc.structured import guarded
 from hfsvc.trajectories.batches import FileRows, RowFile, bad_parquet
 from hfsvc.trajectories.conversation import Place
-from hfsvc.trajectories.read_ahead import ReadAhead
 from hfsvc.trajectories.selection import Wanted
 
 T = TypeVar("T")

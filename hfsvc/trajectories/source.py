@@ -10,12 +10,12 @@ from typing import NamedTuple, TypeVar
 import pyarrow as pa
 from anyio import to_thread
 
+from hfsvc.aio.cancellation import guarded
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, DatasetChanged, FileNotFound, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.protocols import DatasetService, KeyColumn
 from hfsvc.rows import DatasetStatistics, ReadOptions, SummaryField, SummaryPage, TrajectoryRow, ValueCounts
-from hfsvc.structured import guarded
 from hfsvc.trajectories.batches import FileRows
 from hfsvc.trajectories.conversation import Place, Unreadable
 from hfsvc.trajectories.converting import Converted, convert, style_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from anyio import to_thread
 
-from hfsvc.structured import guarded
+from hfsvc.aio.cancellation import guarded
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Stall
 from tests.builders import REPO, MiB, everything, noise, open_service

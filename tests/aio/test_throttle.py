@@ -1,6 +1,6 @@
 import pytest
 
-from hfsvc.download.throttle import Throttle
+from hfsvc.aio.throttle import Throttle
 
 
 class Clock:

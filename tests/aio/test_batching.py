@@ -9,7 +9,7 @@ import pytest
 from anyio import to_thread, wait_all_tasks_blocked
 from anyio.abc import TaskGroup
 
-from hfsvc.rounds import Rounds
+from hfsvc.aio.batching import Rounds
 
 pytestmark = pytest.mark.anyio
 FIRST = 1

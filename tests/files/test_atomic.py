@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from hfsvc.checksum import checksum_file, checksum_of
-from hfsvc.disk import disk_error, disk_errors, free_bytes, prune_empty, size_of, write_whole
 from hfsvc.errors import NoSpace, StoreNotWritable
+from hfsvc.files.atomic import disk_error, disk_errors, free_bytes, prune_empty, size_of, write_whole
+from hfsvc.files.checksum import checksum_file, checksum_of
 
 from .builders import git_sha1, noise, sha256
 

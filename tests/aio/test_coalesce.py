@@ -7,7 +7,7 @@ import anyio
 import pytest
 from anyio.abc import TaskGroup
 
-from hfsvc.store.shared_look import SharedLook
+from hfsvc.aio.coalesce import SharedLook
 
 pytestmark = pytest.mark.anyio
 
