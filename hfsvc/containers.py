@@ -11,7 +11,8 @@ import msgspec
 from dependency_injector import containers, providers
 
 from hfsvc.aio.throttle import Throttle
-from hfsvc.datasets import HubDatasetService
+from hfsvc.datasets.service import HubDatasetService
+from hfsvc.datasets.transfer import Engine
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
@@ -24,7 +25,6 @@ from hfsvc.store.catalog import Catalog
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.trajectories.known import Registry, reading_of
 from hfsvc.trajectories.sources import open_registry
-from hfsvc.transfers import Engine
 
 if TYPE_CHECKING:
     from hfsvc.trajectories.source import FileTrajectorySource

@@ -8,7 +8,7 @@ import pytest
 from dependency_injector import providers
 
 from hfsvc.containers import Container, open_container
-from hfsvc.datasets import HubDatasetService
+from hfsvc.datasets.service import HubDatasetService
 from hfsvc.errors import InvalidSettings
 from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService, LocalHub

@@ -61,7 +61,7 @@ def _request(
     force: bool,
 ) -> Any:
     from hfsvc.cli.run import repo_of
-    from hfsvc.download.select import exactly
+    from hfsvc.datasets.globs import exactly
     from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest
 
     if bool(dataset) == bool(repo):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
+from hfsvc.datasets.request import read_wish
 from hfsvc.models import BytesReceived, DatasetRequest, Event
 from hfsvc.protocols import DatasetService
 from hfsvc.server.answers import (
@@ -27,7 +28,6 @@ from hfsvc.server.failures import Busy, JobNotFound, Words
 from hfsvc.server.limits import Limits
 from hfsvc.server.sources import Sources
 from hfsvc.settings import Settings
-from hfsvc.wishes import read_wish
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup

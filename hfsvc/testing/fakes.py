@@ -12,7 +12,8 @@ from typing import Any, Literal
 from anyio.lowlevel import checkpoint
 
 from hfsvc.atif import Trajectory
-from hfsvc.download.plan import OnDisk, make_plan, nothing_selected, select
+from hfsvc.datasets.plan import OnDisk, make_plan, nothing_selected, select
+from hfsvc.datasets.request import new_entry, read_wish
 from hfsvc.errors import BadRow, DatasetChanged, DatasetNotFound, NotDownloaded, RevisionNotFound
 from hfsvc.files.atomic import free_bytes, prune_empty, size_of
 from hfsvc.files.checksum import checksum_of
@@ -47,7 +48,6 @@ from hfsvc.settings import Settings
 from hfsvc.store.catalog import Entry
 from hfsvc.trajectories.conversation import Unreadable
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
-from hfsvc.wishes import new_entry, read_wish
 
 _Files = dict[str, bytes]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.download.plan import OnDisk, Selection, check_room, make_plan, nothing_selected, select
-from hfsvc.download.select import make_matcher
+from hfsvc.datasets.globs import make_matcher
+from hfsvc.datasets.plan import OnDisk, Selection, check_room, make_plan, nothing_selected, select
 from hfsvc.errors import InvalidPattern, NoSpace
 
 from ..builders import dataset, lfs

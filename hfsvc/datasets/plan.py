@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hfsvc.download.select import make_matcher, would_match_deeper
+from hfsvc.datasets.globs import make_matcher, would_match_deeper
 from hfsvc.errors import FileNotFound, NoSpace
 from hfsvc.models import DownloadPlan, PlannedFile, RemoteDataset, RemoteFile
 

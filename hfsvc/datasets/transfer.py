@@ -8,9 +8,9 @@ from typing import NamedTuple
 from anyio import to_thread
 
 from hfsvc.aio.throttle import Throttle
+from hfsvc.datasets.plan import remote_file
 from hfsvc.download.downloader import Downloader
 from hfsvc.download.places import Places, part_name, salvage
-from hfsvc.download.plan import remote_file
 from hfsvc.errors import DownloadFailed
 from hfsvc.files.atomic import make_folder
 from hfsvc.hub.client import HubClient

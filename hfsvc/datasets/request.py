@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from hfsvc.download.plan import Selection
-from hfsvc.download.select import make_matcher
+from hfsvc.datasets.globs import make_matcher
+from hfsvc.datasets.plan import Selection
 from hfsvc.errors import DatasetChanged
 from hfsvc.hub.urls import RepoAddress, parse_repo
 from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest, DownloadPlan, RemoteDataset
