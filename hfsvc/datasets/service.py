@@ -13,7 +13,6 @@ from hfsvc.aio.coalesce import SharedLook
 from hfsvc.datasets.plan import OnDisk, check_room, make_plan, nothing_selected, select
 from hfsvc.datasets.request import Wish, all_paths, check_same_repository, new_entry, read_wish
 from hfsvc.datasets.transfer import Engine, Transfer
-from hfsvc.download.places import Places, kept_bytes, left_behind, part_name
 from hfsvc.errors import DatasetChanged, LocalStorage, NotDownloaded, Offline
 from hfsvc.files.atomic import check_same_disk, free_bytes, make_folder
 from hfsvc.hub.retries import OnRetry, tell_retries
@@ -37,6 +36,7 @@ from hfsvc.store.layout import clear_parts, clear_rows, digests_folder, keep_dig
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
 from hfsvc.store.survey import find_copies, find_present, hash_file
+from hfsvc.transfer.part_paths import Places, kept_bytes, left_behind, part_name
 
 
 class HubDatasetService:

@@ -9,8 +9,6 @@ from anyio import to_thread
 
 from hfsvc.aio.throttle import Throttle
 from hfsvc.datasets.plan import remote_file
-from hfsvc.download.downloader import Downloader
-from hfsvc.download.places import Places, part_name, salvage
 from hfsvc.errors import DownloadFailed
 from hfsvc.files.atomic import make_folder
 from hfsvc.hub.client import HubClient
@@ -20,6 +18,8 @@ from hfsvc.settings import Secret, Settings
 from hfsvc.store.arrivals import Arrivals
 from hfsvc.store.catalog import Entry
 from hfsvc.store.layout import digests_folder, parts_folder
+from hfsvc.transfer.downloader import Downloader
+from hfsvc.transfer.part_paths import Places, part_name, salvage
 
 
 class Engine(NamedTuple):

@@ -10,7 +10,6 @@ import anyio
 import pytest
 
 from hfsvc import backoff
-from hfsvc.download import progress
 from hfsvc.errors import DownloadFailed, FileNotFound, HubUnavailable, TransferStalled
 from hfsvc.errors import RateLimited as Limited
 from hfsvc.models import BytesReceived, Event, Retried
@@ -37,6 +36,7 @@ from hfsvc.testing.localhub import (
     Status,
     TooManyConnections,
 )
+from hfsvc.transfer import progress
 
 from ..builders import REPO, KiB, MiB, everything, files_below, noise, of_kind, open_container_for, open_service
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.download.journal import Extent, Header, extent_line, header_line, read_journal
+from hfsvc.transfer.journal import Extent, Header, extent_line, header_line, read_journal
 
 HEADER = Header(identity="sha256-aa", size=1000)
 

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hfsvc.download.ranges import cut
 from hfsvc.models import ByteRange
+from hfsvc.transfer.ranges import cut
 
 
 class Job(NamedTuple):

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from hfsvc.download.pace import Pace
 from hfsvc.errors import TryLater
 from hfsvc.metrics import Metrics, count_retry
 from hfsvc.models import BytesReceived, Event, FileStarted, FileVerified, OnEvent, RemoteFile, Retried
+from hfsvc.transfer.concurrency import Pace
 
 logger = logging.getLogger(__name__)
 TELL_EVERY_S = 0.1

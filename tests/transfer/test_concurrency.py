@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.download.pace import FIRST_STREAMS, WINDOW_S, Pace
+from hfsvc.transfer.concurrency import FIRST_STREAMS, WINDOW_S, Pace
 
 
 def windows(pace: Pace, rates: list[float], *, saturated: bool = True) -> list[int]:

@@ -8,10 +8,10 @@ from anyio import to_thread
 
 from hfsvc.aio.batching import Rounds
 from hfsvc.aio.throttle import Throttle
-from hfsvc.download.content import Content
-from hfsvc.download.parts import Finished, Part
 from hfsvc.errors import ChecksumMismatch, HubUnavailable, TryLater
 from hfsvc.models import ByteRange, Location, RemoteFile
+from hfsvc.transfer.interfaces import Content
+from hfsvc.transfer.part_file import Finished, Part
 
 WRITE_BYTES = 1 << 20
 # More pieces than the system takes in one write (1,024 on Linux) come from servers that dribble.

@@ -3,8 +3,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.download.schedule import Job, Schedule
 from hfsvc.models import ByteRange
+from hfsvc.transfer.scheduler import Job, Schedule
 
 
 def whole(size: int) -> list[ByteRange]:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from hfsvc.download.journal import Extent, digest_of, extent_line
-from hfsvc.download.places import Places
-from hfsvc.download.ranges import Landed
 from hfsvc.files.checksum import BLOCK_BYTES, Hasher, checksum_of, kind_of, make_hasher
 from hfsvc.models import ByteRange
+from hfsvc.transfer.journal import Extent, digest_of, extent_line
+from hfsvc.transfer.part_paths import Places
+from hfsvc.transfer.ranges import Landed
 
 SMALL_FILE_BYTES = 1 << 20
 Finished = tuple[str, Path | None]

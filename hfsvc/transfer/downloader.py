@@ -12,21 +12,21 @@ from anyio import from_thread, to_thread
 
 from hfsvc.aio.batching import Rounds
 from hfsvc.aio.throttle import Throttle
-from hfsvc.download.content import Content, IsHere, OnVerified
-from hfsvc.download.pace import FIRST_STREAMS, Pace
-from hfsvc.download.parts import Finished, Part, is_small, open_part
-from hfsvc.download.places import Places, adopt_whole, left_behind, part_name
-from hfsvc.download.progress import ListenerFailed, Progress
-from hfsvc.download.recovery import Action, means_too_many
-from hfsvc.download.schedule import Job, Schedule
-from hfsvc.download.transfer import FileTransfer, RangeStream
-from hfsvc.download.tries import Tries
-from hfsvc.download.turns import Turns
 from hfsvc.errors import BadListing, ChecksumMismatch, Damaged, FileNotFound, HfsvcError, TransferStalled, TryLater
 from hfsvc.files.atomic import disk_error
 from hfsvc.metrics import Metrics
 from hfsvc.models import ByteRange, Location, OnEvent, RemoteDataset, RemoteFile
 from hfsvc.settings import Settings
+from hfsvc.transfer.concurrency import FIRST_STREAMS, Pace
+from hfsvc.transfer.file_transfer import FileTransfer, RangeStream
+from hfsvc.transfer.interfaces import Content, IsHere, OnVerified
+from hfsvc.transfer.part_file import Finished, Part, is_small, open_part
+from hfsvc.transfer.part_paths import Places, adopt_whole, left_behind, part_name
+from hfsvc.transfer.progress import ListenerFailed, Progress
+from hfsvc.transfer.retry import Action, means_too_many
+from hfsvc.transfer.retry_controller import Tries
+from hfsvc.transfer.scheduler import Job, Schedule
+from hfsvc.transfer.stream_limit import Turns
 
 logger = logging.getLogger(__name__)
 

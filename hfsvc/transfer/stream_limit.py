@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from hfsvc.download.pace import Pace
+from hfsvc.transfer.concurrency import Pace
 
 
 class Turns:

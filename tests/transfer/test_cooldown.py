@@ -1,7 +1,7 @@
 import anyio
 import pytest
 
-from hfsvc.download.patience import Patience
+from hfsvc.transfer.cooldown import Patience
 
 pytestmark = pytest.mark.anyio
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import anyio
 
-from hfsvc.download.patience import Patience
-from hfsvc.download.progress import Progress
-from hfsvc.download.recovery import Action, recover
 from hfsvc.errors import FileNotFound, HfsvcError, HubUnavailable, RateLimited, TransferStalled, TryLater
 from hfsvc.models import RemoteFile
+from hfsvc.transfer.cooldown import Patience
+from hfsvc.transfer.progress import Progress
+from hfsvc.transfer.retry import Action, recover
 
 # What a server of content says for ever, to fresh addresses too, when it has none.
 _GONE = frozenset({404, 410})

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from hfsvc.download.journal import Extent, Header, extent_line, header_line, read_journal
-from hfsvc.download.ranges import Landed
 from hfsvc.files.atomic import disk_errors, size_of
 from hfsvc.files.checksum import checksum_file, kind_of
+from hfsvc.transfer.journal import Extent, Header, extent_line, header_line, read_journal
+from hfsvc.transfer.ranges import Landed
 
 
 def part_name(repo: str, commit: str, path: str, checksum: str | None) -> str:

@@ -3,8 +3,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.download.ranges import Landed, cut
 from hfsvc.models import ByteRange
+from hfsvc.transfer.ranges import Landed, cut
 
 SIZE = 60
 ranges = st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(

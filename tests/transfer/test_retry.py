@@ -1,7 +1,6 @@
 import pytest
 
 from hfsvc.backoff import ATTEMPTS, backoff_s, next_try_s
-from hfsvc.download.recovery import Action, means_too_many, recover
 from hfsvc.errors import (
     AccessDenied,
     ChecksumMismatch,
@@ -13,6 +12,7 @@ from hfsvc.errors import (
     RateLimited,
 )
 from hfsvc.hub.retries import attempts_for
+from hfsvc.transfer.retry import Action, means_too_many, recover
 
 
 def decide(error: HfsvcError, failures: int = 1, idle_s: float = 0.0, in_ranges: bool = True) -> Action:
