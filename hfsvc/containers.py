@@ -21,7 +21,7 @@ from hfsvc.metrics import Counters, Metrics
 from hfsvc.protocols import DatasetService, TrajectorySource
 from hfsvc.rows import ReadOptions
 from hfsvc.settings import Settings, load_settings
-from hfsvc.store.catalog import Catalog
+from hfsvc.store.index import Catalog
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.trajectories.known import Registry, reading_of
 from hfsvc.trajectories.sources import open_registry

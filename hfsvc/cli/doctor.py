@@ -73,8 +73,8 @@ async def _check_root(container: "Container") -> str:
     from anyio import to_thread
 
     from hfsvc.files.atomic import free_bytes, make_folder
-    from hfsvc.store.layout import leftover_parts, make_root
-    from hfsvc.store.paths import STATE_FOLDER, is_case_sensitive
+    from hfsvc.store.directories import leftover_parts, make_root
+    from hfsvc.store.safe_paths import STATE_FOLDER, is_case_sensitive
     from hfsvc.units import format_bytes
 
     root = container.settings().root

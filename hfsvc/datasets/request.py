@@ -10,7 +10,7 @@ from hfsvc.errors import DatasetChanged
 from hfsvc.hub.urls import RepoAddress, parse_repo
 from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest, DownloadPlan, RemoteDataset
 from hfsvc.settings import Secret, Settings
-from hfsvc.store.catalog import Entry, Globs
+from hfsvc.store.index import Entry, Globs
 
 
 class Wish(NamedTuple):

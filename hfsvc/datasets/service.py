@@ -29,13 +29,13 @@ from hfsvc.models import (
     RemoteFile,
     VerifyReport,
 )
-from hfsvc.store.arrivals import keep_notes_only, note_placed, only_notes_of, placed_paths
-from hfsvc.store.catalog import Catalog, Entry, find_entry
-from hfsvc.store.install import move_dataset, remove_file, swap
-from hfsvc.store.layout import clear_parts, clear_rows, digests_folder, keep_digests, parts_folder
+from hfsvc.store.directories import clear_parts, clear_rows, digests_folder, keep_digests, parts_folder
+from hfsvc.store.exchange import move_dataset, remove_file, swap
+from hfsvc.store.index import Catalog, Entry, find_entry
+from hfsvc.store.inventory import find_copies, find_present, hash_file
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.store.paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
-from hfsvc.store.survey import find_copies, find_present, hash_file
+from hfsvc.store.safe_paths import check_dataset_folder, check_path, check_together, inside, is_case_sensitive
+from hfsvc.store.staging import keep_notes_only, note_placed, only_notes_of, placed_paths
 from hfsvc.transfer.part_paths import Places, kept_bytes, left_behind, part_name
 
 

@@ -15,9 +15,9 @@ from hfsvc.hub.client import HubClient
 from hfsvc.metrics import Metrics
 from hfsvc.models import DownloadPlan, OnEvent, PlannedFile, RemoteDataset, RemoteFile
 from hfsvc.settings import Secret, Settings
-from hfsvc.store.arrivals import Arrivals
-from hfsvc.store.catalog import Entry
-from hfsvc.store.layout import digests_folder, parts_folder
+from hfsvc.store.directories import digests_folder, parts_folder
+from hfsvc.store.index import Entry
+from hfsvc.store.staging import Arrivals
 from hfsvc.transfer.downloader import Downloader
 from hfsvc.transfer.part_paths import Places, part_name, salvage
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from hfsvc.errors import AuthenticationRequired, DatasetNotFound, HfsvcError, NotAHub, RevisionNotFound
 from hfsvc.hub.content import HubContent
-from hfsvc.hub.faults import Asked
+from hfsvc.hub.errors import Asked
 from hfsvc.hub.retries import OnRetry
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.urls import (

@@ -11,8 +11,8 @@ from contextlib import aclosing, asynccontextmanager
 import httpx
 
 from hfsvc.errors import HubUnavailable, NotAHub, RangeRefused
-from hfsvc.hub.faults import Asked
-from hfsvc.hub.limits import Bucket
+from hfsvc.hub.errors import Asked
+from hfsvc.hub.rate_limit import Bucket
 from hfsvc.hub.session import HubSession, broken, read_capped, redirect_target
 from hfsvc.hub.urls import resolve_url, same_origin, without_query
 from hfsvc.hub.wire import checksum_of_etag

@@ -15,8 +15,8 @@ import stamina
 from hfsvc import __version__
 from hfsvc.backoff import next_try_s
 from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater
-from hfsvc.hub.faults import Answer, Asked, cdn_fault, connection_fault, hub_fault
-from hfsvc.hub.limits import Bucket, Limiter, told_wait_s
+from hfsvc.hub.errors import Answer, Asked, cdn_fault, connection_fault, hub_fault
+from hfsvc.hub.rate_limit import Bucket, Limiter, told_wait_s
 from hfsvc.hub.retries import OnRetry, attempts_for
 from hfsvc.hub.transport import hide_secrets
 from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query

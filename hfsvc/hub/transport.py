@@ -9,7 +9,7 @@ from urllib.request import getproxies
 import httpx
 
 from hfsvc.errors import InvalidSettings
-from hfsvc.hub.lanes import Lanes
+from hfsvc.hub.connection_per_request import Lanes
 from hfsvc.settings import Settings
 
 # Parts of httpx and httpcore log whole addresses (INFO) and headers (DEBUG); filters do not reach child loggers.

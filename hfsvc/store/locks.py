@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from hfsvc.errors import StoreLocked, StoreNotWritable
 from hfsvc.files.atomic import make_folder
-from hfsvc.store.layout import flat_name, locks_folder, make_root
+from hfsvc.store.directories import flat_name, locks_folder, make_root
 
 POLL_S = 0.05
 

@@ -45,7 +45,7 @@ from hfsvc.rows import (
     ValueCounts,
 )
 from hfsvc.settings import Settings
-from hfsvc.store.catalog import Entry
+from hfsvc.store.index import Entry
 from hfsvc.trajectories.conversation import Unreadable
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from hfsvc.errors import HfsvcError
 from hfsvc.files.atomic import make_folder
 from hfsvc.models import DownloadedDataset
-from hfsvc.store.layout import rows_folder
+from hfsvc.store.directories import rows_folder
 from hfsvc.trajectories.blocks import Blocks, IdleBlocks, Key
 from hfsvc.trajectories.sealed import DamagedFile, seal
 

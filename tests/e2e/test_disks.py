@@ -13,7 +13,7 @@ import pytest
 
 from hfsvc.errors import DamagedIndex, HfsvcError, NoSpace, StoreLocked, StoreNotWritable, UnsafePath
 from hfsvc.protocols import DatasetService
-from hfsvc.store.layout import parts_folder
+from hfsvc.store.directories import parts_folder
 from hfsvc.testing import LocalHub
 
 from ..builders import REPO, MiB, everything, files_below, noise, open_service, read_index, run_python
@@ -353,7 +353,7 @@ RECORD = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from hfsvc.store.catalog import Catalog, Entry
+from hfsvc.store.index import Catalog, Entry
 
 catalog = Catalog(Path(sys.argv[1]))
 print("ready", flush=True)

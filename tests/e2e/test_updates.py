@@ -208,7 +208,7 @@ from pathlib import Path
 from hfsvc.containers import open_container
 from hfsvc.models import DatasetRequest
 from hfsvc.settings import Settings
-from hfsvc.store import install
+from hfsvc.store import exchange as install
 
 count = int(sys.argv[3])
 

@@ -14,7 +14,7 @@ from hfsvc.export.naming import LONGEST, safe_name, session_of
 from hfsvc.export.steps import SCHEMA, steps_batch
 from hfsvc.export.sts import session_lines
 from hfsvc.export.trainers import openai_batch, openai_row, sharegpt_batch, sharegpt_row
-from hfsvc.store.paths import check_path
+from hfsvc.store.safe_paths import check_path
 
 from .documents import EVERYTHING, as_rows, talk, trajectories
 

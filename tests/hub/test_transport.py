@@ -12,7 +12,7 @@ import pytest
 import respx
 
 from hfsvc.errors import HubUnavailable
-from hfsvc.hub.faults import Asked
+from hfsvc.hub.errors import Asked
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import BareClient, make_client, redact
 from hfsvc.metrics import Counters

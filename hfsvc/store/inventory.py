@@ -8,8 +8,8 @@ from anyio import from_thread, to_thread
 from hfsvc.files.atomic import disk_errors, size_of
 from hfsvc.files.checksum import checksum_file, kind_of
 from hfsvc.models import RemoteFile
-from hfsvc.store.catalog import Entry
 from hfsvc.store.hfcache import blob_path
+from hfsvc.store.index import Entry
 
 
 async def find_present(folder: Path, entry: Entry | None, files: Sequence[RemoteFile]) -> frozenset[str]:

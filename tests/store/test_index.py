@@ -7,8 +7,8 @@ import pytest
 
 from hfsvc.errors import DamagedIndex
 from hfsvc.models import DownloadedDataset
-from hfsvc.store.catalog import Catalog, Entry, Globs, find_entry
-from hfsvc.store.survey import find_present
+from hfsvc.store.index import Catalog, Entry, Globs, find_entry
+from hfsvc.store.inventory import find_present
 
 from ..builders import COMMIT, lfs, read_index, sha256
 

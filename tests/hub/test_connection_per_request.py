@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from hfsvc.hub.lanes import KEEP_S, Lanes
+from hfsvc.hub.connection_per_request import KEEP_S, Lanes
 
 pytestmark = pytest.mark.anyio
 

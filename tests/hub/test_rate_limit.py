@@ -1,6 +1,6 @@
 import pytest
 
-from hfsvc.hub.limits import Limiter, parse_rate_limit, parse_retry_after, told_wait_s
+from hfsvc.hub.rate_limit import Limiter, parse_rate_limit, parse_retry_after, told_wait_s
 
 
 @pytest.mark.parametrize(

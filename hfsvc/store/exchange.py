@@ -12,8 +12,8 @@ import msgspec
 
 from hfsvc.files.atomic import disk_errors, make_folder, prune_empty, size_of, sync_folder
 from hfsvc.files.checksum import kind_of, make_hasher, read_blocks
-from hfsvc.store.catalog import Catalog, Entry
-from hfsvc.store.paths import inside
+from hfsvc.store.index import Catalog, Entry
+from hfsvc.store.safe_paths import inside
 
 
 def place(root: Path, path: str, whole: Path) -> None:

@@ -11,8 +11,8 @@ import msgspec
 from hfsvc.errors import DamagedIndex, HfsvcError
 from hfsvc.files.atomic import disk_errors, make_folder, size_of, write_whole
 from hfsvc.models import DatasetConfig, DownloadedDataset, Model, RemoteDataset, RemoteFile
-from hfsvc.store.layout import locks_folder
-from hfsvc.store.paths import INDEX_NAME, check_path
+from hfsvc.store.directories import locks_folder
+from hfsvc.store.safe_paths import INDEX_NAME, check_path
 
 INDEX_VERSION = 1
 

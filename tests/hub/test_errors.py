@@ -18,7 +18,7 @@ from hfsvc.errors import (
     TryLater,
 )
 from hfsvc.hub.client import HubClient
-from hfsvc.hub.faults import DISABLED_MESSAGE, Answer, Asked, cdn_fault, connection_fault, hub_fault
+from hfsvc.hub.errors import DISABLED_MESSAGE, Answer, Asked, cdn_fault, connection_fault, hub_fault
 from hfsvc.hub.session import HubSession
 from hfsvc.metrics import Counters
 from hfsvc.settings import Secret, Settings

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hfsvc.files.atomic import make_folder, write_whole
-from hfsvc.store.paths import STATE_FOLDER
+from hfsvc.store.safe_paths import STATE_FOLDER
 
 
 def make_root(root: Path) -> None:

@@ -10,9 +10,9 @@ from hfsvc.aio.batching import Rounds
 from hfsvc.errors import ChecksumMismatch
 from hfsvc.files.atomic import disk_errors, size_of
 from hfsvc.models import RemoteFile
-from hfsvc.store.install import copy_verified, place
-from hfsvc.store.paths import parents
-from hfsvc.store.survey import hash_file
+from hfsvc.store.exchange import copy_verified, place
+from hfsvc.store.inventory import hash_file
+from hfsvc.store.safe_paths import parents
 
 PLACED = "placed.txt"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.errors import StoreNotWritable, UnsafePath
-from hfsvc.store.paths import check_dataset_folder, check_path, check_together, fold, inside, parents
+from hfsvc.store.safe_paths import check_dataset_folder, check_path, check_together, fold, inside, parents
 
 DANGEROUS = st.sampled_from([
     "..",
