@@ -11,7 +11,7 @@ from hfsvc.cli.options import Options, command
 
 if TYPE_CHECKING:
     from hfsvc.models import DatasetConfig
-    from hfsvc.trajectories.splits import Splits
+    from hfsvc.trajectories.files.splits import Splits
 
 
 @command("list")
@@ -49,7 +49,7 @@ def list_command(options: Options) -> None:
 def info_command(options: Options, dataset: str) -> None:
     """Show what is recorded of a dataset, and the splits of its rows."""
     from hfsvc.cli.output import as_json, write_facts, write_json
-    from hfsvc.trajectories.splits import splits_of
+    from hfsvc.trajectories.files.splits import splits_of
     from hfsvc.units import format_bytes
 
     found = _recorded(options, dataset)
@@ -71,7 +71,7 @@ def info_command(options: Options, dataset: str) -> None:
 
 def _split_facts(splits: "Splits", configs: "Sequence[DatasetConfig]") -> Iterator[tuple[str, str]]:
     from hfsvc.cli.output import count_files
-    from hfsvc.trajectories.splits import default_config
+    from hfsvc.trajectories.files.splits import default_config
 
     default = default_config(configs)
     for config, found in splits.items():

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from hfsvc.documents.reading import shape_of
 from hfsvc.errors import PathNotFound
+from hfsvc.trajectories.files.json_documents import shape_of
 
 
 def files_of(path: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from hfsvc.models import (
     Planned,
 )
 from hfsvc.rows import TrajectorySummary, ValueCounts
-from hfsvc.trajectories.splits import splits_of
+from hfsvc.trajectories.files.splits import splits_of
 
 JobState = Literal["running", "finished", "failed", "cancelled"]
 

@@ -46,8 +46,8 @@ from hfsvc.rows import (
 )
 from hfsvc.settings import Settings
 from hfsvc.store.index import Entry
-from hfsvc.trajectories.conversation import Unreadable
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
+from hfsvc.trajectories.layouts.conversation import Unreadable
 
 _Files = dict[str, bytes]
 
@@ -351,8 +351,8 @@ class FakeTrajectorySource:
         return [found[row] for row in matching(batch, query or "")]
 
     async def statistics(self) -> DatasetStatistics:
+        from hfsvc.trajectories.layouts.message_counts import turns_of_rows
         from hfsvc.trajectories.statistics import COUNTED, Gathering
-        from hfsvc.trajectories.turns import turns_of_rows
 
         gathering = Gathering()
         facts = {name: [getattr(each, name) for each in self._summaries()] for name in COUNTED}

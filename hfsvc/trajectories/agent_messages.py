@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from hfsvc.trajectories.conversation import CALLS, REASONING, Message
+from hfsvc.trajectories.layouts.conversation import CALLS, REASONING, Message
 from hfsvc.trajectories.notations import fences, function_tags, terminus_json, terminus_xml, tool_call_tags
 from hfsvc.trajectories.notations.found import Broken, Call, Found
 from hfsvc.trajectories.notations.openai_calls import calls_of

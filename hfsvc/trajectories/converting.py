@@ -9,9 +9,9 @@ import pyarrow as pa
 from hfsvc.atif import Trajectory
 from hfsvc.rows import Fidelity, ReadOptions, Style
 from hfsvc.trajectories import messages_style, structured_style
-from hfsvc.trajectories.conversation import Conversation, Place, Unreadable
-from hfsvc.trajectories.faults import faults_of
-from hfsvc.trajectories.layouts.layout import Layout
+from hfsvc.trajectories.files.unreadable_rows import faults_of
+from hfsvc.trajectories.layouts.base import Layout
+from hfsvc.trajectories.layouts.conversation import Conversation, Place, Unreadable
 
 Build = Callable[[Conversation, Place], tuple[Trajectory, Fidelity]]
 

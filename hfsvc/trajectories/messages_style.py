@@ -5,7 +5,7 @@ from typing import Any
 
 from hfsvc.atif import Agent, SchemaVersion, Source, Step, Trajectory
 from hfsvc.rows import Fidelity
-from hfsvc.trajectories.conversation import Conversation, Message, Place
+from hfsvc.trajectories.layouts.conversation import Conversation, Message, Place
 from hfsvc.trajectories.originals import notes_of, survives
 from hfsvc.trajectories.parts import text_of
 from hfsvc.trajectories.roles import kind_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hfsvc.trajectories.conversation import Message
+from hfsvc.trajectories.layouts.conversation import Message
 
 ROLE = "original_role"
 """The role, where the exporter would write another one; also on results that were messages of their own."""

@@ -12,8 +12,8 @@ from hfsvc.aio.cancellation import guarded
 from hfsvc.aio.prefetch import ReadAhead
 from hfsvc.errors import BadParquet, BadRow, NotDownloaded
 from hfsvc.models import DownloadedDataset
-from hfsvc.trajectories.batches import FileRows, RowFile, bad_parquet
-from hfsvc.trajectories.conversation import Place
+from hfsvc.trajectories.files.parquet import FileRows, RowFile, bad_parquet
+from hfsvc.trajectories.layouts.conversation import Place
 from hfsvc.trajectories.selection import Wanted
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ import msgspec
 from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, ToolCall
 from hfsvc.rows import KeptText
 from hfsvc.trajectories.agent_messages import Answer, read_answer
-from hfsvc.trajectories.conversation import Message
+from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.notations.found import Call
 from hfsvc.trajectories.notations.openai_calls import id_of
 from hfsvc.trajectories.notations.terminus import DONE, REJECTED

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from hfsvc.atif import Content, ObservationResult, Step, ToolCall, Trajectory
-from hfsvc.trajectories.conversation import CALLS, REASONING
+from hfsvc.trajectories.layouts.conversation import CALLS, REASONING
 from hfsvc.trajectories.originals import COLUMN, FIELDS, INDEX, RAW, ROLE
 from hfsvc.trajectories.parts import openai_content
 

@@ -6,15 +6,15 @@ from typing import TypeVar
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset
 from hfsvc.rows import ReadOptions, SummaryField, ValueCounts
-from hfsvc.trajectories.batches import FileFacts, FileRows
 from hfsvc.trajectories.cursor import Numbering, number_rows
 from hfsvc.trajectories.episodes import EpisodeRow, superseded
+from hfsvc.trajectories.files.open import open_rows
+from hfsvc.trajectories.files.parquet import FileFacts, FileRows
+from hfsvc.trajectories.files.splits import choose_files
 from hfsvc.trajectories.layouts.opening import Layouts
-from hfsvc.trajectories.opening import open_rows
 from hfsvc.trajectories.row_store import RowStore
 from hfsvc.trajectories.selection import Selection
 from hfsvc.trajectories.sidecars import Sidecars, content_of
-from hfsvc.trajectories.splits import choose_files
 from hfsvc.trajectories.summary_index import SummaryIndex
 from hfsvc.trajectories.verdicts import is_wanted
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
 from hfsvc.rows import Bucket, DatasetStatistics, Distribution, RoleStatistics
-from hfsvc.trajectories.turns import Turns
+from hfsvc.trajectories.layouts.message_counts import Turns
 
 COUNTED = ("agent", "model", "result")
 # So many different values of one column are counted by name: a column that names every row must not fill memory.

@@ -9,7 +9,7 @@ from typing import Any
 
 from hfsvc.atif import Agent, SchemaVersion, Trajectory
 from hfsvc.rows import Fidelity
-from hfsvc.trajectories.conversation import Conversation, Place
+from hfsvc.trajectories.layouts.conversation import Conversation, Place
 from hfsvc.trajectories.notations.tools import Tools, tools_of
 from hfsvc.trajectories.originals import survives
 from hfsvc.trajectories.rebuilding import Rebuilding

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hfsvc.rows import TrajectorySummary
-from hfsvc.trajectories.columns import texts_of
-from hfsvc.trajectories.layouts.layout import Layout
+from hfsvc.trajectories.files.arrow_values import texts_of
+from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.queries import Word, one_space, read_query
 
 FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result", "key")

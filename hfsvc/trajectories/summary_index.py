@@ -12,7 +12,7 @@ from itertools import groupby, islice
 import pyarrow as pa
 
 from hfsvc.rows import TrajectorySummary, ValueCounts
-from hfsvc.trajectories.batches import FileRows
+from hfsvc.trajectories.files.parquet import FileRows
 from hfsvc.trajectories.queries import one_space
 from hfsvc.trajectories.reader import OpenFile
 from hfsvc.trajectories.row_store import reblocked

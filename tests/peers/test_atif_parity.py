@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hfsvc.atif import VERSIONS, check, convert_version, encode, media_paths
-from hfsvc.documents.judging import judge
-from hfsvc.documents.reading import Document
+from hfsvc.trajectories.files.json_documents import Document
+from hfsvc.trajectories.validation import judge
 from tests.atif.atif_corpus import FULL, VERDICTS, dump, recorded, variants, verdict_text
 
 from .atif_harbor import Harbor

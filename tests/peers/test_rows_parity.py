@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from hfsvc.atif import Step, Trajectory, check, encode
 from hfsvc.rows import Style
-from hfsvc.trajectories.conversation import Conversation, Message
 from hfsvc.trajectories.episodes import EpisodeRow, superseded
+from hfsvc.trajectories.layouts.conversation import Conversation, Message
 from hfsvc.trajectories.rows_again import to_rows
 
 from ..trajectories.talks import conversations, convert, recorded_rows, rows_of

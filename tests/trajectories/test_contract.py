@@ -18,7 +18,7 @@ from hfsvc.rows import OnBadRow, ReadOptions, SummaryPage
 from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 from hfsvc.testing.samples import rows_table
-from hfsvc.trajectories.conversation import Unreadable
+from hfsvc.trajectories.layouts.conversation import Unreadable
 from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO, everything

@@ -5,7 +5,7 @@ from hfsvc.hub.urls import check_repo_id
 from hfsvc.rows import ReadOptions
 from hfsvc.settings import DEFAULT_SOURCE
 from hfsvc.trajectories.known import KNOWN, KnownDataset, Registry, reading_of
-from hfsvc.trajectories.layouts.choosing import LAYOUTS
+from hfsvc.trajectories.layouts.detect import LAYOUTS
 
 REGISTRY = Registry(KNOWN)
 MINE = KnownDataset(alias="mine", repo="acme/Notes", layout="openai", key="id", columns={"messages": "history"})

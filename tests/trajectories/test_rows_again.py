@@ -10,8 +10,8 @@ from hypothesis import given
 from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.rows import Style
-from hfsvc.trajectories.conversation import Conversation, Message
 from hfsvc.trajectories.converting import STYLES
+from hfsvc.trajectories.layouts.conversation import Conversation, Message
 from hfsvc.trajectories.rows_again import to_rows
 
 from .tables import open_source

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from hfsvc.trajectories.turns import count_characters
+from hfsvc.trajectories.layouts.message_counts import count_characters
 
 from .tables import broken_text, open_source, parquet, row, rows, table_of
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.trajectories.conversation import Conversation, Message, Unreadable
+from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
+from hfsvc.trajectories.layouts.message_counts import Turns, count_characters, count_text, turns_of_rows
 from hfsvc.trajectories.statistics import EDGES, MAX_VALUES, OTHERS, UNNAMED, Gathering, Spread
-from hfsvc.trajectories.turns import Turns, count_characters, count_text, turns_of_rows
 
 from .tables import broken_text
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hfsvc.atif import Observation, ObservationResult, Step, ToolCall
 from hfsvc.rows import Fidelity, ReadOptions
 from hfsvc.trajectories.agent_messages import read_answer
-from hfsvc.trajectories.conversation import Conversation, Message
 from hfsvc.trajectories.converting import style_of
+from hfsvc.trajectories.layouts.conversation import Conversation, Message
 from hfsvc.trajectories.notations.tools import tools_in
 from hfsvc.trajectories.rows_again import to_rows
 

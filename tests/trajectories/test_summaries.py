@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hfsvc.rows import ReadOptions, SummaryPage, TrajectorySummary
 from hfsvc.testing.samples import openthoughts_rows, rows_table
-from hfsvc.trajectories.batches import ParquetRows
+from hfsvc.trajectories.files.parquet import ParquetRows
 from hfsvc.trajectories.layouts.opening import Layouts
 from hfsvc.trajectories.queries import one_space
 from hfsvc.trajectories.summaries import FIELDS, matching, summaries_of, summarise, summary_batch, summary_columns

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from hfsvc.atif import Trajectory, check
 from hfsvc.rows import LayoutName, ReadOptions
-from hfsvc.trajectories.conversation import Unreadable
-from hfsvc.trajectories.json_lines import DOCUMENT
-from hfsvc.trajectories.turns import Turns, turns_of_rows
+from hfsvc.trajectories.files.json import DOCUMENT
+from hfsvc.trajectories.layouts.conversation import Unreadable
+from hfsvc.trajectories.layouts.message_counts import Turns, turns_of_rows
 
 # What only documents have together; their other fields may be missing.
 _KEYS = ("schema_version", "agent", "steps")

@@ -1,10 +1,10 @@
 """The layouts of open files. Blocks where the first rows are needed: call it from a worker thread."""
 
 from hfsvc.rows import ReadOptions
-from hfsvc.trajectories.batches import RowFile
-from hfsvc.trajectories.layouts.choosing import choose_layout
-from hfsvc.trajectories.layouts.jsontext import text_columns
-from hfsvc.trajectories.layouts.layout import Layout
+from hfsvc.trajectories.files.parquet import RowFile
+from hfsvc.trajectories.layouts.base import Layout
+from hfsvc.trajectories.layouts.detect import choose_layout
+from hfsvc.trajectories.layouts.json_text import text_columns
 
 
 class Layouts(dict[str, Layout]):

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from hfsvc.rows import LayoutName, ReadOptions
-from hfsvc.trajectories.columns import cut, is_list, is_text, lengths_of, texts_of, values_of
-from hfsvc.trajectories.conversation import NO_FIELDS, Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.facts import Facts
-from hfsvc.trajectories.turns import Turns, count_text, turns_of_rows
+from hfsvc.trajectories.files.arrow_values import cut, is_list, is_text, lengths_of, texts_of, values_of
+from hfsvc.trajectories.layouts.conversation import NO_FIELDS, Conversation, Message, Unreadable
+from hfsvc.trajectories.layouts.message_counts import Turns, count_text, turns_of_rows
+from hfsvc.trajectories.layouts.metadata import Facts
 
 
 class Shape(NamedTuple):

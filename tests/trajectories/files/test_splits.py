@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from hfsvc.errors import SplitNotFound
 from hfsvc.models import DatasetConfig
-from hfsvc.trajectories.splits import choose_files, data_files, default_config, infer_splits, make_matcher, splits_of
+from hfsvc.trajectories.files.splits import (
+    choose_files,
+    data_files,
+    default_config,
+    infer_splits,
+    make_matcher,
+    splits_of,
+)
 
 from ..builders import REPO
 from .tables import numbers, open_source, parquet, rows

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hfsvc.documents.judging import OtherContent, Verdict, judge, judge_documents, other_content
-from hfsvc.documents.reading import Document
 from hfsvc.errors import BadDocuments
+from hfsvc.trajectories.files.json_documents import Document
+from hfsvc.trajectories.validation import OtherContent, Verdict, judge, judge_documents, other_content
 
 STEP: dict[str, Any] = {"step_id": 1, "source": "user", "message": "hello"}
 GOOD: dict[str, Any] = {"schema_version": "ATIF-v1.6", "session_id": "s", "agent": {"name": "a", "version": "1"}}

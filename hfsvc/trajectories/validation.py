@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from hfsvc.atif import Finding, Trajectory, check, media_paths
-from hfsvc.documents.reading import Document
 from hfsvc.errors import BadDocuments
+from hfsvc.trajectories.files.json_documents import Document
 
 STEP_STREAM = "steps, one a line, under a header line"
 
@@ -43,7 +43,7 @@ def judge_documents(
     A file that cannot be read to its end, and a stream of steps under a header line, get one verdict for the rest of it.
 
     Args:
-        documents: What `hfsvc.documents.reading` gives.
+        documents: What `hfsvc.trajectories.files.json_documents` gives.
         folder: Where local media files are looked for, the file's own folder; None does not look.
         strict: Add warnings, which change no verdict.
         may_be_other: The file was not named, only found: it need not be meant.

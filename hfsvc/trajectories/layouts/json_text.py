@@ -13,10 +13,10 @@ import msgspec
 import pyarrow as pa
 
 from hfsvc.rows import LayoutName, ReadOptions
-from hfsvc.trajectories.columns import is_text, texts_of
-from hfsvc.trajectories.conversation import NO_FIELDS, Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.facts import Facts
-from hfsvc.trajectories.turns import Turns, turns_of_rows
+from hfsvc.trajectories.files.arrow_values import is_text, texts_of
+from hfsvc.trajectories.layouts.conversation import NO_FIELDS, Conversation, Message, Unreadable
+from hfsvc.trajectories.layouts.message_counts import Turns, turns_of_rows
+from hfsvc.trajectories.layouts.metadata import Facts
 
 COLUMNS = ("messages", "conversations", "trajectory", "trace", "history")
 ROLES = ("role", "from")

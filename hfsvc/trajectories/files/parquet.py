@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hfsvc.errors import BadParquet, NotDownloaded
-from hfsvc.trajectories.layouts.layout import Layout
+from hfsvc.trajectories.layouts.base import Layout
 
 BATCH_BYTES = 8 << 20
 # Larger batches are no quicker, and Arrow keeps several times the size of one.

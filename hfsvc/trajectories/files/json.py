@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, NamedTuple
 import msgspec
 import pyarrow as pa
 
-from hfsvc.documents.reading import Document, read_documents
 from hfsvc.errors import BadDocuments, BadParquet
-from hfsvc.trajectories.batches import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup
-from hfsvc.trajectories.faults import with_faults
+from hfsvc.trajectories.files.json_documents import Document, read_documents
+from hfsvc.trajectories.files.parquet import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup
+from hfsvc.trajectories.files.unreadable_rows import with_faults
 
 # Objects that are keyed by ids have as many keys as there are rows: those are no columns.
 MAX_COLUMNS = 1000

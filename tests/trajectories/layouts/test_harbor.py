@@ -18,9 +18,9 @@ from hfsvc.atif import Agent, Step, Trajectory
 from hfsvc.errors import BadParquet
 from hfsvc.rows import ReadOptions
 from hfsvc.testing.samples import openthoughts_rows, rows_table
-from hfsvc.trajectories.conversation import Unreadable
 from hfsvc.trajectories.layouts import harbor
-from hfsvc.trajectories.layouts.choosing import choose_layout
+from hfsvc.trajectories.layouts.conversation import Unreadable
+from hfsvc.trajectories.layouts.detect import choose_layout
 from hfsvc.trajectories.layouts.structs import StructRows
 
 from .tables import DATE, MESSAGE, MESSAGES, broken_text, row, rows, table_of, talk, trajectories_of

@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from hfsvc.atif import Trajectory
 from hfsvc.rows import LayoutName
-from hfsvc.trajectories.conversation import Conversation, Unreadable
-from hfsvc.trajectories.turns import Turns
+from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
+from hfsvc.trajectories.layouts.message_counts import Turns
 
 
 class RowFacts(Protocol):

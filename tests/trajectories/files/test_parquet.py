@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hfsvc.errors import BadParquet, NotDownloaded
-from hfsvc.trajectories.batches import BATCH_BYTES, groups_from, iter_batches, open_parquet
+from hfsvc.trajectories.files.parquet import BATCH_BYTES, groups_from, iter_batches, open_parquet
 
 from ..builders import MiB
 from .tables import MESSAGES, parquet, table_of

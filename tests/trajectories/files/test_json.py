@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.errors import BadParquet, NotDownloaded
-from hfsvc.trajectories import json_lines
-from hfsvc.trajectories.batches import BATCH_BYTES, MAX_BATCH_ROWS, RowFile
-from hfsvc.trajectories.columns import texts_of
-from hfsvc.trajectories.faults import faults_of
-from hfsvc.trajectories.json_lines import DOCUMENT, MAX_COLUMNS, read_cell, survey
-from hfsvc.trajectories.opening import open_rows
+from hfsvc.trajectories.files import json as json_lines
+from hfsvc.trajectories.files.arrow_values import texts_of
+from hfsvc.trajectories.files.json import DOCUMENT, MAX_COLUMNS, read_cell, survey
+from hfsvc.trajectories.files.open import open_rows
+from hfsvc.trajectories.files.parquet import BATCH_BYTES, MAX_BATCH_ROWS, RowFile
+from hfsvc.trajectories.files.unreadable_rows import faults_of
 
 Pack = Callable[[bytes], bytes]
 PACKED: Mapping[str, Pack] = {

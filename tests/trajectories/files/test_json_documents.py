@@ -8,8 +8,8 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 import pytest
 
-from hfsvc.documents.reading import BUFFER_BYTES, Document, read_documents, read_file, shape_of
 from hfsvc.errors import BadDocuments
+from hfsvc.trajectories.files.json_documents import BUFFER_BYTES, Document, read_documents, read_file, shape_of
 
 LINES = b'{"a": 1}\n\n{"b": 2}\n'
 OF_LINES = [Document(text=b'{"a": 1}\n', line=1), Document(text=b'{"b": 2}\n', line=3)]

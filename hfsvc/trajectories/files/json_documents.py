@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
-from hfsvc.documents.arrays import BrokenArray, split_array
 from hfsvc.errors import BadDocuments
+from hfsvc.trajectories.files.json_arrays import BrokenArray, split_array
 
 BUFFER_BYTES = 1 << 20
 

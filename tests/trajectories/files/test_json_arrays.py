@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.documents.arrays import BrokenArray, split_array
+from hfsvc.trajectories.files.json_arrays import BrokenArray, split_array
 
 # What cutting looks at, and what hides it.
 TRICKY = st.text(alphabet='"\\[]{},: x\n\u00e9\U0001f600', max_size=12)

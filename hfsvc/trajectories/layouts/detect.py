@@ -6,9 +6,11 @@ import pyarrow as pa
 
 from hfsvc.errors import BadParquet, InvalidSettings
 from hfsvc.rows import LayoutName, ReadOptions
-from hfsvc.trajectories.layouts import atif, harbor, jsontext, openai, sharegpt, sweagent
-from hfsvc.trajectories.layouts.facts import ABOUT_FIELDS
-from hfsvc.trajectories.layouts.layout import Layout
+from hfsvc.trajectories.layouts import atif, harbor, openai, sharegpt
+from hfsvc.trajectories.layouts import json_text as jsontext
+from hfsvc.trajectories.layouts import swe_agent as sweagent
+from hfsvc.trajectories.layouts.base import Layout
+from hfsvc.trajectories.layouts.metadata import ABOUT_FIELDS
 
 LONGEST_TYPE = 60
 Fit = Callable[[pa.Schema, ReadOptions, pa.RecordBatch | None], Layout | str]

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from hfsvc.rows import ReadOptions
-from hfsvc.trajectories.columns import is_list, is_text, values_of, written_texts
+from hfsvc.trajectories.files.arrow_values import is_list, is_text, values_of, written_texts
 
 # What hfsvc calls a column, and what datasets call it; the first that a file has is it. The row's own key is not among
 # them: columns of these names repeat in some datasets, so only who knows the dataset can say which is one.

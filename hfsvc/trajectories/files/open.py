@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hfsvc.errors import BadParquet, NotDownloaded
-from hfsvc.trajectories.batches import ParquetRows, RowFile, open_parquet
-from hfsvc.trajectories.json_lines import JsonRows
+from hfsvc.trajectories.files.json import JsonRows
+from hfsvc.trajectories.files.parquet import ParquetRows, RowFile, open_parquet
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hfsvc.atif import TextPart, Trajectory
-from hfsvc.trajectories.conversation import Conversation, Unreadable
+from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
 
 
 class Turns(NamedTuple):
