@@ -70,7 +70,7 @@ class Fidelity(Model, frozen=True, kw_only=True):
         observations: Messages that became the observation of the step before.
         tool_definitions: Whether the tools on offer were found.
         kept_as_text: Messages that look like more than text, and stayed it.
-        exact: Whether `hfsvc.trajectories.rows_again.to_rows` gives the row's messages back as they were.
+        exact: Whether `hfsvc.trajectories.styles.to_rows.to_rows` gives the row's messages back as they were.
     """
 
     style: Style | Literal["atif"]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from hfsvc.atif import Content, Observation, Step, TextPart, ToolCall, Trajectory
 from hfsvc.export.lines import json_line
-from hfsvc.trajectories.originals import ROLE
+from hfsvc.trajectories.styles.provenance import ROLE
 
 _ROLES = {"agent": "assistant", "user": "user", "system": "system"}
 

@@ -16,7 +16,6 @@ from hfsvc.errors import BadParquet, BadRow, DatasetChanged, FileNotFound, NotDo
 from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.protocols import DatasetService, KeyColumn
 from hfsvc.rows import DatasetStatistics, ReadOptions, SummaryField, SummaryPage, TrajectoryRow, ValueCounts
-from hfsvc.trajectories.converting import Converted, convert, style_of
 from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
 from hfsvc.trajectories.files.parquet import FileRows
 from hfsvc.trajectories.files.splits import DATA_GLOBS
@@ -25,6 +24,7 @@ from hfsvc.trajectories.reader import RowReader, View, read_few, read_unchanged
 from hfsvc.trajectories.selection import Wanted
 from hfsvc.trajectories.snapshot import FilesReplaced, Snapshot
 from hfsvc.trajectories.statistics import COUNTED, Gathering
+from hfsvc.trajectories.styles.convert import Converted, convert, style_of
 from hfsvc.trajectories.value_counts import cut
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from hfsvc.atif import Step, Trajectory, check, encode
 from hfsvc.rows import Style
 from hfsvc.trajectories.episodes import EpisodeRow, superseded
 from hfsvc.trajectories.layouts.conversation import Conversation, Message
-from hfsvc.trajectories.rows_again import to_rows
+from hfsvc.trajectories.styles.to_rows import to_rows
 
 from ..trajectories.talks import conversations, convert, recorded_rows, rows_of
 from .atif_harbor import Harbor

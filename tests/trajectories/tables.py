@@ -13,10 +13,10 @@ from hfsvc.protocols import TrajectorySource
 from hfsvc.rows import ReadOptions, Style
 from hfsvc.testing import FakeDatasetService
 from hfsvc.testing.samples import rows_table
-from hfsvc.trajectories.converting import STYLES, convert
 from hfsvc.trajectories.layouts.conversation import Place, Unreadable
 from hfsvc.trajectories.layouts.detect import choose_layout
 from hfsvc.trajectories.source import FileTrajectorySource
+from hfsvc.trajectories.styles.convert import STYLES, convert
 
 from ..builders import REPO, everything
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from hfsvc.atif import Trajectory
 from hfsvc.rows import Fidelity, Style
-from hfsvc.trajectories.converting import STYLES
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Place
-from hfsvc.trajectories.roles import KINDS
+from hfsvc.trajectories.styles.convert import STYLES
+from hfsvc.trajectories.styles.roles import KINDS
 
 PLACE = Place("acme/notes", "0" * 40, "data/a.parquet", 7, 3)
 

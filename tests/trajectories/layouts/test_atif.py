@@ -10,7 +10,7 @@ import pytest
 from hfsvc import atif
 from hfsvc.errors import BadParquet, BadRow
 from hfsvc.rows import Style
-from hfsvc.trajectories.converting import STYLES
+from hfsvc.trajectories.styles.convert import STYLES
 
 from .tables import numbers, open_source, parquet, rows, until
 

@@ -6,11 +6,11 @@ from hypothesis import given
 
 from hfsvc.atif import Observation, ObservationResult, Step, ToolCall
 from hfsvc.rows import Fidelity, ReadOptions
-from hfsvc.trajectories.agent_messages import read_answer
-from hfsvc.trajectories.converting import style_of
 from hfsvc.trajectories.layouts.conversation import Conversation, Message
-from hfsvc.trajectories.notations.tools import tools_in
-from hfsvc.trajectories.rows_again import to_rows
+from hfsvc.trajectories.styles.agent_message import read_answer
+from hfsvc.trajectories.styles.convert import style_of
+from hfsvc.trajectories.styles.notations.tools import tools_in
+from hfsvc.trajectories.styles.to_rows import to_rows
 
 from .notations.test_calls import FUNCTION, TAG
 from .notations.test_terminus import LS, batch

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hfsvc.trajectories.notations.found import Broken, Call
-from hfsvc.trajectories.notations.jsontext import NotJson, parse_json, parse_object
+from hfsvc.trajectories.styles.notations.found import Broken, Call
+from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json, parse_object
 
 RAW = "_raw"
 """The name of the only argument where arguments are text that holds no object."""

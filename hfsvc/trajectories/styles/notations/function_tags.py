@@ -5,8 +5,8 @@ Values stay text, without one line feed at either end.
 
 import re
 
-from hfsvc.trajectories.notations.found import Broken, Call, Found
-from hfsvc.trajectories.notations.spans import Span, outside
+from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.text_search import Span, outside
 
 _FUNCTION = re.compile(r"<function=([^<>\s]+)>\s*")
 _PARAMETER = re.compile(r"<parameter=([^<>\s]+)>")

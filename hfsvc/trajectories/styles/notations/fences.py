@@ -2,8 +2,8 @@
 
 import re
 
-from hfsvc.trajectories.notations.found import Broken, Call, Found
-from hfsvc.trajectories.notations.spans import outside
+from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.text_search import outside
 
 _FENCE = re.compile(r"^```.*\n?", re.MULTILINE)
 

@@ -8,16 +8,16 @@ import msgspec
 
 from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, ToolCall
 from hfsvc.rows import KeptText
-from hfsvc.trajectories.agent_messages import Answer, read_answer
 from hfsvc.trajectories.layouts.conversation import Message
-from hfsvc.trajectories.notations.found import Call
-from hfsvc.trajectories.notations.openai_calls import id_of
-from hfsvc.trajectories.notations.terminus import DONE, REJECTED
-from hfsvc.trajectories.notations.tools import Tools, tools_in
-from hfsvc.trajectories.originals import COLUMN, INDEX, ROLE, notes_of
-from hfsvc.trajectories.parts import content_of, openai_content
-from hfsvc.trajectories.roles import kind_of
-from hfsvc.trajectories.rows_again import written
+from hfsvc.trajectories.styles.agent_message import Answer, read_answer
+from hfsvc.trajectories.styles.notations.found import Call
+from hfsvc.trajectories.styles.notations.openai_calls import id_of
+from hfsvc.trajectories.styles.notations.terminus import DONE, REJECTED
+from hfsvc.trajectories.styles.notations.tools import Tools, tools_in
+from hfsvc.trajectories.styles.parts import content_of, openai_content
+from hfsvc.trajectories.styles.provenance import COLUMN, INDEX, ROLE, notes_of
+from hfsvc.trajectories.styles.roles import kind_of
+from hfsvc.trajectories.styles.to_rows import written
 
 _OBSERVED = re.compile(
     r"New Terminal Output:|Current Terminal Screen:|Current terminal state:|Previous response had|OBSERVATION:"

@@ -5,9 +5,9 @@ It is read as the harness reads it, which is not as XML: no entities, and no clo
 
 import re
 
-from hfsvc.trajectories.notations.found import Broken, Call, Found
-from hfsvc.trajectories.notations.spans import between
-from hfsvc.trajectories.notations.terminus import done, run, said
+from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.terminus import done, run, said
+from hfsvc.trajectories.styles.notations.text_search import between
 
 _EMPTY_COMMANDS = re.compile(r"<commands\s*/>")
 _KEYSTROKES = re.compile(r"<keystrokes([^<>]*)>")

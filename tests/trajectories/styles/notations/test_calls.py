@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from hfsvc.trajectories.notations import fences, function_tags, tool_call_tags
-from hfsvc.trajectories.notations.found import Broken, Call, Found
-from hfsvc.trajectories.notations.openai_calls import calls_of
-from hfsvc.trajectories.notations.tools import tools_in, tools_of
+from hfsvc.trajectories.styles.notations import fences, function_tags, tool_call_tags
+from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.openai_calls import calls_of
+from hfsvc.trajectories.styles.notations.tools import tools_in, tools_of
 
 F = Call("f", {"a": [1, None]})
 TAG = '<tool_call>\n{"name": "f", "arguments": {"a": [1, null]}}\n</tool_call>'

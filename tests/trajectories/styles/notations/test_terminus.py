@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from hfsvc.trajectories.notations import terminus_json, terminus_xml
-from hfsvc.trajectories.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations import terminus_json, terminus_xml
+from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
 
 DONE = Call("mark_task_complete", {})
 

@@ -5,10 +5,10 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING, Message
-from hfsvc.trajectories.notations import fences, function_tags, terminus_json, terminus_xml, tool_call_tags
-from hfsvc.trajectories.notations.found import Broken, Call, Found
-from hfsvc.trajectories.notations.openai_calls import calls_of
-from hfsvc.trajectories.notations.thinking import split_thinking
+from hfsvc.trajectories.styles.notations import fences, function_tags, terminus_json, terminus_xml, tool_call_tags
+from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.openai_calls import calls_of
+from hfsvc.trajectories.styles.notations.thinking import split_thinking
 
 _OF_HARNESS = (terminus_json.parse, terminus_xml.parse)
 

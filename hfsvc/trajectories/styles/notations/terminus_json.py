@@ -6,9 +6,9 @@ fields was refused by it.
 
 from typing import Any
 
-from hfsvc.trajectories.notations.found import Broken, Call, Found
-from hfsvc.trajectories.notations.jsontext import NotJson, objects_in, parse_json
-from hfsvc.trajectories.notations.terminus import done, run, said
+from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.json_values import NotJson, objects_in, parse_json
+from hfsvc.trajectories.styles.notations.terminus import done, run, said
 
 FIELDS = ("analysis", "plan", "commands")
 _YES = {"true", "1", "yes"}

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.trajectories.roles import KINDS, kind_of
+from hfsvc.trajectories.styles.roles import KINDS, kind_of
 
 
 @pytest.mark.parametrize(

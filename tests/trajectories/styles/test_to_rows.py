@@ -10,9 +10,9 @@ from hypothesis import given
 from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.rows import Style
-from hfsvc.trajectories.converting import STYLES
 from hfsvc.trajectories.layouts.conversation import Conversation, Message
-from hfsvc.trajectories.rows_again import to_rows
+from hfsvc.trajectories.styles.convert import STYLES
+from hfsvc.trajectories.styles.to_rows import to_rows
 
 from .tables import open_source
 from .talks import conversations, convert, recorded_rows, rows_of, talk_of

@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from hfsvc.atif import Trajectory
 from hfsvc.rows import Fidelity, ReadOptions, Style
-from hfsvc.trajectories import messages_style, structured_style
 from hfsvc.trajectories.files.unreadable_rows import faults_of
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import Conversation, Place, Unreadable
+from hfsvc.trajectories.styles import messages as messages_style
+from hfsvc.trajectories.styles import structured as structured_style
 
 Build = Callable[[Conversation, Place], tuple[Trajectory, Fidelity]]
 

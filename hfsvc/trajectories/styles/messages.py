@@ -6,10 +6,10 @@ from typing import Any
 from hfsvc.atif import Agent, SchemaVersion, Source, Step, Trajectory
 from hfsvc.rows import Fidelity
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Place
-from hfsvc.trajectories.originals import notes_of, survives
-from hfsvc.trajectories.parts import text_of
-from hfsvc.trajectories.roles import kind_of
-from hfsvc.trajectories.rows_again import written
+from hfsvc.trajectories.styles.parts import text_of
+from hfsvc.trajectories.styles.provenance import notes_of, survives
+from hfsvc.trajectories.styles.roles import kind_of
+from hfsvc.trajectories.styles.to_rows import written
 
 SCHEMA_VERSION: SchemaVersion = "ATIF-v1.4"
 # The rows do not say which version of the agent wrote them; this is what the format's first consumer expects.

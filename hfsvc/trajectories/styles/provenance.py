@@ -1,6 +1,6 @@
 """What a document cannot say of the row it was built from, noted in the ``extra`` of steps and results. Pure.
 
-With these notes `hfsvc.trajectories.rows_again.to_rows` gives the row's messages back; to any other reader they are
+With these notes `hfsvc.trajectories.styles.to_rows.to_rows` gives the row's messages back; to any other reader they are
 remarks. They are there only where the document alone would not do.
 """
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from hfsvc.atif import Content, ObservationResult, Step, ToolCall, Trajectory
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING
-from hfsvc.trajectories.originals import COLUMN, FIELDS, INDEX, RAW, ROLE
-from hfsvc.trajectories.parts import openai_content
+from hfsvc.trajectories.styles.parts import openai_content
+from hfsvc.trajectories.styles.provenance import COLUMN, FIELDS, INDEX, RAW, ROLE
 
 Row = dict[str, Any]
 NOTHING: dict[str, Any] = {}

@@ -6,8 +6,8 @@ object a line.
 
 from typing import Any
 
-from hfsvc.trajectories.notations.jsontext import NotJson, parse_json
-from hfsvc.trajectories.notations.spans import Span, between
+from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json
+from hfsvc.trajectories.styles.notations.text_search import Span, between
 
 Tools = list[dict[str, Any]]
 

@@ -1,16 +1,16 @@
 """Calls as JSON in tags: ``<tool_call>{"name": …, "arguments": {…}}</tool_call>``, one or many.
 
 Source: the exporter of Harbor 0.25, which writes them after the message, and the chat templates of several models.
-Some of these write `hfsvc.trajectories.notations.function_tags` inside.
+Some of these write `hfsvc.trajectories.styles.notations.function_tags` inside.
 """
 
 import re
 
-from hfsvc.trajectories.notations import function_tags
-from hfsvc.trajectories.notations.found import Broken, Call, Found
-from hfsvc.trajectories.notations.jsontext import NotJson, object_at
-from hfsvc.trajectories.notations.openai_calls import call_of
-from hfsvc.trajectories.notations.spans import Span, outside
+from hfsvc.trajectories.styles.notations import function_tags
+from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.json_values import NotJson, object_at
+from hfsvc.trajectories.styles.notations.openai_calls import call_of
+from hfsvc.trajectories.styles.notations.text_search import Span, outside
 
 _OPENING = re.compile(r"<tool_call>\s*")
 _CLOSING = re.compile(r"\s*</tool_call>")

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 
-from hfsvc.trajectories.notations.thinking import Thinking, split_thinking
+from hfsvc.trajectories.styles.notations.thinking import Thinking, split_thinking
 
 from ..talks import texts
 

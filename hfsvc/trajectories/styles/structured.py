@@ -10,9 +10,9 @@ from typing import Any
 from hfsvc.atif import Agent, SchemaVersion, Trajectory
 from hfsvc.rows import Fidelity
 from hfsvc.trajectories.layouts.conversation import Conversation, Place
-from hfsvc.trajectories.notations.tools import Tools, tools_of
-from hfsvc.trajectories.originals import survives
-from hfsvc.trajectories.rebuilding import Rebuilding
+from hfsvc.trajectories.styles.notations.tools import Tools, tools_of
+from hfsvc.trajectories.styles.provenance import survives
+from hfsvc.trajectories.styles.step_builder import Rebuilding
 
 SCHEMA_VERSION: SchemaVersion = "ATIF-v1.7"
 UNKNOWN = "unknown"
