@@ -23,8 +23,8 @@ from hfsvc.rows import ReadOptions
 from hfsvc.settings import Settings, load_settings
 from hfsvc.store.index import Catalog
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.trajectories.known import Registry, reading_of
-from hfsvc.trajectories.sources import open_registry
+from hfsvc.trajectories.known_datasets import Registry, reading_of
+from hfsvc.trajectories.registry import open_registry
 
 if TYPE_CHECKING:
     from hfsvc.trajectories.source import FileTrajectorySource

@@ -60,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         transport: ``fast`` (pyreqwest, extra ``fast``), ``httpx`` (its own), or ``auto``: the fast one where installed.
         trust_env: Read proxies and CA certificates from the environment, as httpx does.
         default_source: Alias or id of the dataset that is read where none is named.
-        sources: TOML file with datasets of your own, see `hfsvc.trajectories.sources`; None for none.
+        sources: TOML file with datasets of your own, see `hfsvc.trajectories.registry`; None for none.
     """
 
     root: Path = DEFAULT_ROOT

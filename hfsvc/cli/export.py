@@ -128,7 +128,7 @@ async def _with_ray(
     from hfsvc.errors import NotDownloaded
     from hfsvc.export.ray_engine import export_with_ray
     from hfsvc.rows import ReadOptions
-    from hfsvc.trajectories.known import reading_of
+    from hfsvc.trajectories.known_datasets import reading_of
 
     repo = container.registry().repo_of(dataset)
     found = await container.datasets().get_download_info(repo)

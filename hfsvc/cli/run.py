@@ -29,7 +29,7 @@ def source_of(options: Options, dataset: str | None) -> str:
 
 def repo_of(options: Options, dataset: str) -> str:
     """The id of a dataset that was named, by its alias or itself."""
-    from hfsvc.trajectories.sources import open_registry
+    from hfsvc.trajectories.registry import open_registry
 
     return open_registry(settings_of(options).sources).repo_of(dataset)
 

@@ -61,7 +61,7 @@ def serve_command(
     from hfsvc.cli.run import run, settings_of
     from hfsvc.hub.urls import parse_repo
     from hfsvc.server.serving import bind, choose_allocator
-    from hfsvc.trajectories.sources import open_registry
+    from hfsvc.trajectories.registry import open_registry
 
     choose_allocator()
     access = _access(host, server_token, allow_origin)

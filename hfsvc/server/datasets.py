@@ -11,7 +11,7 @@ from hfsvc.models import DownloadedDataset, VerifyReport
 from hfsvc.server.answers import DatasetEntry, DatasetInfo, Deleted, SourceEntry, entry_of, info_of
 from hfsvc.server.description import failing
 from hfsvc.server.parts import Parts, Using
-from hfsvc.trajectories.known import KnownDataset
+from hfsvc.trajectories.known_datasets import KnownDataset
 
 Repo = Annotated[str, PathParameter(description="Alias or id, percent-encoded: owner%2Fname.")]
 

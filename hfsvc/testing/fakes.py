@@ -336,14 +336,14 @@ class FakeTrajectorySource:
     async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
         import pyarrow as pa
 
-        from hfsvc.trajectories.value_counts import Tally, cut
+        from hfsvc.trajectories.index.facets import Tally, cut
 
         tally = Tally()
         tally.add(pa.array([getattr(each, field) for each in self._matching(query)], pa.string()))
         return cut(tally.result(), limit)
 
     def _matching(self, query: str | None) -> list[TrajectorySummary]:
-        from hfsvc.trajectories.summaries import FIELDS, matching, summary_batch
+        from hfsvc.trajectories.index.summaries import FIELDS, matching, summary_batch
 
         found = self._summaries()
         columns = {name: [getattr(each, name) for each in found] for name in FIELDS}

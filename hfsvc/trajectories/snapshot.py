@@ -7,16 +7,16 @@ from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset
 from hfsvc.rows import ReadOptions, SummaryField, ValueCounts
 from hfsvc.trajectories.cursor import Numbering, number_rows
-from hfsvc.trajectories.episodes import EpisodeRow, superseded
 from hfsvc.trajectories.files.open import open_rows
 from hfsvc.trajectories.files.parquet import FileFacts, FileRows
 from hfsvc.trajectories.files.splits import choose_files
+from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
+from hfsvc.trajectories.index.outcomes import is_wanted
+from hfsvc.trajectories.index.row_cache import RowStore
+from hfsvc.trajectories.index.sidecars import Sidecars, content_of
+from hfsvc.trajectories.index.summary_index import SummaryIndex
 from hfsvc.trajectories.layouts.opening import Layouts
-from hfsvc.trajectories.row_store import RowStore
 from hfsvc.trajectories.selection import Selection
-from hfsvc.trajectories.sidecars import Sidecars, content_of
-from hfsvc.trajectories.summary_index import SummaryIndex
-from hfsvc.trajectories.verdicts import is_wanted
 
 T = TypeVar("T")
 

@@ -19,13 +19,13 @@ from hfsvc.rows import DatasetStatistics, ReadOptions, SummaryField, SummaryPage
 from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
 from hfsvc.trajectories.files.parquet import FileRows
 from hfsvc.trajectories.files.splits import DATA_GLOBS
+from hfsvc.trajectories.index.facets import cut
 from hfsvc.trajectories.layouts.conversation import Place, Unreadable
 from hfsvc.trajectories.reader import RowReader, View, read_few, read_unchanged
 from hfsvc.trajectories.selection import Wanted
 from hfsvc.trajectories.snapshot import FilesReplaced, Snapshot
 from hfsvc.trajectories.statistics import COUNTED, Gathering
 from hfsvc.trajectories.styles.convert import Converted, convert, style_of
-from hfsvc.trajectories.value_counts import cut
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

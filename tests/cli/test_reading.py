@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from hfsvc.testing import LocalHub
-from hfsvc.trajectories.known import KNOWN
+from hfsvc.trajectories.known_datasets import KNOWN
 
 from ..trajectories.tables import MESSAGES, parquet, talk
 from .command import ALIAS, REPO, Command, Ended
@@ -133,7 +133,7 @@ def test_plugins_are_listed_and_a_broken_one_is_named(hfsvc: Command, tmp_path: 
     (metadata / "METADATA").write_text("Name: acme\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[hfsvc.sources]\nbad = acme_gone:x\ngood = acme_runs:known\n")
     (tmp_path / "acme_runs.py").write_text(
-        "from hfsvc.trajectories.known import KnownDataset\n"
+        "from hfsvc.trajectories.known_datasets import KnownDataset\n"
         "def known():\n    return [KnownDataset(alias='acme', repo='acme/runs')]\n"
     )
     ended = hfsvc.spawn("sources", "-q", env={"PYTHONPATH": str(tmp_path)})

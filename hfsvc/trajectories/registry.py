@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from hfsvc.errors import InvalidSettings
-from hfsvc.trajectories.known import KNOWN, KnownDataset, Registry
+from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset, Registry
 
 GROUP = "hfsvc.sources"
 logger = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.trajectories.episodes import EpisodeRow, superseded
-from hfsvc.trajectories.verdicts import Wanted, is_wanted
+from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
+from hfsvc.trajectories.index.outcomes import Wanted, is_wanted
 
 
 def rows_of(*values: tuple[str | None, ...]) -> list[EpisodeRow]:

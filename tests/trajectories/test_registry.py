@@ -10,8 +10,8 @@ from hfsvc.containers import open_container
 from hfsvc.errors import InvalidSettings
 from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService
-from hfsvc.trajectories.known import KNOWN, KnownDataset
-from hfsvc.trajectories.sources import GROUP, load_plugins, open_registry, read_sources
+from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset
+from hfsvc.trajectories.registry import GROUP, load_plugins, open_registry, read_sources
 
 from ..builders import everything
 from .tables import MESSAGES, parquet, talk

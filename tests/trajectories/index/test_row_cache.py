@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from hfsvc.models import DownloadedDataset
 from hfsvc.testing import FakeDatasetService
-from hfsvc.trajectories.blocks import KEPT_OPEN
 from hfsvc.trajectories.files.parquet import RowGroup
-from hfsvc.trajectories.row_store import LARGE_GROUP_BYTES, block_rows, is_worth_writing, reblocked
-from hfsvc.trajectories.sidecars import Sidecars
+from hfsvc.trajectories.index.blocks import KEPT_OPEN
+from hfsvc.trajectories.index.row_cache import LARGE_GROUP_BYTES, block_rows, is_worth_writing, reblocked
+from hfsvc.trajectories.index.sidecars import Sidecars
 from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO, everything

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from hfsvc.trajectories.sealed import SealedFile
+from hfsvc.trajectories.index.checksummed import SealedFile
 
 # Files, each with a block of its own in memory.
 KEPT_OPEN = 16

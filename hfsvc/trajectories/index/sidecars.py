@@ -18,8 +18,8 @@ from hfsvc.errors import HfsvcError
 from hfsvc.files.atomic import make_folder
 from hfsvc.models import DownloadedDataset
 from hfsvc.store.directories import rows_folder
-from hfsvc.trajectories.blocks import Blocks, IdleBlocks, Key
-from hfsvc.trajectories.sealed import DamagedFile, seal
+from hfsvc.trajectories.index.blocks import Blocks, IdleBlocks, Key
+from hfsvc.trajectories.index.checksummed import DamagedFile, seal
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.trajectories import sealed
-from hfsvc.trajectories.sealed import PAGE_BYTES, DamagedFile, SealedFile, seal
+from hfsvc.trajectories.index import checksummed as sealed
+from hfsvc.trajectories.index.checksummed import PAGE_BYTES, DamagedFile, SealedFile, seal
 
 SIZES = [0, 1, PAGE_BYTES - 1, PAGE_BYTES, PAGE_BYTES + 1, 3 * PAGE_BYTES + 5]
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hfsvc.rows import ReadOptions, SummaryPage, TrajectorySummary
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.files.parquet import ParquetRows
+from hfsvc.trajectories.index.query import one_space
+from hfsvc.trajectories.index.summaries import FIELDS, matching, summaries_of, summarise, summary_batch, summary_columns
 from hfsvc.trajectories.layouts.opening import Layouts
-from hfsvc.trajectories.queries import one_space
-from hfsvc.trajectories.summaries import FIELDS, matching, summaries_of, summarise, summary_batch, summary_columns
 
 from .tables import DATE, MESSAGE, MESSAGES, broken_text, open_source, parquet, row, rows, table_of, talk
 

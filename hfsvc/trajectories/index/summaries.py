@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from hfsvc.rows import TrajectorySummary
 from hfsvc.trajectories.files.arrow_values import texts_of
+from hfsvc.trajectories.index.query import Word, one_space, read_query
 from hfsvc.trajectories.layouts.base import Layout
-from hfsvc.trajectories.queries import Word, one_space, read_query
 
 FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result", "key")
 TEXTS = (*FIELDS, "trace_source")

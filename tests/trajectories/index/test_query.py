@@ -1,6 +1,6 @@
 import pytest
 
-from hfsvc.trajectories.queries import Word, read_query
+from hfsvc.trajectories.index.query import Word, read_query
 
 FIELDS = ("agent", "task")
 

@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from hfsvc.rows import TrajectorySummary, ValueCounts
 from hfsvc.trajectories.files.parquet import FileRows
-from hfsvc.trajectories.queries import one_space
+from hfsvc.trajectories.index.facets import Tally, among
+from hfsvc.trajectories.index.query import one_space
+from hfsvc.trajectories.index.row_cache import reblocked
+from hfsvc.trajectories.index.sidecars import Sidecars, short_digest
+from hfsvc.trajectories.index.summaries import SCHEMA, having, matching, summaries_of, summarise, summary_columns
 from hfsvc.trajectories.reader import OpenFile
-from hfsvc.trajectories.row_store import reblocked
 from hfsvc.trajectories.selection import Selection
-from hfsvc.trajectories.sidecars import Sidecars, short_digest
-from hfsvc.trajectories.summaries import SCHEMA, having, matching, summaries_of, summarise, summary_columns
-from hfsvc.trajectories.value_counts import Tally, among
 
 BLOCK_ROWS = 2048
 KEPT_ANSWERS = 4

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.trajectories import value_counts
-from hfsvc.trajectories.value_counts import LONGEST_VALUE, MAX_NAMED, Tally, among, cut
+from hfsvc.trajectories.index import facets as value_counts
+from hfsvc.trajectories.index.facets import LONGEST_VALUE, MAX_NAMED, Tally, among, cut
 
 VALUES = st.lists(st.none() | st.sampled_from(["a", "b", "c", "d", " ", ""]))
 

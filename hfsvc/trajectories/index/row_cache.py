@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset
-from hfsvc.trajectories.blocks import Blocks
 from hfsvc.trajectories.files.open import open_rows
 from hfsvc.trajectories.files.parquet import FileRows, RowFile, RowGroup
 from hfsvc.trajectories.files.unmodified import WatchedRows
-from hfsvc.trajectories.sidecars import Sidecars, content_of, short_digest
+from hfsvc.trajectories.index.blocks import Blocks
+from hfsvc.trajectories.index.sidecars import Sidecars, content_of, short_digest
 
 BLOCK_BYTES = 128 << 10
 MAX_BLOCK_ROWS = 1024
