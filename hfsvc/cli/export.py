@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hfsvc.cli.options import Options, command
-from hfsvc.cli.reading import reading_options
+from hfsvc.cli.read_options import reading_options
 
 if TYPE_CHECKING:
     from hfsvc.containers import Container

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (Exception, KeyboardInterrupt) as error:
-        failures = importlib.import_module("hfsvc.cli.failures")
+        failures = importlib.import_module("hfsvc.cli.errors")
         sys.exit(failures.report(error, argv))
 
 

@@ -48,7 +48,7 @@ def command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.
             try:
                 return function(options, **given)
             except BrokenPipeError:
-                from hfsvc.cli.failures import ReaderLeft
+                from hfsvc.cli.errors import ReaderLeft
 
                 # Under another name: click would end with 1.
                 raise ReaderLeft from None

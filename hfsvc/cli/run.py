@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from hfsvc.cli.failures import Terminated
+from hfsvc.cli.errors import Terminated
 from hfsvc.cli.options import Options
 from hfsvc.containers import Container, open_container
 from hfsvc.settings import Secret, Settings, load_settings

@@ -60,7 +60,7 @@ def serve_command(
         raise click.UsageError("The demo serves rows of its own: leave out --source, or --demo.")
     from hfsvc.cli.run import run, settings_of
     from hfsvc.hub.urls import parse_repo
-    from hfsvc.server.serving import bind, choose_allocator
+    from hfsvc.server.runner.uvicorn import bind, choose_allocator
     from hfsvc.trajectories.registry import open_registry
 
     choose_allocator()
@@ -85,7 +85,7 @@ def _check_extra() -> None:
 
 
 def _access(host: str, token: str | None, origins: tuple[str, ...]) -> "Access":
-    from hfsvc.server.access import check_token, is_loopback, make_access
+    from hfsvc.server.middleware.access import check_token, is_loopback, make_access
 
     if token is None and not is_loopback(host):
         raise click.UsageError(f"Others reach {host}: set HFSVC_SERVER_TOKEN, which they must then show.")
@@ -115,7 +115,7 @@ async def _serve(
     import anyio
 
     from hfsvc.server import create_app
-    from hfsvc.server.serving import address_of, serve
+    from hfsvc.server.runner.uvicorn import address_of, serve
 
     if demo:
         await container.source(container.settings().default_source).ensure_downloaded()

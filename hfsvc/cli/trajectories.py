@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hfsvc.cli.options import Options, command
-from hfsvc.cli.reading import reading_options, row_options, storage_options
+from hfsvc.cli.read_options import reading_options, row_options, storage_options
 
 if TYPE_CHECKING:
     from hfsvc.atif import Trajectory
@@ -102,7 +102,7 @@ def show_command(
 def _write_page(options: Options, file: Path, row: int, source: str, trajectory: "Trajectory") -> None:
     from hfsvc import __version__
     from hfsvc.cli.output import write_json
-    from hfsvc.export.whole import whole_file
+    from hfsvc.export.atomic_output import whole_file
     from hfsvc.pages import make_report
 
     page = make_report(trajectory, row=row, source=source, version=__version__)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 import msgspec
 
-from hfsvc.cli.failures import terminable
+from hfsvc.cli.errors import terminable
 from hfsvc.cli.options import Options, command
 from hfsvc.cli.output import count_files, count_of, printable, say, write_json_stream
 from hfsvc.cli.progress import show_bytes

@@ -17,8 +17,8 @@ import msgspec
 from anyio import to_thread
 
 from hfsvc.errors import HfsvcError, MissingExtra
-from hfsvc.export.exporting import Span, export_span, target_of
 from hfsvc.export.formats import Target
+from hfsvc.export.local_engine import Span, export_span, target_of
 from hfsvc.export.models import Exported, ExportRequest
 from hfsvc.models import DownloadedDataset
 from hfsvc.rows import ReadOptions

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hfsvc.export import atif_columns, steps, trainers
+from hfsvc.export.atomic_output import whole_file, whole_folder
 from hfsvc.export.formats import Format, Target
 from hfsvc.export.harbor_job import HarborJob
 from hfsvc.export.lines import atif_line, json_line
 from hfsvc.export.naming import safe_name
 from hfsvc.export.streams import patient
 from hfsvc.export.sts import session_lines
-from hfsvc.export.whole import whole_file, whole_folder
 from hfsvc.rows import TrajectoryRow
 
 Rows = Sequence[TrajectoryRow]

@@ -14,21 +14,23 @@ from litestar.response import Response
 from hfsvc import __version__
 from hfsvc.containers import Container
 from hfsvc.errors import HfsvcError
-from hfsvc.server import datasets, downloads, facets, service, trajectories
-from hfsvc.server.access import Access
 from hfsvc.server.asgi import App, Receive, Scope, Send
 from hfsvc.server.budget import ByteBudget
-from hfsvc.server.counts import Counts
-from hfsvc.server.description import Description
-from hfsvc.server.effuse import EffuseSocket, effuse_route
-from hfsvc.server.failures import Words, plain_document, status_of
-from hfsvc.server.guard import Guard
+from hfsvc.server.errors import Words, plain_document, status_of
 from hfsvc.server.jobs import Jobs
 from hfsvc.server.limits import Limits
-from hfsvc.server.parameters import read_as
-from hfsvc.server.parts import Parts
-from hfsvc.server.sending import Slots
-from hfsvc.server.sources import Sources
+from hfsvc.server.metrics import Counts
+from hfsvc.server.middleware.access import Access
+from hfsvc.server.middleware.guard import Guard
+from hfsvc.server.open_sources import Sources
+from hfsvc.server.responses import Slots
+from hfsvc.server.routes import datasets, facets, trajectories
+from hfsvc.server.routes import jobs as downloads
+from hfsvc.server.routes import system as service
+from hfsvc.server.routes.effuse import EffuseSocket, effuse_route
+from hfsvc.server.routes.openapi import Description
+from hfsvc.server.routes.parameters import read_as
+from hfsvc.server.state import Parts
 
 ROUTES = (
     datasets.list_datasets,

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request
 from litestar.response import Response
 
-from hfsvc.server.failures import plain_document
+from hfsvc.server.errors import plain_document
 
 
 def refuse_depth(_: Request[Any, Any, Any], __: RecursionError) -> Response[Any]:

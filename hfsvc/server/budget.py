@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from hfsvc.server.failures import Busy
+from hfsvc.server.errors import Busy
 
 
 class Held:

@@ -13,7 +13,11 @@ import msgspec
 from hfsvc.datasets.request import read_wish
 from hfsvc.models import BytesReceived, DatasetRequest, Event
 from hfsvc.protocols import DatasetService
-from hfsvc.server.answers import (
+from hfsvc.server.errors import Busy, JobNotFound, Words
+from hfsvc.server.events import EventLog
+from hfsvc.server.limits import Limits
+from hfsvc.server.open_sources import Sources
+from hfsvc.server.schemas import (
     DatasetEntry,
     DownloadOrder,
     ErrorDocument,
@@ -23,10 +27,6 @@ from hfsvc.server.answers import (
     entry_of,
     progress_of,
 )
-from hfsvc.server.events import EventLog
-from hfsvc.server.failures import Busy, JobNotFound, Words
-from hfsvc.server.limits import Limits
-from hfsvc.server.sources import Sources
 from hfsvc.settings import Settings
 
 if TYPE_CHECKING:

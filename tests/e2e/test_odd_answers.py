@@ -18,7 +18,7 @@ from hfsvc.protocols import DatasetService
 from hfsvc.settings import Settings
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Cut, Exchange, HangUp, Response, Status, WithHeader, WrongHash
-from hfsvc.testing.localhub.messages import text_response
+from hfsvc.testing.localhub.http_messages import text_response
 
 from ..builders import REPO, MiB, everything, files_below, noise, of_kind, open_service
 

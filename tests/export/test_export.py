@@ -15,17 +15,8 @@ import pytest
 from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, CursorMismatch, InvalidExport, StoreNotWritable
-from hfsvc.export import (
-    Exported,
-    ExportRequest,
-    RowsExported,
-    export,
-    export_shards,
-    export_to,
-    exporting,
-    read_parquet,
-    writers,
-)
+from hfsvc.export import Exported, ExportRequest, RowsExported, export, export_shards, export_to, read_parquet, writers
+from hfsvc.export import local_engine as exporting
 from hfsvc.rows import TrajectoryRow
 from hfsvc.testing import FakeTrajectorySource
 

@@ -9,8 +9,8 @@ import pytest
 
 from hfsvc.errors import NoSpace
 from hfsvc.export import ExportRequest, export
+from hfsvc.export.atomic_output import whole_file, whole_folder
 from hfsvc.export.formats import Format
-from hfsvc.export.whole import whole_file, whole_folder
 from hfsvc.testing import FakeTrajectorySource
 
 from ..builders import files_below, noise, run_python
@@ -79,7 +79,8 @@ def test_names_are_taken_literally(tmp_path: Path) -> None:
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from hfsvc.export import ExportRequest, export, exporting
+from hfsvc.export import ExportRequest, export
+from hfsvc.export import local_engine as exporting
 from hfsvc.testing import FakeTrajectorySource
 from tests.export.documents import talk
 

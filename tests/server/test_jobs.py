@@ -259,7 +259,7 @@ class TestLog:
 def test_events_are_one_line_whatever_they_hold(root: Path) -> None:
     from datetime import UTC, datetime
 
-    from hfsvc.server.answers import encode_event
+    from hfsvc.server.schemas import encode_event
 
     event = Retried(path="a\nid: 9\r\n\u2028", reason="x\n\ny", attempt=1, wait_s=0, at=datetime.now(UTC))
     assert b"\n" not in encode_event(event, None)

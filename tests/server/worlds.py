@@ -15,7 +15,7 @@ from hfsvc.models import BytesReceived, DatasetRequest, DownloadedDataset, OnEve
 from hfsvc.protocols import DatasetService, TrajectorySource
 from hfsvc.rows import SummaryField, SummaryPage, TrajectoryRow, ValueCounts
 from hfsvc.server import Access, Limits, ServerApp, create_app
-from hfsvc.server.serving import address_of, bind, serve
+from hfsvc.server.runner.uvicorn import address_of, bind, serve
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 
 REPO = "acme/notes"

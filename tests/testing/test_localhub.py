@@ -15,7 +15,7 @@ from hfsvc.testing import LocalHub
 from hfsvc.testing.__main__ import make_hub, parse_arguments
 from hfsvc.testing.localhub import Stall, WithHeader
 from hfsvc.testing.localhub.card import read_card
-from hfsvc.testing.localhub.limits import FixedWindow
+from hfsvc.testing.localhub.rate_limit import FixedWindow
 
 from .notes import PARQUET, REPO, HubFactory, resolve, signed
 

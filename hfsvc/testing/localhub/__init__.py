@@ -28,8 +28,8 @@ from hfsvc.testing.localhub.faults import (
     WithoutHeader,
     mirror_of,
 )
+from hfsvc.testing.localhub.http_messages import Request, Response
 from hfsvc.testing.localhub.localhub import LocalHub
-from hfsvc.testing.localhub.messages import Request, Response
 from hfsvc.testing.localhub.records import RecordedRequest
 from hfsvc.testing.localhub.rules import Exchange, Fault, FaultRule
 

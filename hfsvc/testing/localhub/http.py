@@ -15,7 +15,7 @@ import anyio
 import anyio.to_thread
 import h11
 
-from hfsvc.testing.localhub.messages import Request, Response, Slice
+from hfsvc.testing.localhub.http_messages import Request, Response, Slice
 
 PIECE_BYTES = 1024 * 1024
 RECEIVE_BYTES = 64 * 1024

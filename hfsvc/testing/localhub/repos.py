@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hfsvc.testing.localhub.content import Content, git_sha1
+from hfsvc.testing.localhub.stored_content import Content, git_sha1
 
 KEPT_FILE_BYTES = 4 * 1024 * 1024
 KEPT_REPO_BYTES = 64 * 1024 * 1024

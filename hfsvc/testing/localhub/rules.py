@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hfsvc.testing.localhub.messages import Request, Response
+from hfsvc.testing.localhub.http_messages import Request, Response
 from hfsvc.testing.localhub.records import RecordedRequest, ServerName, path_matches
 from hfsvc.testing.localhub.repos import StoredFile
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
-from hfsvc.testing.localhub.messages import Request, Response, Slice, text_response
+from hfsvc.testing.localhub.http_messages import Request, Response, Slice, text_response
 from hfsvc.testing.localhub.records import Log, RecordedRequest, ServerName
 from hfsvc.testing.localhub.repos import StoredFile
 from hfsvc.testing.localhub.rules import Exchange, FaultRule

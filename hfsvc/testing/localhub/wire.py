@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from hfsvc.testing.localhub.distortions import masked
-from hfsvc.testing.localhub.messages import Request, Response, json_response, text_response
+from hfsvc.testing.localhub.http_messages import Request, Response, json_response, text_response
 from hfsvc.testing.localhub.repos import Repository, Snapshot, StoredFile
 
 DATE = "2026-01-01T00:00:00.000Z"

@@ -8,7 +8,7 @@ import anyio
 
 from hfsvc.server.asgi import Headers, Receive, Scope, Send
 from hfsvc.server.budget import ByteBudget
-from hfsvc.server.failures import Busy
+from hfsvc.server.errors import Busy
 from hfsvc.server.limits import Limits
 
 PIECE_BYTES = 1 << 16

@@ -14,14 +14,14 @@ from hfsvc.atif import Trajectory
 from hfsvc.errors import TrajectoryNotFound
 from hfsvc.protocols import KeyColumn, TrajectorySource
 from hfsvc.rows import TrajectoryRow, row_number
-from hfsvc.server.answers import StepPage, SummaryList
 from hfsvc.server.asgi import Headers, as_answer
-from hfsvc.server.description import answering, failing
-from hfsvc.server.paging import listing_of, read_cursor, write_cursor
-from hfsvc.server.parameters import LARGEST, By, Cursor, Key, Limit, Lines, Offset, Query, ReadAs, Row, Stop
-from hfsvc.server.parts import Parts, Using
-from hfsvc.server.sending import HeldAnswer, Made, StreamedAnswer
-from hfsvc.server.sources import Reading
+from hfsvc.server.open_sources import Reading
+from hfsvc.server.responses import HeldAnswer, Made, StreamedAnswer
+from hfsvc.server.routes.openapi import answering, failing
+from hfsvc.server.routes.page_cursor import listing_of, read_cursor, write_cursor
+from hfsvc.server.routes.parameters import LARGEST, By, Cursor, Key, Limit, Lines, Offset, Query, ReadAs, Row, Stop
+from hfsvc.server.schemas import StepPage, SummaryList
+from hfsvc.server.state import Parts, Using
 
 NDJSON = "application/x-ndjson"
 

@@ -8,8 +8,8 @@ from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValida
 from hfsvc.protocols import KeyColumn
 from hfsvc.rows import Style
 from hfsvc.server.limits import PAGE_ROWS
-from hfsvc.server.parts import Using
-from hfsvc.server.sources import Reading
+from hfsvc.server.open_sources import Reading
+from hfsvc.server.state import Using
 
 # Of integers that every reader of JSON keeps exactly.
 LARGEST = (1 << 53) - 1

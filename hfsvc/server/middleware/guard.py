@@ -6,12 +6,12 @@ from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
-from hfsvc.server.access import Access, Head, Refusal, is_allowed_origin, judge
 from hfsvc.server.asgi import App, Headers, Message, Receive, Scope, Send
-from hfsvc.server.counts import Counts
-from hfsvc.server.failures import plain_document
-from hfsvc.server.heads import answer_head
+from hfsvc.server.errors import plain_document
 from hfsvc.server.limits import Limits
+from hfsvc.server.metrics import Counts
+from hfsvc.server.middleware.access import Access, Head, Refusal, is_allowed_origin, judge
+from hfsvc.server.middleware.heads import answer_head
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -8,11 +8,11 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
 from hfsvc.pages.files import load_files
-from hfsvc.server.answers import Health, Readiness, SessionOrder
 from hfsvc.server.bodies import refuse_depth
-from hfsvc.server.counts import Family, as_prometheus, transfer_families
-from hfsvc.server.description import NOTHING, failing
-from hfsvc.server.parts import Using
+from hfsvc.server.metrics import Family, as_prometheus, transfer_families
+from hfsvc.server.routes.openapi import NOTHING, failing
+from hfsvc.server.schemas import Health, Readiness, SessionOrder
+from hfsvc.server.state import Using
 
 PROMETHEUS = "text/plain; version=0.0.4"
 

@@ -9,7 +9,7 @@ import msgspec
 from hfsvc.errors import CursorMismatch
 from hfsvc.models import DownloadedDataset
 from hfsvc.opaque_text import pack, unpack
-from hfsvc.server.sources import Reading
+from hfsvc.server.open_sources import Reading
 
 VERSION = 1
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc import atif
-from hfsvc.server.effuse import as_effuse_reads_it
+from hfsvc.server.routes.effuse import as_effuse_reads_it
 
 DATA = os.environ.get("HFSVC_TEST_DATA")
 

@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.errors import InvalidSettings
-from hfsvc.server.access import Access, Head, check_origin, check_token, is_loopback, judge, make_access, read_authority
 from hfsvc.server.limits import Limits
+from hfsvc.server.middleware.access import (
+    Access,
+    Head,
+    check_origin,
+    check_token,
+    is_loopback,
+    judge,
+    make_access,
+    read_authority,
+)
 from hfsvc.settings import Secret
 
 LIMITS = Limits()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from hfsvc.testing.localhub.messages import Request
+from hfsvc.testing.localhub.http_messages import Request
 from hfsvc.testing.localhub.repos import LfsRule, Repository, is_lfs
 from hfsvc.testing.localhub.wire import invalid_credentials
 

@@ -18,10 +18,10 @@ from websockets.frames import Frame, Opcode
 
 from hfsvc.rows import TrajectoryRow
 from hfsvc.server import Limits
-from hfsvc.server import serving as serving_module
 from hfsvc.server.budget import ByteBudget
-from hfsvc.server.failures import Busy
-from hfsvc.server.patience import LEAST_READ_BYTES, MOST_FRAGMENTS, Unread, is_stuck
+from hfsvc.server.errors import Busy
+from hfsvc.server.runner import uvicorn as serving_module
+from hfsvc.server.runner.connections import LEAST_READ_BYTES, MOST_FRAGMENTS, Unread, is_stuck
 from hfsvc.testing import FakeTrajectorySource
 
 from .test_effuse import data, error, socket_of

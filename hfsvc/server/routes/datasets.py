@@ -8,9 +8,9 @@ from litestar.params import FromQuery, PathParameter
 
 from hfsvc.errors import NotDownloaded
 from hfsvc.models import DownloadedDataset, VerifyReport
-from hfsvc.server.answers import DatasetEntry, DatasetInfo, Deleted, SourceEntry, entry_of, info_of
-from hfsvc.server.description import failing
-from hfsvc.server.parts import Parts, Using
+from hfsvc.server.routes.openapi import failing
+from hfsvc.server.schemas import DatasetEntry, DatasetInfo, Deleted, SourceEntry, entry_of, info_of
+from hfsvc.server.state import Parts, Using
 from hfsvc.trajectories.known_datasets import KnownDataset
 
 Repo = Annotated[str, PathParameter(description="Alias or id, percent-encoded: owner%2Fname.")]

@@ -7,13 +7,13 @@ from litestar import delete, get, post
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.types import ASGIApp
 
-from hfsvc.server.answers import DownloadOrder, Job
 from hfsvc.server.asgi import Receive, Scope, Send, as_answer
 from hfsvc.server.bodies import refuse_depth
-from hfsvc.server.description import NOTHING, answering, failing
 from hfsvc.server.events import watch
-from hfsvc.server.parts import Using
-from hfsvc.server.sending import StreamedAnswer
+from hfsvc.server.responses import StreamedAnswer
+from hfsvc.server.routes.openapi import NOTHING, answering, failing
+from hfsvc.server.schemas import DownloadOrder, Job
+from hfsvc.server.state import Using
 
 EVENT_STREAM = "text/event-stream"
 BEAT_S = 10.0

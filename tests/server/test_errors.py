@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hfsvc.server.failures import Words
+from hfsvc.server.errors import Words
 from hfsvc.settings import Settings
 
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from hfsvc.server.descriptors import SPARE, connections_within
+from hfsvc.server.runner.descriptors import SPARE, connections_within
 
 from ..builders import run_python
 

@@ -6,10 +6,10 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from hfsvc.rows import SummaryField, ValueCounts
-from hfsvc.server.answers import FacetList
-from hfsvc.server.description import failing
-from hfsvc.server.parameters import Limit, Query, ReadAs
-from hfsvc.server.parts import Using
+from hfsvc.server.routes.openapi import failing
+from hfsvc.server.routes.parameters import Limit, Query, ReadAs
+from hfsvc.server.schemas import FacetList
+from hfsvc.server.state import Using
 
 FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result")
 

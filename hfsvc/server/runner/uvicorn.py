@@ -14,9 +14,9 @@ from anyio import to_thread
 
 from hfsvc.errors import InvalidSettings
 from hfsvc.server.app import ServerApp
-from hfsvc.server.descriptors import SPARE, allow_open_files, connections_within
 from hfsvc.server.limits import Limits
-from hfsvc.server.patience import patient
+from hfsvc.server.runner.connections import patient
+from hfsvc.server.runner.descriptors import SPARE, allow_open_files, connections_within
 
 BACKLOG = 1024
 # Each turn of the loop, which must be able to turn away what is too much before it takes in more.

@@ -21,7 +21,7 @@ async def test_only_so_many_threads_read(root: Path) -> None:
 
 
 def test_arrow_gives_memory_back() -> None:
-    code = "import pyarrow as pa; from hfsvc.server.serving import choose_allocator as choose; choose(); "
+    code = "import pyarrow as pa; from hfsvc.server.runner.uvicorn import choose_allocator as choose; choose(); "
     done = subprocess.run(
         [sys.executable, "-c", f"{code}print(pa.default_memory_pool().backend_name)"],
         capture_output=True,

@@ -362,7 +362,7 @@ class TestService:
 
     async def test_the_transfers_counters_are_told_too(self, world: World, root: Path) -> None:
         from hfsvc.metrics import Counters
-        from hfsvc.server.counts import as_prometheus, transfer_families
+        from hfsvc.server.metrics import as_prometheus, transfer_families
 
         counters = Counters()
         counters.add("bytes_received", 7)

@@ -13,9 +13,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from hfsvc.server.access import Refusal
-from hfsvc.server.guard import EVERY_ANSWER, refusing
 from hfsvc.server.limits import Limits
+from hfsvc.server.middleware.access import Refusal
+from hfsvc.server.middleware.guard import EVERY_ANSWER, refusing
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from hfsvc.server import Access, Limits
-from hfsvc.server.access import make_access
+from hfsvc.server.middleware.access import make_access
 from hfsvc.settings import Secret
 
 from .worlds import Counted, Held, World, error_of, open_app, open_world

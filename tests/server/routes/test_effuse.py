@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hfsvc.rows import OnBadRow
 from hfsvc.server import Access, Limits
-from hfsvc.server.access import make_access
-from hfsvc.server.effuse import failure, read_request, success
+from hfsvc.server.middleware.access import make_access
+from hfsvc.server.routes.effuse import failure, read_request, success
 from hfsvc.settings import Secret
 from hfsvc.testing import FakeTrajectorySource
 

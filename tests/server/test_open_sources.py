@@ -7,7 +7,7 @@ import pytest
 from dependency_injector import providers
 
 from hfsvc import Settings, open_container
-from hfsvc.server.sources import KEPT, Reading, Sources
+from hfsvc.server.open_sources import KEPT, Reading, Sources
 from hfsvc.testing import FakeTrajectorySource
 
 pytestmark = pytest.mark.anyio

@@ -16,10 +16,10 @@ from hfsvc import atif
 from hfsvc.protocols import TrajectorySource
 from hfsvc.rows import OnBadRow
 from hfsvc.server.budget import ByteBudget
-from hfsvc.server.counts import Counts
-from hfsvc.server.failures import Busy, Words
+from hfsvc.server.errors import Busy, Words
 from hfsvc.server.limits import PAGE_ROWS, Limits
-from hfsvc.server.sources import Reading, Sources
+from hfsvc.server.metrics import Counts
+from hfsvc.server.open_sources import Reading, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

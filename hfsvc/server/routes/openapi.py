@@ -6,7 +6,7 @@ from litestar import Request
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from hfsvc.server.answers import DownloadOrder, ErrorAnswer, SessionOrder
+from hfsvc.server.schemas import DownloadOrder, ErrorAnswer, SessionOrder
 
 NOTHING = ResponseSpec(None, generate_examples=False, description="Success, without a body")
 

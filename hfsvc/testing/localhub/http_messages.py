@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from hfsvc.testing.localhub.content import Content
+from hfsvc.testing.localhub.stored_content import Content
 
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
