@@ -4,7 +4,6 @@ The names here load what they need on first use: importing the package imports n
 """
 
 import importlib
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,11 +15,15 @@ if TYPE_CHECKING:
         DownloadedDataset,
         DownloadPlan,
         Event,
+        Fidelity,
+        ReadOptions,
+        SummaryPage,
+        TrajectoryRow,
+        TrajectorySummary,
         VerifyReport,
     )
     from hfsvc.notebook import download, preload
     from hfsvc.protocols import DatasetService, TrajectorySource
-    from hfsvc.rows import Fidelity, ReadOptions, SummaryPage, TrajectoryRow, TrajectorySummary
     from hfsvc.settings import Secret, Settings, load_settings
 
 __version__ = "0.1.0"
@@ -32,17 +35,18 @@ _HOMES = {
     "DownloadPlan": "models",
     "DownloadedDataset": "models",
     "Event": "models",
-    "Fidelity": "rows",
+    "Fidelity": "models",
     "HfsvcError": "errors",
-    "ReadOptions": "rows",
+    "ReadOptions": "models",
     "Secret": "settings",
     "Settings": "settings",
-    "SummaryPage": "rows",
+    "SummaryPage": "models",
     "Trajectory": "atif",
-    "TrajectoryRow": "rows",
+    "TrajectoryRow": "models",
     "TrajectorySource": "protocols",
-    "TrajectorySummary": "rows",
+    "TrajectorySummary": "models",
     "VerifyReport": "models",
+    "download": "notebook",
     "load_settings": "settings",
     "open_container": "containers",
     "preload": "notebook",
@@ -71,17 +75,6 @@ __all__ = [
     "open_container",
     "preload",
 ]
-
-
-class _CallableRoom(ModuleType):
-    """`hfsvc.download` is a package of this project and the call that people look for under this name."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        notebook = importlib.import_module("hfsvc.notebook")
-        return notebook.download(*args, **kwargs)
-
-
-importlib.import_module("hfsvc.download").__class__ = _CallableRoom
 
 
 def __getattr__(name: str) -> Any:

@@ -18,8 +18,8 @@ from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
 from hfsvc.hub.urls import parse_repo
 from hfsvc.metrics import Counters, Metrics
+from hfsvc.models import ReadOptions
 from hfsvc.protocols import DatasetService, TrajectorySource
-from hfsvc.rows import ReadOptions
 from hfsvc.settings import Settings, load_settings
 from hfsvc.store.index import Catalog
 from hfsvc.store.locks import DatasetLocks
@@ -64,7 +64,7 @@ class Container(containers.DeclarativeContainer):
         datasets: `DatasetService`.
         registry: The datasets that are known by name.
         source: ``source(name, style="messages", on_bad_row="raise", …)`` gives the `TrajectorySource` of an alias or a
-            dataset id, read with `hfsvc.rows.ReadOptions`; what is not given is as the registry knows the dataset.
+            dataset id, read with `hfsvc.models.ReadOptions`; what is not given is as the registry knows the dataset.
     """
 
     settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)

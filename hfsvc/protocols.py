@@ -7,12 +7,16 @@ from typing import Literal, Protocol
 from hfsvc.atif import Trajectory
 from hfsvc.models import (
     DatasetRequest,
+    DatasetStatistics,
     DownloadedDataset,
     DownloadPlan,
     OnEvent,
+    SummaryField,
+    SummaryPage,
+    TrajectoryRow,
+    ValueCounts,
     VerifyReport,
 )
-from hfsvc.rows import DatasetStatistics, SummaryField, SummaryPage, TrajectoryRow, ValueCounts
 
 KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 

@@ -35,7 +35,7 @@ EXIT_CODES = {
 
 def descendants(kind: type[HfsvcError]) -> Iterator[type[HfsvcError]]:
     for child in kind.__subclasses__():
-        if child.__module__.startswith(f"{errors.__name__}."):
+        if child.__module__ == errors.__name__:
             yield child
             yield from descendants(child)
 

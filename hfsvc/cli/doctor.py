@@ -72,7 +72,8 @@ async def _try(name: str, check: Callable[[], Awaitable[str]]) -> Check:
 async def _check_root(container: "Container") -> str:
     from anyio import to_thread
 
-    from hfsvc.files.atomic import free_bytes, make_folder
+    from hfsvc.disk import make_folder
+    from hfsvc.files.atomic import free_bytes
     from hfsvc.store.directories import leftover_parts, make_root
     from hfsvc.store.safe_paths import STATE_FOLDER, is_case_sensitive
     from hfsvc.units import format_bytes

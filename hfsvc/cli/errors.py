@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from hfsvc.cli.output import say, write_json
+from hfsvc.disk import disk_error
 from hfsvc.errors import HfsvcError
-from hfsvc.files.atomic import disk_error
 
 USAGE = 2
 INTERRUPTED = 130

@@ -127,7 +127,7 @@ async def _with_ray(
 ) -> "list[Exported]":
     from hfsvc.errors import NotDownloaded
     from hfsvc.export.ray_engine import export_with_ray
-    from hfsvc.rows import ReadOptions
+    from hfsvc.models import ReadOptions
     from hfsvc.trajectories.known_datasets import reading_of
 
     repo = container.registry().repo_of(dataset)

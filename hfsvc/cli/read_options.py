@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import click
 
-from hfsvc.rows import LayoutName, OnBadRow, ReadOptions, Style
+from hfsvc.models import LayoutName, OnBadRow, ReadOptions, Style
 
 
 class _NameAndColumn(click.ParamType[tuple[str, str]]):

@@ -12,7 +12,7 @@ from hfsvc.cli.read_options import storage_options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hfsvc.rows import Bucket, DatasetStatistics, RoleStatistics
+    from hfsvc.models import Bucket, DatasetStatistics, RoleStatistics
 
 BAR_WIDTH = 30
 # A terminal shows so many agents, models and results; the rest is one line.

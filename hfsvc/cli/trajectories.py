@@ -11,8 +11,8 @@ from hfsvc.cli.read_options import reading_options, row_options, storage_options
 
 if TYPE_CHECKING:
     from hfsvc.atif import Trajectory
+    from hfsvc.models import TrajectoryRow
     from hfsvc.protocols import KeyColumn, TrajectorySource
-    from hfsvc.rows import TrajectoryRow
 
 SHOWN_CHARACTERS = 400
 STDOUT = Path("-")
@@ -120,7 +120,7 @@ def _write_page(options: Options, file: Path, row: int, source: str, trajectory:
 async def _find(source: "TrajectorySource", key: str, dataset: str, by: "KeyColumn | None") -> "tuple[int, Trajectory]":
     from hfsvc.cli.output import say
     from hfsvc.errors import TrajectoryNotFound
-    from hfsvc.rows import row_number
+    from hfsvc.models import row_number
 
     number = row_number(key) if by is None else None
     rows = await source.find_rows(key, by=by) if number is None else ()

@@ -13,10 +13,9 @@ from hfsvc.cli.errors import terminable
 from hfsvc.cli.options import Options, command
 from hfsvc.cli.output import count_files, count_of, printable, say, write_json_stream
 from hfsvc.cli.progress import show_bytes
-from hfsvc.documents.folders import files_of
 from hfsvc.errors import InvalidTrajectory
 from hfsvc.trajectories.files.json_documents import Document, read_documents, read_file
-from hfsvc.trajectories.validation import OtherContent, Verdict, judge_documents
+from hfsvc.trajectories.validation import OtherContent, Verdict, files_of, judge_documents
 
 SHOWN_FINDINGS = 10
 STDIN = "-"

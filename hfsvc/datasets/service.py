@@ -13,8 +13,9 @@ from hfsvc.aio.coalesce import SharedLook
 from hfsvc.datasets.plan import OnDisk, check_room, make_plan, nothing_selected, select
 from hfsvc.datasets.request import Wish, all_paths, check_same_repository, new_entry, read_wish
 from hfsvc.datasets.transfer import Engine, Transfer
+from hfsvc.disk import check_same_disk, make_folder
 from hfsvc.errors import DatasetChanged, LocalStorage, NotDownloaded, Offline
-from hfsvc.files.atomic import check_same_disk, free_bytes, make_folder
+from hfsvc.files.atomic import free_bytes
 from hfsvc.hub.retries import OnRetry, tell_retries
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (

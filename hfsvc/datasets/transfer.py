@@ -9,8 +9,8 @@ from anyio import to_thread
 
 from hfsvc.aio.throttle import Throttle
 from hfsvc.datasets.plan import remote_file
+from hfsvc.disk import make_folder
 from hfsvc.errors import DownloadFailed
-from hfsvc.files.atomic import make_folder
 from hfsvc.hub.client import HubClient
 from hfsvc.metrics import Metrics
 from hfsvc.models import DownloadPlan, OnEvent, PlannedFile, RemoteDataset, RemoteFile

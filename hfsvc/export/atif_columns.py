@@ -22,7 +22,7 @@ from hfsvc import atif
 from hfsvc.atif import AudioPart, AudioSource, ImagePart, ImageSource, TextPart, Trajectory
 from hfsvc.atif.schema import Atif
 from hfsvc.export.columns import NOT_HELD, Column, Either, Items, Plain, Record, Text, json_text, json_value
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 
 FORMAT_KEY = b"hfsvc.export"
 FORMAT = b"atif/1"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from hfsvc.files.atomic import disk_errors, make_folder
+from hfsvc.disk import disk_errors, make_folder
 from hfsvc.files.atomic import sync_folder as sync
 
 if sys.platform != "win32":

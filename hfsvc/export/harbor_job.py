@@ -13,7 +13,7 @@ from typing import Any
 from hfsvc import atif
 from hfsvc.export.lines import json_line
 from hfsvc.export.naming import safe_name, title_of
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 
 Json = dict[str, Any]
 

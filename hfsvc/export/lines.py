@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from hfsvc import atif
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 
 _encoder = msgspec.json.Encoder()
 

@@ -17,8 +17,8 @@ from hfsvc.export.formats import Shard, Target, choose_target
 from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
 from hfsvc.export.naming import safe
 from hfsvc.export.writers import Writer, open_writer
+from hfsvc.models import TrajectoryRow
 from hfsvc.protocols import TrajectorySource
-from hfsvc.rows import TrajectoryRow
 from hfsvc.trajectories.source import row_range
 
 T = TypeVar("T")

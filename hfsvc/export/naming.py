@@ -2,7 +2,7 @@
 
 import re
 
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 
 LONGEST = 100
 _NAMES = ("trial_name", "task")

@@ -20,8 +20,7 @@ from hfsvc.errors import HfsvcError, MissingExtra
 from hfsvc.export.formats import Target
 from hfsvc.export.local_engine import Span, export_span, target_of
 from hfsvc.export.models import Exported, ExportRequest
-from hfsvc.models import DownloadedDataset
-from hfsvc.rows import ReadOptions
+from hfsvc.models import DownloadedDataset, ReadOptions
 from hfsvc.trajectories.snapshot import Snapshot
 from hfsvc.trajectories.source import FileTrajectorySource, row_range
 

@@ -10,7 +10,7 @@ from hfsvc.export.chat import text_of
 from hfsvc.export.columns import batch_of
 from hfsvc.export.lines import json_line
 from hfsvc.export.naming import session_of, title_of
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 
 SCHEMA = pa.schema({
     "row": pa.int64(),

@@ -9,7 +9,7 @@ from typing import Any
 from hfsvc.export.chat import ChatMessage, chat_messages, function_of
 from hfsvc.export.lines import json_line
 from hfsvc.export.naming import session_of, title_of
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from hfsvc.atif import Step, ToolCall
 from hfsvc.export.chat import ChatMessage, chat_messages, function_of
 from hfsvc.export.columns import batch_of, json_text
 from hfsvc.export.lines import json_line
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json
 from hfsvc.trajectories.styles.parts import text_of
 from hfsvc.trajectories.styles.to_rows import to_rows

@@ -16,7 +16,7 @@ from hfsvc.export.lines import atif_line, json_line
 from hfsvc.export.naming import safe_name
 from hfsvc.export.streams import patient
 from hfsvc.export.sts import session_lines
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 
 Rows = Sequence[TrajectoryRow]
 

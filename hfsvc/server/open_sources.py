@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 from hfsvc.containers import Container
 from hfsvc.errors import InvalidRepoId, UnknownSource
 from hfsvc.hub.urls import parse_repo
+from hfsvc.models import OnBadRow, Style
 from hfsvc.protocols import TrajectorySource
-from hfsvc.rows import OnBadRow, Style
 
 # Each keeps files open and parts of them in memory.
 KEPT = 16

@@ -14,8 +14,9 @@ from hfsvc.models import (
     Finished,
     Model,
     Planned,
+    TrajectorySummary,
+    ValueCounts,
 )
-from hfsvc.rows import TrajectorySummary, ValueCounts
 from hfsvc.trajectories.files.splits import splits_of
 
 JobState = Literal["running", "finished", "failed", "cancelled"]

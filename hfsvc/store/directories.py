@@ -14,7 +14,8 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from hfsvc.files.atomic import make_folder, write_whole
+from hfsvc.disk import disk_errors, make_folder
+from hfsvc.files.atomic import write_whole
 from hfsvc.store.safe_paths import STATE_FOLDER
 
 
@@ -28,7 +29,8 @@ def make_root(root: Path) -> None:
     ignored = root.parent / ".gitignore"
     if is_default and not root.exists() and not ignored.exists():
         make_folder(root.parent)
-        write_whole(ignored, b"datasets/\n")
+        with disk_errors(ignored):
+            write_whole(ignored, b"datasets/\n")
     make_folder(root)
 
 

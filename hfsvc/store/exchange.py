@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from hfsvc.files.atomic import disk_errors, make_folder, prune_empty, size_of, sync_folder
+from hfsvc.disk import disk_errors, make_folder
+from hfsvc.files.atomic import prune_empty, size_of, sync_folder
 from hfsvc.files.checksum import kind_of, make_hasher, read_blocks
 from hfsvc.store.index import Catalog, Entry
 from hfsvc.store.safe_paths import inside

@@ -8,8 +8,9 @@ from pathlib import Path
 import filelock
 import msgspec
 
+from hfsvc.disk import disk_errors, make_folder
 from hfsvc.errors import DamagedIndex, HfsvcError
-from hfsvc.files.atomic import disk_errors, make_folder, size_of, write_whole
+from hfsvc.files.atomic import size_of, write_whole
 from hfsvc.models import DatasetConfig, DownloadedDataset, Model, RemoteDataset, RemoteFile
 from hfsvc.store.directories import locks_folder
 from hfsvc.store.safe_paths import INDEX_NAME, check_path
@@ -199,4 +200,6 @@ class Catalog:
         lock = filelock.FileLock(make_folder(locks_folder(self._root)) / "index.lock", thread_local=False)
         with disk_errors(self._path), lock:
             index = Index(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))
-            write_whole(self._path, msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n")
+            content = msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n"
+            with disk_errors(self._path, needed=len(content)):
+                write_whole(self._path, content)

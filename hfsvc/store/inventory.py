@@ -5,7 +5,8 @@ from pathlib import Path
 
 from anyio import from_thread, to_thread
 
-from hfsvc.files.atomic import disk_errors, size_of
+from hfsvc.disk import disk_errors
+from hfsvc.files.atomic import size_of
 from hfsvc.files.checksum import checksum_file, kind_of
 from hfsvc.models import RemoteFile
 from hfsvc.store.hfcache import blob_path

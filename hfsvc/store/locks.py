@@ -10,8 +10,8 @@ import anyio
 import filelock
 from anyio import to_thread
 
+from hfsvc.disk import make_folder
 from hfsvc.errors import StoreLocked, StoreNotWritable
-from hfsvc.files.atomic import make_folder
 from hfsvc.store.directories import flat_name, locks_folder, make_root
 
 POLL_S = 0.05

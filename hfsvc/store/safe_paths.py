@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from hfsvc.disk import disk_errors
 from hfsvc.errors import StoreNotWritable, UnsafePath
-from hfsvc.files.atomic import disk_errors
 
 STATE_FOLDER = ".hfsvc"
 INDEX_NAME = "index.json"

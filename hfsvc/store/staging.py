@@ -7,8 +7,9 @@ from pathlib import Path
 from anyio import from_thread, to_thread
 
 from hfsvc.aio.batching import Rounds
+from hfsvc.disk import disk_errors
 from hfsvc.errors import ChecksumMismatch
-from hfsvc.files.atomic import disk_errors, size_of
+from hfsvc.files.atomic import size_of
 from hfsvc.models import RemoteFile
 from hfsvc.store.exchange import copy_verified, place
 from hfsvc.store.inventory import hash_file

@@ -22,8 +22,10 @@ from hfsvc.models import (
     BytesReceived,
     DamagedFile,
     DatasetRequest,
+    DatasetStatistics,
     DownloadedDataset,
     DownloadPlan,
+    Fidelity,
     FileStarted,
     FileVerified,
     Finished,
@@ -32,18 +34,14 @@ from hfsvc.models import (
     PlannedFile,
     RemoteDataset,
     RemoteFile,
-    VerifyReport,
-)
-from hfsvc.protocols import KeyColumn
-from hfsvc.rows import (
-    DatasetStatistics,
-    Fidelity,
     SummaryField,
     SummaryPage,
     TrajectoryRow,
     TrajectorySummary,
     ValueCounts,
+    VerifyReport,
 )
+from hfsvc.protocols import KeyColumn
 from hfsvc.settings import Settings
 from hfsvc.store.index import Entry
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor

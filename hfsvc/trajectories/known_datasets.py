@@ -9,8 +9,7 @@ from functools import cached_property
 import msgspec
 
 from hfsvc.errors import UnknownSource
-from hfsvc.models import Model
-from hfsvc.rows import LayoutName, ReadOptions
+from hfsvc.models import LayoutName, Model, ReadOptions
 from hfsvc.settings import DEFAULT_SOURCE
 
 

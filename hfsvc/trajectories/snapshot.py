@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from hfsvc.errors import BadParquet
-from hfsvc.models import DownloadedDataset
-from hfsvc.rows import ReadOptions, SummaryField, ValueCounts
+from hfsvc.models import DownloadedDataset, ReadOptions, SummaryField, ValueCounts
 from hfsvc.trajectories.cursor import Numbering, number_rows
 from hfsvc.trajectories.files.open import open_rows
 from hfsvc.trajectories.files.parquet import FileFacts, FileRows

@@ -13,9 +13,17 @@ from anyio import to_thread
 from hfsvc.aio.cancellation import guarded
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, DatasetChanged, FileNotFound, NotDownloaded
-from hfsvc.models import DatasetRequest, DownloadedDataset
+from hfsvc.models import (
+    DatasetRequest,
+    DatasetStatistics,
+    DownloadedDataset,
+    ReadOptions,
+    SummaryField,
+    SummaryPage,
+    TrajectoryRow,
+    ValueCounts,
+)
 from hfsvc.protocols import DatasetService, KeyColumn
-from hfsvc.rows import DatasetStatistics, ReadOptions, SummaryField, SummaryPage, TrajectoryRow, ValueCounts
 from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
 from hfsvc.trajectories.files.parquet import FileRows
 from hfsvc.trajectories.files.splits import DATA_GLOBS

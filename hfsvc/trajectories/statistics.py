@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
-from hfsvc.rows import Bucket, DatasetStatistics, Distribution, RoleStatistics
+from hfsvc.models import Bucket, DatasetStatistics, Distribution, RoleStatistics
 from hfsvc.trajectories.layouts.message_counts import Turns
 
 COUNTED = ("agent", "model", "result")

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from hfsvc.atif import Finding, Trajectory, check, media_paths
-from hfsvc.errors import BadDocuments
-from hfsvc.trajectories.files.json_documents import Document
+from hfsvc.errors import BadDocuments, PathNotFound
+from hfsvc.trajectories.files.json_documents import Document, shape_of
 
 STEP_STREAM = "steps, one a line, under a header line"
 
@@ -113,3 +113,26 @@ def _step_stream(header: Document) -> Verdict:
     hint = "write one document: the header's fields, and all steps in a list `steps`"
     finding = Finding(code="step_stream", path="$", message=message, hint=hint)
     return Verdict(valid=False, findings=(finding,), line=header.line, index=header.index)
+
+
+def files_of(path: Path) -> Iterator[Path]:
+    """The file itself; of a folder, all files below it that end like JSON or JSON Lines, compressed or not, in order.
+
+    Names that begin with a dot are left out, and links to folders are not followed.
+
+    Raises:
+        PathNotFound: There is nothing at the path.
+    """
+    if path.is_dir():
+        yield from _below(path)
+    elif path.exists():
+        yield path
+    else:
+        raise PathNotFound(path=str(path))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        shown = (name for name in sorted(names) if not name.startswith("."))
+        yield from (Path(parent, name) for name in shown if shape_of(name) != "unknown")

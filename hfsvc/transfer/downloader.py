@@ -12,8 +12,8 @@ from anyio import from_thread, to_thread
 
 from hfsvc.aio.batching import Rounds
 from hfsvc.aio.throttle import Throttle
+from hfsvc.disk import disk_error
 from hfsvc.errors import BadListing, ChecksumMismatch, Damaged, FileNotFound, HfsvcError, TransferStalled, TryLater
-from hfsvc.files.atomic import disk_error
 from hfsvc.metrics import Metrics
 from hfsvc.models import ByteRange, Location, OnEvent, RemoteDataset, RemoteFile
 from hfsvc.settings import Settings

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from hfsvc.files.atomic import disk_errors, size_of
+from hfsvc.disk import disk_errors
+from hfsvc.files.atomic import size_of
 from hfsvc.files.checksum import checksum_file, kind_of
 from hfsvc.transfer.journal import Extent, Header, extent_line, header_line, read_journal
 from hfsvc.transfer.ranges import Landed

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from anyio.from_thread import start_blocking_portal
 
-from hfsvc.rows import SummaryPage, TrajectorySummary
+from hfsvc.models import SummaryPage, TrajectorySummary
 from hfsvc.testing import FakeTrajectorySource
 from hfsvc.testing.samples import SAMPLE_REPO
 from tests.server.worlds import open_served_world, trajectory

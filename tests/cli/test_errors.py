@@ -11,8 +11,7 @@ import pytest
 
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import CaptivePortal, Corrupt, RateLimited, Status
-
-from .command import ALIAS, FILE, REPO, Command, tree
+from tests.cli.command import ALIAS, FILE, REPO, Command, tree
 
 
 def check(hfsvc: Command, work: Path, arguments: list[str], code: int, name: str, happened: str, advice: str) -> None:

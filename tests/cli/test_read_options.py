@@ -8,9 +8,8 @@ import pytest
 
 from hfsvc.testing import LocalHub
 from hfsvc.trajectories.known_datasets import KNOWN
-
-from ..trajectories.tables import MESSAGES, parquet, talk
-from .command import ALIAS, REPO, Command, Ended
+from tests.cli.command import ALIAS, REPO, Command, Ended
+from tests.trajectories.tables import MESSAGES, parquet, talk
 
 MINE = "acme/runs"
 ROWS = {

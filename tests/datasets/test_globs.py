@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from hfsvc.datasets.globs import make_matcher
 from hfsvc.datasets.plan import OnDisk, Selection, check_room, make_plan, nothing_selected, select
 from hfsvc.errors import InvalidPattern, NoSpace
-
-from ..builders import dataset, lfs
+from tests.builders import dataset, lfs
 
 FILES = [
     "a.parquet",

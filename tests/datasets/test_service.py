@@ -10,8 +10,7 @@ from hfsvc.errors import DatasetNotFound, FileNotFound, InvalidPattern, InvalidR
 from hfsvc.models import BytesReceived, DatasetRequest, Event, FileStarted, FileVerified, Finished, Planned
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import FakeDatasetService, LocalHub
-
-from .builders import REPO, everything, files_below, of_kind, open_service
+from tests.builders import REPO, everything, files_below, of_kind, open_service
 
 pytestmark = pytest.mark.anyio
 

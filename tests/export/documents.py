@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
-from hfsvc.rows import Fidelity, TrajectoryRow
+from hfsvc.models import Fidelity, TrajectoryRow
 
 from ..atif.atif_corpus import FULL, SMALL
 

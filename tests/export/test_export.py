@@ -17,7 +17,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, CursorMismatch, InvalidExport, StoreNotWritable
 from hfsvc.export import Exported, ExportRequest, RowsExported, export, export_shards, export_to, read_parquet, writers
 from hfsvc.export import local_engine as exporting
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 from hfsvc.testing import FakeTrajectorySource
 
 from ..builders import files_below

@@ -14,8 +14,7 @@ from hfsvc import atif
 from hfsvc.errors import BadRow, MissingExtra
 from hfsvc.export import ExportRequest
 from hfsvc.export.ray_engine import WorkItem, clip, export_with_ray, split, work_items
-from hfsvc.models import DownloadedDataset
-from hfsvc.rows import ReadOptions
+from hfsvc.models import DownloadedDataset, ReadOptions
 from hfsvc.testing import FakeDatasetService
 
 from ..builders import REPO, everything

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from hfsvc.export import ExportRequest, export, read_parquet
-from hfsvc.rows import Style
+from hfsvc.models import Style
 from hfsvc.testing.samples import openthoughts_rows
 
 from ..trajectories.tables import open_source, parquet

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hfsvc.atif import Step, Trajectory, check, encode
-from hfsvc.rows import Style
+from hfsvc.models import Style
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
 from hfsvc.trajectories.layouts.conversation import Conversation, Message
 from hfsvc.trajectories.styles.to_rows import to_rows

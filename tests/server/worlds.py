@@ -11,9 +11,17 @@ import httpx
 from dependency_injector import providers
 
 from hfsvc import Settings, atif, open_container
-from hfsvc.models import BytesReceived, DatasetRequest, DownloadedDataset, OnEvent
+from hfsvc.models import (
+    BytesReceived,
+    DatasetRequest,
+    DownloadedDataset,
+    OnEvent,
+    SummaryField,
+    SummaryPage,
+    TrajectoryRow,
+    ValueCounts,
+)
 from hfsvc.protocols import DatasetService, TrajectorySource
-from hfsvc.rows import SummaryField, SummaryPage, TrajectoryRow, ValueCounts
 from hfsvc.server import Access, Limits, ServerApp, create_app
 from hfsvc.server.runner.uvicorn import address_of, bind, serve
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource

@@ -9,8 +9,7 @@ from hfsvc.errors import DamagedIndex
 from hfsvc.models import DownloadedDataset
 from hfsvc.store.index import Catalog, Entry, Globs, find_entry
 from hfsvc.store.inventory import find_present
-
-from ..builders import COMMIT, lfs, read_index, sha256
+from tests.builders import COMMIT, lfs, read_index, sha256
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

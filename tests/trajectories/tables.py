@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hfsvc.atif import Trajectory
+from hfsvc.models import ReadOptions, Style
 from hfsvc.protocols import TrajectorySource
-from hfsvc.rows import ReadOptions, Style
 from hfsvc.testing import FakeDatasetService
 from hfsvc.testing.samples import rows_table
 from hfsvc.trajectories.layouts.conversation import Place, Unreadable

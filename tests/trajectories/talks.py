@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from hfsvc.atif import Trajectory
-from hfsvc.rows import Fidelity, Style
+from hfsvc.models import Fidelity, Style
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Place
 from hfsvc.trajectories.styles.convert import STYLES
 from hfsvc.trajectories.styles.roles import KINDS

@@ -2,7 +2,7 @@ import pytest
 
 from hfsvc.errors import UnknownSource
 from hfsvc.hub.urls import check_repo_id
-from hfsvc.rows import ReadOptions
+from hfsvc.models import ReadOptions
 from hfsvc.settings import DEFAULT_SOURCE
 from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset, Registry, reading_of
 from hfsvc.trajectories.layouts.detect import LAYOUTS

@@ -12,9 +12,8 @@ from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService
 from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset
 from hfsvc.trajectories.registry import GROUP, load_plugins, open_registry, read_sources
-
-from ..builders import everything
-from .tables import MESSAGES, parquet, talk
+from tests.builders import everything
+from tests.trajectories.tables import MESSAGES, parquet, talk
 
 THEIRS = KnownDataset(alias="theirs", repo="acme/theirs")
 LISTED = [THEIRS]

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from hfsvc import atif
 from hfsvc.containers import Container
 from hfsvc.errors import BadParquet, BadRow, CursorMismatch, DatasetChanged, NotDownloaded
-from hfsvc.models import DatasetRequest, DownloadedDataset
-from hfsvc.rows import SummaryPage
+from hfsvc.models import DatasetRequest, DownloadedDataset, SummaryPage
 from hfsvc.testing import FakeDatasetService, LocalHub
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.source import FileTrajectorySource, row_range

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from hfsvc.documents.folders import files_of
 from hfsvc.errors import PathNotFound
+from hfsvc.trajectories.validation import files_of
 
 
 def test_files_that_end_like_documents_in_order(tmp_path: Path) -> None:

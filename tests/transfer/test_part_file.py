@@ -10,8 +10,7 @@ from hfsvc.transfer.file_transfer import WRITE_PIECES
 from hfsvc.transfer.journal import Extent, Header, digest_of, read_journal
 from hfsvc.transfer.part_file import DiskPart, MemoryPart, open_part
 from hfsvc.transfer.part_paths import Places, adopt_whole, content_name, kept_bytes, part_name, salvage
-
-from ..builders import COMMIT, MiB, git_sha1, noise, sha256
+from tests.builders import COMMIT, MiB, git_sha1, noise, sha256
 
 CONTENT = noise(2 * MiB)
 

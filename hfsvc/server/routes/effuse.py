@@ -13,8 +13,8 @@ from litestar import WebSocket, websocket
 from msgspec.structs import replace
 
 from hfsvc import atif
+from hfsvc.models import OnBadRow
 from hfsvc.protocols import TrajectorySource
-from hfsvc.rows import OnBadRow
 from hfsvc.server.budget import ByteBudget
 from hfsvc.server.errors import Busy, Words
 from hfsvc.server.limits import PAGE_ROWS, Limits

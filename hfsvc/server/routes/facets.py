@@ -5,7 +5,7 @@ from typing import Annotated
 from litestar import get
 from litestar.params import QueryParameter
 
-from hfsvc.rows import SummaryField, ValueCounts
+from hfsvc.models import SummaryField, ValueCounts
 from hfsvc.server.routes.openapi import failing
 from hfsvc.server.routes.parameters import Limit, Query, ReadAs
 from hfsvc.server.schemas import FacetList

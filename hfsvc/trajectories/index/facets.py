@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hfsvc.rows import ValueCount, ValueCounts
+from hfsvc.models import ValueCount, ValueCounts
 
 MAX_VALUES = 10_000
 LONGEST_VALUE = 200

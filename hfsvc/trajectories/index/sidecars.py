@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from hfsvc.disk import make_folder
 from hfsvc.errors import HfsvcError
-from hfsvc.files.atomic import make_folder
 from hfsvc.models import DownloadedDataset
 from hfsvc.store.directories import rows_folder
 from hfsvc.trajectories.index.blocks import Blocks, IdleBlocks, Key

@@ -6,7 +6,7 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hfsvc.rows import TrajectorySummary
+from hfsvc.models import TrajectorySummary
 from hfsvc.trajectories.files.arrow_values import texts_of
 from hfsvc.trajectories.index.query import Word, one_space, read_query
 from hfsvc.trajectories.layouts.base import Layout

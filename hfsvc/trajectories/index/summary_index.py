@@ -11,7 +11,7 @@ from itertools import groupby, islice
 
 import pyarrow as pa
 
-from hfsvc.rows import TrajectorySummary, ValueCounts
+from hfsvc.models import TrajectorySummary, ValueCounts
 from hfsvc.trajectories.files.parquet import FileRows
 from hfsvc.trajectories.index.facets import Tally, among
 from hfsvc.trajectories.index.query import one_space

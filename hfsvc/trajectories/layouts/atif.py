@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory, check
-from hfsvc.rows import LayoutName, ReadOptions
+from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.json import DOCUMENT
 from hfsvc.trajectories.layouts.conversation import Unreadable
 from hfsvc.trajectories.layouts.message_counts import Turns, turns_of_rows

@@ -6,7 +6,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory
-from hfsvc.rows import LayoutName
+from hfsvc.models import LayoutName
 from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
 from hfsvc.trajectories.layouts.message_counts import Turns
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet, InvalidSettings
-from hfsvc.rows import LayoutName, ReadOptions
+from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.layouts import atif, harbor, openai, sharegpt
 from hfsvc.trajectories.layouts import json_text as jsontext
 from hfsvc.trajectories.layouts import swe_agent as sweagent

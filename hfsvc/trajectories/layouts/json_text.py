@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from hfsvc.rows import LayoutName, ReadOptions
+from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_text, texts_of
 from hfsvc.trajectories.layouts.conversation import NO_FIELDS, Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.message_counts import Turns, turns_of_rows

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hfsvc.rows import ReadOptions
+from hfsvc.models import ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_list, is_text, values_of, written_texts
 
 # What hfsvc calls a column, and what datasets call it; the first that a file has is it. The row's own key is not among

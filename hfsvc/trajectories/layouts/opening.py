@@ -1,6 +1,6 @@
 """The layouts of open files. Blocks where the first rows are needed: call it from a worker thread."""
 
-from hfsvc.rows import ReadOptions
+from hfsvc.models import ReadOptions
 from hfsvc.trajectories.files.parquet import RowFile
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.detect import choose_layout

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from hfsvc.rows import LayoutName, ReadOptions
+from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import cut, is_list, is_text, lengths_of, texts_of, values_of
 from hfsvc.trajectories.layouts.conversation import NO_FIELDS, Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.message_counts import Turns, count_text, turns_of_rows

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory
-from hfsvc.rows import Fidelity, ReadOptions, Style
+from hfsvc.models import Fidelity, ReadOptions, Style
 from hfsvc.trajectories.files.unreadable_rows import faults_of
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import Conversation, Place, Unreadable

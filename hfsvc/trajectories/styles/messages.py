@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from hfsvc.atif import Agent, SchemaVersion, Source, Step, Trajectory
-from hfsvc.rows import Fidelity
+from hfsvc.models import Fidelity
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Place
 from hfsvc.trajectories.styles.parts import text_of
 from hfsvc.trajectories.styles.provenance import notes_of, survives

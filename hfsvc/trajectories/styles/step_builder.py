@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, ToolCall
-from hfsvc.rows import KeptText
+from hfsvc.models import KeptText
 from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.agent_message import Answer, read_answer
 from hfsvc.trajectories.styles.notations.found import Call

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hfsvc.atif import Agent, SchemaVersion, Trajectory
-from hfsvc.rows import Fidelity
+from hfsvc.models import Fidelity
 from hfsvc.trajectories.layouts.conversation import Conversation, Place
 from hfsvc.trajectories.styles.notations.tools import Tools, tools_of
 from hfsvc.trajectories.styles.provenance import survives

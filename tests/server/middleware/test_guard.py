@@ -10,8 +10,7 @@ import pytest
 from hfsvc.server import Access, Limits
 from hfsvc.server.middleware.access import make_access
 from hfsvc.settings import Secret
-
-from .worlds import Counted, Held, World, error_of, open_app, open_world
+from tests.server.worlds import Counted, Held, World, error_of, open_app, open_world
 
 pytestmark = pytest.mark.anyio
 PAGE = "https://pages.example"

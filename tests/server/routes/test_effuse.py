@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from hfsvc.rows import OnBadRow
+from hfsvc.models import OnBadRow
 from hfsvc.server import Access, Limits
 from hfsvc.server.middleware.access import make_access
 from hfsvc.server.routes.effuse import failure, read_request, success
 from hfsvc.settings import Secret
 from hfsvc.testing import FakeTrajectorySource
-
-from .worlds import Counted, Waiting, World, open_app, open_served_world, trajectory
+from tests.server.worlds import Counted, Waiting, World, open_app, open_served_world, trajectory
 
 pytestmark = pytest.mark.anyio
 KiB = 1 << 10

@@ -14,9 +14,8 @@ from hfsvc.errors import DamagedIndex, GatedDataset, HubUnavailable, NoSpace, Ra
 from hfsvc.models import VerifyReport
 from hfsvc.server import Limits
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
-
-from .conftest import TASKS
-from .worlds import REPO, Counted, Crowded, World, error_of, open_world, trajectory
+from tests.server.conftest import TASKS
+from tests.server.worlds import REPO, Counted, Crowded, World, error_of, open_world, trajectory
 
 pytestmark = pytest.mark.anyio
 

@@ -16,16 +16,15 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 from hfsvc.server import Limits
 from hfsvc.server.budget import ByteBudget
 from hfsvc.server.errors import Busy
 from hfsvc.server.runner import uvicorn as serving_module
 from hfsvc.server.runner.connections import LEAST_READ_BYTES, MOST_FRAGMENTS, Unread, is_stuck
 from hfsvc.testing import FakeTrajectorySource
-
-from .test_effuse import data, error, socket_of
-from .worlds import (
+from tests.server.routes.test_effuse import data, error, socket_of
+from tests.server.worlds import (
     Counted,
     Held,
     Waiting,

@@ -7,8 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from hfsvc.server.runner.descriptors import SPARE, connections_within
-
-from ..builders import run_python
+from tests.builders import run_python
 
 ALLOWED = 256
 WAIT_S = 30

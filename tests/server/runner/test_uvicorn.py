@@ -8,8 +8,7 @@ import pytest
 from anyio import to_thread
 
 from hfsvc.server import Limits
-
-from .worlds import open_served_world
+from tests.server.worlds import open_served_world
 
 pytestmark = pytest.mark.anyio
 

@@ -10,12 +10,11 @@ import pytest
 
 from hfsvc import atif
 from hfsvc.errors import BadParquet, BadRow, FileNotFound
-from hfsvc.rows import TrajectoryRow
+from hfsvc.models import TrajectoryRow
 from hfsvc.testing import FakeDatasetService
 from hfsvc.trajectories.source import FileTrajectorySource
-
-from ..builders import REPO
-from .tables import numbers, open_source, parquet, row, rows, until
+from tests.builders import REPO
+from tests.trajectories.tables import numbers, open_source, parquet, row, rows, until
 
 pytestmark = pytest.mark.anyio
 

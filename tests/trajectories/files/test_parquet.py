@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.trajectories.files.parquet import BATCH_BYTES, groups_from, iter_batches, open_parquet
-
-from ..builders import MiB
-from .tables import MESSAGES, parquet, table_of
+from tests.builders import MiB
+from tests.trajectories.tables import MESSAGES, parquet, table_of
 
 COLUMN = ["n"]
 

@@ -15,9 +15,8 @@ from hfsvc.trajectories.files.splits import (
     make_matcher,
     splits_of,
 )
-
-from ..builders import REPO
-from .tables import numbers, open_source, parquet, rows
+from tests.builders import REPO
+from tests.trajectories.tables import numbers, open_source, parquet, rows
 
 
 def config(name: str, folder: str = "", *, default: bool = False, **patterns: Sequence[str]) -> DatasetConfig:

@@ -20,9 +20,8 @@ from hfsvc.trajectories.index.blocks import KEPT_OPEN
 from hfsvc.trajectories.index.row_cache import LARGE_GROUP_BYTES, block_rows, is_worth_writing, reblocked
 from hfsvc.trajectories.index.sidecars import Sidecars
 from hfsvc.trajectories.source import FileTrajectorySource
-
-from ..builders import REPO, everything
-from .tables import open_source, parquet, row, rows
+from tests.builders import REPO, everything
+from tests.trajectories.tables import open_source, parquet, row, rows
 
 pytestmark = pytest.mark.anyio
 A, B = "data/a.parquet", "data/b.parquet"

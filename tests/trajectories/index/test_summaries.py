@@ -8,14 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.rows import ReadOptions, SummaryPage, TrajectorySummary
+from hfsvc.models import ReadOptions, SummaryPage, TrajectorySummary
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.files.parquet import ParquetRows
 from hfsvc.trajectories.index.query import one_space
 from hfsvc.trajectories.index.summaries import FIELDS, matching, summaries_of, summarise, summary_batch, summary_columns
 from hfsvc.trajectories.layouts.opening import Layouts
-
-from .tables import DATE, MESSAGE, MESSAGES, broken_text, open_source, parquet, row, rows, table_of, talk
+from tests.trajectories.tables import (
+    DATE,
+    MESSAGE,
+    MESSAGES,
+    broken_text,
+    open_source,
+    parquet,
+    row,
+    rows,
+    table_of,
+    talk,
+)
 
 A, B = "data/a.parquet", "data/b.parquet"
 

@@ -9,10 +9,9 @@ import pytest
 
 from hfsvc import atif
 from hfsvc.errors import BadParquet, BadRow
-from hfsvc.rows import Style
+from hfsvc.models import Style
 from hfsvc.trajectories.styles.convert import STYLES
-
-from .tables import numbers, open_source, parquet, rows, until
+from tests.trajectories.tables import numbers, open_source, parquet, rows, until
 
 pytestmark = pytest.mark.anyio
 

@@ -16,14 +16,13 @@ from hypothesis import strategies as st
 from hfsvc import atif
 from hfsvc.atif import Agent, Step, Trajectory
 from hfsvc.errors import BadParquet
-from hfsvc.rows import ReadOptions
+from hfsvc.models import ReadOptions
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.layouts import harbor
 from hfsvc.trajectories.layouts.conversation import Unreadable
 from hfsvc.trajectories.layouts.detect import choose_layout
 from hfsvc.trajectories.layouts.structs import StructRows
-
-from .tables import DATE, MESSAGE, MESSAGES, broken_text, row, rows, table_of, talk, trajectories_of
+from tests.trajectories.tables import DATE, MESSAGE, MESSAGES, broken_text, row, rows, table_of, talk, trajectories_of
 
 DATA = os.environ.get("HFSVC_TEST_DATA")
 REPO = "acme/notes"

@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 
 from hfsvc import atif
 from hfsvc.errors import BadParquet, InvalidSettings
-from hfsvc.rows import LayoutName, ReadOptions, Style
+from hfsvc.models import LayoutName, ReadOptions, Style
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.detect import LAYOUTS, choose_layout
 from hfsvc.trajectories.styles.convert import STYLES
-
-from .tables import MESSAGES, broken_text, open_source, parquet, talk, trajectories_of, until
+from tests.trajectories.tables import MESSAGES, broken_text, open_source, parquet, talk, trajectories_of, until
 
 DATA = os.environ.get("HFSVC_TEST_DATA")
 TEXT = pa.string()

@@ -5,16 +5,15 @@ import pytest
 from hypothesis import given
 
 from hfsvc.atif import Observation, ObservationResult, Step, ToolCall
-from hfsvc.rows import Fidelity, ReadOptions
+from hfsvc.models import Fidelity, ReadOptions
 from hfsvc.trajectories.layouts.conversation import Conversation, Message
 from hfsvc.trajectories.styles.agent_message import read_answer
 from hfsvc.trajectories.styles.convert import style_of
 from hfsvc.trajectories.styles.notations.tools import tools_in
 from hfsvc.trajectories.styles.to_rows import to_rows
-
-from .notations.test_calls import FUNCTION, TAG
-from .notations.test_terminus import LS, batch
-from .talks import PIECES, PLACE, conversations, convert, rows_of, talk_of
+from tests.trajectories.styles.notations.test_calls import FUNCTION, TAG
+from tests.trajectories.styles.notations.test_terminus import LS, batch
+from tests.trajectories.talks import PIECES, PLACE, conversations, convert, rows_of, talk_of
 
 OUTPUT = "New Terminal Output:\n$ ls\n"
 SCREEN = "Current terminal state:\nAre you sure you want to mark the task as complete?"

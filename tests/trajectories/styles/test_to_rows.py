@@ -9,13 +9,12 @@ from hypothesis import given
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
-from hfsvc.rows import Style
+from hfsvc.models import Style
 from hfsvc.trajectories.layouts.conversation import Conversation, Message
 from hfsvc.trajectories.styles.convert import STYLES
 from hfsvc.trajectories.styles.to_rows import to_rows
-
-from .tables import open_source
-from .talks import conversations, convert, recorded_rows, rows_of, talk_of
+from tests.trajectories.tables import open_source
+from tests.trajectories.talks import conversations, convert, recorded_rows, rows_of, talk_of
 
 pytestmark = pytest.mark.anyio
 DATA = os.environ.get("HFSVC_TEST_DATA")

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 
 from hfsvc.trajectories.styles.notations.thinking import Thinking, split_thinking
-
-from ..talks import texts
+from tests.trajectories.talks import texts
 
 
 @pytest.mark.parametrize(

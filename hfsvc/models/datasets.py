@@ -1,20 +1,15 @@
-"""The structs that cross borders: what callers pass in, what they get back, what they are told on the way.
+"""Structs about datasets: what to download, what the Hub lists, what is planned, what lies on disk."""
 
-All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times are UTC in ISO 8601.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from hfsvc.models.base import Model
+
 DEFAULT_INCLUDE = ("**/*.parquet",)
-
-
-class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Base of all models."""
 
 
 class DatasetRequest(Model, frozen=True, kw_only=True):
@@ -64,7 +59,7 @@ class DatasetConfig(Model, frozen=True, kw_only=True):
     name: str
     default: bool = False
     folder: str = ""
-    patterns: dict[str, tuple[str, ...]] = {}
+    patterns: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
 
 
 class RemoteDataset(Model, frozen=True, kw_only=True):
@@ -252,58 +247,3 @@ class VerifyReport(Model, frozen=True, kw_only=True):
     def ok(self) -> bool:
         """True when nothing is damaged any more."""
         return {file.path for file in self.damaged} == set(self.repaired)
-
-
-# ---- events -------------------------------------------------------------------------------------------------------
-
-
-class Planned(Model, frozen=True, kw_only=True, tag_field="event", tag="planned"):
-    """The plan is made; the transfer begins."""
-
-    plan: DownloadPlan
-
-
-class FileStarted(Model, frozen=True, kw_only=True, tag_field="event", tag="fileStarted"):
-    """A file's transfer begins, at `kept_bytes` of `size`."""
-
-    path: str
-    size: int
-    kept_bytes: int
-
-
-class BytesReceived(Model, frozen=True, kw_only=True, tag_field="event", tag="bytesReceived"):
-    """Progress over all files: bytes that need not be fetched any more, of all that were to fetch or kept.
-
-    Told at most ten times a second.
-    """
-
-    received: int
-    total: int
-
-
-class Retried(Model, frozen=True, kw_only=True, tag_field="event", tag="retried"):
-    """Something failed and is tried again after `wait_s` seconds. `path` is None for calls of the API."""
-
-    path: str | None
-    reason: str
-    attempt: int
-    wait_s: float
-    at: datetime
-
-
-class FileVerified(Model, frozen=True, kw_only=True, tag_field="event", tag="fileVerified"):
-    """A file is complete and its hash is right."""
-
-    path: str
-    size: int
-    checksum: str
-
-
-class Finished(Model, frozen=True, kw_only=True, tag_field="event", tag="finished"):
-    """The dataset is recorded."""
-
-    dataset: DownloadedDataset
-
-
-Event = Planned | FileStarted | BytesReceived | Retried | FileVerified | Finished
-OnEvent = Callable[[Event], None]

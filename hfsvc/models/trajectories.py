@@ -1,7 +1,4 @@
-"""The structs about trajectories that cross borders: how to read them, and what comes of it. All are frozen.
-
-And what a key is, which commands and the server must agree on.
-"""
+"""Structs about trajectories: how rows are read, what comes of each, summaries, counts and statistics."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -9,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from hfsvc.atif.schema import Trajectory
-from hfsvc.models import Model
+from hfsvc.models.base import Model
 
 Style = Literal["messages", "structured"]
 OnBadRow = Literal["raise", "skip"]

@@ -1,0 +1,59 @@
+"""Events: what a download tells its caller on the way, one struct for each kind."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from hfsvc.models.base import Model
+from hfsvc.models.datasets import DownloadedDataset, DownloadPlan
+
+
+class Planned(Model, frozen=True, kw_only=True, tag_field="event", tag="planned"):
+    """The plan is made; the transfer begins."""
+
+    plan: DownloadPlan
+
+
+class FileStarted(Model, frozen=True, kw_only=True, tag_field="event", tag="fileStarted"):
+    """A file's transfer begins, at `kept_bytes` of `size`."""
+
+    path: str
+    size: int
+    kept_bytes: int
+
+
+class BytesReceived(Model, frozen=True, kw_only=True, tag_field="event", tag="bytesReceived"):
+    """Progress over all files: bytes that need not be fetched any more, of all that were to fetch or kept.
+
+    Told at most ten times a second.
+    """
+
+    received: int
+    total: int
+
+
+class Retried(Model, frozen=True, kw_only=True, tag_field="event", tag="retried"):
+    """Something failed and is tried again after `wait_s` seconds. `path` is None for calls of the API."""
+
+    path: str | None
+    reason: str
+    attempt: int
+    wait_s: float
+    at: datetime
+
+
+class FileVerified(Model, frozen=True, kw_only=True, tag_field="event", tag="fileVerified"):
+    """A file is complete and its hash is right."""
+
+    path: str
+    size: int
+    checksum: str
+
+
+class Finished(Model, frozen=True, kw_only=True, tag_field="event", tag="finished"):
+    """The dataset is recorded."""
+
+    dataset: DownloadedDataset
+
+
+Event = Planned | FileStarted | BytesReceived | Retried | FileVerified | Finished
+OnEvent = Callable[[Event], None]
