@@ -16,8 +16,6 @@ from hfsvc.testing.localhub import Stall
 
 from .builders import REPO, everything, settings_for
 
-pytestmark = pytest.mark.anyio
-
 
 async def test_every_provider_gives_its_part() -> None:
     async with open_container(Settings()) as container:

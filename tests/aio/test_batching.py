@@ -5,13 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
-import pytest
 from anyio import to_thread, wait_all_tasks_blocked
 from anyio.abc import TaskGroup
 
 from hfsvc.aio.batching import Rounds
 
-pytestmark = pytest.mark.anyio
 FIRST = 1
 
 

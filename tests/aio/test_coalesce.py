@@ -4,12 +4,9 @@ import threading
 from collections.abc import Callable
 
 import anyio
-import pytest
 from anyio.abc import TaskGroup
 
 from hfsvc.aio.coalesce import SharedLook
-
-pytestmark = pytest.mark.anyio
 
 
 class Looks:

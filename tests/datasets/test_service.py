@@ -12,8 +12,6 @@ from hfsvc.protocols import DatasetService
 from hfsvc.testing import FakeDatasetService, LocalHub
 from tests.builders import REPO, everything, files_below, of_kind, open_service
 
-pytestmark = pytest.mark.anyio
-
 
 class World(Protocol):
     """A service and the place where its datasets are published."""

@@ -3,15 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from hfsvc.models import DatasetRequest
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
 
 from ..builders import REPO, MiB, everything, noise, open_service
-
-pytestmark = pytest.mark.anyio
 
 
 async def test_lfs_files_cost_a_request_each_and_one_a_page_and_one(

@@ -18,7 +18,7 @@ from hfsvc.testing import LocalHub
 
 from ..builders import REPO, MiB, everything, files_below, noise, open_service, read_index, run_python
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform == "win32", reason="links and limits of POSIX")]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and limits of POSIX")
 
 
 @pytest.fixture

@@ -21,8 +21,6 @@ from hfsvc.testing.localhub import Corrupt, MaskedHashes, Missing, Status, Witho
 
 from ..builders import REPO, MiB, everything, files_below, noise, of_kind, open_service, parts_left, read_index, sha256
 
-pytestmark = pytest.mark.anyio
-
 ODD_NAMES = [
     "with space.parquet",
     "hash#tag.parquet",

@@ -12,8 +12,6 @@ from hfsvc.testing import LocalHub
 from hfsvc.testing.samples import write_sample_hub
 from tests.builders import REPO, MiB, everything, noise, open_container_for
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def no_blocking() -> Iterator[None]:

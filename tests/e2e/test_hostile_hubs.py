@@ -27,8 +27,6 @@ from hfsvc.testing.localhub import (
 
 from ..builders import REPO, everything, files_below, noise, open_service
 
-pytestmark = pytest.mark.anyio
-
 BAD_PATHS = [
     "../escape.parquet",
     "a/../../escape.parquet",

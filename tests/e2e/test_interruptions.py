@@ -40,8 +40,6 @@ from hfsvc.transfer import progress
 
 from ..builders import REPO, KiB, MiB, everything, files_below, noise, of_kind, open_container_for, open_service
 
-pytestmark = pytest.mark.anyio
-
 BIG = noise(3 * MiB + 17)
 SMALL = noise(50 * KiB)
 

@@ -14,7 +14,7 @@ from hfsvc.testing import LocalHub
 from .. import builders
 from ..builders import REPO, KiB, noise, run_python
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")]
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
 # One process that imports everything once, and forks for every run: a fresh interpreter each would take minutes.
 NURSERY = """

@@ -13,8 +13,6 @@ from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Stall
 from tests.builders import REPO, MiB, everything, noise, open_service
 
-pytestmark = pytest.mark.anyio
-
 
 async def test_a_cancelled_caller_waits_for_what_is_shielded() -> None:
     began, go_on = asyncio.Event(), threading.Event()

@@ -22,7 +22,6 @@ from hfsvc.testing.localhub.http_messages import text_response
 
 from ..builders import REPO, MiB, everything, files_below, noise, of_kind, open_service
 
-pytestmark = pytest.mark.anyio
 WAIT_S = 60
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from tests.builders import run_python
 
-pytestmark = pytest.mark.anyio
 RUNS = 6
 FAILS = """
 import asyncio

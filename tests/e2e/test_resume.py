@@ -30,7 +30,7 @@ from ..builders import (
     run_python,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform == "win32", reason="kills processes")]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills processes")
 
 CONTENT = noise(8 * MiB)
 CHUNK = 256 * KiB

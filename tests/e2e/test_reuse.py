@@ -11,7 +11,6 @@ from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Corrupt, MaskedHashes, Missing
 from tests.builders import REPO, KiB, MiB, everything, files_below, noise, open_container_for, open_service, sha256
 
-pytestmark = pytest.mark.anyio
 CONTENT = noise(8 * MiB)
 
 

@@ -28,8 +28,6 @@ from ..builders import (
     run_python,
 )
 
-pytestmark = pytest.mark.anyio
-
 
 async def test_only_changed_files_are_fetched_and_gone_ones_removed(
     local_hub: LocalHub, service: DatasetService

@@ -23,8 +23,6 @@ from hfsvc.testing import FakeTrajectorySource
 from ..builders import files_below
 from .documents import BARE, EVERYTHING, talk
 
-pytestmark = pytest.mark.anyio
-
 FOUND = [BARE, EVERYTHING, *map(talk, range(2, 30))]
 
 

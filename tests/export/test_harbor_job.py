@@ -13,7 +13,6 @@ from hfsvc.testing import FakeTrajectorySource
 from ..builders import files_below
 from .documents import EVERYTHING, talk
 
-pytestmark = pytest.mark.anyio
 DATE = "2025-11-12T22:22:17.361875"
 
 

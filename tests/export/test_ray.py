@@ -68,7 +68,6 @@ def files(found: list[dict[str, object]]) -> dict[str, bytes]:
     return {"data/a.parquet": parquet(found[:12], row_group_size=5), "data/b.parquet": parquet(found[12:])}
 
 
-@pytest.mark.anyio
 async def test_work_items_are_row_groups_with_the_numbers_that_the_source_gives(
     dataset: DownloadedDataset, tmp_path: Path
 ) -> None:
@@ -83,7 +82,6 @@ async def test_work_items_are_row_groups_with_the_numbers_that_the_source_gives(
     assert [n for item in items for n in range(item.first, item.stop)] == await numbers(source)
 
 
-@pytest.mark.anyio
 @pytest.mark.skipif(WITH_RAY, reason="Ray is installed")
 async def test_without_ray_the_extra_is_named(dataset: DownloadedDataset, tmp_path: Path) -> None:
     with pytest.raises(MissingExtra) as caught:
@@ -103,7 +101,6 @@ def cluster() -> Iterator[None]:
 
 
 @needs_ray
-@pytest.mark.anyio
 @pytest.mark.usefixtures("cluster")
 @pytest.mark.filterwarnings("ignore")
 async def test_shards_are_written_side_by_side(dataset: DownloadedDataset, tmp_path: Path) -> None:
@@ -118,7 +115,6 @@ async def test_shards_are_written_side_by_side(dataset: DownloadedDataset, tmp_p
 
 
 @needs_ray
-@pytest.mark.anyio
 @pytest.mark.usefixtures("cluster")
 @pytest.mark.filterwarnings("ignore")
 async def test_a_bad_row_is_named_as_it_is_without_ray(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from hfsvc.testing.samples import openthoughts_rows
 
 from ..trajectories.tables import open_source, parquet
 
-pytestmark = pytest.mark.anyio
 ROWS = openthoughts_rows(12)
 
 

@@ -103,7 +103,6 @@ asyncio.run(export(source, request, on_event=lambda _: started.set()))
 """
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("name", "format"), [("a.jsonl", "jsonl"), ("a.parquet", "parquet"), ("a", "sts"), ("a", "atif-dir")]
 )
@@ -139,7 +138,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("name", "format"),
     [
@@ -176,7 +174,6 @@ except HfsvcError as error:
 """
 
 
-@pytest.mark.anyio
 async def test_a_file_larger_than_the_system_allows_is_told_and_not_left(tmp_path: Path) -> None:
     child = run_python(LIMITED, str(tmp_path / "a.jsonl"))
     out, words = await anyio.to_thread.run_sync(child.communicate)

@@ -17,7 +17,6 @@ from hfsvc.testing.localhub import Corrupt, Cut, Fault, Status, WithHeader, mirr
 
 from ..builders import REPO, everything, open_service, settings_for
 
-pytestmark = pytest.mark.anyio
 TOKEN = "hf_geheimgeheimgeheim"
 HubFactory = Callable[..., LocalHub]
 

@@ -7,8 +7,6 @@ import pytest
 
 from hfsvc.hub.connection_per_request import KEEP_S, Lanes
 
-pytestmark = pytest.mark.anyio
-
 
 class Body(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:

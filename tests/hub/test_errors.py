@@ -125,7 +125,6 @@ def test_every_failure_of_the_transport_is_worth_a_later_try(kind: type[Exceptio
 
 
 @pytest.mark.parametrize("kind", FAILURES, ids=lambda kind: kind.__name__)
-@pytest.mark.anyio
 async def test_no_traceback_holds_a_signed_address_or_a_token(
     kind: type[Exception], respx_mock: respx.MockRouter
 ) -> None:

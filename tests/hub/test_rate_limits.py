@@ -11,8 +11,6 @@ from hfsvc.testing.localhub import Status
 
 from ..builders import REPO, everything, of_kind, open_service
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def hub(local_hub: LocalHub) -> LocalHub:

@@ -42,7 +42,6 @@ async def failure(session: HubSession, *, content: bool) -> HubUnavailable:
     return caught.value
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("transport", ["httpx", "fast"])
 @pytest.mark.parametrize(("content", "timeout"), [(False, "api_timeout_s"), (True, "stall_timeout_s")])
 async def test_a_head_that_never_comes_is_a_stall_by_the_timeout_of_its_kind(
@@ -60,7 +59,6 @@ async def test_a_head_that_never_comes_is_a_stall_by_the_timeout_of_its_kind(
     assert error.reason == "no answer in time"
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("transport", ["httpx", "fast"])
 async def test_a_connection_that_never_comes_is_told_as_that(transport: str) -> None:
     with ExitStack() as stack:
@@ -105,7 +103,6 @@ async def send_bare(client: httpx.AsyncClient) -> httpx.Response:
     return await client.send(request, stream=True, auth=None, follow_redirects=False)
 
 
-@pytest.mark.anyio
 async def test_a_bare_request_takes_no_cookies_and_prepares_no_redirect() -> None:
     async with BareClient(httpx.MockTransport(moved)) as client:
         response = await send_bare(client)
@@ -114,7 +111,6 @@ async def test_a_bare_request_takes_no_cookies_and_prepares_no_redirect() -> Non
         assert not client.cookies
 
 
-@pytest.mark.anyio
 async def test_a_request_that_asks_for_more_gets_it() -> None:
     async with BareClient(httpx.MockTransport(moved)) as client:
         response = await client.get("https://h/x")
@@ -122,7 +118,6 @@ async def test_a_request_that_asks_for_more_gets_it() -> None:
         assert client.cookies["a"] == "b"
 
 
-@pytest.mark.anyio
 async def test_who_listens_to_httpx_hears_of_bare_requests_too(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="httpx")
     async with BareClient(httpx.MockTransport(moved)) as client:
@@ -130,7 +125,6 @@ async def test_who_listens_to_httpx_hears_of_bare_requests_too(caplog: pytest.Lo
     assert "https://h/x" in caplog.text
 
 
-@pytest.mark.anyio
 async def test_hooks_hear_of_bare_requests_too() -> None:
     heard: list[httpx.Request] = []
 
@@ -143,7 +137,6 @@ async def test_hooks_hear_of_bare_requests_too() -> None:
     assert [str(request.url) for request in heard] == ["https://h/x"]
 
 
-@pytest.mark.anyio
 async def test_a_closed_client_sends_nothing() -> None:
     client = BareClient(httpx.MockTransport(moved))
     await client.aclose()
@@ -151,7 +144,6 @@ async def test_a_closed_client_sends_nothing() -> None:
         await send_bare(client)
 
 
-@pytest.mark.anyio
 async def test_what_patches_httpx_answers_for_its_transport(respx_mock: respx.MockRouter) -> None:
     route = respx_mock.get("https://h/x").respond(204)
     async with make_client(Settings(transport="httpx", trust_env=False)) as client:
@@ -159,7 +151,6 @@ async def test_what_patches_httpx_answers_for_its_transport(respx_mock: respx.Mo
     assert (response.status_code, route.call_count) == (204, 1)
 
 
-@pytest.mark.anyio
 async def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bytes] = []
 

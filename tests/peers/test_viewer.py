@@ -28,7 +28,6 @@ FOUND = [
 ]
 
 pytestmark = [
-    pytest.mark.anyio,
     pytest.mark.skipif(not HARBOR, reason="HFSVC_PEERS_HARBOR names no Python with Harbor"),
 ]
 

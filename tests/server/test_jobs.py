@@ -15,8 +15,6 @@ from hfsvc.server.events import EventLog
 
 from .worlds import OTHER, REPO, Held, World, error_of, open_app, open_served_world, open_world, until
 
-pytestmark = pytest.mark.anyio
-
 
 class Told(NamedTuple):
     """An event as a browser hears it."""

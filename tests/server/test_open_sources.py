@@ -3,14 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 from dependency_injector import providers
 
 from hfsvc import Settings, open_container
 from hfsvc.server.open_sources import KEPT, Reading, Sources
 from hfsvc.testing import FakeTrajectorySource
-
-pytestmark = pytest.mark.anyio
 
 
 async def test_only_those_that_were_used_last_are_kept(root: Path) -> None:

@@ -148,7 +148,6 @@ def test_a_dataset_as_callers_see_it_lies_below_the_root(tmp_path: Path) -> None
     assert found.downloaded_at - NOON == timedelta(0)
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("recorded", "on_disk", "present"),
     [

@@ -9,11 +9,6 @@ from .notes import PARQUET, README, REPO
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def hub(local_hub: LocalHub) -> LocalHub:
     local_hub.write(REPO, "README.md", README)
     local_hub.write(REPO, ".gitattributes", b"*.parquet filter=lfs diff=lfs merge=lfs -text\n")

@@ -20,7 +20,6 @@ from hfsvc.testing.localhub.rate_limit import FixedWindow
 from .notes import PARQUET, REPO, HubFactory, resolve, signed
 
 
-@pytest.mark.anyio
 async def test_runs_beside_an_event_loop(tmp_path: Path) -> None:
     async with LocalHub(tmp_path) as hub, httpx.AsyncClient(base_url=hub.endpoint) as client:
         hub.write(REPO, "a.txt", b"a")
@@ -36,7 +35,6 @@ def test_runs_under_plain_asyncio(tmp_path: Path) -> None:
     assert asyncio.run(main()) == 401
 
 
-@pytest.mark.anyio
 async def test_waiting_does_not_block_the_loop(hub: LocalHub) -> None:
     hub.fault(Stall())
     async with httpx.AsyncClient(base_url=hub.endpoint) as client, anyio.create_task_group() as tasks:

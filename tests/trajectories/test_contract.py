@@ -105,7 +105,6 @@ async def close(stream: AsyncIterator[Any]) -> None:
     await stream.aclose()
 
 
-@pytest.mark.anyio
 class TestTrajectorySource:
     @pytest.fixture(params=WORLDS)
     def world(self, request: pytest.FixtureRequest, root: Path) -> World:
@@ -362,7 +361,6 @@ class TestTrajectorySource:
             await close(stream)
 
 
-@pytest.mark.anyio
 async def test_the_fake_takes_the_place_of_a_source_in_a_container(root: Path) -> None:
     fake = FakeTrajectorySource([None], on_bad_row="skip")
     async with open_container(Settings(root=root), source=providers.Object(fake)) as container:
@@ -370,7 +368,6 @@ async def test_the_fake_takes_the_place_of_a_source_in_a_container(root: Path) -
     assert fake.skipped_rows == 1
 
 
-@pytest.mark.anyio
 async def test_the_service_behind_a_source_may_be_a_fake(root: Path) -> None:
     datasets = FakeDatasetService(root, {REPO: {"a.parquet": parquet(rows(2))}})
     async with open_container(Settings(root=root), datasets=providers.Object(datasets)) as container:

@@ -9,7 +9,6 @@ from hfsvc.trajectories.source import FileTrajectorySource
 
 from .tables import numbers, open_source, parquet, row
 
-pytestmark = pytest.mark.anyio
 A, B = "data/a.parquet", "data/b.parquet"
 
 

@@ -149,7 +149,6 @@ def test_plugins_take_no_name_that_is_known() -> None:
 # ---- in a container -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.anyio
 async def test_a_container_reads_a_dataset_as_its_registry_says(write: Write, tmp_path: Path) -> None:
     table = pa.table({"history": pa.array([talk("kept")], MESSAGES), "messages": pa.array([talk("other")], MESSAGES)})
     datasets = FakeDatasetService(tmp_path, {"acme/runs": {"a.parquet": parquet(table)}})

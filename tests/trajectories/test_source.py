@@ -26,8 +26,6 @@ from hfsvc.trajectories.source import FileTrajectorySource, row_range
 from ..builders import REPO, everything, open_container_for
 from .tables import MESSAGES, numbers, open_source, parquet, row, rows, table_of, talk, until
 
-pytestmark = pytest.mark.anyio
-
 A, B = "data/a.parquet", "data/b.parquet"
 LINUX = Path("/proc/self/fd").is_dir()
 

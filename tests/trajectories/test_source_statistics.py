@@ -13,8 +13,6 @@ from hfsvc.trajectories.layouts.message_counts import count_characters
 
 from .tables import broken_text, open_source, parquet, row, rows, table_of
 
-pytestmark = pytest.mark.anyio
-
 DATA = os.environ.get("HFSVC_TEST_DATA")
 SWE_AGENT = pa.list_(pa.struct([("role", pa.string()), ("system_prompt", pa.string()), ("text", pa.string())]))
 PARTS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.list_(pa.struct([("text", pa.string())])))]))

@@ -3,8 +3,6 @@ import pytest
 
 from hfsvc.transfer.cooldown import Patience
 
-pytestmark = pytest.mark.anyio
-
 
 class Clock:
     def __init__(self) -> None:

@@ -12,7 +12,6 @@ from hfsvc.server.middleware.access import make_access
 from hfsvc.settings import Secret
 from tests.server.worlds import Counted, Held, World, error_of, open_app, open_world
 
-pytestmark = pytest.mark.anyio
 PAGE = "https://pages.example"
 TOKEN = Access(token=Secret("geheim"))
 

@@ -21,7 +21,6 @@ from hfsvc.settings import Secret
 from hfsvc.testing import FakeTrajectorySource
 from tests.server.worlds import Counted, Waiting, World, open_app, open_served_world, trajectory
 
-pytestmark = pytest.mark.anyio
 KiB = 1 << 10
 
 

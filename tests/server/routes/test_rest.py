@@ -17,8 +17,6 @@ from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 from tests.server.conftest import TASKS
 from tests.server.worlds import REPO, Counted, Crowded, World, error_of, open_world, trajectory
 
-pytestmark = pytest.mark.anyio
-
 
 async def download(datasets: FakeDatasetService, repo: str = REPO, include: str = "**") -> None:
     from hfsvc.models import DatasetRequest

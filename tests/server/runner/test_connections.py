@@ -38,7 +38,6 @@ from tests.server.worlds import (
     until,
 )
 
-pytestmark = pytest.mark.anyio
 MiB = 1 << 20
 # So that what waits for a peer that does nothing is soon over.
 HASTY = Limits(stall_s=0.2, request_s=0.2, keep_alive_s=1, stop_s=1)

@@ -4,13 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from anyio import to_thread
 
 from hfsvc.server import Limits
 from tests.server.worlds import open_served_world
-
-pytestmark = pytest.mark.anyio
 
 
 async def test_only_so_many_threads_read(root: Path) -> None:

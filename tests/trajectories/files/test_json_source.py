@@ -16,8 +16,6 @@ from hfsvc.trajectories.source import FileTrajectorySource
 from tests.builders import REPO
 from tests.trajectories.tables import numbers, open_source, parquet, row, rows, until
 
-pytestmark = pytest.mark.anyio
-
 DATA = os.environ.get("HFSVC_TEST_DATA")
 
 

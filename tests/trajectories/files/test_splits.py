@@ -194,7 +194,6 @@ def test_what_is_not_there_is_told_with_what_is(wanted: dict[str, str], message:
 # ---- reading --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.anyio
 async def test_a_source_reads_one_split_and_numbers_its_rows(root: Path) -> None:
     files = {"train.parquet": parquet(rows(5)), "test.parquet": parquet(rows(2, 5)), "x/test.parquet": parquet(rows(1))}
     test = await open_source(root, files, split="test")
@@ -204,7 +203,6 @@ async def test_a_source_reads_one_split_and_numbers_its_rows(root: Path) -> None
     assert await (await open_source(root, files)).count() == 8
 
 
-@pytest.mark.anyio
 async def test_a_source_refuses_a_split_that_is_not_there(root: Path) -> None:
     source = await open_source(root, {"data/a.b-00000-of-00001.parquet": parquet(rows(1))}, split="train")
     with pytest.raises(SplitNotFound, match=r"it has a\.b\."):

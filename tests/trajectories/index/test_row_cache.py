@@ -23,7 +23,6 @@ from hfsvc.trajectories.source import FileTrajectorySource
 from tests.builders import REPO, everything
 from tests.trajectories.tables import open_source, parquet, row, rows
 
-pytestmark = pytest.mark.anyio
 A, B = "data/a.parquet", "data/b.parquet"
 
 

@@ -211,7 +211,6 @@ def test_no_query_fails(query: str) -> None:
 # ---- pages ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(("offset", "limit"), [(0, 5), (3, 4), (4, 100), (11, 1), (12, 5), (99, 5), (0, 0), (5, 0)])
 async def test_a_page_is_a_part_of_all_rows(root: Path, offset: int, limit: int) -> None:
     source = await open_source(root, {A: parquet(rows(5)), B: parquet(rows(7, 5), row_group_size=2)})
@@ -220,7 +219,6 @@ async def test_a_page_is_a_part_of_all_rows(root: Path, offset: int, limit: int)
     assert [each.row for each in page.items] == list(range(12))[offset : offset + limit]
 
 
-@pytest.mark.anyio
 async def test_half_a_character_is_found_nowhere(root: Path) -> None:
     source = await open_source(root, {A: parquet(rows(3))})
     assert (await source.list_summaries(0, 3, "task_\udcff")).total == 0
@@ -228,7 +226,6 @@ async def test_half_a_character_is_found_nowhere(root: Path) -> None:
     assert await source.find_rows("\udcff") == ()
 
 
-@pytest.mark.anyio
 async def test_a_page_of_a_query_counts_matches(root: Path) -> None:
     source = await open_source(root, {A: parquet(rows(5)), B: parquet(rows(7, 5))})
     page = await source.list_summaries(1, 2, "run_id:run-1")
@@ -236,27 +233,23 @@ async def test_a_page_of_a_query_counts_matches(root: Path) -> None:
     assert await source.list_summaries(0, 9, "nothing") == SummaryPage(total=0, offset=0, items=())
 
 
-@pytest.mark.anyio
 async def test_summaries_include_rows_that_are_no_trajectories(root: Path) -> None:
     source = await open_source(root, {A: parquet([row(0), row(1, conversations=None)])})
     assert [(each.row, each.steps) for each in (await source.list_summaries(0, 9)).items] == [(0, 2), (1, 0)]
 
 
-@pytest.mark.anyio
 async def test_a_page_before_the_first_row_is_refused(root: Path) -> None:
     source = await open_source(root, {A: parquet(rows(5))})
     with pytest.raises(ValueError, match="counted from 0"):
         await source.list_summaries(-1, 5)
 
 
-@pytest.mark.anyio
 async def test_a_negative_limit_gives_an_empty_page(root: Path) -> None:
     source = await open_source(root, {A: parquet(rows(5))})
     assert await source.list_summaries(2, -1) == SummaryPage(total=5, offset=2, items=())
     assert await source.get_trajectories(2, -1) == []
 
 
-@pytest.mark.anyio
 async def test_a_row_is_found_by_the_key_that_is_its_own(root: Path) -> None:
     made = [{**row(number), "uuid": f"u{number % 3}", "trial_name": f"u{number}"} for number in range(5)]
     source = await open_source(root, {A: parquet(made)}, columns={"key": "uuid"})

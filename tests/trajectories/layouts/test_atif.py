@@ -13,8 +13,6 @@ from hfsvc.models import Style
 from hfsvc.trajectories.styles.convert import STYLES
 from tests.trajectories.tables import numbers, open_source, parquet, rows, until
 
-pytestmark = pytest.mark.anyio
-
 DATA = os.environ.get("HFSVC_TEST_DATA")
 
 

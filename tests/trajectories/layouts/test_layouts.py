@@ -506,7 +506,6 @@ FILES = {
 }
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("layout", FILES)
 @pytest.mark.parametrize("asked", [False, True])
 async def test_a_dataset_of_any_layout_is_read_listed_and_searched(root: Path, layout: str, asked: bool) -> None:
@@ -523,20 +522,17 @@ async def test_a_dataset_of_any_layout_is_read_listed_and_searched(root: Path, l
     assert await source.find_rows("y", by="task") == (1,)
 
 
-@pytest.mark.anyio
 async def test_one_dataset_may_have_several_layouts(root: Path) -> None:
     source = await open_source(root, {f"{name}.parquet": parquet(table) for name, table in FILES.items()})
     assert len(await source.get_trajectories(0, 99)) == 2 * len(FILES)
 
 
-@pytest.mark.anyio
 async def test_a_text_that_is_no_json_is_no_layout(root: Path) -> None:
     source = await open_source(root, {"a.parquet": parquet(pa.table({"messages": ["words"], "trace": ["more"]}))})
     with pytest.raises(BadParquet, match="the text in 'messages' and 'trace' is no JSON list of messages"):
         await source.count()
 
 
-@pytest.mark.anyio
 async def test_a_row_of_broken_json_is_named(root: Path) -> None:
     table = pa.table({"messages": [json.dumps(talk("a")), "[{"]})
     source = await open_source(root, {"a.parquet": parquet(table)})

@@ -16,7 +16,6 @@ from hfsvc.trajectories.styles.to_rows import to_rows
 from tests.trajectories.tables import open_source
 from tests.trajectories.talks import conversations, convert, recorded_rows, rows_of, talk_of
 
-pytestmark = pytest.mark.anyio
 DATA = os.environ.get("HFSVC_TEST_DATA")
 
 
