@@ -20,7 +20,9 @@ from hfsvc.models.datasets import (
 )
 from hfsvc.models.events import BytesReceived, Event, FileStarted, FileVerified, Finished, OnEvent, Planned, Retried
 from hfsvc.models.trajectories import (
+    FACETS,
     LONGEST_NUMBER,
+    SUMMARY_FIELDS,
     Bucket,
     DatasetStatistics,
     Distribution,
@@ -42,7 +44,9 @@ from hfsvc.models.trajectories import (
 
 __all__ = [
     "DEFAULT_INCLUDE",
+    "FACETS",
     "LONGEST_NUMBER",
+    "SUMMARY_FIELDS",
     "Bucket",
     "ByteRange",
     "BytesReceived",

@@ -1,7 +1,7 @@
 """Structs about trajectories: how rows are read, what comes of each, summaries, counts and statistics."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -11,6 +11,10 @@ from hfsvc.models.base import Model
 Style = Literal["messages", "structured"]
 OnBadRow = Literal["raise", "skip"]
 SummaryField = Literal["agent", "model", "task", "episode", "trial_name", "run_id", "date", "result", "key"]
+# The one list of what is told of every row: queries, look-ups, summaries and the API follow it.
+SUMMARY_FIELDS: tuple[SummaryField, ...] = get_args(SummaryField)
+# Those whose values are few enough to be offered with their counts: filters of the pages and the API follow it.
+FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result")
 LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json", "atif"]
 LONGEST_NUMBER = 15
 

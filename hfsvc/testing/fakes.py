@@ -19,6 +19,7 @@ from hfsvc.files.atomic import free_bytes, prune_empty, size_of
 from hfsvc.files.checksum import checksum_of
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
+    SUMMARY_FIELDS,
     BytesReceived,
     DamagedFile,
     DatasetRequest,
@@ -341,10 +342,12 @@ class FakeTrajectorySource:
         return cut(tally.result(), limit)
 
     def _matching(self, query: str | None) -> list[TrajectorySummary]:
-        from hfsvc.trajectories.index.summaries import FIELDS, matching, summary_batch
+        from hfsvc.trajectories.index.summaries import matching, summary_batch
 
         found = self._summaries()
-        columns = {name: [getattr(each, name) for each in found] for name in FIELDS}
+        columns: dict[str, list[str | None]] = {
+            name: [getattr(each, name) for each in found] for name in SUMMARY_FIELDS
+        }
         batch = summary_batch(columns, [each.steps for each in found])
         return [found[row] for row in matching(batch, query or "")]
 

@@ -5,13 +5,11 @@ from typing import Annotated
 from litestar import get
 from litestar.params import QueryParameter
 
-from hfsvc.models import SummaryField, ValueCounts
+from hfsvc.models import FACETS, SummaryField, ValueCounts
 from hfsvc.server.routes.openapi import failing
 from hfsvc.server.routes.parameters import Limit, Query, ReadAs
 from hfsvc.server.schemas import FacetList
 from hfsvc.server.state import Using
-
-FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result")
 
 Fields = Annotated[
     list[SummaryField] | None,

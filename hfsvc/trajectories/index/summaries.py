@@ -6,13 +6,12 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hfsvc.models import TrajectorySummary
+from hfsvc.models import SUMMARY_FIELDS, TrajectorySummary
 from hfsvc.trajectories.files.arrow_values import texts_of
 from hfsvc.trajectories.index.query import Word, one_space, read_query
 from hfsvc.trajectories.layouts.base import Layout
 
-FIELDS = ("agent", "model", "task", "episode", "trial_name", "run_id", "date", "result", "key")
-TEXTS = (*FIELDS, "trace_source")
+TEXTS = (*SUMMARY_FIELDS, "trace_source")
 # All of a row's fields in one text, case folded: searching it is one call a batch.
 TEXT = "text"
 SCHEMA = pa.schema([
@@ -41,7 +40,7 @@ def summary_batch(columns: Mapping[str, list[str | None]], steps: list[int]) -> 
         steps: Of every row.
     """
     absent: list[str | None] = [None] * len(steps)
-    fields = zip(*(columns.get(name, absent) for name in FIELDS), strict=True)
+    fields = zip(*(columns.get(name, absent) for name in SUMMARY_FIELDS), strict=True)
     searched = ["\n".join(filter(None, values)).casefold() for values in fields]
     texts = [pa.array(columns.get(name, absent), pa.string()) for name in TEXTS]
     return pa.record_batch([*texts, pa.array(steps, pa.int32()), pa.array(searched, pa.string())], schema=SCHEMA)
@@ -49,16 +48,16 @@ def summary_batch(columns: Mapping[str, list[str | None]], steps: list[int]) -> 
 
 def summaries_of(batch: pa.RecordBatch, numbers: Iterable[int]) -> Iterator[TrajectorySummary]:
     """The structs of a batch of `SCHEMA` whose rows have these numbers."""
-    columns = [texts_of(batch.column(name)) for name in FIELDS]
+    columns = [texts_of(batch.column(name)) for name in SUMMARY_FIELDS]
     for row, steps, *fields in zip(numbers, batch.column("steps").to_pylist(), *columns, strict=True):
-        yield TrajectorySummary(row=row, steps=steps, **dict(zip(FIELDS, fields, strict=True)))
+        yield TrajectorySummary(row=row, steps=steps, **dict(zip(SUMMARY_FIELDS, fields, strict=True)))
 
 
 def matching(batch: pa.RecordBatch, query: str) -> list[int]:
     """The rows of a batch of `SCHEMA` that answer to a query, from 0: all its words must occur, ignoring case."""
     if not _is_storable(query):
         return []
-    masks = [_has(batch, word) for word in read_query(query, FIELDS)]
+    masks = [_has(batch, word) for word in read_query(query, SUMMARY_FIELDS)]
     if not masks:
         return list(range(batch.num_rows))
     both = reduce(lambda one, other: pc.call_function("and", [one, other]), masks)
