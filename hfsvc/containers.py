@@ -12,7 +12,7 @@ from dependency_injector import containers, providers
 
 from hfsvc.aio.throttle import Throttle
 from hfsvc.datasets.service import HubDatasetService
-from hfsvc.datasets.transfer import Engine
+from hfsvc.datasets.transfer import TransferServices
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
@@ -21,7 +21,9 @@ from hfsvc.metrics import Counters, Metrics
 from hfsvc.models import ReadOptions
 from hfsvc.protocols import DatasetService, TrajectorySource
 from hfsvc.settings import Settings, load_settings
-from hfsvc.store.index import Catalog
+from hfsvc.store.dataset_store import DatasetStore
+from hfsvc.store.folder_store import FolderStore
+from hfsvc.store.index import StoreIndex
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.trajectories.known_datasets import Registry, reading_of
 from hfsvc.trajectories.registry import open_registry
@@ -36,8 +38,10 @@ def _open_client(settings: Settings, lifetime: AsyncExitStack) -> httpx.AsyncCli
     return client
 
 
-def _make_locks(settings: Settings) -> DatasetLocks:
-    return DatasetLocks(settings.root, timeout_s=settings.lock_timeout_s)
+def _make_store(settings: Settings) -> FolderStore:
+    locks = DatasetLocks(settings.root, timeout_s=settings.lock_timeout_s)
+    cache = settings.hf_cache if settings.reuse_hf_cache else None
+    return FolderStore(settings.root, index=StoreIndex(settings.root), locks=locks, hf_cache=cache)
 
 
 def _make_source(
@@ -60,7 +64,7 @@ class Container(containers.DeclarativeContainer):
         http: The client for Hub and CDN.
         hub: The Hub's API.
         metrics: Counts bytes, requests, retries and waits; a `Counters` unless overridden.
-        catalog: index.json.
+        store: What lies on disk of datasets; a folder unless overridden.
         datasets: `DatasetService`.
         registry: The datasets that are known by name.
         source: ``source(name, style="messages", on_bad_row="raise", …)`` gives the `TrajectorySource` of an alias or a
@@ -73,14 +77,13 @@ class Container(containers.DeclarativeContainer):
     metrics: providers.Provider[Metrics] = providers.Singleton(Counters)
     session: providers.Provider[HubSession] = providers.Singleton(HubSession, http, settings, metrics=metrics)
     hub: providers.Provider[HubClient] = providers.Singleton(HubClient, session)
-    catalog: providers.Provider[Catalog] = providers.Singleton(Catalog, settings.provided.root)
-    locks: providers.Provider[DatasetLocks] = providers.Singleton(_make_locks, settings)
+    store: providers.Provider[DatasetStore] = providers.Singleton(_make_store, settings)
     throttle: providers.Provider[Throttle] = providers.Singleton(Throttle, settings.provided.bandwidth_limit)
-    engine: providers.Provider[Engine] = providers.Singleton(
-        Engine, hub=hub, settings=settings, throttle=throttle, metrics=metrics
+    services: providers.Provider[TransferServices] = providers.Singleton(
+        TransferServices, hub=hub, settings=settings, throttle=throttle, metrics=metrics
     )
     datasets: providers.Provider[DatasetService] = providers.Singleton(
-        HubDatasetService, engine=engine, catalog=catalog, locks=locks
+        HubDatasetService, services=services, store=store
     )
     registry: providers.Provider[Registry] = providers.Singleton(open_registry, settings.provided.sources)
     source: providers.Provider[TrajectorySource] = providers.Callable(

@@ -12,7 +12,11 @@ _LATE_IMPORTS = ("pyarrow.parquet", "hfsvc.containers", "hfsvc.trajectories.sour
 
 
 async def download(
-    repo: str, *, revision: str | None = None, include: tuple[str, ...] | None = None, on_event: OnEvent | None = None
+    repo: str,
+    *,
+    revision: str | None = None,
+    include: tuple[str, ...] | str | None = None,
+    on_event: OnEvent | None = None,
 ) -> DownloadedDataset:
     """Bring a dataset onto disk with settings from the environment.
 

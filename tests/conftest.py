@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from hfsvc import backoff
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
+from hfsvc.transfer import retry
 
 from .builders import open_service
 
@@ -42,5 +42,5 @@ async def service(local_hub: LocalHub, root: Path) -> AsyncIterator[DatasetServi
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries follow each other at once, as many as ever."""
-    monkeypatch.setattr(backoff, "FIRST_WAIT_S", 0.002)
-    monkeypatch.setattr(backoff, "LONGEST_WAIT_S", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.002)
+    monkeypatch.setattr(retry, "LONGEST_WAIT_S", 0.01)

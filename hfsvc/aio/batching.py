@@ -13,7 +13,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class _Wish(Generic[T, R]):
+class _Call(Generic[T, R]):
     """An item, and what came of it: a result in a tuple of one, or an error."""
 
     def __init__(self, item: T) -> None:
@@ -25,57 +25,57 @@ class _Wish(Generic[T, R]):
     def is_open(self) -> bool:
         return self.result is None and self.error is None
 
-    def fulfil(self, work: Callable[[T], R]) -> None:
+    def run(self, work: Callable[[T], R]) -> None:
         try:
             self.result = (work(self.item),)
         except Exception as error:
             self.error = error
 
 
-class Rounds(Generic[T, R]):
-    """Few rounds at a time: each takes everything that was asked for since the last one began.
+class ThreadBatcher(Generic[T, R]):
+    """Few batches at a time: each takes everything that was submitted since the last one began.
 
     Args:
-        work: Does one item. Called in a worker thread; what it raises is raised to whoever asked for that item.
-        at_once: Rounds at a time. With two, one can be at work while the other one waits for the disk.
+        work: Does one item. Called in a worker thread; what it raises is raised to whoever submitted that item.
+        at_once: Batches at a time. With two, one can be at work while the other one waits for the disk.
     """
 
     def __init__(self, work: Callable[[T], R], *, at_once: int = 2) -> None:
         self._work = work
         self._at_once = at_once
-        self._waiting: list[_Wish[T, R]] = []
+        self._waiting: list[_Call[T, R]] = []
         self._running = 0
         self._ended = anyio.Event()
 
-    async def do(self, item: T) -> R:
-        """What came of `item`. Where it is cancelled before its round begins, the item is not done at all."""
-        wish: _Wish[T, R] = _Wish(item)
-        self._waiting.append(wish)
+    async def submit(self, item: T) -> R:
+        """What came of `item`. Where it is cancelled before its batch begins, the item is not done at all."""
+        call: _Call[T, R] = _Call(item)
+        self._waiting.append(call)
         try:
-            while wish.is_open:
-                may_lead = wish in self._waiting and self._running < self._at_once
+            while call.is_open:
+                may_lead = call in self._waiting and self._running < self._at_once
                 await (self._run() if may_lead else self._ended.wait())
         finally:
-            if wish in self._waiting:
-                self._waiting.remove(wish)
-        if wish.error:
-            raise wish.error
-        assert wish.result is not None
-        return wish.result[0]
+            if call in self._waiting:
+                self._waiting.remove(call)
+        if call.error:
+            raise call.error
+        assert call.result is not None
+        return call.result[0]
 
     async def _run(self) -> None:
-        # Whoever comes first leads a round for all who wait.
-        wishes, self._waiting = self._waiting, []
+        # Whoever comes first leads a batch for all who wait.
+        calls, self._waiting = self._waiting, []
         self._running += 1
         try:
-            await to_thread.run_sync(self._fulfil, wishes)
+            await to_thread.run_sync(self._run_all, calls)
         finally:
-            # Where the leader was cancelled first, they are the next round's.
-            self._waiting[:0] = [wish for wish in wishes if wish.is_open]
+            # Where the leader was cancelled first, they are the next batch's.
+            self._waiting[:0] = [call for call in calls if call.is_open]
             self._running -= 1
             self._ended.set()
             self._ended = anyio.Event()
 
-    def _fulfil(self, wishes: Sequence[_Wish[T, R]]) -> None:
-        for wish in wishes:
-            wish.fulfil(self._work)
+    def _run_all(self, calls: Sequence[_Call[T, R]]) -> None:
+        for call in calls:
+            call.run(self._work)

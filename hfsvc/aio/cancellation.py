@@ -8,7 +8,7 @@ import anyio
 T = TypeVar("T")
 
 
-async def guarded(work: Awaitable[T]) -> T:
+async def in_task_group(work: Awaitable[T]) -> T:
     """Await `work` in a task of its own, so that a cancelled caller waits until it has ended.
 
     ``Task.cancel`` of asyncio goes straight through anyio's shields and leaves worker threads at work; the cancellation of

@@ -1,4 +1,4 @@
-"""Looking something up in a worker thread, once for all who ask at about the same time."""
+"""A call in a worker thread that is made once for all who ask at about the same time."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -9,25 +9,25 @@ from anyio import to_thread
 T = TypeVar("T")
 
 
-class SharedLook(Generic[T]):
-    """Whoever asks while one look is under way shares the next one, so what it gives was true after it was asked for.
+class CoalescedCall(Generic[T]):
+    """Whoever asks while one call is under way shares the next one, so what it gives was true after it was asked for.
 
-    Where many ask, the way to a worker thread and back costs more than the look itself.
+    Where many ask, the way to a worker thread and back costs more than the call itself.
 
     Args:
-        look: Looks it up. Blocks.
+        call: Is made. Blocks.
     """
 
-    def __init__(self, look: Callable[[], T]) -> None:
-        self._look = look
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
         self._next: list[T] = []
 
     async def __call__(self) -> T:
-        """What is found now; raises what `look` raises."""
+        """What the call gives now; raises what the call raises."""
         found = self._next
         async with self._one_at_a_time:
             if not found:
                 self._next = []
-                found.append(await to_thread.run_sync(self._look))
+                found.append(await to_thread.run_sync(self._call))
         return found[0]

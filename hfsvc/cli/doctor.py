@@ -82,7 +82,7 @@ async def _check_root(container: "Container") -> str:
     await to_thread.run_sync(make_root, root)
     state = await to_thread.run_sync(make_folder, root / STATE_FOLDER)
     await to_thread.run_sync(is_case_sensitive, state)
-    recorded = len(await to_thread.run_sync(container.catalog().entries))
+    recorded = len(await container.store().entries())
     leftovers = sum((await to_thread.run_sync(leftover_parts, root)).values())
     unfinished = f", {format_bytes(leftovers)} of unfinished downloads" if leftovers else ""
     free = format_bytes(await to_thread.run_sync(free_bytes, root))

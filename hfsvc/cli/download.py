@@ -12,7 +12,12 @@ from hfsvc.cli.options import Options, command
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--repo", metavar="OWNER/NAME", help="The dataset by its id or address, instead of DATASET.")
 @click.option("--revision", metavar="REV", help="Branch, tag or commit (default: main).")
-@click.option("--include", multiple=True, metavar="GLOB", help="Files to take, may repeat (default: **/*.parquet).")
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="GLOB",
+    help="Files to take, may repeat (default: as before, else **/*.parquet).",
+)
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Files to leave out, may repeat.")
 @click.option("--force", is_flag=True, help="Fetch every file again.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be fetched.")
@@ -62,7 +67,7 @@ def _request(
 ) -> Any:
     from hfsvc.cli.run import repo_of
     from hfsvc.datasets.globs import exactly
-    from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest
+    from hfsvc.models import DatasetRequest
 
     if bool(dataset) == bool(repo):
         raise click.UsageError("Name one dataset: DATASET or --repo OWNER/NAME.")
@@ -71,7 +76,7 @@ def _request(
     return DatasetRequest(
         repo=repo or repo_of(options, dataset or ""),
         revision=revision or "main",
-        include=tuple(map(exactly, files)) or include or DEFAULT_INCLUDE,
+        include=tuple(map(exactly, files)) or include or None,
         exclude=exclude,
         force=force,
     )

@@ -74,8 +74,6 @@ def _set_up_logs(*, verbose: bool) -> None:
     level = logging.DEBUG if verbose else logging.ERROR
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("hfsvc").setLevel(level)
-    # Its retries are told as events; its own lines would repeat them.
-    logging.getLogger("stamina").setLevel(logging.ERROR)
     # It warns of every piece that is written to a reader that has just left.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.INFO if verbose else logging.WARNING)

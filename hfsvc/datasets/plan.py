@@ -1,41 +1,19 @@
 """What a download has to do: from the listing, the index and what lies on disk to a plan. Pure."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import msgspec
 
 from hfsvc.datasets.globs import make_matcher, would_match_deeper
 from hfsvc.errors import FileNotFound, NoSpace
 from hfsvc.models import DownloadPlan, PlannedFile, RemoteDataset, RemoteFile
+from hfsvc.store.index import Globs
+from hfsvc.store.inventory import Inventory
 
 SHOWN_FILES = 10
 
 
-class Selection(NamedTuple):
-    """One request's globs."""
-
-    include: tuple[str, ...]
-    exclude: tuple[str, ...] = ()
-
-
-class OnDisk(NamedTuple):
-    """What is here of the selected files.
-
-    Attributes:
-        present: Paths whose final file has the listed content.
-        copies: ``{path: where the same content lies on this disk}``, for files that need not be fetched.
-        kept: ``{path: bytes}`` of interrupted transfers.
-        free_bytes: Room on the disk.
-    """
-
-    present: frozenset[str]
-    copies: Mapping[str, str]
-    kept: Mapping[str, int]
-    free_bytes: int
-
-
-def select(files: Sequence[RemoteFile], selections: Sequence[Selection]) -> list[RemoteFile]:
+def select(files: Sequence[RemoteFile], selections: Sequence[Globs]) -> list[RemoteFile]:
     """The files that any of the selections means, in byte order of paths."""
     matchers = [(make_matcher(each.include), make_matcher(each.exclude)) for each in selections]
     chosen = (
@@ -44,17 +22,18 @@ def select(files: Sequence[RemoteFile], selections: Sequence[Selection]) -> list
     return sorted({file.path: file for file in chosen}.values(), key=lambda file: file.path.encode())
 
 
-def nothing_selected(dataset: RemoteDataset, files: Sequence[RemoteFile], selection: Selection) -> FileNotFound:
+def nothing_selected(dataset: RemoteDataset, files: Sequence[RemoteFile], selections: Sequence[Globs]) -> FileNotFound:
     """The error that says what is there and what to pass, where a request matches no file."""
+    include = tuple(dict.fromkeys(pattern for each in selections for pattern in each.include))
     paths = sorted((file.path for file in files), key=lambda path: (path.startswith("."), path))
     hint = None
-    if deeper := would_match_deeper(paths, selection.include):
+    if deeper := would_match_deeper(paths, include):
         hint = f"Did you mean --include '{deeper}'?"
     elif paths:
         hint = "Pass --include '**' for all of it, or the names of files."
     return FileNotFound(
         repo=dataset.repo,
-        patterns=selection.include,
+        patterns=include,
         available=tuple(paths[:SHOWN_FILES]),
         total=len(paths),
         hint=hint,
@@ -64,7 +43,7 @@ def nothing_selected(dataset: RemoteDataset, files: Sequence[RemoteFile], select
 def make_plan(
     dataset: RemoteDataset,
     files: Sequence[RemoteFile],
-    on_disk: OnDisk,
+    inventory: Inventory,
     *,
     recorded: Sequence[str] = (),
     requests_left: int | None = None,
@@ -74,12 +53,12 @@ def make_plan(
     Args:
         dataset: At its commit.
         files: Selected, in order.
-        on_disk: What is here.
+        inventory: What is here.
         recorded: Paths that the index names now; those that are not selected any more go.
         requests_left: From the Hub's rate limit.
     """
     first_path: dict[str, str] = {}
-    planned = [_planned(file, on_disk, first_path) for file in files]
+    planned = [_planned(file, inventory, first_path) for file in files]
     to_fetch = [file for file in planned if file.to_fetch]
     kept = sum(file.kept_bytes for file in to_fetch)
     return DownloadPlan(
@@ -92,18 +71,18 @@ def make_plan(
         present_bytes=sum(file.size for file in planned if file.present),
         kept_bytes=kept,
         fetch_bytes=sum(file.size for file in to_fetch) - kept,
-        free_bytes=on_disk.free_bytes,
+        free_bytes=inventory.free_bytes,
         hub_requests=sum(_requests(file) for file in to_fetch),
         hub_requests_left=requests_left,
     )
 
 
-def _planned(file: RemoteFile, on_disk: OnDisk, first_path: dict[str, str]) -> PlannedFile:
-    present = file.path in on_disk.present
-    copy_of = None if present or file.fault else on_disk.copies.get(file.path) or first_path.get(file.checksum or "")
+def _planned(file: RemoteFile, inventory: Inventory, first_path: dict[str, str]) -> PlannedFile:
+    present = file.path in inventory.present
+    copy_of = None if present or file.fault else inventory.copies.get(file.path) or first_path.get(file.checksum or "")
     if file.checksum and not copy_of and not file.fault:
         first_path.setdefault(file.checksum, file.path)
-    kept = 0 if present or copy_of else on_disk.kept.get(file.path, 0)
+    kept = 0 if present or copy_of else inventory.kept.get(file.path, 0)
     return PlannedFile(
         path=file.path,
         size=file.size,

@@ -5,101 +5,120 @@ from datetime import datetime
 from typing import NamedTuple
 
 from hfsvc.datasets.globs import make_matcher
-from hfsvc.datasets.plan import Selection
-from hfsvc.errors import DatasetChanged
+from hfsvc.errors import DatasetChanged, InvalidPattern
 from hfsvc.hub.urls import RepoAddress, parse_repo
 from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest, DownloadPlan, RemoteDataset
 from hfsvc.settings import Secret, Settings
-from hfsvc.store.index import Entry, Globs
+from hfsvc.store.index import Globs, IndexEntry
 
 
-class Wish(NamedTuple):
+class ResolvedRequest(NamedTuple):
     """What a request asks for.
 
     Attributes:
         address: The dataset as it was named.
-        revision: To resolve.
-        selection: Of files.
+        revision: Its name, not resolved yet.
+        globs: Which files; None for those that were asked for before, else the default.
         token: The request's own, else the settings'.
         force: Take nothing that is here for granted.
     """
 
     address: RepoAddress
     revision: str
-    selection: Selection
+    globs: Globs | None
     token: Secret | None
     force: bool
 
-    def is_recorded(self, entry: Entry, commit: str) -> bool:
+    def is_recorded(self, entry: IndexEntry, commit: str) -> bool:
         """True when the index holds all of it at `commit` already (the files may still be missing)."""
-        globs = Globs(include=self.selection.include, exclude=self.selection.exclude)
-        return not self.force and not entry.changing_to and entry.commit == commit and globs in entry.globs
+        asked_before = self.globs is None or self.globs in entry.globs
+        return not self.force and not entry.updating_to and entry.commit == commit and asked_before
 
-    def selections(self, entry: Entry | None) -> list[Selection]:
-        """Everything that was asked for so far, this wish last."""
-        earlier = [Selection(each.include, each.exclude) for each in entry.globs] if entry else []
-        return list(dict.fromkeys([*earlier, self.selection]))
+    def wanted(self, entry: IndexEntry | None) -> list[Globs]:
+        """The globs of this request alone."""
+        if self.globs is not None:
+            return [self.globs]
+        return list(entry.globs) if entry and entry.globs else [Globs(include=DEFAULT_INCLUDE)]
 
-    def aliases(self, entry: Entry | None, repo: str) -> tuple[str, ...]:
+    def selections(self, entry: IndexEntry | None) -> list[Globs]:
+        """Everything that was asked for so far, this request last."""
+        return list(dict.fromkeys([*(entry.globs if entry else ()), *self.wanted(entry)]))
+
+    def aliases(self, entry: IndexEntry | None, repo: str) -> tuple[str, ...]:
         """Names under which the dataset `repo` was asked for, beside its own."""
         return tuple(sorted({*(entry.aliases if entry else ()), self.address.repo} - {repo}))
 
 
-def read_wish(request: DatasetRequest, settings: Settings) -> Wish:
+def parse_request(request: DatasetRequest, settings: Settings) -> ResolvedRequest:
     """What a request asks for.
 
     Raises:
         InvalidRepoId, InvalidPattern: It cannot be understood.
     """
     address = parse_repo(request.repo, settings.endpoint)
-    include = tuple(request.include)
-    if address.path and include == DEFAULT_INCLUDE:
-        include = (address.path, f"{address.path}/")
-    selection = Selection(include, tuple(request.exclude))
-    make_matcher((*selection.include, *selection.exclude))
     inside = address.revision if request.revision == DatasetRequest(repo="").revision else None
     token = Secret(request.token) if request.token else settings.token
-    return Wish(address, inside or request.revision, selection, token, request.force)
+    return ResolvedRequest(address, inside or request.revision, _globs(request, address.path), token, request.force)
+
+
+def _globs(request: DatasetRequest, path: str | None) -> Globs | None:
+    include, exclude = _listed(request.include), _listed(request.exclude) or ()
+    if include is None and path:
+        include = (path, f"{path}/")
+    if include is None and not exclude:
+        return None
+    globs = Globs(include=DEFAULT_INCLUDE if include is None else include, exclude=exclude)
+    if not globs.include:
+        raise InvalidPattern(pattern="", reason="no file is asked for: name globs, or leave include alone")
+    make_matcher((*globs.include, *globs.exclude))
+    return globs
+
+
+def _listed(globs: Sequence[str] | None) -> tuple[str, ...] | None:
+    # A text is a sequence too, of its letters.
+    if globs is None:
+        return None
+    return (globs,) if isinstance(globs, str) else tuple(globs)
 
 
 def new_entry(
-    wish: Wish,
+    request: ResolvedRequest,
     remote: RemoteDataset,
     plan: DownloadPlan,
-    entry: Entry | None,
+    entry: IndexEntry | None,
     *,
     learned: Mapping[str, str],
     now: datetime,
-) -> Entry:
+) -> IndexEntry:
     """What to record once the plan is done.
 
     Args:
-        wish: What was asked for.
+        request: What was asked for.
         remote: The dataset at its commit.
         plan: What was done.
         entry: What was recorded before.
         learned: Checksums by path that the listing hid and the transfer brought.
         now: When it was done.
     """
-    return Entry(
+    return IndexEntry(
         repo=remote.repo,
         local_path=remote.repo,
         files=tuple(file.path for file in plan.files),
         total_bytes=plan.total_bytes,
         downloaded_at=now,
-        revision=wish.revision,
+        revision=request.revision,
         commit=remote.commit,
         license=remote.license,
         configs=remote.configs,
-        globs=tuple(Globs(include=each.include, exclude=each.exclude) for each in wish.selections(entry)),
+        globs=tuple(request.selections(entry)),
         checksums={file.path: file.checksum or learned[file.path] for file in plan.files},
         sizes={file.path: file.size for file in plan.files},
-        aliases=wish.aliases(entry, remote.repo),
+        aliases=request.aliases(entry, remote.repo),
         hub_id=remote.hub_id,
     )
 
 
-def check_same_repository(entry: Entry | None, remote: RemoteDataset) -> None:
+def check_same_repository(entry: IndexEntry | None, remote: RemoteDataset) -> None:
     """Raise where a name has been taken over by another repository, whose files must not be mixed with the recorded ones.
 
     Raises:
@@ -108,9 +127,3 @@ def check_same_repository(entry: Entry | None, remote: RemoteDataset) -> None:
     if entry and entry.hub_id and remote.hub_id and entry.hub_id != remote.hub_id:
         hint = f"The Hub has another repository under this name now: run hfsvc delete {remote.repo} first."
         raise DatasetChanged(repo=remote.repo, hint=hint)
-
-
-def all_paths(entries: Sequence[Entry], plan: DownloadPlan) -> list[str]:
-    """Every file below the root once the plan is done."""
-    others = [f"{entry.repo}/{path}" for entry in entries if entry.repo != plan.repo for path in entry.files]
-    return [*others, *(f"{plan.repo}/{file.path}" for file in plan.files)]

@@ -10,7 +10,7 @@ import msgspec
 from anyio import CancelScope, create_memory_object_stream, create_task_group, to_thread
 from anyio.streams.memory import MemoryObjectSendStream
 
-from hfsvc.aio.cancellation import guarded
+from hfsvc.aio.cancellation import in_task_group
 from hfsvc.atif import Content, Trajectory
 from hfsvc.errors import InvalidExport
 from hfsvc.export.formats import Shard, Target, choose_target
@@ -90,7 +90,7 @@ async def export_to(
         cursor: Go on after its row.
         on_event: As for `export`.
     """
-    return await guarded(_pump(source, writer, Span(start, stop, shard, cursor), on_event))
+    return await in_task_group(_pump(source, writer, Span(start, stop, shard, cursor), on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -106,7 +106,7 @@ async def export_span(
     source: TrajectorySource, target: Target, span: Span, *, resume: bool, on_event: OnExport | None = None
 ) -> Exported:
     """Write the rows of a span to a target."""
-    return await guarded(_export(source, target, span, resume, on_event))
+    return await in_task_group(_export(source, target, span, resume, on_event))
 
 
 async def _export(
@@ -119,7 +119,7 @@ async def _export(
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
-        done = await guarded(_pump(source, writer, span, on_event))
+        done = await in_task_group(_pump(source, writer, span, on_event))
     return msgspec.structs.replace(done, path=target.path, format=target.format)
 
 

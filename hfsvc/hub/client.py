@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 
 from hfsvc.errors import AuthenticationRequired, DatasetNotFound, HfsvcError, NotAHub, RevisionNotFound
 from hfsvc.hub.content import HubContent
-from hfsvc.hub.errors import Asked
-from hfsvc.hub.retries import OnRetry
+from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.urls import (
     NO_REVISIONS,
@@ -21,6 +20,7 @@ from hfsvc.hub.urls import (
 from hfsvc.hub.wire import decode_entries, decode_info, next_page, remote_file
 from hfsvc.models import RemoteDataset, RemoteFile
 from hfsvc.settings import Secret
+from hfsvc.transfer.progress import OnRetry
 
 
 class HubClient:
@@ -54,10 +54,10 @@ class HubClient:
             raise RevisionNotFound(repo=repo, revision=revision)
         url = info_url(self.endpoint, repo, revision)
         try:
-            reply = await self._session.call(url, Asked(repo, revision), token=token, on_retry=on_retry)
+            response = await self._session.call(url, RequestContext(repo, revision), token=token, on_retry=on_retry)
         except AuthenticationRequired as error:
             raise await self._judge_refusal(error, token) from None
-        return decode_info(reply.body, revision, without_query(url))
+        return decode_info(response.body, revision, without_query(url))
 
     async def _judge_refusal(self, error: AuthenticationRequired, token: Secret | None) -> HfsvcError:
         # The Hub answers 401 to a bad token and, on some servers, for a missing repository; only whoami tells them apart.
@@ -81,12 +81,12 @@ class HubClient:
             if url in seen:
                 raise NotAHub(url=without_query(url), reason="its listing goes round in a circle")
             seen.add(url)
-            asked = Asked(dataset.repo, dataset.commit)
-            reply = await self._session.call(url, asked, token=token, on_retry=on_retry)
-            for entry in decode_entries(reply.body, without_query(url)):
+            context = RequestContext(dataset.repo, dataset.commit)
+            response = await self._session.call(url, context, token=token, on_retry=on_retry)
+            for entry in decode_entries(response.body, without_query(url)):
                 if entry.type == "file":
                     yield remote_file(entry)
-            url = self._next_page(url, reply.headers.get("link"))
+            url = self._next_page(url, response.headers.get("link"))
 
     def _next_page(self, url: str, link: str | None) -> str | None:
         link = next_page(link)
@@ -100,9 +100,9 @@ class HubClient:
 
     async def whoami(self, *, token: Secret | None) -> str:
         """The name of the token's owner. The Hub limits this call tightly: for diagnosis, never per download."""
-        reply = await self._session.call(whoami_url(self.endpoint), Asked("your account"), token=token)
+        response = await self._session.call(whoami_url(self.endpoint), RequestContext("your account"), token=token)
         try:
-            return str(json.loads(reply.body)["name"])
+            return str(json.loads(response.body)["name"])
         except (ValueError, KeyError, TypeError, RecursionError):
             raise NotAHub(url=whoami_url(self.endpoint), reason="it does not say whose token it is") from None
 

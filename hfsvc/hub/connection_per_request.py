@@ -17,22 +17,22 @@ KEEP_S = 5.0
 
 
 class _Idle(NamedTuple):
-    lane: httpx.AsyncBaseTransport
+    transport: httpx.AsyncBaseTransport
     since: float
 
 
-class Lanes(httpx.AsyncBaseTransport):
+class ConnectionPerRequest(httpx.AsyncBaseTransport):
     """Gives each request a transport that no other request uses, the one that was used last for the same server.
 
     Args:
-        open_lane: Makes one more.
+        open_transport: Makes one more.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, open_lane: Callable[[], httpx.AsyncBaseTransport], *, clock: Callable[[], float] = time.monotonic
+        self, open_transport: Callable[[], httpx.AsyncBaseTransport], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._open_lane = open_lane
+        self._open_transport = open_transport
         self._clock = clock
         self._idle: defaultdict[tuple[str, str, int | None], deque[_Idle]] = defaultdict(deque)
         self._all: set[httpx.AsyncBaseTransport] = set()
@@ -40,28 +40,28 @@ class Lanes(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await self._close_old()
         idle = self._idle[request.url.scheme, request.url.host, request.url.port]
-        lane = idle.pop().lane if idle else self._one_more()
+        transport = idle.pop().transport if idle else self._open_one()
         try:
-            response = await lane.handle_async_request(request)
+            response = await transport.handle_async_request(request)
         except BaseException:
-            idle.append(_Idle(lane, self._clock()))
+            idle.append(_Idle(transport, self._clock()))
             raise
         stream = cast("httpx.AsyncByteStream", response.stream)
-        response.stream = _Stream(stream, lambda: idle.append(_Idle(lane, self._clock())))
+        response.stream = _Stream(stream, lambda: idle.append(_Idle(transport, self._clock())))
         return response
 
-    def _one_more(self) -> httpx.AsyncBaseTransport:
-        lane = self._open_lane()
-        self._all.add(lane)
-        return lane
+    def _open_one(self) -> httpx.AsyncBaseTransport:
+        transport = self._open_transport()
+        self._all.add(transport)
+        return transport
 
     async def _close_old(self) -> None:
-        """Close what nobody used for a while: the lane used last is used first, so the others grow old."""
+        """Close what nobody used for a while: the transport used last is used first, so the others grow old."""
         for idle in list(self._idle.values()):
             while idle and self._clock() - idle[0].since > KEEP_S:
-                lane = idle.popleft().lane
-                self._all.discard(lane)
-                await lane.aclose()
+                transport = idle.popleft().transport
+                self._all.discard(transport)
+                await transport.aclose()
 
     async def aclose(self) -> None:
         self._idle.clear()
@@ -70,7 +70,7 @@ class Lanes(httpx.AsyncBaseTransport):
 
 
 class _Stream(httpx.AsyncByteStream):
-    """A body, at whose end its lane is free."""
+    """A body, at whose end its transport is free."""
 
     def __init__(self, stream: httpx.AsyncByteStream, free: Callable[[], None]) -> None:
         self._stream = stream

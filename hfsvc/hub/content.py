@@ -11,7 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 import httpx
 
 from hfsvc.errors import HubUnavailable, NotAHub, RangeRefused
-from hfsvc.hub.errors import Asked
+from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.rate_limit import Bucket
 from hfsvc.hub.session import HubSession, broken, read_capped, redirect_target
 from hfsvc.hub.urls import resolve_url, same_origin, without_query
@@ -31,6 +31,11 @@ class HubContent:
         self._dataset = dataset
         self._token = token
 
+    @property
+    def repo(self) -> str:
+        """The dataset's id."""
+        return self._dataset.repo
+
     async def locate(self, file: RemoteFile) -> Location:
         """Ask the Hub where a file's content lies. Costs one request of the ``resolvers`` bucket.
 
@@ -39,11 +44,11 @@ class HubContent:
         Raises:
             FileNotFound: A dangling entry: listed, but without content.
             NotAHub: The answer belongs to another commit, or leaves https.
-            HfsvcError: As `hub_fault` says.
+            HfsvcError: As `error_from_hub` says.
         """
         url = resolve_url(self._session.endpoint, self._dataset.repo, self._dataset.commit, file.path)
-        response = await self._session.walk(
-            url, self._asked(file), token=self._token, bucket="resolvers", content=True, stop=_knows_the_file
+        response = await self._session.request_following_redirects(
+            url, self._context(file), token=self._token, bucket="resolvers", content=True, stop=_knows_the_file
         )
         async with aclosing(response):
             self._check_commit(response)
@@ -69,9 +74,9 @@ class HubContent:
         """
         byte_range = f"bytes={wanted.start}-{wanted.stop - 1}" if wanted else None
         # A server of content may pass a request on, to another region for example.
-        response = await self._session.walk(
+        response = await self._session.request_following_redirects(
             location.url,
-            self._asked(file),
+            self._context(file),
             token=self._token,
             bucket=self._bucket(location),
             content=True,
@@ -93,8 +98,8 @@ class HubContent:
         # Only the Hub counts requests; its CDN does not.
         return "resolvers" if same_origin(location.url, self._session.endpoint) else None
 
-    def _asked(self, file: RemoteFile) -> Asked:
-        return Asked(self._dataset.repo, self._dataset.commit, file.path)
+    def _context(self, file: RemoteFile) -> RequestContext:
+        return RequestContext(self._dataset.repo, self._dataset.commit, file.path)
 
     def _check_commit(self, response: httpx.Response) -> None:
         commit = response.headers.get("x-repo-commit", self._dataset.commit)

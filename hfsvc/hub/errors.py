@@ -24,13 +24,13 @@ from hfsvc.errors import (
     RevisionNotFound,
 )
 from hfsvc.hub.urls import without_query
+from hfsvc.transfer.retry import Meaning, meaning_of
 
 DISABLED_MESSAGE = "Access to this resource is disabled."
-RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _LONGEST_QUOTE = 300
 
 
-class Asked(NamedTuple):
+class RequestContext(NamedTuple):
     """What a request was about, for the sentence of its error."""
 
     repo: str
@@ -39,8 +39,8 @@ class Asked(NamedTuple):
     token_sent: bool = False
 
 
-class Answer(NamedTuple):
-    """The facts of a bad answer. `body` may be cut."""
+class ErrorResponse(NamedTuple):
+    """The facts of a bad response. `body` may be cut."""
 
     url: str
     status: int
@@ -55,80 +55,80 @@ class Answer(NamedTuple):
         return next((self.headers[name] for name in names if name in self.headers), None)
 
 
-def hub_fault(answer: Answer, asked: Asked) -> HfsvcError:
+def error_from_hub(response: ErrorResponse, context: RequestContext) -> HfsvcError:
     """The error that a bad answer of the Hub itself means."""
-    code = answer.headers.get("x-error-code")
-    message = hub_message(answer)
-    repo, request_id = asked.repo, answer.request_id
+    code = response.headers.get("x-error-code")
+    message = hub_message(response)
+    repo, request_id = context.repo, response.request_id
     if code == "RevisionNotFound":
-        return RevisionNotFound(repo=repo, revision=asked.revision or "main", request_id=request_id)
+        return RevisionNotFound(repo=repo, revision=context.revision or "main", request_id=request_id)
     if code == "EntryNotFound":
-        return FileNotFound(repo=repo, path=asked.path or "its listing", request_id=request_id)
+        return FileNotFound(repo=repo, path=context.path or "its listing", request_id=request_id)
     if code == "GatedRepo":
-        return GatedDataset(repo=repo, reason=message, status=answer.status, request_id=request_id)
+        return GatedDataset(repo=repo, reason=message, status=response.status, request_id=request_id)
     if code == "RepoNotFound":
-        return DatasetNotFound(repo=repo, token_sent=asked.token_sent, request_id=request_id)
-    return _fault_of_status(answer, asked, message)
+        return DatasetNotFound(repo=repo, token_sent=context.token_sent, request_id=request_id)
+    return _error_from_status(response, context, message)
 
 
-def _fault_of_status(answer: Answer, asked: Asked, message: str | None) -> HfsvcError:
-    repo, status, request_id = asked.repo, answer.status, answer.request_id
+def _error_from_status(response: ErrorResponse, context: RequestContext, message: str | None) -> HfsvcError:
+    repo, status, request_id = context.repo, response.status, response.request_id
     if message == DISABLED_MESSAGE or status == 403:
         return AccessDenied(repo=repo, reason=message, status=status, request_id=request_id)
-    if status == 401 and not asked.token_sent:
+    if status == 401 and not context.token_sent:
         return DatasetNotFound(repo=repo, request_id=request_id)
     if status == 401:
         return AuthenticationRequired(repo=repo, reason=message, status=status, request_id=request_id)
-    if status in {404, 410} and asked.path is not None:
-        return FileNotFound(repo=repo, path=asked.path, request_id=request_id)
-    return server_fault(answer)
+    if status in {404, 410} and context.path is not None:
+        return FileNotFound(repo=repo, path=context.path, request_id=request_id)
+    return error_from_server(response)
 
 
-def server_fault(answer: Answer) -> HfsvcError:
+def error_from_server(response: ErrorResponse) -> HfsvcError:
     """The error of an answer that tells nothing about the dataset: limits, overload, and what no Hub would say."""
-    where = without_query(answer.url)
-    if answer.status == 429:
-        return RateLimited(url=where, status=429, retry_after_s=answer.retry_after_s, request_id=answer.request_id)
-    if answer.status in RETRIED_STATUSES or answer.status >= 500:
-        reason = f"it answered {answer.status}"
+    where = without_query(response.url)
+    if response.status == 429:
+        return RateLimited(url=where, status=429, retry_after_s=response.retry_after_s, request_id=response.request_id)
+    if Meaning.PASSING in meaning_of(response.status):
+        reason = f"it answered {response.status}"
         return HubUnavailable(
             url=where,
-            status=answer.status,
+            status=response.status,
             reason=reason,
-            retry_after_s=answer.retry_after_s,
-            request_id=answer.request_id,
+            retry_after_s=response.retry_after_s,
+            request_id=response.request_id,
         )
-    said = hub_message(answer)
-    reason = f"it answered {answer.status}" + (f", {said!r}" if said else "")
-    return NotAHub(url=where, status=answer.status, reason=reason, request_id=answer.request_id)
+    said = hub_message(response)
+    reason = f"it answered {response.status}" + (f", {said!r}" if said else "")
+    return NotAHub(url=where, status=response.status, reason=reason, request_id=response.request_id)
 
 
-def cdn_fault(answer: Answer) -> HfsvcError:
+def error_from_content_server(response: ErrorResponse) -> HfsvcError:
     """The error of a bad answer from where the content lies.
 
     A 403 there means an expired or altered address, or one connection too many; never missing access.
     """
-    if answer.status == 429:
-        return server_fault(answer)
-    reason = f"the server of its content answered {answer.status}"
+    if response.status == 429:
+        return error_from_server(response)
+    reason = f"the server of its content answered {response.status}"
     return HubUnavailable(
-        url=without_query(answer.url),
-        status=answer.status,
+        url=without_query(response.url),
+        status=response.status,
         reason=reason,
-        retry_after_s=answer.retry_after_s,
-        request_id=answer.request_id,
+        retry_after_s=response.retry_after_s,
+        request_id=response.request_id,
     )
 
 
-def hub_message(answer: Answer) -> str | None:
+def hub_message(response: ErrorResponse) -> str | None:
     """The Hub's own words: ``X-Error-Message``, or the text in a JSON body, or a short plain text."""
-    if message := answer.headers.get("x-error-message"):
+    if message := response.headers.get("x-error-message"):
         return message[:_LONGEST_QUOTE]
-    kind = answer.headers.get("content-type", "")
+    kind = response.headers.get("content-type", "")
     if "json" in kind:
-        return _message_in_json(answer.body)
-    if kind.startswith("text/plain") and len(answer.body) <= _LONGEST_QUOTE:
-        return answer.body.decode("utf-8", "replace").strip() or None
+        return _message_in_json(response.body)
+    if kind.startswith("text/plain") and len(response.body) <= _LONGEST_QUOTE:
+        return response.body.decode("utf-8", "replace").strip() or None
     return None
 
 
@@ -145,7 +145,7 @@ def _message_in_json(body: bytes) -> str | None:
     return str(found)[:_LONGEST_QUOTE] if found else None
 
 
-def connection_fault(error: Exception, url: str, request_id: str | None = None) -> HfsvcError:
+def error_from_transport(error: Exception, url: str, request_id: str | None = None) -> HfsvcError:
     """The error that a failure of the transport means. Its text never quotes the original, which may hold an address.
 
     `request_id` is what the request was sent with.

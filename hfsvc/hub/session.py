@@ -1,5 +1,6 @@
 """One request to the Hub or to where its content lies: who sees the token, what limits hold, what an answer means."""
 
+import itertools
 import logging
 import platform
 import random
@@ -10,18 +11,23 @@ from typing import Final, NamedTuple
 
 import anyio
 import httpx
-import stamina
 
 from hfsvc import __version__
-from hfsvc.backoff import next_try_s
 from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater
-from hfsvc.hub.errors import Answer, Asked, cdn_fault, connection_fault, hub_fault
+from hfsvc.hub.errors import (
+    ErrorResponse,
+    RequestContext,
+    error_from_content_server,
+    error_from_hub,
+    error_from_transport,
+)
 from hfsvc.hub.rate_limit import Bucket, Limiter, told_wait_s
-from hfsvc.hub.retries import OnRetry, attempts_for
 from hfsvc.hub.transport import hide_secrets
 from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
 from hfsvc.metrics import Metrics, count_retry
 from hfsvc.settings import Secret, Settings
+from hfsvc.transfer.progress import OnRetry
+from hfsvc.transfer.retry import UNREACHED_ATTEMPTS, RetryPolicy
 
 logger = logging.getLogger(__name__)
 MAX_HOPS: Final = 20
@@ -31,7 +37,7 @@ MAX_ANSWER: Final = 64 << 20
 USER_AGENT: Final = f"hfsvc/{__version__}; python/{platform.python_version()}"
 
 
-class Reply(NamedTuple):
+class ApiResponse(NamedTuple):
     """A whole answer of the API."""
 
     body: bytes
@@ -62,54 +68,41 @@ class HubSession:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
+        self._policy = RetryPolicy(settings.give_up_after_s, unreached_attempts=UNREACHED_ATTEMPTS)
         self.limiter = Limiter()
         self.endpoint = settings.endpoint
 
-    async def call(self, url: str, asked: Asked, *, token: Secret | None, on_retry: OnRetry | None = None) -> Reply:
+    async def call(
+        self, url: str, context: RequestContext, *, token: Secret | None, on_retry: OnRetry | None = None
+    ) -> ApiResponse:
         """Ask the API and read the whole answer, over renames and passing failures.
 
         Raises:
-            HfsvcError: As `hub_fault` and `connection_fault` say, after the last try.
+            HfsvcError: As `error_from_hub` and `error_from_transport` say, after the last try.
         """
-        async for attempt in stamina.retry_context(on=self._retry_rule(on_retry), attempts=None, timeout=None):
-            with attempt:
-                response = await self.walk(url, asked, token=token, bucket="api")
-                return Reply(await _read(response), response.headers)
-        raise AssertionError("stamina ends with a result or an error")
+        began = self._clock()
+        for failures in itertools.count(1):
+            try:
+                response = await self.request_following_redirects(url, context, token=token, bucket="api")
+                return ApiResponse(await _read(response), response.headers)
+            except TryLater as error:
+                wait_s = self._policy.delay(error, failures, spent_s=self._clock() - began, jitter=random.random())
+                if wait_s is None:
+                    raise
+                self._report_retry(error, failures, wait_s, on_retry)
+            await anyio.sleep(wait_s)
+        raise AssertionError("counting has no end")
 
-    def _retry_rule(self, on_retry: OnRetry | None) -> Callable[[Exception], bool | float]:
-        failed, began = 0, self._clock()
+    def _report_retry(self, error: TryLater, failures: int, wait_s: float, on_retry: OnRetry | None) -> None:
+        count_retry(self._metrics, error)
+        logger.debug("%s (request %s), try %d, again in %.1f s", error.brief(), error.request_id, failures, wait_s)
+        if on_retry:
+            on_retry(error, failures, wait_s)
 
-        def rule(error: Exception) -> bool | float:
-            nonlocal failed
-            if not isinstance(error, TryLater):
-                return False
-            failed += 1
-            wait_s = self._next_try_s(error, failed, self._clock() - began)
-            if wait_s is None:
-                return False
-            count_retry(self._metrics, error)
-            logger.debug("%s (request %s), try %d, again in %.1f s", error.brief(), error.request_id, failed, wait_s)
-            if on_retry:
-                on_retry(error, failed, wait_s)
-            return wait_s
-
-        return rule
-
-    def _next_try_s(self, error: TryLater, failed: int, spent_s: float) -> float | None:
-        return next_try_s(
-            error,
-            failed,
-            spent_s=spent_s,
-            patience_s=self._settings.give_up_after_s,
-            jitter=random.random(),
-            attempts=attempts_for(error),
-        )
-
-    async def walk(
+    async def request_following_redirects(
         self,
         url: str,
-        asked: Asked,
+        context: RequestContext,
         *,
         token: Secret | None,
         bucket: Bucket | None,
@@ -128,7 +121,7 @@ class HubSession:
         """
         for _ in range(MAX_HOPS):
             response = await self.send(
-                url, asked, token=token, bucket=bucket, content=content, located=located, byte_range=byte_range
+                url, context, token=token, bucket=bucket, content=content, located=located, byte_range=byte_range
             )
             if not response.has_redirect_location or stop(response):
                 return response
@@ -139,7 +132,7 @@ class HubSession:
     async def send(
         self,
         url: str,
-        asked: Asked,
+        context: RequestContext,
         *,
         token: Secret | None,
         bucket: Bucket | None,
@@ -153,7 +146,7 @@ class HubSession:
         is of the Hub's own origin.
         """
         if self._settings.offline:
-            raise Offline(wanted=asked.repo)
+            raise Offline(wanted=context.repo)
         if bucket and same_origin(url, self.endpoint):
             await self._ready(bucket, url)
         request = self._build(url, token, content=content, byte_range=byte_range)
@@ -161,13 +154,13 @@ class HubSession:
             response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # The original may hold a signed address: it must not hang on as the cause.
-            raise connection_fault(error, url, request.headers["x-request-id"]) from None
+            raise error_from_transport(error, url, request.headers["x-request-id"]) from None
         _tell(request, response)
         if self.is_hub(url):
             self.limiter.observe(response.headers, self._clock())
         if response.status_code >= 400:
-            sent = asked._replace(token_sent="authorization" in request.headers)
-            raise await self._fault(response, url, sent, bucket, located=located)
+            sent = context._replace(token_sent="authorization" in request.headers)
+            raise await self._error(response, url, sent, bucket, located=located)
         return response
 
     def _build(self, url: str, token: Secret | None, *, content: bool, byte_range: str | None) -> httpx.Request:
@@ -179,7 +172,7 @@ class HubSession:
         try:
             request = self._http.build_request("GET", url, timeout=timeout)
         except httpx.InvalidURL as error:
-            raise connection_fault(error, url) from None
+            raise error_from_transport(error, url) from None
         request.headers["user-agent"] = USER_AGENT
         # Not uuid4: asking the system for randomness lets every other thread in first.
         request.headers["x-request-id"] = str(uuid.UUID(int=random.getrandbits(128), version=4))
@@ -203,15 +196,17 @@ class HubSession:
         self._metrics.add("hub_requests")
         self.limiter.spend(bucket, self._clock())
 
-    async def _fault(
-        self, response: httpx.Response, url: str, asked: Asked, bucket: Bucket | None, *, located: bool
+    async def _error(
+        self, response: httpx.Response, url: str, context: RequestContext, bucket: Bucket | None, *, located: bool
     ) -> HfsvcError:
         retry_after_s = told_wait_s(response.headers)
         if response.status_code == 429 and bucket and retry_after_s:
             self.limiter.pause(bucket, retry_after_s, self._clock())
         body = await read_capped(response)
-        answer = Answer(url, response.status_code, response.headers, body, retry_after_s)
-        return hub_fault(answer, asked) if self.is_hub(url) and not located else cdn_fault(answer)
+        answer = ErrorResponse(url, response.status_code, response.headers, body, retry_after_s)
+        return (
+            error_from_hub(answer, context) if self.is_hub(url) and not located else error_from_content_server(answer)
+        )
 
     def is_hub(self, url: str) -> bool:
         """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""
@@ -273,7 +268,7 @@ async def _read(response: httpx.Response) -> bytes:
 
 def broken(error: Exception, response: httpx.Response) -> HfsvcError:
     """The error of a body that broke."""
-    return connection_fault(error, str(response.request.url), response.request.headers.get("x-request-id"))
+    return error_from_transport(error, str(response.request.url), response.request.headers.get("x-request-id"))
 
 
 async def read_capped(

@@ -9,7 +9,7 @@ from urllib.request import getproxies
 import httpx
 
 from hfsvc.errors import InvalidSettings
-from hfsvc.hub.connection_per_request import Lanes
+from hfsvc.hub.connection_per_request import ConnectionPerRequest
 from hfsvc.settings import Settings
 
 # Parts of httpx and httpcore log whole addresses (INFO) and headers (DEBUG); filters do not reach child loggers.
@@ -65,7 +65,7 @@ def _client(settings: Settings) -> httpx.AsyncClient:
         # Only httpx's own client knows which of its transports goes through which proxy.
         return httpx.AsyncClient(limits=_UNLIMITED)
     tls = httpx.create_ssl_context(trust_env=settings.trust_env)
-    return BareClient(Lanes(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=_UNLIMITED)))
+    return BareClient(ConnectionPerRequest(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=_UNLIMITED)))
 
 
 def _fast_transport(settings: Settings) -> httpx.AsyncBaseTransport | None:

@@ -20,16 +20,17 @@ class DatasetRequest(Model, frozen=True, kw_only=True):
             ``hf://datasets/owner/name@revision``. A revision inside it counts only where `revision` is left alone.
         revision: Branch, tag, ``refs/...`` or full commit.
         include: Globs as in a shell: ``*`` stops at ``/``, ``**`` crosses it and matches nothing too, dot files match,
-            braces work, case counts, ``dir/`` means ``dir/**``, an exact path matches itself.
-        exclude: Globs that take away from `include`.
+            braces work, case counts, ``dir/`` means ``dir/**``, an exact path matches itself. A text is one glob. None
+            means what was asked for before of this dataset, or ``**/*.parquet`` where nothing was.
+        exclude: Globs that take away from `include`, or from the default where that is None. A text is one glob.
         token: Used for this request instead of the settings' token.
         force: Fetch every file again, also those that are already verified on disk.
     """
 
     repo: str
     revision: str = "main"
-    include: tuple[str, ...] = DEFAULT_INCLUDE
-    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] | str | None = None
+    exclude: tuple[str, ...] | str = ()
     token: str | None = None
     force: bool = False
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
-from hfsvc.datasets.request import read_wish
+from hfsvc.datasets.request import parse_request
 from hfsvc.models import BytesReceived, DatasetRequest, Event
 from hfsvc.protocols import DatasetService
 from hfsvc.server.errors import Busy, JobNotFound, Words
@@ -119,7 +119,7 @@ class Jobs:
             exclude=order.exclude,
             force=order.force,
         )
-        read_wish(request, self._settings)  # raises for what no download can be made of
+        parse_request(request, self._settings)  # raises for what no download can be made of
         job = Job(
             id=secrets.token_hex(8),
             repo=request.repo,

@@ -6,7 +6,6 @@ from typing import Any, Literal
 import msgspec
 
 from hfsvc.models import (
-    DEFAULT_INCLUDE,
     BytesReceived,
     DownloadedDataset,
     DownloadPlan,
@@ -128,7 +127,7 @@ class DownloadOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     repo: str
     revision: str = "main"
-    include: tuple[str, ...] = DEFAULT_INCLUDE
+    include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
     force: bool = False
 

@@ -1,19 +1,16 @@
-"""Verified files into place: one by one where nothing is recorded, all together where readers know an older commit.
+"""Files into place and out of it: one by one where nothing is recorded, all together where readers know an older commit.
 
 Everything here blocks and runs to its end once begun: call it from a worker thread.
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from hfsvc.disk import disk_errors, make_folder
-from hfsvc.files.atomic import prune_empty, size_of, sync_folder
-from hfsvc.files.checksum import kind_of, make_hasher, read_blocks
-from hfsvc.store.index import Catalog, Entry
+from hfsvc.files.atomic import prune_empty, sync_folder
+from hfsvc.store.index import IndexEntry, StoreIndex
 from hfsvc.store.safe_paths import inside
 
 
@@ -29,11 +26,11 @@ def place(root: Path, path: str, whole: Path) -> None:
         whole.replace(target)
 
 
-def swap(
-    catalog: Catalog,
+def exchange(
+    index: StoreIndex,
     root: Path,
-    old: Entry | None,
-    new: Entry,
+    old: IndexEntry | None,
+    new: IndexEntry,
     wholes: Mapping[str, Path],
     *,
     before_record: Callable[[], None],
@@ -44,7 +41,7 @@ def swap(
     between leaves that mark, and the next download checks every file by its hash.
 
     Args:
-        catalog: Of the store.
+        index: Of the store.
         root: Of the store.
         old: What is recorded now.
         new: What will be; its files that are not among `wholes` are in place.
@@ -54,7 +51,7 @@ def swap(
     folder = root / new.local_path
     removed = sorted(set(old.files) - set(new.files)) if old else []
     if old and (wholes or removed):
-        catalog.record(msgspec.structs.replace(old, changing_to=new.commit))
+        index.record(msgspec.structs.replace(old, updating_to=new.commit))
     # Removed first: a folder may come where a file was.
     for path in removed:
         remove_file(root, f"{new.local_path}/{path}")
@@ -63,10 +60,10 @@ def swap(
     for parent in {(folder / path).parent for path in new.files}:
         sync_folder(parent)
     before_record()
-    catalog.record(new)
+    index.record(new)
 
 
-def move_dataset(catalog: Catalog, root: Path, old: Entry, repo: str) -> None:
+def move_dataset(index: StoreIndex, root: Path, old: IndexEntry, repo: str) -> None:
     """Follow a rename on the Hub: the files move, and the old name stays as an alias.
 
     A crash after the folder moved leaves files that nothing is recorded of; the next download adopts them.
@@ -79,7 +76,7 @@ def move_dataset(catalog: Catalog, root: Path, old: Entry, repo: str) -> None:
         (root / old.local_path).rename(target)
     prune_empty((root / old.local_path).parent, root)
     aliases = tuple(sorted({*old.aliases, old.repo} - {repo}))
-    catalog.rename(old, msgspec.structs.replace(old, repo=repo, local_path=repo, aliases=aliases))
+    index.rename(old, msgspec.structs.replace(old, repo=repo, local_path=repo, aliases=aliases))
 
 
 def remove_file(root: Path, path: str) -> None:
@@ -92,33 +89,3 @@ def remove_file(root: Path, path: str) -> None:
     with disk_errors(target):
         target.unlink(missing_ok=True)
     prune_empty(target.parent, root)
-
-
-def copy_verified(source: Path, target: Path, checksum: str, on_block: Callable[[], None]) -> bool:
-    """Copy a file while hashing it; False, and no target, when it cannot be read or is not what `checksum` says.
-
-    Never a hard link: a change made to one file in place must not reach the other.
-    """
-    if (size := size_of(source)) is None:
-        return False
-    scratch = target.with_suffix(".scratch")
-    hasher = make_hasher(kind_of(checksum), size)
-    try:
-        with disk_errors(target, needed=size), scratch.open("wb") as writer:
-            for block in _readable_blocks(source, on_block):
-                hasher.update(block)
-                writer.write(block)
-            writer.flush()
-            os.fsync(writer.fileno())
-        right = f"{kind_of(checksum)}:{hasher.hexdigest()}" == checksum
-        if right:
-            scratch.replace(target)
-    finally:
-        scratch.unlink(missing_ok=True)
-    return right
-
-
-def _readable_blocks(source: Path, on_block: Callable[[], None]) -> Iterator[bytes]:
-    # A donor that cannot be read to its end is none: what came so far has another hash.
-    with suppress(OSError), source.open("rb", buffering=0) as reader:
-        yield from read_blocks(reader, on_block)

@@ -1,4 +1,4 @@
-"""index.json: what is recorded as downloaded. Always whole on disk, never loses an entry to a concurrent writer."""
+"""index.json, the record of what is downloaded: always whole on disk, never loses an entry to a concurrent writer."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ class Globs(Model, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
 
 
-class Entry(Model, frozen=True, kw_only=True):
+class IndexEntry(Model, frozen=True, kw_only=True):
     """A recorded dataset: the JSON of `DownloadedDataset`, and what the next download needs to know.
 
     Attributes:
@@ -35,7 +35,7 @@ class Entry(Model, frozen=True, kw_only=True):
         globs: Every selection that was asked for.
         aliases: Other names under which it was asked for: the Hub renames repositories and ignores case.
         hub_id: The Hub's own id of the repository.
-        changing_to: Commit whose files are being put in place right now (or were, when the process was killed).
+        updating_to: Commit whose files are being put in place right now (or were, when the process was killed).
     """
 
     repo: str
@@ -52,7 +52,7 @@ class Entry(Model, frozen=True, kw_only=True):
     sizes: dict[str, int]
     aliases: tuple[str, ...] = ()
     hub_id: str | None = None
-    changing_to: str | None = None
+    updating_to: str | None = msgspec.field(default=None, name="changingTo")
 
     def dataset(self, root: Path) -> DownloadedDataset:
         """The entry as callers see it."""
@@ -90,18 +90,18 @@ class Entry(Model, frozen=True, kw_only=True):
         return tuple(path for path in self.files if size_of(folder / path) != self.sizes[path])
 
 
-class Index(Model, frozen=True, kw_only=True):
+class IndexFile(Model, frozen=True, kw_only=True):
     """The whole file."""
 
     version: int = INDEX_VERSION
     updated_at: datetime
-    datasets: dict[str, Entry]
+    datasets: dict[str, IndexEntry]
 
 
-_decoder = msgspec.json.Decoder(Index)
+_decoder = msgspec.json.Decoder(IndexFile)
 
 
-def find_entry(entries: Mapping[str, Entry], repo: str) -> Entry | None:
+def find_entry(entries: Mapping[str, IndexEntry], repo: str) -> IndexEntry | None:
     """The entry of a dataset under its canonical id, another case of it, or a name it was asked for by. Pure."""
     wanted = repo.casefold()
     own = (each for each in entries.values() if each.repo.casefold() == wanted)
@@ -109,7 +109,7 @@ def find_entry(entries: Mapping[str, Entry], repo: str) -> Entry | None:
     return entries.get(repo) or next(own, None) or next(asked_for_by, None)
 
 
-class Catalog:
+class StoreIndex:
     """Reads and changes index.json. Its methods block: call them from a worker thread.
 
     Args:
@@ -121,9 +121,9 @@ class Catalog:
         self._root = root
         self._path = root / INDEX_NAME
         self._clock = clock
-        self._read: tuple[tuple[int, ...], dict[str, Entry]] | None = None
+        self._read: tuple[tuple[int, ...], dict[str, IndexEntry]] | None = None
 
-    def entries(self) -> Mapping[str, Entry]:
+    def entries(self) -> Mapping[str, IndexEntry]:
         """All entries by canonical id; none where there is no index yet.
 
         Raises:
@@ -141,7 +141,7 @@ class Catalog:
             except (FileNotFoundError, NotADirectoryError):
                 return {}
 
-    def _decode(self, content: bytes) -> dict[str, Entry]:
+    def _decode(self, content: bytes) -> dict[str, IndexEntry]:
         try:
             index = _decoder.decode(content)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -153,7 +153,7 @@ class Catalog:
             self._check(repo, entry)
         return index.datasets
 
-    def _check(self, repo: str, entry: Entry) -> None:
+    def _check(self, repo: str, entry: IndexEntry) -> None:
         reason = None
         if not repo == entry.repo == entry.local_path:
             reason = f"{repo} is recorded at {entry.local_path!r}"
@@ -167,24 +167,24 @@ class Catalog:
         except HfsvcError as error:
             raise DamagedIndex(path=str(self._path), reason=str(error)) from error
 
-    def find_moved(self, repo: str, hub_id: str | None) -> Entry | None:
+    def find_moved(self, repo: str, hub_id: str | None) -> IndexEntry | None:
         """The entry of the repository that is called `repo` now, where it is recorded under an earlier name."""
         same = (each for each in self.entries().values() if hub_id and each.hub_id == hub_id)
         return next((each for each in same if each.repo != repo), None)
 
-    def rename(self, old: Entry, new: Entry) -> None:
+    def rename(self, old: IndexEntry, new: IndexEntry) -> None:
         """Put one entry in another's place."""
         self._change(lambda datasets: {**{k: each for k, each in datasets.items() if k != old.repo}, new.repo: new})
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: IndexEntry) -> None:
         """Add or replace one entry."""
         self._change(lambda datasets: {**datasets, entry.repo: entry})
 
-    def amend(self, known: Entry, amended: Entry) -> bool:
+    def amend(self, known: IndexEntry, amended: IndexEntry) -> bool:
         """Replace an entry by `amended`, unless it is no longer what the caller knows; for callers without the lock."""
         done = False
 
-        def change(datasets: Mapping[str, Entry]) -> dict[str, Entry]:
+        def change(datasets: Mapping[str, IndexEntry]) -> dict[str, IndexEntry]:
             nonlocal done
             done = datasets.get(known.repo) == known
             return {**datasets, amended.repo: amended} if done else dict(datasets)
@@ -196,10 +196,10 @@ class Catalog:
         """Take one entry out; files are not touched."""
         self._change(lambda datasets: {name: entry for name, entry in datasets.items() if name != repo})
 
-    def _change(self, change: Callable[[Mapping[str, Entry]], dict[str, Entry]]) -> None:
+    def _change(self, change: Callable[[Mapping[str, IndexEntry]], dict[str, IndexEntry]]) -> None:
         lock = filelock.FileLock(make_folder(locks_folder(self._root)) / "index.lock", thread_local=False)
         with disk_errors(self._path), lock:
-            index = Index(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))
+            index = IndexFile(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))
             content = msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n"
             with disk_errors(self._path, needed=len(content)):
                 write_whole(self._path, content)

@@ -1,19 +1,41 @@
-"""What of a listing already lies in the store: files in place, and the same content under other names."""
+"""What of a listing lies on this disk already: files in place, the same content under other names, parts.
 
-from collections.abc import Callable, Iterable, Sequence
+Blobs of the cache of Hugging Face's own tools are named by their hash (the layout of huggingface_hub 2.4:
+``<cache>/datasets--owner--name/blobs/<sha256 or git sha1>``). They are read only, copied (as a reflink where the disk can)
+and verified; never linked, for a link could be changed from the other side.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from anyio import from_thread, to_thread
 
 from hfsvc.disk import disk_errors
 from hfsvc.files.atomic import size_of
 from hfsvc.files.checksum import checksum_file, kind_of
-from hfsvc.models import RemoteFile
-from hfsvc.store.hfcache import blob_path
-from hfsvc.store.index import Entry
+from hfsvc.models import RemoteDataset, RemoteFile
+from hfsvc.store.index import IndexEntry
+from hfsvc.transfer.part_paths import PartPaths, kept_bytes, left_behind, part_name
 
 
-async def find_present(folder: Path, entry: Entry | None, files: Sequence[RemoteFile]) -> frozenset[str]:
+class Inventory(NamedTuple):
+    """What is here of the selected files of a listing.
+
+    Attributes:
+        present: Paths whose final file has the listed content.
+        copies: ``{path: where the same content lies on this disk}``, for files that need not be fetched.
+        kept: ``{path: bytes}`` of interrupted transfers.
+        free_bytes: Room on the disk.
+    """
+
+    present: frozenset[str]
+    copies: Mapping[str, str]
+    kept: Mapping[str, int]
+    free_bytes: int
+
+
+async def find_present(folder: Path, entry: IndexEntry | None, files: Sequence[RemoteFile]) -> frozenset[str]:
     """Paths of `files` whose content is in place.
 
     A recorded file counts when its hash was recorded as the listed one and its size is right. A file that nothing is
@@ -51,7 +73,9 @@ def _hash(path: Path, kind: str, on_block: Callable[[], None]) -> str | None:
         return None if size_of(path) is None else checksum_file(path, kind, on_block=on_block)
 
 
-def find_copies(entry: Entry | None, repo: str, files: Sequence[RemoteFile], hf_cache: Path | None) -> dict[str, str]:
+def find_copies(
+    entry: IndexEntry | None, repo: str, files: Sequence[RemoteFile], hf_cache: Path | None
+) -> dict[str, str]:
     """Where the content of missing files lies under another name.
 
     Args:
@@ -71,3 +95,19 @@ def find_copies(entry: Entry | None, repo: str, files: Sequence[RemoteFile], hf_
             if size_of(blob) == file.size > 0:
                 found[file.path] = str(blob)
     return found
+
+
+def blob_path(cache: Path, repo: str, checksum: str) -> Path:
+    """Where the cache of Hugging Face's own tools would hold content with this checksum."""
+    return cache / f"datasets--{repo.replace('/', '--')}" / "blobs" / checksum.partition(":")[2]
+
+
+def find_kept(dataset: RemoteDataset, files: Sequence[RemoteFile], parts: Path, digests: Path) -> dict[str, int]:
+    """``{path: bytes}`` that interrupted transfers left of files, by their journals. Blocks."""
+    left = left_behind(parts)
+    names = {file.path: part_name(dataset.repo, dataset.commit, file.path, file.checksum) for file in files}
+    return {
+        file.path: kept_bytes(PartPaths(parts, digests, names[file.path]), file.size)
+        for file in files
+        if names[file.path] in left
+    }

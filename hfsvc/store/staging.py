@@ -1,19 +1,26 @@
-"""Verified files as they arrive: put in place at once, or held back until all of a commit can be exchanged together."""
+"""Verified files as they come in: put in place at once, or held back until all of a commit can be exchanged together."""
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from anyio import from_thread, to_thread
 
-from hfsvc.aio.batching import Rounds
+from hfsvc.aio.batching import ThreadBatcher
 from hfsvc.disk import disk_errors
 from hfsvc.errors import ChecksumMismatch
 from hfsvc.files.atomic import size_of
-from hfsvc.models import RemoteFile
-from hfsvc.store.exchange import copy_verified, place
+from hfsvc.files.checksum import kind_of, make_hasher, read_blocks
+from hfsvc.models import PlannedFile, RemoteFile
+from hfsvc.store.exchange import place
+from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import hash_file
 from hfsvc.store.safe_paths import parents
+from hfsvc.transfer.interfaces import Part
+from hfsvc.transfer.part_paths import salvage
+from hfsvc.transfer.parts import PartFolder
 
 PLACED = "placed.txt"
 
@@ -49,76 +56,142 @@ def only_notes_of(parts: Path, recorded: Collection[str]) -> bool:
     return names == {PLACED} and placed_paths(parts) <= set(recorded)
 
 
-class Arrivals:
-    """Takes the verified files of one download.
+class Staging:
+    """Takes the files of one download: a `Destination` in a store that is a folder.
 
     Args:
         root: Of the store.
         repo: The dataset's id.
-        parts: Its parts folder; exists.
+        folder: The dataset's parts folder; exists.
+        parts: The parts in it.
         recorded: Paths that readers know of: their new content is held back, and what needs their place.
+        exchange: Puts files that were held back in place, and records the dataset. Blocks.
 
     Attributes:
-        held: Verified files in the parts folder, by path.
-        checksums: What each file that arrived was verified against, by path.
+        checksums: What each accepted file was verified against, by path.
     """
 
-    def __init__(self, root: Path, repo: str, parts: Path, *, recorded: Collection[str]) -> None:
-        self.held: dict[str, Path] = {}
+    def __init__(
+        self,
+        root: Path,
+        repo: str,
+        folder: Path,
+        parts: PartFolder,
+        *,
+        recorded: Collection[str],
+        exchange: Callable[[IndexEntry | None, IndexEntry, Mapping[str, Path]], None],
+    ) -> None:
         self.checksums: dict[str, str] = {}
+        self._held: dict[str, Path] = {}
+        self._exchange = exchange
         self._root = root
         self._repo = repo
+        self._folder = folder
         self._parts = parts
         self._recorded = frozenset(recorded)
         self._recorded_folders = frozenset(folder for path in recorded for folder in parents(path))
-        self._copies: dict[str, list[RemoteFile]] = {}
+        self._wholes: dict[str, Path] = {}
+        self._same_content: dict[str, list[RemoteFile]] = {}
         self._numbers = itertools.count()
-        self._placing = Rounds(self._place)
+        self._placing = ThreadBatcher(self._place)
 
-    def each_content_once(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
-        """One of the files for every content; the others of the same content arrive as soon as it does."""
-        first: dict[str, RemoteFile] = {}
-        for file in files:
-            fetched = first.setdefault((not file.fault and file.checksum) or file.path, file)
-            if fetched is not file:
-                self._copies.setdefault(fetched.path, []).append(file)
-        return list(first.values())
+    # ---- a destination ----------------------------------------------------------------------------------------------
 
-    async def recognise(self, file: RemoteFile) -> bool:
-        """Whether a file lies in place already; its hash was not known before."""
+    async def contains(self, file: RemoteFile) -> bool:
         path = self._root / self._repo / file.path
         if size_of(path) != file.size or await hash_file(path, file.checksum or "") != file.checksum:
             return False
         self.checksums[file.path] = file.checksum or ""
         return True
 
-    async def take(self, file: RemoteFile, whole: Path) -> None:
-        """A file was verified; it lies at `whole` in the parts folder."""
-        for other in self._copies.pop(file.path, ()):
+    async def open(self, file: RemoteFile, checksum: str) -> Part | None:
+        self._wholes[file.path] = self._parts.paths(file).whole
+        return await self._parts.open(file, checksum)
+
+    async def accept(self, file: RemoteFile) -> None:
+        await self._accept(file, self._wholes.pop(file.path))
+
+    # ---- beside what is fetched -------------------------------------------------------------------------------------
+
+    def each_content_once(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """One of the files for every content; the others of the same content come in as soon as it does."""
+        first: dict[str, RemoteFile] = {}
+        for file in files:
+            fetched = first.setdefault((not file.fault and file.checksum) or file.path, file)
+            if fetched is not file:
+                self._same_content.setdefault(fetched.path, []).append(file)
+        return list(first.values())
+
+    async def copy(self, file: PlannedFile) -> bool:
+        """Take a file from where its content lies on this disk already; False when it does not."""
+        if file.copy_of is None:
+            return False
+        remote = RemoteFile(path=file.path, size=file.size, checksum=file.checksum)
+        return await self._accept_copy(self._root / self._repo / file.copy_of, remote)
+
+    async def salvage(self, file: RemoteFile) -> None:
+        """Begin the part of a damaged file with what of it is still right."""
+        await to_thread.run_sync(salvage, self._parts.paths(file), self._root / self._repo / file.path)
+
+    async def publish(self, old: IndexEntry | None, new: IndexEntry) -> None:
+        await to_thread.run_sync(self._exchange, old, new, self._held)
+
+    async def _accept(self, file: RemoteFile, whole: Path) -> None:
+        for other in self._same_content.pop(file.path, ()):
             if other.size != file.size:
                 actual = f"{file.size} bytes of that content"
                 raise ChecksumMismatch(repo=self._repo, path=other.path, expected=f"{other.size} bytes", actual=actual)
-            await self.copy(whole, other)
+            await self._accept_copy(whole, other)
         if self._must_wait(file.path):
-            self.held[file.path] = whole
+            self._held[file.path] = whole
         else:
-            await self._placing.do((file.path, whole))
+            await self._placing.submit((file.path, whole))
         self.checksums[file.path] = file.checksum or ""
 
-    def _place(self, arrived: tuple[str, Path]) -> None:
-        path, whole = arrived
-        # Noted first: should the run be killed, and the next commit not have the file, it must go.
-        note_placed(self._parts, [path])
-        place(self._root, f"{self._repo}/{path}", whole)
+    async def _accept_copy(self, donor: Path, file: RemoteFile) -> bool:
+        """Accept a copy of another file; False when the donor is not what was recorded of it."""
+        target = self._folder / f"copy-{next(self._numbers)}"
+        right = await to_thread.run_sync(copy_verified, donor, target, file.checksum or "", from_thread.check_cancelled)
+        if right:
+            await self._accept(file, target)
+        return right
 
     def _must_wait(self, path: str) -> bool:
         # Also a file whose folder is a recorded file until the exchange, and the other way round.
         return path in self._recorded or path in self._recorded_folders or not self._recorded.isdisjoint(parents(path))
 
-    async def copy(self, donor: Path, file: RemoteFile) -> bool:
-        """Let a file arrive as a copy of another one; False when the donor is not what was recorded of it."""
-        target = self._parts / f"copy-{next(self._numbers)}"
-        right = await to_thread.run_sync(copy_verified, donor, target, file.checksum or "", from_thread.check_cancelled)
+    def _place(self, accepted: tuple[str, Path]) -> None:
+        path, whole = accepted
+        # Noted first: should the run be killed, and the next commit not have the file, it must go.
+        note_placed(self._folder, [path])
+        place(self._root, f"{self._repo}/{path}", whole)
+
+
+def copy_verified(source: Path, target: Path, checksum: str, on_block: Callable[[], None]) -> bool:
+    """Copy a file while hashing it; False, and no target, when it cannot be read or is not what `checksum` says. Blocks.
+
+    Never a hard link: a change made to one file in place must not reach the other.
+    """
+    if (size := size_of(source)) is None:
+        return False
+    scratch = target.with_suffix(".scratch")
+    hasher = make_hasher(kind_of(checksum), size)
+    try:
+        with disk_errors(target, needed=size), scratch.open("wb") as writer:
+            for block in _readable_blocks(source, on_block):
+                hasher.update(block)
+                writer.write(block)
+            writer.flush()
+            os.fsync(writer.fileno())
+        right = f"{kind_of(checksum)}:{hasher.hexdigest()}" == checksum
         if right:
-            await self.take(file, target)
-        return right
+            scratch.replace(target)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return right
+
+
+def _readable_blocks(source: Path, on_block: Callable[[], None]) -> Iterator[bytes]:
+    # A donor that cannot be read to its end is none: what came so far has another hash.
+    with suppress(OSError), source.open("rb", buffering=0) as reader:
+        yield from read_blocks(reader, on_block)

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from anyio.lowlevel import checkpoint
 
 from hfsvc.atif import Trajectory
-from hfsvc.datasets.plan import OnDisk, make_plan, nothing_selected, select
-from hfsvc.datasets.request import new_entry, read_wish
+from hfsvc.datasets.plan import make_plan, nothing_selected, select
+from hfsvc.datasets.request import new_entry, parse_request
 from hfsvc.errors import BadRow, DatasetChanged, DatasetNotFound, NotDownloaded, RevisionNotFound
 from hfsvc.files.atomic import free_bytes, prune_empty, size_of
 from hfsvc.files.checksum import checksum_of
@@ -44,7 +44,8 @@ from hfsvc.models import (
 )
 from hfsvc.protocols import KeyColumn
 from hfsvc.settings import Settings
-from hfsvc.store.index import Entry
+from hfsvc.store.index import IndexEntry
+from hfsvc.store.inventory import Inventory
 from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
 from hfsvc.trajectories.layouts.conversation import Unreadable
 
@@ -71,7 +72,7 @@ class FakeDatasetService:
         self._root = root
         self._published: dict[str, _Files] = {repo: dict(files) for repo, files in (datasets or {}).items()}
         self._commits: dict[tuple[str, str], _Files] = {}
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, IndexEntry] = {}
 
     # ---- the Hub's side ---------------------------------------------------------------------------------------------
 
@@ -100,14 +101,14 @@ class FakeDatasetService:
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
         self.requests.append(request)
         tell = on_event or (lambda _: None)
-        wish = read_wish(request, self._settings)
-        remote, content = self._resolve(wish.address.repo, wish.revision)
+        resolved = parse_request(request, self._settings)
+        remote, content = self._resolve(resolved.address.repo, resolved.revision)
         entry = self._entries.get(remote.repo)
-        if not (entry and wish.is_recorded(entry, remote.commit) and not entry.missing(self._root)):
+        if not (entry and resolved.is_recorded(entry, remote.commit) and not entry.missing(self._root)):
             plan = self._plan(request)
             tell(Planned(plan=plan))
             self._bring(plan, content, tell)
-            entry = new_entry(wish, remote, plan, entry, learned={}, now=datetime.now(UTC))
+            entry = new_entry(resolved, remote, plan, entry, learned={}, now=datetime.now(UTC))
             self._entries[remote.repo] = entry
         dataset = entry.dataset(self._root)
         tell(Finished(dataset=dataset))
@@ -117,19 +118,19 @@ class FakeDatasetService:
         return self._plan(request)
 
     def _plan(self, request: DatasetRequest) -> DownloadPlan:
-        wish = read_wish(request, self._settings)
-        remote, content = self._resolve(wish.address.repo, wish.revision)
+        resolved = parse_request(request, self._settings)
+        remote, content = self._resolve(resolved.address.repo, resolved.revision)
         entry = self._entries.get(remote.repo)
         listing = [_remote_file(path, content[path]) for path in content]
-        if not select(listing, [wish.selection]):
-            raise nothing_selected(remote, listing, wish.selection)
-        files = select(listing, wish.selections(entry))
+        if not select(listing, resolved.wanted(entry)):
+            raise nothing_selected(remote, listing, resolved.wanted(entry))
+        files = select(listing, resolved.selections(entry))
         folder = self._root / remote.repo
         present = frozenset(
-            file.path for file in files if not wish.force and _checksum(folder / file.path) == file.checksum
+            file.path for file in files if not resolved.force and _checksum(folder / file.path) == file.checksum
         )
-        on_disk = OnDisk(present, {}, {}, free_bytes(self._root))
-        return make_plan(remote, files, on_disk, recorded=entry.files if entry else ())
+        inventory = Inventory(present, {}, {}, free_bytes(self._root))
+        return make_plan(remote, files, inventory, recorded=entry.files if entry else ())
 
     def _bring(self, plan: DownloadPlan, content: _Files, tell: OnEvent) -> None:
         folder = self._root / plan.repo
@@ -187,11 +188,11 @@ class FakeDatasetService:
 
     # ---- what is here -----------------------------------------------------------------------------------------------
 
-    def _find(self, repo: str) -> Entry | None:
+    def _find(self, repo: str) -> IndexEntry | None:
         wanted = parse_repo(repo, self._settings.endpoint).repo.casefold()
         return next((entry for name, entry in self._entries.items() if name.casefold() == wanted), None)
 
-    def _recorded(self, repo: str) -> Entry:
+    def _recorded(self, repo: str) -> IndexEntry:
         entry = self._find(repo)
         if entry is None:
             raise NotDownloaded(repo=repo)

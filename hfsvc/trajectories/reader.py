@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 import pyarrow as pa
 from anyio import CancelScope, to_thread
 
-from hfsvc.aio.cancellation import guarded
+from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.prefetch import ReadAhead
 from hfsvc.errors import BadParquet, BadRow, NotDownloaded
 from hfsvc.models import DownloadedDataset
@@ -141,7 +141,7 @@ class RowReader(Generic[T]):
 
     async def next(self) -> list[T | BadRow] | None:
         """The values of the next batch; None after the last one. A cancelled call waits for its worker thread."""
-        return await guarded(self._next())
+        return await in_task_group(self._next())
 
     async def _next(self) -> list[T | BadRow] | None:
         while True:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import pyarrow as pa
 from anyio import to_thread
 
-from hfsvc.aio.cancellation import guarded
+from hfsvc.aio.cancellation import in_task_group
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, DatasetChanged, FileNotFound, NotDownloaded
 from hfsvc.models import (
@@ -166,7 +166,7 @@ class FileTrajectorySource:
         if span.cursor is not None:
             # After the shard was cut: it goes on within the same one.
             first = max(first, row_after(span.cursor, snapshot.numbering))
-        selection = await guarded(to_thread.run_sync(snapshot.select)) if self._options.filters else None
+        selection = await in_task_group(to_thread.run_sync(snapshot.select)) if self._options.filters else None
         return RowReader(
             snapshot.dataset,
             snapshot.files_with(first, last),
@@ -250,9 +250,9 @@ class FileTrajectorySource:
         dataset = await self._dataset()
         snapshot = self._last(dataset) or await self._open(dataset)
         try:
-            return await guarded(to_thread.run_sync(snapshot.read, read))
+            return await in_task_group(to_thread.run_sync(snapshot.read, read))
         except FilesReplaced:
-            return await guarded(to_thread.run_sync((await self._open(dataset)).read, read))
+            return await in_task_group(to_thread.run_sync((await self._open(dataset)).read, read))
         except (BadParquet, NotDownloaded):
             await self._check_unchanged(dataset)
             raise

@@ -1,7 +1,11 @@
-"""How many streams at once: more while that brings more bytes a second, fewer when it does not or a server refuses.
+"""How many streams run at once: more while that brings more bytes a second, fewer when it does not or a server refuses.
 
-No clock and no I/O: times and counts are arguments.
+`AdaptiveLimit` decides, without a clock or I/O; `StreamSlots` admits streams by what it decides.
 """
+
+import anyio
+
+from hfsvc.aio.clock import Clock
 
 FIRST_STREAMS = 8
 WINDOW_S = 0.5
@@ -9,7 +13,7 @@ GAIN = 1.05
 LOSS = 0.8
 
 
-class Pace:
+class AdaptiveLimit:
     """Additive increase while goodput grows, multiplicative decrease when streams are refused.
 
     Args:
@@ -29,11 +33,11 @@ class Pace:
         self._best = 0.0
         self._settled = False
 
-    def landed(self, count: int, now: float, *, saturated: bool) -> None:
+    def received(self, count: int, now: float, *, saturated: bool) -> None:
         """Count bytes, and think again at the end of every window.
 
         Args:
-            count: Bytes that landed.
+            count: Bytes that came in.
             now: Monotonic seconds.
             saturated: Whether all allowed streams are in use; the line is not tested otherwise.
         """
@@ -62,3 +66,26 @@ class Pace:
         """A server refused a stream, or asked for patience."""
         self.limit = max(1, self.limit // 2)
         self._settled = True
+
+
+class StreamSlots:
+    """Admits as many streams at once as an `AdaptiveLimit` allows.
+
+    Attributes:
+        limiter: Held by a stream while it runs; admits in the order of asking.
+    """
+
+    def __init__(self, limit: AdaptiveLimit, clock: Clock) -> None:
+        self._limit = limit
+        self._clock = clock
+        self.limiter = anyio.CapacityLimiter(limit.limit)
+
+    def received(self, count: int) -> None:
+        """Bytes came in over some stream."""
+        self._limit.received(count, self._clock.now(), saturated=self.limiter.available_tokens <= 0)
+        self.limiter.total_tokens = self._limit.limit
+
+    def refused(self) -> None:
+        """A server refused a stream."""
+        self._limit.refused()
+        self.limiter.total_tokens = self._limit.limit

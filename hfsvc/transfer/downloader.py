@@ -1,32 +1,33 @@
-"""Bytes from the Hub to verified files: workers that take ranges from a schedule until all files are done."""
+"""Bytes from a source to verified files: workers that take ranges from a schedule until all files are done."""
 
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any
 
 import anyio
 import msgspec
-from anyio import from_thread, to_thread
 
-from hfsvc.aio.batching import Rounds
-from hfsvc.aio.throttle import Throttle
-from hfsvc.disk import disk_error
-from hfsvc.errors import BadListing, ChecksumMismatch, Damaged, FileNotFound, HfsvcError, TransferStalled, TryLater
-from hfsvc.metrics import Metrics
-from hfsvc.models import ByteRange, Location, OnEvent, RemoteDataset, RemoteFile
+from hfsvc.aio.clock import MONOTONIC, Clock
+from hfsvc.errors import (
+    BadListing,
+    ChecksumMismatch,
+    Damaged,
+    DownloadFailed,
+    FileNotFound,
+    HfsvcError,
+    TransferStalled,
+    TryLater,
+)
+from hfsvc.models import ByteRange, Location, RemoteFile
 from hfsvc.settings import Settings
-from hfsvc.transfer.concurrency import FIRST_STREAMS, Pace
+from hfsvc.transfer.concurrency import FIRST_STREAMS, AdaptiveLimit, StreamSlots
 from hfsvc.transfer.file_transfer import FileTransfer, RangeStream
-from hfsvc.transfer.interfaces import Content, IsHere, OnVerified
-from hfsvc.transfer.part_file import Finished, Part, is_small, open_part
-from hfsvc.transfer.part_paths import Places, adopt_whole, left_behind, part_name
+from hfsvc.transfer.interfaces import ContentSource, Destination
+from hfsvc.transfer.locations import FileLocation
 from hfsvc.transfer.progress import ListenerFailed, Progress
-from hfsvc.transfer.retry import Action, means_too_many
-from hfsvc.transfer.retry_controller import Tries
-from hfsvc.transfer.scheduler import Job, Schedule
-from hfsvc.transfer.stream_limit import Turns
+from hfsvc.transfer.retry import Action, RetryPolicy, means_too_many
+from hfsvc.transfer.retry_controller import RetryController
+from hfsvc.transfer.scheduler import RangeJob, Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -35,102 +36,80 @@ class Downloader:
     """One run over a list of files.
 
     Args:
-        dataset: What the files belong to.
+        source: Where the bytes come from.
+        destination: Where verified files go.
         files: All of different content.
-        content: Where their bytes come from.
-        folder: The parts folder of the dataset; exists, and nobody else uses it now.
-        digests_folder: Where the journals of finished files stay; exists.
-        settings: Connections, ranges and times.
-        throttle: Shared by all runs of the process.
-        metrics: Told of bytes and retries.
-        is_here: Saves what need not be fetched; not asked about files that the plan could judge.
-        on_verified: Awaited for every file as it is verified; what it raises ends the run.
-        on_event: Told what happens, on the event loop.
-        clock: Monotonic seconds.
-
-    Attributes:
-        untried: Files that were left alone, because nothing came any more.
+        settings: Streams, ranges and times.
+        progress: Observes the run.
+        clock: Of the run.
     """
 
     def __init__(
         self,
-        dataset: RemoteDataset,
+        source: ContentSource,
+        destination: Destination,
         files: Sequence[RemoteFile],
-        content: Content,
         *,
-        folder: Path,
-        digests_folder: Path,
         settings: Settings,
-        throttle: Throttle,
-        metrics: Metrics,
-        is_here: IsHere,
-        on_verified: OnVerified,
-        on_event: OnEvent,
-        clock: Callable[[], float] = time.monotonic,
+        progress: Progress,
+        clock: Clock = MONOTONIC,
     ) -> None:
-        self.untried = 0
-        self._dataset = dataset
+        self._source = source
+        self._destination = destination
         self._files = files
-        self._content = content
-        self._folder = folder
-        self._digests_folder = digests_folder
-        self._settings = settings
-        self._throttle = throttle
-        self._is_here = is_here
-        self._on_verified = on_verified
+        self._progress = progress
         self._clock = clock
-        self._pace = Pace(settings.max_connections, clock(), first=self._first_streams())
-        self._turns = Turns(self._pace)
-        self._progress = Progress(files, self._pace, on_event=on_event, metrics=metrics, clock=clock)
+        self._most_workers = min(3 * settings.max_connections, sum(1 + f.size // settings.chunk_bytes for f in files))
+        # A few large files are held up by the line, many small ones by the way there and back.
+        any_large = any(file.size > settings.chunk_bytes for file in files)
+        first = FIRST_STREAMS if any_large else settings.max_connections
+        self._slots = StreamSlots(AdaptiveLimit(settings.max_connections, clock.now(), first=first), clock)
         self._schedule = Schedule(len(files), per_file=settings.connections_per_file, chunk_bytes=settings.chunk_bytes)
+        policy = RetryPolicy(settings.give_up_after_s)
+        self._retries = RetryController(source.repo, policy, progress, on_silence=self._leave_rest, clock=clock)
         self._transfers: dict[int, FileTransfer] = {}
         self._failures: dict[int, HfsvcError] = {}
-        self._left_behind: frozenset[str] = frozenset()
+        self._untried = 0
         self._changed = anyio.Event()
-        self._tries = Tries(
-            dataset.repo, settings.give_up_after_s, self._progress, on_silence=self._leave_rest, clock=clock
-        )
-        self._patience = self._tries.patience
-        self._small: Rounds[Part, Finished] = Rounds(lambda part: part.finish())
 
-    async def run(self) -> list[HfsvcError]:
-        """Fetch and verify every file; give the errors of those that failed, the others are complete.
+    async def run(self) -> None:
+        """Fetch and verify every file.
 
         Raises:
+            DownloadFailed: Several files failed; a single failure is raised as itself. The others are complete.
             HfsvcError: What ends the whole run: no access, a full disk, a network that is gone. What was fetched stays
                 for a later run.
         """
-        self._left_behind = await to_thread.run_sync(left_behind, self._folder)
-        # Three times as many workers as streams: while some stream, others ask the Hub for the next addresses or finish files.
+        self._progress.began(self._files)
+        # Three times as many workers as streams: while some stream, others ask for the next addresses or finish files.
         try:
             async with anyio.create_task_group() as group:
-                for _ in range(min(3 * self._settings.max_connections, self._most_jobs())):
+                for _ in range(self._most_workers):
                     group.start_soon(self._work)
         except ExceptionGroup as errors:
             raise _first(errors) from None
         finally:
             for transfer in self._transfers.values():
                 transfer.part.close()
-        self._progress.tell_bytes()
-        return list(self._failures.values())
+        self._progress.emit_bytes()
+        self._raise_failures()
 
-    def _first_streams(self) -> int:
-        # A few large files are held up by the line, many small ones by the way there and back.
-        any_large = any(file.size > self._settings.chunk_bytes for file in self._files)
-        return FIRST_STREAMS if any_large else self._settings.max_connections
-
-    def _most_jobs(self) -> int:
-        return sum(1 + file.size // self._settings.chunk_bytes for file in self._files)
+    def _raise_failures(self) -> None:
+        failures = list(self._failures.values())
+        if len(failures) > 1:
+            raise DownloadFailed(repo=self._source.repo, failures=failures, untried=self._untried)
+        if failures:
+            raise failures[0]
 
     async def _work(self) -> None:
         while not self._schedule.finished:
             changed = self._changed
             if job := self._schedule.take():
-                await self._guard(job.file, self._fetch(job))
+                await self._attempt(job.file, self._fetch(job))
                 self._schedule.drop(job)
                 self._let_go(job.file)
             elif (file := self._schedule.take_file()) is not None:
-                await self._guard(file, self._open(file))
+                await self._attempt(file, self._open(file))
                 self._let_go(file)
             else:
                 await changed.wait()
@@ -141,23 +120,19 @@ class Downloader:
         self._changed.set()
         self._changed = anyio.Event()
 
-    async def _guard(self, file: int, step: Awaitable[None]) -> None:
+    async def _attempt(self, file: int, step: Awaitable[None]) -> None:
         """Await a step of a file: an error that concerns this file alone ends the file, any other the run."""
-        path = self._files[file].path
         try:
             await step
-        except OSError as error:
-            landed = self._transfers[file].part.landed.total if file in self._transfers else 0
-            raise disk_error(error, self._folder, self._files[file].size - landed) from error
         except (Damaged, FileNotFound, TransferStalled) as error:
-            logger.debug("%s failed: %s", path, error)
+            logger.debug("%s failed: %s", self._files[file].path, error)
             # Of several ranges that fail alike, the first one tells.
             self._failures.setdefault(file, error)
             self._schedule.close(file)
 
     def _leave_rest(self) -> None:
         # Nothing comes any more: those that wait need not all find out.
-        self.untried += self._schedule.stop()
+        self._untried += self._schedule.stop()
 
     def _let_go(self, file: int) -> None:
         """Close the part of a file that ended, once none of its ranges is running any more."""
@@ -167,134 +142,99 @@ class Downloader:
     # ---- a file begins ----------------------------------------------------------------------------------------------
 
     async def _open(self, index: int) -> None:
-        file = self._files[index]
-        if file.fault:
-            raise BadListing(repo=self._dataset.repo, path=file.path, reason=file.fault)
-        places = self._places(file)
+        listed = file = self._files[index]
+        if listed.fault:
+            raise BadListing(repo=self._source.repo, path=listed.path, reason=listed.fault)
         location = None
-        if file.checksum is None:
-            location = await self._first_location(file)
-            file = msgspec.structs.replace(file, checksum=location.checksum)
-            if file.checksum and await self._is_here(file):
+        if listed.checksum is None:
+            location = await self._first_location(listed)
+            file = msgspec.structs.replace(listed, checksum=location.checksum)
+            if file.checksum and await self._destination.contains(file):
                 self._progress.started(file, file.size)
                 self._end(index, file)
                 return
         if file.checksum is None:
-            raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=None, actual=None)
-        if whole := await self._adopt(places, file.checksum):
+            raise ChecksumMismatch(repo=self._source.repo, path=file.path, expected=None, actual=None)
+        part = await self._destination.open(listed, file.checksum)
+        if part is None:
             self._progress.started(file, file.size)
-            await self._complete(index, file, whole)
+            await self._complete(index, file)
             return
-        part = await self._open_part(places, file.size, file.checksum)
-        transfer = self._transfers[index] = FileTransfer(self._dataset.repo, file, part, self._clock())
-        transfer.location = location
-        self._progress.started(file, part.landed.total)
-        missing = part.landed.gaps(file.size)
+        address = FileLocation(self._source, file, self._retries.cooldown, location)
+        self._transfers[index] = FileTransfer(file, part, address, self._clock.now())
+        self._progress.started(file, part.received.total)
+        missing = part.received.gaps(file.size)
         self._schedule.add_ranges(index, missing)
         if not missing:
             await self._finish(index)
 
-    def _places(self, file: RemoteFile) -> Places:
-        name = part_name(self._dataset.repo, self._dataset.commit, file.path, file.checksum)
-        return Places(self._folder, self._digests_folder, name)
-
-    async def _adopt(self, places: Places, checksum: str) -> Path | None:
-        # Most names are new, and a thread for each of thousands of small files costs more than their bytes.
-        if places.name not in self._left_behind:
-            return None
-        return await to_thread.run_sync(adopt_whole, places, checksum, from_thread.check_cancelled)
-
-    async def _open_part(self, places: Places, size: int, checksum: str) -> Part:
-        if is_small(size):
-            return open_part(places, size, checksum, lambda: None)
-        return await to_thread.run_sync(open_part, places, size, checksum, from_thread.check_cancelled)
-
     async def _first_location(self, file: RemoteFile) -> Location:
-        failures, since = 0, self._clock()
+        failures, since = 0, self._clock.now()
         while True:
-            await self._patience.wait()
+            await self._retries.cooldown.wait()
             try:
-                return await self._content.locate(file)
+                return await self._source.locate(file)
             except TryLater as error:
                 failures += 1
-                await self._tries.wait_out(file, error, failures, idle_s=self._clock() - since, since=since)
+                await self._retries.before_retry(file, error, failures, idle_since=since, failing_since=since)
 
     # ---- a range ----------------------------------------------------------------------------------------------------
 
-    async def _fetch(self, job: Job) -> None:
+    async def _fetch(self, job: RangeJob) -> None:
         transfer = self._transfers[job.file]
         span = transfer.span(job.wanted)
-        stream = RangeStream(transfer, span, throttle=self._throttle, on_landed=self._landed)
-        location = transfer.location
+        stream = RangeStream(self._source.repo, transfer, span, on_received=self._received, clock=self._clock)
+        location = None
         try:
-            location = await self._locate(job.file, transfer)
+            location = await transfer.location.get()
             await self._stream(transfer, stream, location, job)
         except TryLater as error:
-            await self._recover(job, error, span, stream.position, location)
+            await self._retry(job, error, span, stream.position, location)
         else:
             if self._schedule.done(job):
                 await self._finish(job.file)
 
-    async def _locate(self, index: int, transfer: FileTransfer) -> Location:
-        asked = transfer.asked
-        async with transfer.locating:
-            if failure := self._failures.get(index):
-                raise failure
-            if transfer.location is None:
-                if transfer.asked > asked and transfer.unanswered:
-                    raise transfer.unanswered
-                await self._patience.wait()
-                await transfer.ask(self._content)
-            assert transfer.location
-            self._check_hash(transfer.file, transfer.location)
-            return transfer.location
-
-    def _check_hash(self, file: RemoteFile, location: Location) -> None:
-        # Before the first byte: a listing that contradicts the Hub's own answer cannot come out right.
-        if location.checksum and location.checksum != file.checksum:
-            raise ChecksumMismatch(
-                repo=self._dataset.repo, path=file.path, expected=file.checksum, actual=location.checksum
-            )
-
-    async def _stream(self, transfer: FileTransfer, stream: RangeStream, location: Location, job: Job) -> None:
+    async def _stream(self, transfer: FileTransfer, stream: RangeStream, location: Location, job: RangeJob) -> None:
         if job.wanted is None:
             await self._lose(transfer)
         elif location.content is not None:
-            await stream.take(_one(location.content[job.wanted.start : job.wanted.stop]))
+            await stream.write(_one(location.content[job.wanted.start : job.wanted.stop]))
             return
-        async with self._turns.take():
-            await self._patience.wait()
-            story = transfer.file.path, stream.position, transfer.span(job.wanted).stop, self._turns.taken
-            logger.debug("%s: bytes %d to %d begin, stream %d of %d", *story, self._pace.limit)
-            async with self._content.open(location, transfer.file, job.wanted) as chunks:
-                await stream.take(chunks)
-            logger.debug("%s: bytes %d to %d are there", *story[:3])
+        async with self._slots.limiter:
+            await self._retries.cooldown.wait()
+            described = transfer.file.path, stream.position, transfer.span(job.wanted).stop
+            used, allowed = self._slots.limiter.borrowed_tokens, self._slots.limiter.total_tokens
+            logger.debug("%s: bytes %d to %d begin, stream %d of %d", *described, used, allowed)
+            async with self._source.open(location, transfer.file, job.wanted) as chunks:
+                await stream.write(chunks)
+            logger.debug("%s: bytes %d to %d are there", *described)
 
-    def _landed(self, transfer: FileTransfer, count: int) -> None:
-        self._progress.landed(count, saturated=self._turns.are_all_taken)
-        transfer.progressed_at = self._progress.progressed_at
-        self._patience.progressed()
+    def _received(self, transfer: FileTransfer, count: int) -> None:
+        self._progress.received(count)
+        self._slots.received(count)
+        self._retries.progressed()
+        transfer.progressed_at = self._retries.progressed_at
 
-    async def _recover(
-        self, job: Job, error: TryLater, span: ByteRange, position: int, location: Location | None
+    async def _retry(
+        self, job: RangeJob, error: TryLater, span: ByteRange, position: int, location: Location | None
     ) -> None:
         transfer = self._transfers[job.file]
-        failures, since = transfer.count_failure(span, position, self._clock())
+        failures, since = transfer.count_failure(span, position, self._clock.now())
         logger.debug("%s: bytes %d to %d stopped at %d", transfer.file.path, span.start, span.stop, position)
-        if means_too_many(error, failures, overtaken=self._progress.progressed_at > since):
+        if means_too_many(error, failures, overtaken=self._retries.progressed_at > since):
             self._schedule.narrow(job.file)
-            self._pace.refused()
-        action = await self._tries.wait_out(
+            self._slots.refused()
+        action = await self._retries.before_retry(
             transfer.file,
             error,
             failures,
-            idle_s=self._clock() - transfer.progressed_at,
-            since=since,
-            landed=transfer.part.landed.total,
+            idle_since=transfer.progressed_at,
+            failing_since=since,
+            received=transfer.part.received.total,
             in_ranges=job.wanted is not None,
         )
-        if action is Action.RELOCATE and transfer.location is location:
-            transfer.location = None
+        if action is Action.RELOCATE and location is not None:
+            transfer.location.refused(location)
         if action is Action.ONE_STREAM:
             self._schedule.add_whole(job.file)
         rest = None if job.wanted is None else ByteRange(start=position, stop=span.stop)
@@ -304,14 +244,14 @@ class Downloader:
 
     async def _finish(self, index: int) -> None:
         transfer = self._transfers[index]
-        found, whole = await transfer.finish(self._small)
-        if whole is None:
-            await self._fetch_again(index, found)
+        found = await transfer.part.finish()
+        if found == transfer.file.checksum:
+            await self._complete(index, transfer.file)
         else:
-            await self._complete(index, transfer.file, whole)
+            await self._fetch_again(index, found)
 
-    async def _complete(self, index: int, file: RemoteFile, whole: Path) -> None:
-        await self._on_verified(file, whole)
+    async def _complete(self, index: int, file: RemoteFile) -> None:
+        await self._destination.accept(file)
         self._end(index, file)
 
     def _end(self, index: int, file: RemoteFile) -> None:
@@ -324,15 +264,15 @@ class Downloader:
         await self._lose(transfer)
         # An empty file was never fetched: another try finds the same, and would have no range that ends it.
         if transfer.refetched or not file.size:
-            raise ChecksumMismatch(repo=self._dataset.repo, path=file.path, expected=file.checksum, actual=found)
+            raise ChecksumMismatch(repo=self._source.repo, path=file.path, expected=file.checksum, actual=found)
         transfer.fetch_again()
         self._progress.fetched_again(file.path)
-        self._schedule.add_ranges(index, transfer.part.landed.gaps(file.size))
+        self._schedule.add_ranges(index, transfer.part.received.gaps(file.size))
 
     async def _lose(self, transfer: FileTransfer) -> None:
         """Forget what came of a file."""
-        self._progress.lost(transfer.part.landed.total)
-        await to_thread.run_sync(transfer.part.reset)
+        self._progress.lost(transfer.part.received.total)
+        await transfer.part.reset()
 
 
 def _first(errors: BaseExceptionGroup[Any]) -> BaseException:

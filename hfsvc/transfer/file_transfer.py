@@ -1,71 +1,42 @@
-"""One file on its way: what a downloader remembers of it between ranges, and the stream of one range into its part."""
+"""One file on its way: what is remembered of it between its ranges, and the stream of one range into its part."""
 
-import time
 from collections.abc import AsyncIterator, Callable
 
 import anyio
-from anyio import to_thread
 
-from hfsvc.aio.batching import Rounds
-from hfsvc.aio.throttle import Throttle
-from hfsvc.errors import ChecksumMismatch, HubUnavailable, TryLater
-from hfsvc.models import ByteRange, Location, RemoteFile
-from hfsvc.transfer.interfaces import Content
-from hfsvc.transfer.part_file import Finished, Part
+from hfsvc.aio.clock import Clock
+from hfsvc.errors import ChecksumMismatch, HubUnavailable
+from hfsvc.models import ByteRange, RemoteFile
+from hfsvc.transfer.interfaces import Part
+from hfsvc.transfer.locations import FileLocation
 
 WRITE_BYTES = 1 << 20
 # More pieces than the system takes in one write (1,024 on Linux) come from servers that dribble.
 WRITE_PIECES = 512
 # On a slow line a killed process must not lose what took long to come.
 WRITE_EVERY_S = 0.5
-HASH_BYTES = 4 << 20
-SYNC_BYTES = 64 << 20
 
 
 class FileTransfer:
     """State of one file. All of it belongs to the event loop.
 
     Attributes:
-        file: What to fetch; its checksum is known once the file is open.
+        file: What to fetch; its checksum is known.
         part: Where its bytes gather.
-        location: Where they come from; None until asked, and again after it was refused.
-        locating: Held while somebody asks, so that one request serves all ranges.
-        asked: How often somebody did.
-        unanswered: Why the last one who was not answered was not.
+        location: Where they come from.
         refetched: Its content was wrong once and is fetched for the second time.
-        progressed_at: When its last byte landed (or it was opened), on the clock of the run.
+        progressed_at: When its last byte came (or it was opened), on the clock of the run.
     """
 
-    def __init__(self, repo: str, file: RemoteFile, part: Part, now: float) -> None:
-        self.repo = repo
+    def __init__(self, file: RemoteFile, part: Part, location: FileLocation, now: float) -> None:
         self.file = file
         self.part = part
-        self.location: Location | None = None
-        self.locating = anyio.Lock()
-        self.asked = 0
-        self.unanswered: TryLater | None = None
+        self.location = location
         self.refetched = False
         self.progressed_at = now
-        self._hashing = anyio.Lock()
-        self._syncing = anyio.Lock()
-        self._synced = part.landed.total
         self._failures: dict[int, int] = {}
         self._failing_since: dict[int, float] = {}
         self._reached: dict[int, int] = {}
-
-    async def ask(self, content: Content) -> None:
-        """Find out the location.
-
-        Raises:
-            HfsvcError: As `Content.locate`.
-        """
-        self.asked += 1
-        try:
-            self.location = await content.locate(self.file)
-        except TryLater as error:
-            # Whoever waited for this answer has it: they need not ask one after the other.
-            self.unanswered = error
-            raise
 
     def span(self, wanted: ByteRange | None) -> ByteRange:
         """The bytes a job stands for."""
@@ -88,35 +59,21 @@ class FileTransfer:
 
     def fetch_again(self) -> None:
         """Begin anew: what came was wrong."""
-        self.refetched, self.location = True, None
+        self.refetched = True
+        self.location.refused()
         self._failures.clear()
         self._reached.clear()
-
-    async def sync_landed(self) -> None:
-        """Let the disk catch up now and then, beside the transfer instead of at its end."""
-        total = self.part.landed.total
-        if total - self._synced >= SYNC_BYTES and not self._syncing.locked():
-            async with self._syncing:
-                self._synced = total
-                await to_thread.run_sync(self.part.sync)
-
-    async def hash_landed(self) -> None:
-        """Hash what has landed in file order, unless somebody else is at it or it is not worth the while yet."""
-        stop = self.part.landed.prefix
-        if stop - self.part.hashed >= HASH_BYTES and not self._hashing.locked():
-            async with self._hashing:
-                await to_thread.run_sync(self.part.advance, stop)
-
-    async def finish(self, small: Rounds[Part, Finished]) -> Finished:
-        """The checksum of the complete part, and the whole file where it is the right one."""
-        if self.part.in_memory:
-            return await small.do(self.part)
-        async with self._hashing, self._syncing:
-            return await to_thread.run_sync(self.part.finish)
 
 
 class RangeStream:
     """Takes the chunks of one range into a part.
+
+    Args:
+        repo: The dataset's id.
+        transfer: The file.
+        span: The range.
+        on_received: Called after each write, with the bytes that came.
+        clock: Of the run.
 
     Attributes:
         position: The next byte that is not written yet.
@@ -124,22 +81,24 @@ class RangeStream:
 
     def __init__(
         self,
+        repo: str,
         transfer: FileTransfer,
         span: ByteRange,
         *,
-        throttle: Throttle,
-        on_landed: Callable[[FileTransfer, int], None],
+        on_received: Callable[[FileTransfer, int], None],
+        clock: Clock,
     ) -> None:
         self.position = span.start
+        self._repo = repo
         self._transfer = transfer
         self._span = span
-        self._throttle = throttle
-        self._on_landed = on_landed
+        self._on_received = on_received
+        self._clock = clock
         self._buffer: list[bytes] = []
         self._buffered = 0
-        self._flushed_at = time.monotonic()
+        self._flushed_at = clock.now()
 
-    async def take(self, chunks: AsyncIterator[bytes]) -> None:
+    async def write(self, chunks: AsyncIterator[bytes]) -> None:
         """Write the whole range, a megabyte at a time, or what came in half a second.
 
         Raises:
@@ -151,11 +110,9 @@ class RangeStream:
             async for chunk in chunks:
                 if not self._put(chunk):
                     break
-                await self._throttle.passed(len(chunk))
                 if self._is_due():
                     await self._flush()
-                    await self._transfer.hash_landed()
-                    await self._transfer.sync_landed()
+                    await self._transfer.part.catch_up()
         except HubUnavailable:
             # A connection may break after its last byte. The rest would be no range, and no server can send that.
             if self.position + self._buffered < self._span.stop:
@@ -169,7 +126,7 @@ class RangeStream:
 
     def _is_due(self) -> bool:
         full = self._buffered >= WRITE_BYTES or len(self._buffer) >= WRITE_PIECES
-        return full or time.monotonic() - self._flushed_at >= WRITE_EVERY_S
+        return full or self._clock.now() - self._flushed_at >= WRITE_EVERY_S
 
     def _put(self, chunk: bytes) -> bool:
         """Buffer what belongs to the range; False when the server sends more than that."""
@@ -183,18 +140,14 @@ class RangeStream:
     def _refuse_longer(self) -> None:
         file = self._transfer.file
         actual = f"more than the {file.size} bytes listed"
-        raise ChecksumMismatch(repo=self._transfer.repo, path=file.path, expected=file.checksum, actual=actual)
+        raise ChecksumMismatch(repo=self._repo, path=file.path, expected=file.checksum, actual=actual)
 
     async def _flush(self) -> None:
         if not self._buffer:
             return
-        data, self._buffer, self._buffered = self._buffer, [], 0
-        self._flushed_at = time.monotonic()
-        part = self._transfer.part
-        landed = part.write(self.position, data) if part.in_memory else await self._write(data)
-        part.landed.add(landed)
-        self.position = landed.stop
-        self._on_landed(self._transfer, landed.length)
-
-    async def _write(self, data: list[bytes]) -> ByteRange:
-        return await to_thread.run_sync(self._transfer.part.write, self.position, data)
+        data, count = self._buffer, self._buffered
+        self._buffer, self._buffered = [], 0
+        self._flushed_at = self._clock.now()
+        await self._transfer.part.write(self.position, data)
+        self.position += count
+        self._on_received(self._transfer, count)

@@ -1,28 +1,87 @@
-"""What a run needs of the rooms beside it."""
+"""What a downloader works between: where bytes come from, and where verified files go.
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+The Hub's content and the store on disk implement them; so does whatever else bytes may come from or go to.
+"""
+
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Protocol
 
 from hfsvc.models import ByteRange, Location, RemoteFile
+from hfsvc.transfer.ranges import RangeSet
 
 
-class Content(Protocol):
-    """Where the bytes of one dataset's files come from. Nothing is retried behind it."""
+class ContentSource(Protocol):
+    """The bytes of one dataset's files. Nothing is retried behind it: a failure that may pass is a `TryLater`.
+
+    Attributes:
+        repo: The dataset's id, for errors.
+    """
+
+    @property
+    def repo(self) -> str: ...
 
     async def locate(self, file: RemoteFile) -> Location:
-        """Where a file's content lies now."""
+        """Where a file's content lies now, and its checksum where it is known there."""
         ...
 
     def open(
         self, location: Location, file: RemoteFile, wanted: ByteRange | None
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Stream one range of it, or with None the whole of it; the stream may end early."""
+        """Stream one range of a file, or with None the whole of it, in file order; the stream may end early.
+
+        Raises:
+            RangeRefused: It gives no ranges of this file.
+        """
         ...
 
 
-IsHere = Callable[[RemoteFile], Awaitable[bool]]
-"""Whether a file lies where it belongs already. Asked about those whose hash the listing did not tell."""
-OnVerified = Callable[[RemoteFile, Path], Awaitable[None]]
-"""Takes a verified file from the parts folder to where it belongs."""
+class Part(Protocol):
+    """A file in the making.
+
+    Attributes:
+        received: What is there.
+    """
+
+    received: RangeSet
+
+    async def write(self, offset: int, data: Sequence[bytes]) -> None:
+        """Put bytes at `offset`; they are in `received` afterwards, and in a later run too."""
+        ...
+
+    async def catch_up(self) -> None:
+        """Hash and sync some of what was received, so that `finish` has less left to do."""
+        ...
+
+    async def finish(self) -> str:
+        """The checksum of the complete content. Where it is the wanted one, the file is ready to be accepted."""
+        ...
+
+    async def reset(self) -> None:
+        """Forget all content."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; what was received stays for a later run. May be called twice."""
+        ...
+
+
+class Destination(Protocol):
+    """Where the files of one download go."""
+
+    async def contains(self, file: RemoteFile) -> bool:
+        """Whether a file is where it belongs already. Asked about those whose checksum the listing did not tell."""
+        ...
+
+    async def open(self, file: RemoteFile, checksum: str) -> Part | None:
+        """A file's part, with what an earlier run left of it; None where that run left all of it, verified.
+
+        Args:
+            file: As it was listed.
+            checksum: What the whole must have.
+        """
+        ...
+
+    async def accept(self, file: RemoteFile) -> None:
+        """Take a file that is complete and verified to where it belongs."""
+        ...

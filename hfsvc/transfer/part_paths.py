@@ -1,4 +1,4 @@
-"""Where the pieces of a file in the making lie, and what earlier runs left there. All of it blocks."""
+"""Paths of a part file and its journal, and what earlier runs left at them. All of it blocks."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from hfsvc.disk import disk_errors
 from hfsvc.files.atomic import size_of
 from hfsvc.files.checksum import checksum_file, kind_of
 from hfsvc.transfer.journal import Extent, Header, extent_line, header_line, read_journal
-from hfsvc.transfer.ranges import Landed
+from hfsvc.transfer.ranges import RangeSet
 
 
 def part_name(repo: str, commit: str, path: str, checksum: str | None) -> str:
@@ -27,8 +27,8 @@ def content_name(checksum: str) -> str:
     return checksum.replace(":", "-")
 
 
-class Places(NamedTuple):
-    """Where the pieces of one file in the making lie.
+class PartPaths(NamedTuple):
+    """Where the part file of one file lies, its journal, and what they become.
 
     Attributes:
         folder: The parts folder of the dataset.
@@ -93,34 +93,34 @@ def _journal_of(name: str, size: int, extents: list[Extent]) -> bytes:
     return header_line(Header(identity=name, size=size)) + b"".join(map(extent_line, extents))
 
 
-def adopt_whole(places: Places, checksum: str, on_block: Callable[[], None]) -> Path | None:
+def adopt_whole(paths: PartPaths, checksum: str, on_block: Callable[[], None]) -> Path | None:
     """A sealed part that an earlier run could not put in place, when it is still right."""
-    if (size := size_of(places.whole)) is None:
+    if (size := size_of(paths.whole)) is None:
         return None
-    if checksum_file(places.whole, kind_of(checksum), on_block=on_block) != checksum:
-        places.whole.unlink()
+    if checksum_file(paths.whole, kind_of(checksum), on_block=on_block) != checksum:
+        paths.whole.unlink()
         return None
-    if places.journal.exists():
-        places.keep_digests(checksum, size)
-    return places.whole
+    if paths.journal.exists():
+        paths.keep_digests(checksum, size)
+    return paths.whole
 
 
-def salvage(places: Places, damaged: Path) -> None:
+def salvage(paths: PartPaths, damaged: Path) -> None:
     """Make a damaged file a part of itself: what its digests show to be right need not be fetched again.
 
     A copy is worked on; the file itself is left as it is. Without digests there is nothing to salvage.
     """
-    if places.digests.exists() and (size := size_of(damaged)) is not None:
-        with disk_errors(places.part, needed=size):
-            shutil.copyfile(damaged, places.part)
-            shutil.copyfile(places.digests, places.journal)
+    if paths.digests.exists() and (size := size_of(damaged)) is not None:
+        with disk_errors(paths.part, needed=size):
+            shutil.copyfile(damaged, paths.part)
+            shutil.copyfile(paths.digests, paths.journal)
 
 
-def kept_bytes(places: Places, size: int) -> int:
+def kept_bytes(paths: PartPaths, size: int) -> int:
     """How much of a file an earlier run left, by its journal."""
-    if size_of(places.whole) == size:
+    if size_of(paths.whole) == size:
         return size
-    return Landed(each.span for each in places.read_journal(size)).total
+    return RangeSet(each.span for each in paths.read_journal(size)).total
 
 
 def left_behind(folder: Path) -> frozenset[str]:

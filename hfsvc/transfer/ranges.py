@@ -1,4 +1,4 @@
-"""Sets of byte ranges: what has landed, what is missing, how it is cut. Pure."""
+"""Sets of byte ranges: what is there, what is missing, how it is cut. Pure."""
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -6,7 +6,7 @@ from itertools import pairwise
 from hfsvc.models import ByteRange
 
 
-class Landed:
+class RangeSet:
     """Bytes of one file that are there: disjoint ranges in order, neighbours joined."""
 
     def __init__(self, ranges: Iterable[ByteRange] = ()) -> None:

@@ -12,15 +12,15 @@ from hfsvc.models import ByteRange
 from hfsvc.transfer.ranges import cut
 
 
-class Job(NamedTuple):
+class RangeJob(NamedTuple):
     """One range of one file to fetch. `wanted` is None for the whole file in one stream without ranges."""
 
     file: int
     wanted: ByteRange | None
 
 
-class _Lane:
-    """One file's waiting ranges and its connections."""
+class _FileQueue:
+    """One file's waiting ranges, and those that run."""
 
     def __init__(self, per_file: int) -> None:
         self.waiting: deque[ByteRange | None] = deque()
@@ -52,7 +52,7 @@ class Schedule:
     """
 
     def __init__(self, files: int, *, per_file: int, chunk_bytes: int) -> None:
-        self._lanes = [_Lane(per_file) for _ in range(files)]
+        self._queues = [_FileQueue(per_file) for _ in range(files)]
         self._unopened = deque(range(files))
         self._active: list[int] = []
         self._chunk_bytes = chunk_bytes
@@ -62,14 +62,14 @@ class Schedule:
         """True when every file is closed, or will not be opened any more."""
         return not self._unopened and not self._active
 
-    def take(self) -> Job | None:
+    def take(self) -> RangeJob | None:
         """The next range to fetch, of the first file that may have one more connection; None when there is none now."""
         for file in self._active:
-            lane = self._lanes[file]
-            if lane.ready:
-                wanted = lane.waiting.popleft()
-                lane.running.add(wanted)
-                return Job(file, wanted)
+            queue = self._queues[file]
+            if queue.ready:
+                wanted = queue.waiting.popleft()
+                queue.running.add(wanted)
+                return RangeJob(file, wanted)
         return None
 
     def take_file(self) -> int | None:
@@ -88,47 +88,47 @@ class Schedule:
 
     def add_ranges(self, file: int, ranges: Sequence[ByteRange]) -> None:
         """What is missing of an opened file."""
-        lane = self._lanes[file]
-        lane.opened, lane.whole = True, False
-        lane.waiting.extend(cut(ranges, self._chunk_bytes))
+        queue = self._queues[file]
+        queue.opened, queue.whole = True, False
+        queue.waiting.extend(cut(ranges, self._chunk_bytes))
 
     def add_whole(self, file: int) -> None:
         """Fetch a file as one stream from its first byte, once the ranges that are still running have come back."""
-        lane = self._lanes[file]
-        lane.whole = True
-        lane.limit = 1
-        lane.waiting = deque([None])
+        queue = self._queues[file]
+        queue.whole = True
+        queue.limit = 1
+        queue.waiting = deque([None])
 
-    def done(self, job: Job) -> bool:
-        """A job's bytes have landed; True when it was the last one of its file."""
-        lane = self._lanes[job.file]
-        lane.running.discard(job.wanted)
-        return lane.drained
+    def done(self, job: RangeJob) -> bool:
+        """A job's bytes are there; True when it was the last one of its file."""
+        queue = self._queues[job.file]
+        queue.running.discard(job.wanted)
+        return queue.drained
 
-    def again(self, job: Job, rest: ByteRange | None) -> None:
+    def again(self, job: RangeJob, rest: ByteRange | None) -> None:
         """A job ended early: its rest goes first among the file's waiting ranges."""
-        lane = self._lanes[job.file]
-        lane.running.discard(job.wanted)
-        if rest is None or not lane.whole:
-            lane.waiting.appendleft(rest)
+        queue = self._queues[job.file]
+        queue.running.discard(job.wanted)
+        if rest is None or not queue.whole:
+            queue.waiting.appendleft(rest)
 
-    def drop(self, job: Job) -> None:
+    def drop(self, job: RangeJob) -> None:
         """A job that came back neither way: its file has failed. Does nothing for a job that did come back."""
-        self._lanes[job.file].running.discard(job.wanted)
+        self._queues[job.file].running.discard(job.wanted)
 
     def is_over(self, file: int) -> bool:
         """True when a file is closed and no job of it is running any more."""
-        lane = self._lanes[file]
-        return lane.closed and not lane.running
+        queue = self._queues[file]
+        return queue.closed and not queue.running
 
     def narrow(self, file: int) -> None:
         """One connection less for a file whose server refuses them."""
-        lane = self._lanes[file]
-        lane.limit = max(1, min(lane.limit, len(lane.running)) - 1)
+        queue = self._queues[file]
+        queue.limit = max(1, min(queue.limit, len(queue.running)) - 1)
 
     def close(self, file: int) -> None:
         """A file is complete, or failed: no more jobs of it. May be said twice."""
-        self._lanes[file].closed = True
-        self._lanes[file].waiting.clear()
+        self._queues[file].closed = True
+        self._queues[file].waiting.clear()
         if file in self._active:
             self._active.remove(file)

@@ -8,7 +8,7 @@ import anyio
 from anyio import to_thread, wait_all_tasks_blocked
 from anyio.abc import TaskGroup
 
-from hfsvc.aio.batching import Rounds
+from hfsvc.aio.batching import ThreadBatcher
 
 FIRST = 1
 
@@ -21,7 +21,7 @@ class Doubling:
         self.results: dict[int, int | str] = {}
         self.at_work = threading.Event()
         self.may_end = threading.Event()
-        self.rounds = Rounds(self._double, at_once=at_once)
+        self.rounds = ThreadBatcher(self._double, at_once=at_once)
 
     def _double(self, number: int) -> int:
         self.begun.append(number)
@@ -34,7 +34,7 @@ class Doubling:
 
     async def ask(self, number: int) -> None:
         try:
-            self.results[number] = await self.rounds.do(number)
+            self.results[number] = await self.rounds.submit(number)
         except ValueError as error:
             self.results[number] = f"refused {error}"
 

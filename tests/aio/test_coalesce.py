@@ -6,7 +6,7 @@ from collections.abc import Callable
 import anyio
 from anyio.abc import TaskGroup
 
-from hfsvc.aio.coalesce import SharedLook
+from hfsvc.aio.coalesce import CoalescedCall
 
 
 class Looks:
@@ -28,7 +28,7 @@ class Asking:
     def __init__(self, look: Callable[[], int]) -> None:
         self.found: list[int] = []
         self.errors: list[OSError] = []
-        self._shared = SharedLook(look)
+        self._shared = CoalescedCall(look)
 
     async def __call__(self) -> None:
         try:
@@ -59,7 +59,7 @@ async def test_who_asks_during_a_look_shares_the_next_one() -> None:
 async def test_each_look_is_a_new_one() -> None:
     looks = Looks()
     looks.may_end.release(2)
-    shared = SharedLook(looks)
+    shared = CoalescedCall(looks)
     assert [await shared(), await shared()] == [1, 2]
 
 

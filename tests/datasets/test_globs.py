@@ -1,5 +1,4 @@
 import glob
-import os
 from pathlib import Path
 
 import pytest
@@ -7,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.datasets.globs import make_matcher
-from hfsvc.datasets.plan import OnDisk, Selection, check_room, make_plan, nothing_selected, select
-from hfsvc.errors import InvalidPattern, NoSpace
-from tests.builders import dataset, lfs
+from hfsvc.errors import InvalidPattern
 
 FILES = [
     "a.parquet",
@@ -102,41 +99,3 @@ def test_any_pattern_matches_or_is_refused(pattern: str, path: str) -> None:
 
 
 # ---- selection and plan ----------------------------------------------------------------------------------------------
-
-
-def test_a_selection_is_sorted_by_bytes_and_has_each_path_once() -> None:
-    listing = [lfs(name) for name in ("b", "ä", "B", "a/b", "a", "b")]
-    assert [file.path for file in select(listing, [Selection(("**",))])] == ["B", "a", "a/b", "b", "ä"]
-
-
-def test_what_one_selection_leaves_out_another_may_mean() -> None:
-    listing = [lfs(name) for name in ("a.txt", "b.txt", "c.md")]
-    chosen = select(listing, [Selection(("*.txt",), ("b*",)), Selection(("b.txt",))])
-    assert [file.path for file in chosen] == ["a.txt", "b.txt"]
-
-
-def test_the_plan_covers_every_selected_file_and_counts_every_byte_once() -> None:
-    files = [lfs("a", b"a" * 10), lfs("b", b"b" * 20), lfs("c", b"b" * 20), lfs("d", b"d" * 40), lfs("e", b"")]
-    here = OnDisk(frozenset({"a"}), {}, {"b": 5, "c": 5}, free_bytes=1000)
-    plan = make_plan(dataset(), files, here, recorded=["a", "z", "y"])
-    assert [file.path for file in plan.files] == ["a", "b", "c", "d", "e"]
-    assert (plan.total_bytes, plan.present_bytes, plan.kept_bytes, plan.fetch_bytes) == (90, 10, 5, 55)
-    assert plan.files[2].copy_of == "b"
-    assert plan.removed == ("y", "z")
-    assert plan.hub_requests == 2
-
-
-def test_room_is_needed_for_what_is_fetched_and_for_what_is_copied() -> None:
-    files = [lfs("a", b"a" * 10), lfs("b", b"a" * 10)]
-    check_room(make_plan(dataset(), files, OnDisk(frozenset(), {}, {}, 20)), "/")
-    with pytest.raises(NoSpace) as caught:
-        check_room(make_plan(dataset(), files, OnDisk(frozenset(), {}, {}, 19)), "/")
-    assert (caught.value.needed, caught.value.free) == (20, 19)
-
-
-def test_no_match_shows_some_of_what_is_there() -> None:
-    listing = [lfs(f"{number:02}.txt") for number in range(25)]
-    error = nothing_selected(dataset(), listing, Selection(("*.parquet",)))
-    assert (len(error.available), error.total) == (10, 25)
-    assert "15 more" in str(error)
-    assert os.linesep not in str(error)

@@ -353,14 +353,14 @@ RECORD = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from hfsvc.store.index import Catalog, Entry
+from hfsvc.store.index import StoreIndex, IndexEntry
 
-catalog = Catalog(Path(sys.argv[1]))
+catalog = StoreIndex(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(int(sys.argv[3])):
     repo = f"acme/{sys.argv[2]}{number}"
-    catalog.record(Entry(repo=repo, local_path=repo, files=(), total_bytes=0, downloaded_at=datetime.now(UTC),
+    catalog.record(IndexEntry(repo=repo, local_path=repo, files=(), total_bytes=0, downloaded_at=datetime.now(UTC),
                          revision="main", commit="0" * 40, checksums={}, sizes={}))
 """
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import anyio
 import pytest
 
-from hfsvc import backoff
 from hfsvc.errors import DownloadFailed, FileNotFound, HubUnavailable, TransferStalled
 from hfsvc.errors import RateLimited as Limited
 from hfsvc.models import BytesReceived, Event, Retried
@@ -36,7 +35,7 @@ from hfsvc.testing.localhub import (
     Status,
     TooManyConnections,
 )
-from hfsvc.transfer import progress
+from hfsvc.transfer import progress, retry
 
 from ..builders import REPO, KiB, MiB, everything, files_below, noise, of_kind, open_container_for, open_service
 
@@ -252,8 +251,8 @@ async def test_a_wait_that_the_server_told_is_known_when_it_is_given_up(local_hu
 async def test_one_refusal_of_the_cdn_holds_all_streams_back(
     local_hub: LocalHub, root: Path, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backoff, "FIRST_WAIT_S", 1.0)
-    monkeypatch.setattr(backoff, "LONGEST_WAIT_S", 1.0)
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 1.0)
+    monkeypatch.setattr(retry, "LONGEST_WAIT_S", 1.0)
     for number in range(20):
         local_hub.write(REPO, f"{number:02}.parquet", noise(50 * KiB, number))
     limit = local_hub.fault(fault, server="cdn")
@@ -305,8 +304,8 @@ async def test_overload_beside_streams_that_flow_is_answered_with_fewer(
     local_hub_factory: Callable[..., LocalHub], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Long enough for the one connection to get on meanwhile.
-    monkeypatch.setattr(backoff, "FIRST_WAIT_S", 0.05)
-    monkeypatch.setattr(backoff, "LONGEST_WAIT_S", 0.5)
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_WAIT_S", 0.5)
     hub = local_hub_factory(bytes_per_s=4 * MiB)
     content = noise(6 * MiB)
     hub.write(REPO, "a.parquet", content)
@@ -360,7 +359,7 @@ async def test_a_stalled_file_is_told_together_with_the_others_that_failed(local
 async def test_progress_is_honest_about_what_starts_over(
     local_hub: LocalHub, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(progress, "BYTES_EVENT_EVERY_S", 0.0)
     local_hub.write(REPO, "file.parquet", BIG)
     local_hub.fault(OtherTotal(), server="cdn", covering=len(BIG) - 1, times=1)
     events: list[Event] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from anyio import to_thread
 
-from hfsvc.aio.cancellation import guarded
+from hfsvc.aio.cancellation import in_task_group
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Stall
 from tests.builders import REPO, MiB, everything, noise, open_service
@@ -24,7 +24,7 @@ async def test_a_cancelled_caller_waits_for_what_is_shielded() -> None:
         go_on.wait()
         ended.append("work")
 
-    task = asyncio.create_task(guarded(to_thread.run_sync(work)))
+    task = asyncio.create_task(in_task_group(to_thread.run_sync(work)))
     await began.wait()
     task.cancel()
     go_on.set()
@@ -38,7 +38,7 @@ async def test_an_error_comes_out_as_itself() -> None:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        await guarded(fail())
+        await in_task_group(fail())
 
 
 def is_open(path: Path) -> bool:

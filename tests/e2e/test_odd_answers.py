@@ -10,7 +10,6 @@ import anyio
 import httpx
 import pytest
 
-from hfsvc import backoff
 from hfsvc.errors import BadListing, ChecksumMismatch, NotAHub
 from hfsvc.hub.fast import make_fast_transport
 from hfsvc.models import Event, Retried
@@ -19,6 +18,7 @@ from hfsvc.settings import Settings
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Cut, Exchange, HangUp, Response, Status, WithHeader, WrongHash
 from hfsvc.testing.localhub.http_messages import text_response
+from hfsvc.transfer import retry
 
 from ..builders import REPO, MiB, everything, files_below, noise, of_kind, open_service
 
@@ -242,8 +242,8 @@ async def test_connections_too_many_may_be_refused_without_a_word(
     local_hub_factory: Callable[..., LocalHub], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Long enough for the one connection to get on meanwhile.
-    monkeypatch.setattr(backoff, "FIRST_WAIT_S", 0.1)
-    monkeypatch.setattr(backoff, "LONGEST_WAIT_S", 1.0)
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.1)
+    monkeypatch.setattr(retry, "LONGEST_WAIT_S", 1.0)
     hub = local_hub_factory(bytes_per_s=8 * MiB)
     content = noise(4 * MiB)
     hub.write(REPO, "a.parquet", content)

@@ -11,11 +11,11 @@ FAILS = """
 import asyncio
 import hfsvc
 from hfsvc.errors import HfsvcError
-from hfsvc.hub import retries
+from hfsvc.hub import session
 
 async def main():
     # One try: the process ends right behind a failure, while the transport's thread may still be at it.
-    retries.UNREACHED_ATTEMPTS = 1
+    session.UNREACHED_ATTEMPTS = 1
     try:
         await hfsvc.download("acme/notes")
     except HfsvcError:

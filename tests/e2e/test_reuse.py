@@ -6,7 +6,7 @@ import pytest
 
 from hfsvc.errors import ChecksumMismatch, FileNotFound
 from hfsvc.metrics import Counters
-from hfsvc.store.hfcache import blob_path
+from hfsvc.store.inventory import blob_path
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Corrupt, MaskedHashes, Missing
 from tests.builders import REPO, KiB, MiB, everything, files_below, noise, open_container_for, open_service, sha256

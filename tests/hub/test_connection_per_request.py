@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from hfsvc.hub.connection_per_request import KEEP_S, Lanes
+from hfsvc.hub.connection_per_request import KEEP_S, ConnectionPerRequest
 
 
 class Body(httpx.AsyncByteStream):
@@ -29,12 +29,12 @@ class Lane(httpx.AsyncBaseTransport):
 
 
 class Stand:
-    """Lanes over noting transports, with a clock that stands still."""
+    """ConnectionPerRequest over noting transports, with a clock that stands still."""
 
     def __init__(self) -> None:
         self.opened: list[Lane] = []
         self.now = 100.0
-        self.lanes = Lanes(self._open, clock=lambda: self.now)
+        self.lanes = ConnectionPerRequest(self._open, clock=lambda: self.now)
 
     def _open(self) -> Lane:
         self.opened.append(Lane())

@@ -18,7 +18,14 @@ from hfsvc.errors import (
     TryLater,
 )
 from hfsvc.hub.client import HubClient
-from hfsvc.hub.errors import DISABLED_MESSAGE, Answer, Asked, cdn_fault, connection_fault, hub_fault
+from hfsvc.hub.errors import (
+    DISABLED_MESSAGE,
+    ErrorResponse,
+    RequestContext,
+    error_from_content_server,
+    error_from_hub,
+    error_from_transport,
+)
 from hfsvc.hub.session import HubSession
 from hfsvc.metrics import Counters
 from hfsvc.settings import Secret, Settings
@@ -26,15 +33,17 @@ from hfsvc.settings import Secret, Settings
 URL = "https://huggingface.co/api/datasets/a/b?Signature=geheim"
 TOKEN = Secret("hf_geheim")
 SIGNED = "https://cdn.example/x?Signature=geheim"
-REPO = Asked("a/b", "main")
-FILE = Asked("a/b", "main", "x.parquet")
+REPO = RequestContext("a/b", "main")
+FILE = RequestContext("a/b", "main", "x.parquet")
 WITH_TOKEN = REPO._replace(token_sent=True)
 
 
-def answer(status: int, code: str | None = None, body: bytes = b"", kind: str = "text/html", **more: str) -> Answer:
+def answer(
+    status: int, code: str | None = None, body: bytes = b"", kind: str = "text/html", **more: str
+) -> ErrorResponse:
     named = {name.replace("_", "-"): value for name, value in more.items()}
     headers = httpx.Headers({"content-type": kind, **named} | ({"x-error-code": code} if code else {}))
-    return Answer(URL, status, headers, body)
+    return ErrorResponse(URL, status, headers, body)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +68,15 @@ def answer(status: int, code: str | None = None, body: bytes = b"", kind: str = 
         *(pytest.param(answer(code), REPO, HubUnavailable, id=str(code)) for code in (500, 501, 502, 503, 504, 520)),
     ],
 )
-def test_an_answer_means_one_class(found: Answer, asked: Asked, kind: type[HfsvcError]) -> None:
-    assert type(hub_fault(found, asked)) is kind
+def test_an_answer_means_one_class(found: ErrorResponse, asked: RequestContext, kind: type[HfsvcError]) -> None:
+    assert type(error_from_hub(found, asked)) is kind
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 416, 500, 503])
 def test_a_cdn_never_denies_access(status: int) -> None:
-    fault = cdn_fault(answer(status, body=b"<Error><Code>AccessDenied</Code></Error>", kind="application/xml"))
+    fault = error_from_content_server(
+        answer(status, body=b"<Error><Code>AccessDenied</Code></Error>", kind="application/xml")
+    )
     assert type(fault) is HubUnavailable
 
 
@@ -78,8 +89,8 @@ def test_a_cdn_never_denies_access(status: int) -> None:
         (answer(403, x_error_message="from the header"), "from the header"),
     ],
 )
-def test_the_hubs_own_words_are_quoted(found: Answer, words: str) -> None:
-    assert f"the Hub says: {words}" in str(hub_fault(found, WITH_TOKEN))
+def test_the_hubs_own_words_are_quoted(found: ErrorResponse, words: str) -> None:
+    assert f"the Hub says: {words}" in str(error_from_hub(found, WITH_TOKEN))
 
 
 @pytest.mark.parametrize(
@@ -93,18 +104,18 @@ def test_the_hubs_own_words_are_quoted(found: Answer, words: str) -> None:
         answer(403, body=b"", kind="application/json"),
     ],
 )
-def test_a_body_that_says_nothing_is_not_quoted(found: Answer) -> None:
-    assert "the Hub says" not in str(hub_fault(found, WITH_TOKEN))
+def test_a_body_that_says_nothing_is_not_quoted(found: ErrorResponse) -> None:
+    assert "the Hub says" not in str(error_from_hub(found, WITH_TOKEN))
 
 
 def test_long_words_are_cut() -> None:
     found = answer(403, body=b'{"error": "' + b"x" * 5000 + b'"}', kind="application/json")
-    assert len(str(hub_fault(found, WITH_TOKEN))) < 600
+    assert len(str(error_from_hub(found, WITH_TOKEN))) < 600
 
 
 @pytest.mark.parametrize("header", ["x_request_id", "x_amzn_trace_id", "x_amz_cf_id"])
 def test_the_request_id_is_kept_for_the_hubs_support(header: str) -> None:
-    fault = hub_fault(answer(503, None, b"", "text/html", **{header: "id-1"}), REPO)
+    fault = error_from_hub(answer(503, None, b"", "text/html", **{header: "id-1"}), REPO)
     assert isinstance(fault, TryLater)
     assert fault.request_id == "id-1"
 
@@ -118,7 +129,7 @@ FAILURES = sorted({*every(httpx.RequestError), httpx.InvalidURL}, key=lambda kin
 
 @pytest.mark.parametrize("kind", FAILURES, ids=lambda kind: kind.__name__)
 def test_every_failure_of_the_transport_is_worth_a_later_try(kind: type[Exception]) -> None:
-    fault = connection_fault(kind(f"went wrong at {SIGNED}"), SIGNED)
+    fault = error_from_transport(kind(f"went wrong at {SIGNED}"), SIGNED)
     assert isinstance(fault, TryLater)
     assert fault.url == "https://cdn.example/x"
     assert "geheim" not in f"{fault} {fault!r}"

@@ -12,7 +12,7 @@ import pytest
 import respx
 
 from hfsvc.errors import HubUnavailable
-from hfsvc.hub.errors import Asked
+from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import BareClient, make_client, redact
 from hfsvc.metrics import Counters
@@ -38,7 +38,7 @@ async def session_for(port: int, transport: str, **timeouts: float) -> AsyncIter
 
 async def failure(session: HubSession, *, content: bool) -> HubUnavailable:
     with pytest.raises(HubUnavailable) as caught:
-        await session.send(f"{session.endpoint}/x", Asked("a/b"), token=None, bucket=None, content=content)
+        await session.send(f"{session.endpoint}/x", RequestContext("a/b"), token=None, bucket=None, content=content)
     return caught.value
 
 

@@ -7,14 +7,14 @@ import pytest
 
 from hfsvc.errors import DamagedIndex
 from hfsvc.models import DownloadedDataset
-from hfsvc.store.index import Catalog, Entry, Globs, find_entry
+from hfsvc.store.index import Globs, IndexEntry, StoreIndex, find_entry
 from hfsvc.store.inventory import find_present
 from tests.builders import COMMIT, lfs, read_index, sha256
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def entry(repo: str = "acme/notes", **facts: Any) -> Entry:
+def entry(repo: str = "acme/notes", **facts: Any) -> IndexEntry:
     known: dict[str, Any] = {
         "local_path": repo,
         "files": ("a.parquet",),
@@ -26,22 +26,22 @@ def entry(repo: str = "acme/notes", **facts: Any) -> Entry:
         "checksums": {"a.parquet": sha256(b"a")},
         "sizes": {"a.parquet": 1},
     }
-    return Entry(repo=repo, **(known | facts))
+    return IndexEntry(repo=repo, **(known | facts))
 
 
 def test_what_was_recorded_is_found(tmp_path: Path) -> None:
-    Catalog(tmp_path).record(entry())
-    assert Catalog(tmp_path).entries() == {"acme/notes": entry()}
-    assert find_entry(Catalog(tmp_path).entries(), "acme/notes") == entry()
+    StoreIndex(tmp_path).record(entry())
+    assert StoreIndex(tmp_path).entries() == {"acme/notes": entry()}
+    assert find_entry(StoreIndex(tmp_path).entries(), "acme/notes") == entry()
 
 
 def test_there_is_nothing_before_the_first_record(tmp_path: Path) -> None:
-    assert Catalog(tmp_path / "nowhere").entries() == {}
+    assert StoreIndex(tmp_path / "nowhere").entries() == {}
     assert not (tmp_path / "nowhere").exists()
 
 
 def test_the_index_is_the_documented_json(tmp_path: Path) -> None:
-    Catalog(tmp_path, clock=lambda: NOON).record(entry(license="mit"))
+    StoreIndex(tmp_path, clock=lambda: NOON).record(entry(license="mit"))
     document = read_index(tmp_path)
     assert (document["version"], document["updatedAt"]) == (1, "2026-01-01T12:00:00Z")
     recorded = document["datasets"]["acme/notes"]
@@ -50,7 +50,7 @@ def test_the_index_is_the_documented_json(tmp_path: Path) -> None:
 
 
 def test_a_record_takes_the_place_of_the_earlier_one_and_leaves_the_others(tmp_path: Path) -> None:
-    catalog = Catalog(tmp_path)
+    catalog = StoreIndex(tmp_path)
     catalog.record(entry("acme/other"))
     catalog.record(entry())
     catalog.record(entry(total_bytes=7))
@@ -58,19 +58,19 @@ def test_a_record_takes_the_place_of_the_earlier_one_and_leaves_the_others(tmp_p
 
 
 def test_an_amendment_never_undoes_what_somebody_else_recorded_meanwhile(tmp_path: Path) -> None:
-    catalog = Catalog(tmp_path)
+    catalog = StoreIndex(tmp_path)
     catalog.record(entry())
     assert catalog.amend(entry(), entry(aliases=("old/name",)))
-    catalog.record(entry(changing_to="f" * 40))
+    catalog.record(entry(updating_to="f" * 40))
     assert not catalog.amend(entry(), entry(revision="v1"))
-    assert catalog.entries() == {"acme/notes": entry(changing_to="f" * 40)}
+    assert catalog.entries() == {"acme/notes": entry(updating_to="f" * 40)}
     catalog.remove("acme/notes")
     assert not catalog.amend(entry(), entry(revision="v1"))
     assert catalog.entries() == {}
 
 
 def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
-    catalog = Catalog(tmp_path)
+    catalog = StoreIndex(tmp_path)
     catalog.record(entry())
     catalog.remove("acme/other")
     catalog.remove("acme/notes")
@@ -79,14 +79,14 @@ def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["acme/notes", "ACME/Notes", "old/name", "OLD/name"])
 def test_an_entry_is_found_by_any_of_its_names(tmp_path: Path, name: str) -> None:
-    catalog = Catalog(tmp_path)
+    catalog = StoreIndex(tmp_path)
     catalog.record(entry(aliases=("old/name",)))
     assert find_entry(catalog.entries(), name) == entry(aliases=("old/name",))
     assert find_entry(catalog.entries(), "acme/nothing") is None
 
 
 def test_nothing_but_the_index_is_left_in_the_root(tmp_path: Path) -> None:
-    Catalog(tmp_path).record(entry())
+    StoreIndex(tmp_path).record(entry())
     assert {path.name for path in tmp_path.iterdir()} == {"index.json", ".hfsvc"}
 
 
@@ -106,21 +106,21 @@ def test_nothing_but_the_index_is_left_in_the_root(tmp_path: Path) -> None:
     ids=str,
 )
 def test_an_entry_that_does_not_add_up_is_damage(tmp_path: Path, change: dict[str, Any]) -> None:
-    Catalog(tmp_path).record(entry())
+    StoreIndex(tmp_path).record(entry())
     document = read_index(tmp_path)
     document["datasets"]["acme/notes"] |= change
     (tmp_path / "index.json").write_text(json.dumps(document))
     with pytest.raises(DamagedIndex):
-        Catalog(tmp_path).entries()
+        StoreIndex(tmp_path).entries()
 
 
 def test_fields_of_a_later_hfsvc_pass(tmp_path: Path) -> None:
-    Catalog(tmp_path).record(entry())
+    StoreIndex(tmp_path).record(entry())
     document = read_index(tmp_path)
     document["new"] = 1
     document["datasets"]["acme/notes"]["newer"] = {}
     (tmp_path / "index.json").write_text(json.dumps(document))
-    assert Catalog(tmp_path).entries() == {"acme/notes": entry()}
+    assert StoreIndex(tmp_path).entries() == {"acme/notes": entry()}
 
 
 def test_a_file_is_missing_when_it_is_not_there_or_of_another_size(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from hfsvc import atif
 from hfsvc.containers import Container
 from hfsvc.errors import BadParquet, BadRow, CursorMismatch, DatasetChanged, NotDownloaded
 from hfsvc.models import DatasetRequest, DownloadedDataset, SummaryPage
+from hfsvc.store.index import StoreIndex
 from hfsvc.testing import FakeDatasetService, LocalHub
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.source import FileTrajectorySource, row_range
@@ -441,7 +442,7 @@ class Moving:
 
     def __init__(self, hub: LocalHub, container: Container) -> None:
         self.hub, self.datasets = hub, container.datasets()
-        self.catalog = container.catalog()
+        self.index = StoreIndex(container.settings().root)
         self.source = FileTrajectorySource(REPO, datasets=self.datasets)
 
     async def publish(self, files: dict[str, bytes], gone: tuple[str, ...] = ()) -> DownloadedDataset:
@@ -454,8 +455,8 @@ class Moving:
 
     def mark(self, commit: str | None) -> None:
         """As an exchange marks the dataset before it touches any file."""
-        entry = self.catalog.entries()[REPO]
-        self.catalog.record(msgspec.structs.replace(entry, changing_to=commit))
+        entry = self.index.entries()[REPO]
+        self.index.record(msgspec.structs.replace(entry, updating_to=commit))
 
 
 @pytest.fixture

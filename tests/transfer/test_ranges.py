@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.models import ByteRange
-from hfsvc.transfer.ranges import Landed, cut
+from hfsvc.transfer.ranges import RangeSet, cut
 
 SIZE = 60
 ranges = st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(
@@ -18,7 +18,7 @@ def covered(found: list[ByteRange]) -> set[int]:
 
 @given(st.lists(ranges))
 def test_landed_holds_exactly_what_was_added(added: list[ByteRange]) -> None:
-    landed = Landed(added)
+    landed = RangeSet(added)
     found = list(landed)
     assert covered(found) == covered(added)
     assert landed.total == len(covered(added))
@@ -27,7 +27,7 @@ def test_landed_holds_exactly_what_was_added(added: list[ByteRange]) -> None:
 
 @given(st.lists(ranges))
 def test_gaps_are_what_has_not_landed(added: list[ByteRange]) -> None:
-    gaps = Landed(added).gaps(SIZE)
+    gaps = RangeSet(added).gaps(SIZE)
     assert covered(gaps) == set(range(SIZE)) - covered(added)
     assert all(gap.length > 0 for gap in gaps)
 
@@ -35,12 +35,12 @@ def test_gaps_are_what_has_not_landed(added: list[ByteRange]) -> None:
 @given(st.lists(ranges))
 def test_the_prefix_ends_at_the_first_gap(added: list[ByteRange]) -> None:
     missing = set(range(SIZE + 1)) - covered(added)
-    assert Landed(added).prefix == min(missing)
+    assert RangeSet(added).prefix == min(missing)
 
 
 @given(st.lists(ranges), st.integers(1, 20))
 def test_a_cut_covers_the_same_bytes_once_in_short_pieces(given_ranges: list[ByteRange], chunk: int) -> None:
-    whole = list(Landed(given_ranges))
+    whole = list(RangeSet(given_ranges))
     pieces = cut(whole, chunk)
     assert sum(piece.length for piece in pieces) == sum(each.length for each in whole)
     assert covered(pieces) == covered(whole)

@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.models import ByteRange
-from hfsvc.transfer.scheduler import Job, Schedule
+from hfsvc.transfer.scheduler import RangeJob, Schedule
 
 
 def whole(size: int) -> list[ByteRange]:
     return [ByteRange(start=0, stop=size)] if size else []
 
 
-def span(job: Job) -> ByteRange:
+def span(job: RangeJob) -> ByteRange:
     assert job.wanted is not None
     return job.wanted
 
@@ -22,7 +22,7 @@ def test_every_byte_is_handed_out_once_whatever_comes_back_when(
 ) -> None:
     schedule = Schedule(len(sizes), per_file=per_file, chunk_bytes=chunk)
     fetched: Counter[tuple[int, int]] = Counter()
-    running: list[Job] = []
+    running: list[RangeJob] = []
     while not schedule.finished:
         ends = bool(running) and data.draw(st.booleans())
         taken = None if ends else schedule.take()
@@ -75,7 +75,7 @@ def test_the_rest_of_a_range_goes_first() -> None:
     job = schedule.take()
     assert job
     schedule.again(job, ByteRange(start=3, stop=5))
-    assert schedule.take() == Job(0, ByteRange(start=3, stop=5))
+    assert schedule.take() == RangeJob(0, ByteRange(start=3, stop=5))
 
 
 def test_one_stream_waits_for_the_ranges_that_still_run_and_forgets_their_rests() -> None:
@@ -90,7 +90,7 @@ def test_one_stream_waits_for_the_ranges_that_still_run_and_forgets_their_rests(
     assert schedule.take() is None
     schedule.again(two, span(two))
     stream = schedule.take()
-    assert stream == Job(0, None)
+    assert stream == RangeJob(0, None)
     assert schedule.take() is None
     assert stream
     assert schedule.done(stream)
@@ -105,7 +105,7 @@ def test_one_stream_asked_for_twice_comes_once() -> None:
         schedule.add_whole(0)
         schedule.again(job, span(job))
     stream = schedule.take()
-    assert stream == Job(0, None)
+    assert stream == RangeJob(0, None)
     assert stream
     assert schedule.done(stream)
 
@@ -157,4 +157,4 @@ def test_ranges_that_follow_one_stream_come_back_when_they_break() -> None:
     job = schedule.take()
     assert job is not None
     schedule.again(job, ByteRange(start=5, stop=10))
-    assert schedule.take() == Job(0, ByteRange(start=5, stop=10))
+    assert schedule.take() == RangeJob(0, ByteRange(start=5, stop=10))

@@ -1,0 +1,121 @@
+"""What lies on disk of datasets, as the service asks for it: the record, what is present, staging, exchange, removal."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+from hfsvc.models import DamagedFile, DownloadedDataset, DownloadPlan, PlannedFile, RemoteDataset, RemoteFile
+from hfsvc.store.index import IndexEntry
+from hfsvc.store.inventory import Inventory
+from hfsvc.transfer.interfaces import Destination
+
+
+class StagingArea(Destination, Protocol):
+    """Where the files of one download come in before readers know of them.
+
+    Attributes:
+        checksums: What each accepted file was verified against, by path.
+    """
+
+    @property
+    def checksums(self) -> Mapping[str, str]: ...
+
+    async def copy(self, file: PlannedFile) -> bool:
+        """Accept a file from where its content lies in the store already; False when it does not."""
+        ...
+
+    async def salvage(self, file: RemoteFile) -> None:
+        """Begin the part of a damaged file with what of it is still right."""
+        ...
+
+    def each_content_once(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """One of the files for every content; the others of the same content are accepted as soon as it is."""
+        ...
+
+    async def publish(self, old: IndexEntry | None, new: IndexEntry) -> None:
+        """Exchange what is recorded for what came in, so that readers see the old commit or the new one.
+
+        Args:
+            old: What is recorded now.
+            new: What will be; its files that did not come in are in place.
+        """
+        ...
+
+
+class DatasetStore(Protocol):
+    """Owns what a root holds of datasets. All that changes something is for the holder of the dataset's lock.
+
+    Attributes:
+        root: For people and errors.
+    """
+
+    root: Path
+
+    # ---- the record -------------------------------------------------------------------------------------------------
+
+    async def entries(self) -> Mapping[str, IndexEntry]:
+        """All recorded datasets by canonical id, also those whose files are being exchanged."""
+        ...
+
+    async def is_complete(self, entry: IndexEntry) -> bool:
+        """Whether every recorded file is there with its recorded size."""
+        ...
+
+    async def amend(self, known: IndexEntry, amended: IndexEntry) -> None:
+        """Replace an entry that is still what the caller knows; the one change that needs no lock."""
+        ...
+
+    def dataset(self, entry: IndexEntry) -> DownloadedDataset:
+        """An entry as callers see it."""
+        ...
+
+    # ---- one holder -------------------------------------------------------------------------------------------------
+
+    def hold(self, repo: str) -> AbstractAsyncContextManager[bool]:
+        """Hold a dataset's lock; gives True when somebody else had it before."""
+        ...
+
+    async def follow_rename(self, remote: RemoteDataset) -> None:
+        """Move what is recorded under an earlier name of a repository to the one it has now. Takes the locks itself."""
+        ...
+
+    async def tidy(self, entry: IndexEntry) -> None:
+        """Finish what a run left to do that was killed right after it had recorded the dataset, if nobody holds it."""
+        ...
+
+    # ---- a download -------------------------------------------------------------------------------------------------
+
+    async def inspect(
+        self, remote: RemoteDataset, files: Sequence[RemoteFile], entry: IndexEntry | None, *, force: bool
+    ) -> Inventory:
+        """What is here of the selected files; with `force` nothing of it counts."""
+        ...
+
+    async def check_places(self, plan: DownloadPlan) -> None:
+        """Raise where files of the plan need the same place, or one that the root cannot put them in."""
+        ...
+
+    async def open_staging(self, remote: RemoteDataset, recorded: Sequence[str], *, empty: bool) -> StagingArea:
+        """Where the files of a download come in.
+
+        Args:
+            remote: The dataset at its commit.
+            recorded: Paths that readers know of: their new content is held back until `StagingArea.publish`.
+            empty: Leave aside what interrupted runs kept.
+        """
+        ...
+
+    async def clear(self, repo: str) -> None:
+        """Remove what downloads of a dataset left on the way."""
+        ...
+
+    # ---- what is there ----------------------------------------------------------------------------------------------
+
+    def find_damaged(self, entry: IndexEntry) -> AsyncIterator[DamagedFile]:
+        """Recorded files whose content is not what was recorded."""
+        ...
+
+    async def remove(self, entry: IndexEntry) -> None:
+        """Forget a dataset and remove its recorded files."""
+        ...

@@ -1,0 +1,156 @@
+"""`DatasetStore` in a folder: plain files by the Hub's paths, index.json, and `.hfsvc/` for what is on its way."""
+
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
+
+from anyio import to_thread
+
+from hfsvc.aio.coalesce import CoalescedCall
+from hfsvc.disk import check_same_disk, make_folder
+from hfsvc.errors import LocalStorage
+from hfsvc.files.atomic import free_bytes
+from hfsvc.models import DamagedFile, DownloadedDataset, DownloadPlan, RemoteDataset, RemoteFile
+from hfsvc.store.directories import clear_parts, clear_rows, digests_folder, keep_digests, parts_folder
+from hfsvc.store.exchange import exchange, move_dataset, remove_file
+from hfsvc.store.index import IndexEntry, StoreIndex
+from hfsvc.store.inventory import Inventory, find_copies, find_kept, find_present, hash_file
+from hfsvc.store.locks import DatasetLocks
+from hfsvc.store.safe_paths import check_together, inside, is_case_sensitive
+from hfsvc.store.staging import Staging, keep_notes_only, note_placed, only_notes_of, placed_paths
+from hfsvc.transfer.part_paths import left_behind, part_name
+from hfsvc.transfer.parts import PartFolder
+
+
+class FolderStore:
+    """See the module.
+
+    Args:
+        root: Absolute.
+        index: Records what is here.
+        locks: One holder a dataset.
+        hf_cache: The cache of Hugging Face's own tools, to copy blobs from; None to leave it alone.
+    """
+
+    def __init__(self, root: Path, *, index: StoreIndex, locks: DatasetLocks, hf_cache: Path | None = None) -> None:
+        self.root = root
+        self._index = index
+        self._entries = CoalescedCall(index.entries)
+        self._locks = locks
+        self._hf_cache = hf_cache
+
+    # ---- the record -------------------------------------------------------------------------------------------------
+
+    async def entries(self) -> Mapping[str, IndexEntry]:
+        return await self._entries()
+
+    async def is_complete(self, entry: IndexEntry) -> bool:
+        return not await to_thread.run_sync(entry.missing, self.root)
+
+    async def amend(self, known: IndexEntry, amended: IndexEntry) -> None:
+        await to_thread.run_sync(self._index.amend, known, amended)
+
+    def dataset(self, entry: IndexEntry) -> DownloadedDataset:
+        return entry.dataset(self.root)
+
+    # ---- one holder -------------------------------------------------------------------------------------------------
+
+    def hold(self, repo: str) -> AbstractAsyncContextManager[bool]:
+        return self._locks.hold(repo)
+
+    async def follow_rename(self, remote: RemoteDataset) -> None:
+        if await to_thread.run_sync(self._index.find_moved, remote.repo, remote.hub_id) is None:
+            return
+        async with self._locks.hold(remote.repo):
+            moved = await to_thread.run_sync(self._index.find_moved, remote.repo, remote.hub_id)
+            if moved and remote.repo not in await self._entries():
+                async with self._locks.hold(moved.repo):
+                    await to_thread.run_sync(move_dataset, self._index, self.root, moved, remote.repo)
+
+    async def tidy(self, entry: IndexEntry) -> None:
+        parts = parts_folder(self.root, entry.repo)
+        if await to_thread.run_sync(only_notes_of, parts, entry.files):
+            with suppress(LocalStorage):
+                async with self._locks.hold_if_free(entry.repo) as held:
+                    if held and await to_thread.run_sync(only_notes_of, parts, entry.files):
+                        await self.clear(entry.repo)
+
+    # ---- a download -------------------------------------------------------------------------------------------------
+
+    async def inspect(
+        self, remote: RemoteDataset, files: Sequence[RemoteFile], entry: IndexEntry | None, *, force: bool
+    ) -> Inventory:
+        free = await to_thread.run_sync(free_bytes, self.root)
+        if force:
+            return Inventory(frozenset(), {}, {}, free)
+        # What is recorded of a dataset whose exchange was interrupted may lie under the other commit's content.
+        trusted = entry if entry and not entry.updating_to else None
+        present = await find_present(self.root / remote.repo, trusted, files)
+        missing = [file for file in files if file.path not in present]
+        folders = parts_folder(self.root, remote.repo), digests_folder(self.root, remote.repo)
+        kept = await to_thread.run_sync(find_kept, remote, missing, *folders)
+        copies = await to_thread.run_sync(find_copies, trusted, remote.repo, missing, self._hf_cache)
+        return Inventory(present, copies, kept, free)
+
+    async def check_places(self, plan: DownloadPlan) -> None:
+        await to_thread.run_sync(self._check_places, plan)
+
+    def _check_places(self, plan: DownloadPlan) -> None:
+        parts = make_folder(parts_folder(self.root, plan.repo))
+        others = (entry for entry in self._index.entries().values() if entry.repo != plan.repo)
+        paths = [f"{entry.repo}/{path}" for entry in others for path in entry.files]
+        paths += (f"{plan.repo}/{file.path}" for file in plan.files)
+        check_together(paths, case_sensitive=is_case_sensitive(parts))
+        check_same_disk(parts, {(self.root / plan.repo / file.path).parent for file in plan.files})
+
+    async def open_staging(self, remote: RemoteDataset, recorded: Sequence[str], *, empty: bool) -> Staging:
+        return await to_thread.run_sync(self._open_staging, remote, recorded, empty)
+
+    def _open_staging(self, remote: RemoteDataset, recorded: Sequence[str], empty: bool) -> Staging:
+        folder = parts_folder(self.root, remote.repo)
+        if empty:
+            shutil.rmtree(folder, ignore_errors=True)
+        digests = make_folder(digests_folder(self.root, remote.repo))
+        parts = PartFolder(remote, make_folder(folder), digests, left_behind(folder))
+        return Staging(self.root, remote.repo, folder, parts, recorded=recorded, exchange=self._exchange)
+
+    def _exchange(self, old: IndexEntry | None, new: IndexEntry, held: Mapping[str, Path]) -> None:
+        exchange(self._index, self.root, old, new, held, before_record=lambda: self._clean_up(new))
+        clear_parts(self.root, new.repo)
+
+    def _clean_up(self, entry: IndexEntry) -> None:
+        parts = parts_folder(self.root, entry.repo)
+        for path in placed_paths(parts) - set(entry.files):
+            remove_file(self.root, f"{entry.repo}/{path}")
+        keep_notes_only(parts)
+        names = {part_name(entry.repo, entry.commit, path, checksum) for path, checksum in entry.checksums.items()}
+        keep_digests(self.root, entry.repo, names)
+
+    async def clear(self, repo: str) -> None:
+        await to_thread.run_sync(clear_parts, self.root, repo)
+
+    # ---- what is there ----------------------------------------------------------------------------------------------
+
+    async def find_damaged(self, entry: IndexEntry) -> AsyncIterator[DamagedFile]:
+        for path in entry.files:
+            expected = entry.checksums[path]
+            actual = await hash_file(self.root / entry.repo / path, expected)
+            if actual != expected:
+                yield DamagedFile(path=path, expected=expected, actual=actual)
+
+    async def remove(self, entry: IndexEntry) -> None:
+        await to_thread.run_sync(self._remove, entry)
+
+    def _remove(self, entry: IndexEntry) -> None:
+        places = [f"{entry.repo}/{path}" for path in entry.files]
+        for place in places:
+            inside(self.root, place)
+        # Noted, then out of the index: after a crash a later download adopts the files, or removes them.
+        note_placed(make_folder(parts_folder(self.root, entry.repo)), entry.files)
+        self._index.remove(entry.repo)
+        for place in places:
+            remove_file(self.root, place)
+        clear_parts(self.root, entry.repo)
+        clear_rows(self.root, entry.repo)
+        keep_digests(self.root, entry.repo, ())
