@@ -546,7 +546,7 @@ async def test_other_files_of_the_same_commit_do_not_disturb_a_stream(moving: Mo
     stream = moving.source.stream_rows()
     async with aclosing(stream):
         await anext(stream)
-        await moving.datasets.download(DatasetRequest(repo=REPO))
+        await moving.datasets.download(DatasetRequest(repo=REPO, include=("**/*.parquet",)))
         assert [each.row async for each in stream] == [1, 2, 3, 4, 5]
     assert await moving.source.count() == 9
 
