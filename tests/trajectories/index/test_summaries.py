@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.models import ReadOptions, SummaryPage, TrajectorySummary
+from hfsvc.models import SUMMARY_FIELDS, ReadOptions, SummaryPage, TrajectorySummary
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.files.parquet import ParquetRows
 from hfsvc.trajectories.index.query import one_space
-from hfsvc.trajectories.index.summaries import FIELDS, matching, summaries_of, summarise, summary_batch, summary_columns
+from hfsvc.trajectories.index.summaries import matching, summaries_of, summarise, summary_batch, summary_columns
 from hfsvc.trajectories.layouts.opening import Layouts
 from tests.trajectories.tables import (
     DATE,
@@ -42,11 +42,11 @@ def summaries(folder: Path, table: pa.Table, **options: Any) -> list[TrajectoryS
 
 
 def summary(**fields: str | None) -> TrajectorySummary:
-    return TrajectorySummary(**dict.fromkeys(FIELDS) | {"row": 0, "steps": 2} | fields)  # type: ignore[arg-type]
+    return TrajectorySummary(**dict.fromkeys(SUMMARY_FIELDS) | {"row": 0, "steps": 2} | fields)  # type: ignore[arg-type]
 
 
 def matches(query: str | None, found: TrajectorySummary) -> bool:
-    batch = summary_batch({name: [getattr(found, name)] for name in FIELDS}, [found.steps])
+    batch = summary_batch({name: [getattr(found, name)] for name in SUMMARY_FIELDS}, [found.steps])
     return matching(batch, query or "") == [0]
 
 
@@ -129,7 +129,7 @@ def test_the_text_of_messages_is_not_read(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "a.parquet")
     with pq.ParquetFile(tmp_path / "a.parquet") as opened:
         layout = Layouts(ReadOptions()).find(ParquetRows(opened), "a.parquet")
-        read = {*FIELDS, "conversations.list.element.role"}
+        read = {*SUMMARY_FIELDS, "conversations.list.element.role"}
         assert {*summary_columns(ParquetRows(opened).leaves, layout)} == read - {"key"}
 
 
@@ -181,7 +181,7 @@ def test_a_query_does_not_match_where_a_word_is_missing(query: str) -> None:
     assert not matches(query, FOUND)
 
 
-@given(field=st.sampled_from(FIELDS), value=st.text(min_size=1, max_size=20))
+@given(field=st.sampled_from(SUMMARY_FIELDS), value=st.text(min_size=1, max_size=20))
 def test_every_word_of_a_field_finds_it(field: str, value: str) -> None:
     found = summary(**{field: value})
     for word in value.split():
@@ -189,7 +189,7 @@ def test_every_word_of_a_field_finds_it(field: str, value: str) -> None:
         assert ":" in word or matches(word.upper(), summary(**{field: value.upper()}))
 
 
-@given(field=st.sampled_from(FIELDS), value=st.text(max_size=20), more=st.text("a ", max_size=2))
+@given(field=st.sampled_from(SUMMARY_FIELDS), value=st.text(max_size=20), more=st.text("a ", max_size=2))
 def test_a_whole_value_finds_itself_and_no_longer_one(field: str, value: str, more: str) -> None:
     quoted = '"' + value.replace('"', '""') + '"'
     longer = f"{value}{more}"
@@ -197,7 +197,7 @@ def test_a_whole_value_finds_itself_and_no_longer_one(field: str, value: str, mo
     assert matches(f"{field}:{quoted}", summary(**{field: longer})) is same
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("field", SUMMARY_FIELDS)
 def test_an_empty_value_finds_rows_without_one(field: str) -> None:
     assert matches(f'{field}:""', summary())
     assert not matches(f'{field}:""', summary(**{field: "a"}))
