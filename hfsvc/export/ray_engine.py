@@ -37,7 +37,7 @@ class WorkItem(NamedTuple):
     stop: int
 
 
-class Task(NamedTuple):
+class ShardTask(NamedTuple):
     """All that a worker needs to write one shard."""
 
     dataset: DownloadedDataset
@@ -74,7 +74,7 @@ def _export(
     wanted = clip(items, *row_range(rows, request.start, request.stop, None))
     parts = split(wanted, shards or len({each.file for each in wanted}))
     tasks = [
-        Task(dataset, options, target_of(_part(request, index, len(parts))), Span(*part), request.resume)
+        ShardTask(dataset, options, target_of(_part(request, index, len(parts))), Span(*part), request.resume)
         for index, part in enumerate(parts)
     ]
     if not tasks:
@@ -105,7 +105,7 @@ def _work(item: dict[str, Any]) -> dict[str, Any]:
     return {"shard": item["shard"], "result": pickle.dumps(_outcome(pickle.loads(item["task"])))}
 
 
-def _outcome(task: Task) -> Exported | HfsvcError:
+def _outcome(task: ShardTask) -> Exported | HfsvcError:
     # A source asks for no more than what is on disk, and on a worker there is no more to ask.
     source = FileTrajectorySource(
         task.dataset.repo, datasets=cast("DatasetService", _Recorded(task.dataset)), options=task.options

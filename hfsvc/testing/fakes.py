@@ -352,12 +352,12 @@ class FakeTrajectorySource:
         return [found[row] for row in matching(batch, query or "")]
 
     async def statistics(self) -> DatasetStatistics:
-        from hfsvc.trajectories.layouts.message_counts import turns_of_rows
-        from hfsvc.trajectories.statistics import COUNTED, Gathering
+        from hfsvc.trajectories.layouts.message_counts import counts_of_rows
+        from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
 
-        gathering = Gathering()
+        gathering = StatisticsBuilder()
         facts = {name: [getattr(each, name) for each in self._summaries()] for name in COUNTED}
-        gathering.add(turns_of_rows(each or Unreadable(None, "it is null") for each in self._rows()), facts)
+        gathering.add(counts_of_rows(each or Unreadable(None, "it is null") for each in self._rows()), facts)
         return gathering.result()
 
     def _rows(self) -> list[Trajectory | None]:

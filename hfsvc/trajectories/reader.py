@@ -12,8 +12,8 @@ from hfsvc.aio.cancellation import guarded
 from hfsvc.aio.prefetch import ReadAhead
 from hfsvc.errors import BadParquet, BadRow, NotDownloaded
 from hfsvc.models import DownloadedDataset
-from hfsvc.trajectories.files.parquet import FileRows, RowFile, bad_parquet
-from hfsvc.trajectories.layouts.conversation import Place
+from hfsvc.trajectories.files.parquet import DataFile, RowFile, bad_parquet
+from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.selection import Wanted
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ CHUNK_BYTES = 2 << 20
 Chunk = list[tuple[int, pa.RecordBatch]]
 
 
-class View(NamedTuple, Generic[T]):
+class BatchMapper(NamedTuple, Generic[T]):
     """What to read of every file, and what to make of it. Both functions run in the worker thread.
 
     Attributes:
@@ -30,11 +30,11 @@ class View(NamedTuple, Generic[T]):
         convert: Makes values of a batch, given the place of its first row and its file.
     """
 
-    columns_of: Callable[[FileRows], list[str]]
-    convert: Callable[[Place, FileRows, pa.RecordBatch], list[T | BadRow]]
+    columns_of: Callable[[DataFile], list[str]]
+    convert: Callable[[RowLocation, DataFile, pa.RecordBatch], list[T | BadRow]]
 
 
-OpenFile = Callable[[FileRows], AbstractContextManager[RowFile]]
+OpenFile = Callable[[DataFile], AbstractContextManager[RowFile]]
 CheckUnchanged = Callable[[], Awaitable[None]]
 
 
@@ -53,7 +53,7 @@ async def read_unchanged(read: Callable[[], T], check_unchanged: CheckUnchanged)
 
 
 def read_few(
-    dataset: DownloadedDataset, files: Iterable[FileRows], wanted: Wanted, view: View[T], open_file: OpenFile
+    dataset: DownloadedDataset, files: Iterable[DataFile], wanted: Wanted, view: BatchMapper[T], open_file: OpenFile
 ) -> list[T | BadRow]:
     """All values at once, in the thread that asks: for few rows, which are not worth a reader. Blocks.
 
@@ -69,7 +69,9 @@ def read_few(
     return values
 
 
-def _numbered(rows: RowFile, file: FileRows, view: View[T], wanted: Wanted) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _numbered(
+    rows: RowFile, file: DataFile, view: BatchMapper[T], wanted: Wanted
+) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The batches of the wanted rows, each with the number of its first row in the dataset."""
     for offset, batch in rows.batches(view.columns_of(file), max(0, wanted.first - file.first)):
         row = file.first + offset
@@ -95,13 +97,13 @@ def _chunks(batches: Iterable[tuple[int, pa.RecordBatch]]) -> Iterator[Chunk]:
 
 
 def _converted(
-    dataset: DownloadedDataset, file: FileRows, view: View[T], row: int, batch: pa.RecordBatch
+    dataset: DownloadedDataset, file: DataFile, view: BatchMapper[T], row: int, batch: pa.RecordBatch
 ) -> list[T | BadRow]:
-    return view.convert(Place(dataset.repo, dataset.commit, file.file, row, row - file.first), file, batch)
+    return view.convert(RowLocation(dataset.repo, dataset.commit, file.file, row, row - file.first), file, batch)
 
 
 @contextmanager
-def _arrow_errors(dataset: DownloadedDataset, file: FileRows) -> Iterator[None]:
+def _arrow_errors(dataset: DownloadedDataset, file: DataFile) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
@@ -123,9 +125,9 @@ class RowReader(Generic[T]):
     def __init__(
         self,
         dataset: DownloadedDataset,
-        files: Iterable[FileRows],
+        files: Iterable[DataFile],
         wanted: Wanted,
-        view: View[T],
+        view: BatchMapper[T],
         open_file: OpenFile,
         check_unchanged: CheckUnchanged,
     ) -> None:
@@ -137,7 +139,7 @@ class RowReader(Generic[T]):
         self._check_unchanged = check_unchanged
         self._opened = ExitStack()
         self._batches: ReadAhead[Chunk] | None = None
-        self._file: FileRows | None = None
+        self._file: DataFile | None = None
 
     async def next(self) -> list[T | BadRow] | None:
         """The values of the next batch; None after the last one. A cancelled call waits for its worker thread."""
@@ -161,7 +163,7 @@ class RowReader(Generic[T]):
         self._opened.callback(self._batches.close)
         return True
 
-    def _open(self, file: FileRows) -> RowFile:
+    def _open(self, file: DataFile) -> RowFile:
         return self._opened.enter_context(self._open_file(file))
 
     def _take(self) -> list[T | BadRow] | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 
-class Selection:
+class RowSelection:
     """The rows that filters keep.
 
     Args:
@@ -35,7 +35,7 @@ class Wanted(NamedTuple):
 
     first: int
     last: int
-    selection: Selection | None
+    selection: RowSelection | None
 
     def runs(self, first: int, stop: int) -> Iterable[tuple[int, int]]:
         """The unbroken runs of these rows from `first` to `stop`, each with the row after its last."""

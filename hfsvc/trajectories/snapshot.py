@@ -7,15 +7,15 @@ from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset, ReadOptions, SummaryField, ValueCounts
 from hfsvc.trajectories.cursor import Numbering, number_rows
 from hfsvc.trajectories.files.open import open_rows
-from hfsvc.trajectories.files.parquet import FileFacts, FileRows
+from hfsvc.trajectories.files.parquet import DataFile, FileFacts
 from hfsvc.trajectories.files.splits import choose_files
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
 from hfsvc.trajectories.index.outcomes import is_wanted
-from hfsvc.trajectories.index.row_cache import RowStore
+from hfsvc.trajectories.index.row_cache import RowCache
 from hfsvc.trajectories.index.sidecars import Sidecars, content_of
 from hfsvc.trajectories.index.summary_index import SummaryIndex
 from hfsvc.trajectories.layouts.opening import Layouts
-from hfsvc.trajectories.selection import Selection
+from hfsvc.trajectories.selection import RowSelection
 
 T = TypeVar("T")
 
@@ -44,11 +44,11 @@ class Snapshot:
         self.numbering = _numbering(dataset, self.files)
         sidecars = Sidecars(dataset)
         sidecars.prune(file.facts.content for file in self.files)
-        self.store = RowStore(dataset, sidecars)
+        self.store = RowCache(dataset, sidecars)
         variant = f"{options.layout} {sorted(options.columns.items())}"
         self.index = SummaryIndex(self.files, self.store.open_data, sidecars, variant)
         self._options = options
-        self._selection: Selection | None = None
+        self._selection: RowSelection | None = None
 
     @property
     def rows(self) -> int:
@@ -69,7 +69,7 @@ class Snapshot:
         """Whether no file has been replaced since its rows were counted. One that is gone is missed when it is read."""
         return all(content_of(self.dataset, each.file) in {each.facts.content, None} for each in self.files)
 
-    def files_with(self, first: int, last: int) -> list[FileRows]:
+    def files_with(self, first: int, last: int) -> list[DataFile]:
         """The files that hold rows from `first` to `last`."""
         return [each for each in self.files if max(each.first, first) < min(each.stop, last)]
 
@@ -81,7 +81,7 @@ class Snapshot:
         """How many of the rows that filters keep and that answer to a query have which value in a field."""
         return self.index.count_values(field, query, self._chosen())
 
-    def _chosen(self) -> Selection | None:
+    def _chosen(self) -> RowSelection | None:
         return self.select() if self._options.filters else None
 
     def rows_with(self, column: str, value: str) -> tuple[int, ...]:
@@ -89,10 +89,10 @@ class Snapshot:
         rows = self.index.rows_with(column, value)
         return tuple(self.select().among(rows)) if self._options.filters else rows
 
-    def select(self) -> Selection:
+    def select(self) -> RowSelection:
         """The rows that the options' filters keep."""
         if self._selection is None:
-            self._selection = Selection(self.rows, self._left_out())
+            self._selection = RowSelection(self.rows, self._left_out())
         return self._selection
 
     def _left_out(self) -> Iterator[int]:
@@ -113,18 +113,18 @@ class Snapshot:
                 yield EpisodeRow(row, *values)
 
 
-def _count_rows(dataset: DownloadedDataset, options: ReadOptions) -> Iterator[FileRows]:
+def _count_rows(dataset: DownloadedDataset, options: ReadOptions) -> Iterator[DataFile]:
     layouts = Layouts(options)
     first = 0
     for file in choose_files(dataset.repo, dataset.files, dataset.configs, config=options.config, split=options.split):
         with open_rows(dataset.local_path, file, dataset.repo) as rows:
             content = content_of(dataset, file) or ""
             facts = FileFacts(content, layouts.find(rows, file), rows.schema, rows.leaves, rows.groups)
-            yield FileRows(file, first, first + rows.rows, facts)
+            yield DataFile(file, first, first + rows.rows, facts)
             first += rows.rows
 
 
-def _numbering(dataset: DownloadedDataset, files: list[FileRows]) -> Numbering:
+def _numbering(dataset: DownloadedDataset, files: list[DataFile]) -> Numbering:
     if not files:
         raise BadParquet(file=dataset.repo, reason="none of its files on disk holds rows: parquet, JSON Lines or JSON")
     counts = ((each.file, each.stop - each.first) for each in files)

@@ -25,15 +25,15 @@ from hfsvc.models import (
 )
 from hfsvc.protocols import DatasetService, KeyColumn
 from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
-from hfsvc.trajectories.files.parquet import FileRows
+from hfsvc.trajectories.files.parquet import DataFile
 from hfsvc.trajectories.files.splits import DATA_GLOBS
 from hfsvc.trajectories.index.facets import cut
-from hfsvc.trajectories.layouts.conversation import Place, Unreadable
-from hfsvc.trajectories.reader import RowReader, View, read_few, read_unchanged
+from hfsvc.trajectories.layouts.conversation import RowLocation, Unreadable
+from hfsvc.trajectories.reader import BatchMapper, RowReader, read_few, read_unchanged
 from hfsvc.trajectories.selection import Wanted
 from hfsvc.trajectories.snapshot import FilesReplaced, Snapshot
-from hfsvc.trajectories.statistics import COUNTED, Gathering
-from hfsvc.trajectories.styles.convert import Converted, convert, style_of
+from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
+from hfsvc.trajectories.styles.convert import BuiltTrajectory, convert, style_of
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -109,7 +109,7 @@ class FileTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[TrajectoryRow, None]:
-        def view_of(snapshot: Snapshot) -> View[TrajectoryRow]:
+        def view_of(snapshot: Snapshot) -> BatchMapper[TrajectoryRow]:
             return self._view(partial(row_of, snapshot.numbering))
 
         return self._values(Span(start, stop, shard, cursor), view_of)
@@ -132,26 +132,26 @@ class FileTrajectorySource:
             shard: As for `stream_trajectories`.
             cursor: Of `stream_rows`; goes on after its row.
         """
-        view: View[pa.RecordBatch] = View(
+        view: BatchMapper[pa.RecordBatch] = BatchMapper(
             lambda file: file.facts.layout.columns if columns is None else [*columns], lambda *found: [found[-1]]
         )
         return self._values(Span(start, stop, shard, cursor), lambda _: view)
 
     async def statistics(self) -> DatasetStatistics:
-        gathering = Gathering()
+        gathering = StatisticsBuilder()
 
-        def add(_: Place, file: FileRows, batch: pa.RecordBatch) -> list[BadRow | None]:
+        def add(_: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[BadRow | None]:
             layout = file.facts.layout
             gathering.add(layout.turns(batch), layout.facts.texts(batch, COUNTED))
             return []
 
-        view = View(lambda file: file.facts.layout.columns, add)
+        view = BatchMapper(lambda file: file.facts.layout.columns, add)
         async with aclosing(self._values(Span(0, None), lambda _: view)) as nothing:
             async for _ in nothing:
                 pass
         return gathering.result()
 
-    async def _values(self, span: Span, view_of: Callable[[Snapshot], View[T]]) -> AsyncGenerator[T, None]:
+    async def _values(self, span: Span, view_of: Callable[[Snapshot], BatchMapper[T]]) -> AsyncGenerator[T, None]:
         snapshot = await self._open(await self._dataset())
         reader = await self._reader(snapshot, span, view_of(snapshot))
         try:
@@ -161,7 +161,7 @@ class FileTrajectorySource:
         finally:
             await reader.aclose()
 
-    async def _reader(self, snapshot: Snapshot, span: Span, view: View[T]) -> RowReader[T]:
+    async def _reader(self, snapshot: Snapshot, span: Span, view: BatchMapper[T]) -> RowReader[T]:
         first, last = row_range(snapshot.rows, span.start, span.stop, span.shard)
         if span.cursor is not None:
             # After the shard was cut: it goes on within the same one.
@@ -176,14 +176,16 @@ class FileTrajectorySource:
             lambda: self._check_unchanged(snapshot.dataset),
         )
 
-    def _view(self, make: Callable[[Place, Converted], T]) -> View[T]:
-        def convert_batch(first: Place, file: FileRows, batch: pa.RecordBatch) -> list[T | BadRow]:
+    def _view(self, make: Callable[[RowLocation, BuiltTrajectory], T]) -> BatchMapper[T]:
+        def convert_batch(first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[T | BadRow]:
             return list(self._made(convert(batch, first, file.facts.layout, style_of(self._options)), make))
 
-        return View(lambda file: file.facts.layout.columns, convert_batch)
+        return BatchMapper(lambda file: file.facts.layout.columns, convert_batch)
 
     def _made(
-        self, found: Iterable[tuple[Place, Converted | Unreadable]], make: Callable[[Place, Converted], T]
+        self,
+        found: Iterable[tuple[RowLocation, BuiltTrajectory | Unreadable]],
+        make: Callable[[RowLocation, BuiltTrajectory], T],
     ) -> Iterator[T | BadRow]:
         # A bad row is handed on where it stands, so that it is raised after the rows before it, wherever batches end.
         for place, converted in found:
@@ -290,12 +292,12 @@ def unless_bad(value: T | BadRow) -> T:
     return value
 
 
-def trajectory_of(_: Place, found: Converted) -> Trajectory:
+def trajectory_of(_: RowLocation, found: BuiltTrajectory) -> Trajectory:
     """A trajectory alone."""
     return found.trajectory
 
 
-def row_of(numbering: Numbering, place: Place, found: Converted) -> TrajectoryRow:
+def row_of(numbering: Numbering, place: RowLocation, found: BuiltTrajectory) -> TrajectoryRow:
     """A trajectory with its surroundings."""
     cursor = write_cursor(numbering, place.row)
     return TrajectoryRow(row=place.row, file=place.file, cursor=cursor, **found._asdict())

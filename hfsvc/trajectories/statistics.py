@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
 from hfsvc.models import Bucket, DatasetStatistics, Distribution, RoleStatistics
-from hfsvc.trajectories.layouts.message_counts import Turns
+from hfsvc.trajectories.layouts.message_counts import MessageCounts
 
 COUNTED = ("agent", "model", "result")
 # So many different values of one column are counted by name: a column that names every row must not fill memory.
@@ -17,7 +17,7 @@ _STEPS = (1, 3)
 EDGES = (0, *(step * 10**power for power in range(9) for step in _STEPS))
 
 
-class Spread:
+class Histogram:
     """How numbers from 0 on are spread."""
 
     def __init__(self) -> None:
@@ -56,18 +56,18 @@ def _without_empty_ends(buckets: Sequence[Bucket]) -> Sequence[Bucket]:
     return buckets[filled[0] : filled[-1] + 1] if filled else ()
 
 
-class Gathering:
+class StatisticsBuilder:
     """What is known of a dataset after some of its batches."""
 
     def __init__(self) -> None:
         self._rows = 0
         self._bad_rows = 0
-        self._steps = Spread()
-        self._characters = Spread()
+        self._steps = Histogram()
+        self._characters = Histogram()
         self._roles: dict[str, RoleStatistics] = {}
         self._values = {name: Counter[str]() for name in COUNTED}
 
-    def add(self, turns: Turns, facts: Mapping[str, Iterable[str | None]]) -> None:
+    def add(self, turns: MessageCounts, facts: Mapping[str, Iterable[str | None]]) -> None:
         """Take in a batch.
 
         Args:
@@ -84,7 +84,7 @@ class Gathering:
             for value, rows in Counter(facts.get(name, ())).items():
                 _count(counter, value, rows)
 
-    def _add_roles(self, turns: Turns) -> None:
+    def _add_roles(self, turns: MessageCounts) -> None:
         said = Counter[str | None]()
         for role, characters in zip(turns.roles, turns.characters, strict=True):
             said[role] += characters

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import Fidelity, Style
-from hfsvc.trajectories.layouts.conversation import Conversation, Message, Place
+from hfsvc.trajectories.layouts.conversation import Conversation, Message, RowLocation
 from hfsvc.trajectories.styles.convert import STYLES
 from hfsvc.trajectories.styles.roles import KINDS
 
-PLACE = Place("acme/notes", "0" * 40, "data/a.parquet", 7, 3)
+PLACE = RowLocation("acme/notes", "0" * 40, "data/a.parquet", 7, 3)
 
 # What opens, closes and fills the notations, in pieces, so that mixtures of them are tried, too.
 PIECES = [

@@ -32,7 +32,7 @@ _read_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _read_text = msgspec.json.Decoder(str).decode
 
 
-class Survey(NamedTuple):
+class FileScan(NamedTuple):
     """What a pass over a file finds."""
 
     rows: int
@@ -40,10 +40,10 @@ class Survey(NamedTuple):
 
 
 # By what tells a file, and its content, from others and from what it was before.
-_surveys: dict[tuple[int, ...], Survey] = {}
+_surveys: dict[tuple[int, ...], FileScan] = {}
 
 
-class JsonRows:
+class JsonRowFile:
     """An open JSON file.
 
     Its columns and its number of rows are found by a pass over it, once for as long as it does not change. Columns are the
@@ -78,7 +78,7 @@ class JsonRows:
             yield start, batch_of(documents, columns)
             start += len(documents)
 
-    def _find_survey(self) -> Survey:
+    def _find_survey(self) -> FileScan:
         stat = os.fstat(self._file.fileno())
         key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if (known := _surveys.get(key)) is None:
@@ -98,7 +98,7 @@ class JsonRows:
             raise BadParquet(file=error.file, reason=error.reason) from error
 
 
-def survey(texts: Iterable[bytes]) -> Survey:
+def survey(texts: Iterable[bytes]) -> FileScan:
     """The number of rows, and the keys of those that are objects. Pure."""
     columns: dict[str, None] = {}
     rows = 0
@@ -107,7 +107,7 @@ def survey(texts: Iterable[bytes]) -> Survey:
         row = read_row(text)
         if not isinstance(row, str) and len(columns) < MAX_COLUMNS and not row.keys() <= columns.keys():
             columns |= dict.fromkeys(row)
-    return Survey(rows, tuple(islice(columns, MAX_COLUMNS)))
+    return FileScan(rows, tuple(islice(columns, MAX_COLUMNS)))
 
 
 def group_documents(documents: Iterable[Document], columns: int) -> Iterator[list[Document]]:

@@ -65,7 +65,7 @@ class RowFile(Protocol):
         ...
 
 
-class ParquetRows:
+class ParquetRowFile:
     """A parquet file. Row groups before the start are not read."""
 
     def __init__(self, parquet: pq.ParquetFile) -> None:
@@ -103,7 +103,7 @@ class FileFacts(NamedTuple):
     groups: tuple[RowGroup, ...]
 
 
-class FileRows(NamedTuple):
+class DataFile(NamedTuple):
     """A file and the numbers of its rows in the dataset: `first` inclusive, `stop` exclusive."""
 
     file: str

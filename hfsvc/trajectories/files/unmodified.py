@@ -10,7 +10,7 @@ from hfsvc.errors import BadParquet
 from hfsvc.trajectories.files.parquet import RowFile, RowGroup
 
 
-class WatchedRows:
+class UnmodifiedRowFile:
     """An open file of rows, of which nothing is given out once it has been written to.
 
     One that is replaced by another file stays what it is.

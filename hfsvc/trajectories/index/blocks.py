@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from hfsvc.trajectories.index.checksummed import SealedFile
+from hfsvc.trajectories.index.checksummed import ChecksummedFile
 
 # Files, each with a block of its own in memory.
 KEPT_OPEN = 16
 
 
-class Blocks:
+class Sidecar:
     """The blocks of an open sidecar. The last one that was read is kept: it is likely to be asked for again.
 
     Args:
@@ -23,12 +23,12 @@ class Blocks:
         columns: Only these of its columns, by number; None for all.
 
     Raises:
-        DamagedFile: It is not what was written.
+        ChecksumFailed: It is not what was written.
         OSError: It cannot be read.
     """
 
     def __init__(self, path: Path, columns: tuple[int, ...] | None) -> None:
-        self._file = SealedFile(path)
+        self._file = ChecksummedFile(path)
         try:
             # Blocks are small: waking Arrow's threads takes longer than decoding one.
             options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=None if columns is None else [*columns])
@@ -44,7 +44,7 @@ class Blocks:
         """One block.
 
         Raises:
-            DamagedFile: It is not what was written.
+            ChecksumFailed: It is not what was written.
         """
         known, block = self._last
         if block is None or known != index:
@@ -63,7 +63,7 @@ class Blocks:
 
 
 class Key(NamedTuple):
-    """Which file is open: its path, the columns as for `Blocks`, and what the disk says of it."""
+    """Which file is open: its path, the columns as for `Sidecar`, and what the disk says of it."""
 
     path: Path
     columns: tuple[int, ...] | None
@@ -72,20 +72,20 @@ class Key(NamedTuple):
     modified_ns: int
 
 
-class IdleBlocks:
+class IdleSidecars:
     """Open sidecars that nobody reads right now; of those the last few."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: list[tuple[Key, Blocks]] = []
+        self._kept: list[tuple[Key, Sidecar]] = []
 
-    def take(self, key: Key) -> Blocks | None:
+    def take(self, key: Key) -> Sidecar | None:
         """One for the caller alone, where there is one."""
         with self._lock:
             found = next((index for index, (known, _) in enumerate(self._kept) if known == key), None)
             return None if found is None else self._kept.pop(found)[1]
 
-    def give(self, key: Key, blocks: Blocks) -> None:
+    def give(self, key: Key, blocks: Sidecar) -> None:
         """Keep one for the next who asks."""
         with self._lock:
             self._kept.append((key, blocks))

@@ -17,9 +17,9 @@ import pyarrow as pa
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset
 from hfsvc.trajectories.files.open import open_rows
-from hfsvc.trajectories.files.parquet import FileRows, RowFile, RowGroup
-from hfsvc.trajectories.files.unmodified import WatchedRows
-from hfsvc.trajectories.index.blocks import Blocks
+from hfsvc.trajectories.files.parquet import DataFile, RowFile, RowGroup
+from hfsvc.trajectories.files.unmodified import UnmodifiedRowFile
+from hfsvc.trajectories.index.blocks import Sidecar
 from hfsvc.trajectories.index.sidecars import Sidecars, content_of, short_digest
 
 BLOCK_BYTES = 128 << 10
@@ -40,7 +40,7 @@ def is_worth_writing(group: RowGroup, asked: int) -> bool:
     return asked > 1 or group.size > LARGE_GROUP_BYTES
 
 
-class RowStore:
+class RowCache:
     """The groups of a dataset that were written down.
 
     Args:
@@ -54,7 +54,7 @@ class RowStore:
         self._asked: Counter[str] = Counter()
 
     @contextmanager
-    def open(self, file: FileRows) -> Iterator[RowFile]:
+    def open(self, file: DataFile) -> Iterator[RowFile]:
         """A file to read few rows of.
 
         Raises:
@@ -62,12 +62,12 @@ class RowStore:
         """
         with ExitStack() as opened:
             if content_of(self._dataset, file.file) == file.facts.content:
-                yield _StoredRows(self, file, opened)
+                yield _CachedRowFile(self, file, opened)
             else:
                 yield opened.enter_context(self.open_data(file))
 
     @contextmanager
-    def open_data(self, file: FileRows) -> Iterator[RowFile]:
+    def open_data(self, file: DataFile) -> Iterator[RowFile]:
         """A file to read many rows of.
 
         Raises:
@@ -80,7 +80,7 @@ class RowStore:
             # Only now, so that what is watched is what was counted.
             if watched is None or content_of(self._dataset, file.file) != file.facts.content:
                 raise BadParquet(file=file.file, reason="it was replaced since its rows were counted")
-            yield WatchedRows(rows, watched, file.file)
+            yield UnmodifiedRowFile(rows, watched, file.file)
 
     def blocks_of(self, content: str, group: RowGroup, columns: list[str], rows: Callable[[], RowFile]) -> str:
         """The name of a group's sidecar, which is written when that is worth it."""
@@ -95,10 +95,10 @@ class RowStore:
         return name
 
 
-class _StoredRows:
+class _CachedRowFile:
     """A file whose groups are read from where they were written down, else from itself."""
 
-    def __init__(self, store: RowStore, file: FileRows, opened: ExitStack) -> None:
+    def __init__(self, store: RowCache, file: DataFile, opened: ExitStack) -> None:
         self.schema = file.facts.schema
         self.rows = file.stop - file.first
         self.leaves = file.facts.leaves
@@ -144,7 +144,7 @@ def _within(batches: Iterator[tuple[int, pa.RecordBatch]], stop: int) -> Iterato
             return
 
 
-def _blocks_from(blocks: Blocks, first: int, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _blocks_from(blocks: Sidecar, first: int, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     size = int(blocks.schema.metadata[BLOCK_ROWS])
     begin = (start - first) // size
     for index in range(begin, blocks.count):

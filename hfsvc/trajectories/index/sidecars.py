@@ -18,8 +18,8 @@ from hfsvc.disk import make_folder
 from hfsvc.errors import HfsvcError
 from hfsvc.models import DownloadedDataset
 from hfsvc.store.directories import rows_folder
-from hfsvc.trajectories.index.blocks import Blocks, IdleBlocks, Key
-from hfsvc.trajectories.index.checksummed import DamagedFile, seal
+from hfsvc.trajectories.index.blocks import IdleSidecars, Key, Sidecar
+from hfsvc.trajectories.index.checksummed import ChecksumFailed, append_checksums
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Sidecars:
         root = _root_of(dataset)
         self._folder = None if root is None else rows_folder(root, dataset.repo)
         self._repo = dataset.repo
-        self._idle = IdleBlocks()
+        self._idle = IdleSidecars()
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name."""
@@ -74,7 +74,7 @@ class Sidecars:
             logger.warning("rows of %s are read slowly: %s", self._repo, error)
 
     @contextmanager
-    def open(self, name: str, columns: Iterable[int] | None = None) -> Iterator[Blocks | None]:
+    def open(self, name: str, columns: Iterable[int] | None = None) -> Iterator[Sidecar | None]:
         """One to read single blocks of; None where there is none that can be read.
 
         A block that turns out to be damaged ends the ``with`` block that it is read in, without an error: who reads takes
@@ -91,28 +91,28 @@ class Sidecars:
         key, blocks = found
         try:
             yield blocks
-        except DamagedFile as error:
+        except ChecksumFailed as error:
             blocks.close()
             self._discard(name, error)
         finally:
             if not blocks.closed:
                 self._idle.give(key, blocks)
 
-    def _opened(self, name: str, columns: tuple[int, ...] | None) -> tuple[Key, Blocks] | None:
+    def _opened(self, name: str, columns: tuple[int, ...] | None) -> tuple[Key, Sidecar] | None:
         if self._folder is None:
             return None
         try:
             path = self._folder / name
             status = path.stat()
             key = Key(path, columns, status.st_ino, status.st_size, status.st_mtime_ns)
-            return key, self._idle.take(key) or Blocks(path, columns)
-        except DamagedFile as error:
+            return key, self._idle.take(key) or Sidecar(path, columns)
+        except ChecksumFailed as error:
             self._discard(name, error)
         except OSError:
             pass
         return None
 
-    def _discard(self, name: str, error: DamagedFile) -> None:
+    def _discard(self, name: str, error: ChecksumFailed) -> None:
         # Written anew the next time.
         logger.warning("what was written down of rows of %s is removed: %s", self._repo, error)
         with suppress(OSError):
@@ -143,7 +143,7 @@ def _write_whole(path: Path, schema: pa.Schema, blocks: Iterable[pa.RecordBatch]
                 for block in blocks:
                     writer.write_batch(block)
         # Synced, too, or a crash might leave the name and not the content.
-        seal(scratch)
+        append_checksums(scratch)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

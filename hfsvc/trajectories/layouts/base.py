@@ -8,10 +8,10 @@ import pyarrow as pa
 from hfsvc.atif import Trajectory
 from hfsvc.models import LayoutName
 from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
-from hfsvc.trajectories.layouts.message_counts import Turns
+from hfsvc.trajectories.layouts.message_counts import MessageCounts
 
 
-class RowFacts(Protocol):
+class RowMetadata(Protocol):
     """What rows have beside their messages."""
 
     @property
@@ -38,7 +38,7 @@ class Layout(Protocol):
         ...
 
     @property
-    def facts(self) -> RowFacts:
+    def facts(self) -> RowMetadata:
         """The other columns that are read."""
         ...
 
@@ -62,6 +62,6 @@ class Layout(Protocol):
         """The number of messages of every row of a batch with what `leaves_to_count` names; 0 for unreadable ones."""
         ...
 
-    def turns(self, batch: pa.RecordBatch) -> Turns:
+    def turns(self, batch: pa.RecordBatch) -> MessageCounts:
         """Who speaks in a batch with `columns`, and how much; without making texts of what is said, where that goes."""
         ...

@@ -39,7 +39,7 @@ class Conversation(NamedTuple):
     columns: dict[str, Any]
 
 
-class Place(NamedTuple):
+class RowLocation(NamedTuple):
     """Where a row stands.
 
     Attributes:

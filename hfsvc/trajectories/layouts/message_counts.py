@@ -10,7 +10,7 @@ from hfsvc.atif import TextPart, Trajectory
 from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
 
 
-class Turns(NamedTuple):
+class MessageCounts(NamedTuple):
     """The messages of a batch.
 
     Attributes:
@@ -45,7 +45,7 @@ def count_text(*columns: pa.Array) -> list[int] | None:
     return counted
 
 
-def turns_of_rows(rows: Iterable[Conversation | Trajectory | Unreadable]) -> Turns:
+def counts_of_rows(rows: Iterable[Conversation | Trajectory | Unreadable]) -> MessageCounts:
     """The turns of rows that were read already."""
     lengths: list[int | None] = []
     turns: list[tuple[str | None, int]] = []
@@ -53,7 +53,7 @@ def turns_of_rows(rows: Iterable[Conversation | Trajectory | Unreadable]) -> Tur
         found = [] if isinstance(row, Unreadable) else [*_turns(row)]
         lengths.append(len(found) or None)
         turns += found
-    return Turns(lengths, [role for role, _ in turns], [characters for _, characters in turns])
+    return MessageCounts(lengths, [role for role, _ in turns], [characters for _, characters in turns])
 
 
 def _turns(row: Conversation | Trajectory) -> Iterator[tuple[str | None, int]]:

@@ -49,7 +49,7 @@ SHORT_TEXTS = frozenset({
 ABOUT_FIELDS = frozenset({"role", "content"})
 
 
-class Facts:
+class MetadataColumns:
     """What a file has beside its messages.
 
     Args:

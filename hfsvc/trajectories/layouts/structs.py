@@ -12,8 +12,8 @@ import pyarrow as pa
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import cut, is_list, is_text, lengths_of, texts_of, values_of
 from hfsvc.trajectories.layouts.conversation import NO_FIELDS, Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.message_counts import Turns, count_text, turns_of_rows
-from hfsvc.trajectories.layouts.metadata import Facts
+from hfsvc.trajectories.layouts.message_counts import MessageCounts, count_text, counts_of_rows
+from hfsvc.trajectories.layouts.metadata import MetadataColumns
 
 
 class Shape(NamedTuple):
@@ -34,10 +34,10 @@ class Shape(NamedTuple):
     parts: bool = False
 
 
-class StructRows:
+class StructLayout:
     """Rows whose messages are structs of a `Shape`, as a file with these columns has them."""
 
-    def __init__(self, shape: Shape, messages: str, facts: Facts) -> None:
+    def __init__(self, shape: Shape, messages: str, facts: MetadataColumns) -> None:
         self.name: LayoutName = shape.name
         self.messages = messages
         self.facts = facts
@@ -96,10 +96,10 @@ class StructRows:
             return [0] * batch.num_rows
         return [length or 0 for length in lengths_of(batch.column(self.messages))]
 
-    def turns(self, batch: pa.RecordBatch) -> Turns:
-        return self._counted_turns(batch.column(self.messages)) or turns_of_rows(self.conversations(batch))
+    def turns(self, batch: pa.RecordBatch) -> MessageCounts:
+        return self._counted_turns(batch.column(self.messages)) or counts_of_rows(self.conversations(batch))
 
-    def _counted_turns(self, column: pa.Array) -> Turns | None:
+    def _counted_turns(self, column: pa.Array) -> MessageCounts | None:
         if pa.types.is_null(column.type):
             return None
         fields = _fields(column.flatten())
@@ -110,7 +110,7 @@ class StructRows:
             roles = texts_of(fields[self._role])
         except UnicodeDecodeError:
             return None
-        return Turns([length or None for length in lengths_of(column)], roles, characters)
+        return MessageCounts([length or None for length in lengths_of(column)], roles, characters)
 
 
 def _fields(structs: pa.StructArray) -> dict[str, pa.Array]:
@@ -126,7 +126,7 @@ def _objects(fields: Mapping[str, pa.Array]) -> list[dict[str, Any]]:
 
 def fit_structs(
     shape: Shape, schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None
-) -> StructRows | str:
+) -> StructLayout | str:
     """The reader of a file with these columns, or what they lack to be of this shape; types tell all of it."""
     wanted = _override(shape, options)
     present = [name for name in wanted.columns if name in schema.names]
@@ -138,7 +138,7 @@ def fit_structs(
         return ", and ".join(filter(None, reasons.values()))
     # One that holds nothing is read only where there is no other.
     messages = min(fitting, key=lambda name: pa.types.is_null(schema.field(name).type))
-    return StructRows(wanted, messages, Facts(schema, messages, options))
+    return StructLayout(wanted, messages, MetadataColumns(schema, messages, options))
 
 
 def _override(shape: Shape, options: ReadOptions) -> Shape:

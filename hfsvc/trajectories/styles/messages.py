@@ -5,7 +5,7 @@ from typing import Any
 
 from hfsvc.atif import Agent, SchemaVersion, Source, Step, Trajectory
 from hfsvc.models import Fidelity
-from hfsvc.trajectories.layouts.conversation import Conversation, Message, Place
+from hfsvc.trajectories.layouts.conversation import Conversation, Message, RowLocation
 from hfsvc.trajectories.styles.parts import text_of
 from hfsvc.trajectories.styles.provenance import notes_of, survives
 from hfsvc.trajectories.styles.roles import kind_of
@@ -19,7 +19,7 @@ _PLAIN: dict[str | None, Source] = {"assistant": "agent", "user": "user"}
 _ELSEWHERE = {"agent", "model", "tools"}
 
 
-def build(conversation: Conversation, place: Place) -> tuple[Trajectory, Fidelity]:
+def build(conversation: Conversation, place: RowLocation) -> tuple[Trajectory, Fidelity]:
     """The document of a row, and what was recovered for it: nothing, all stays text."""
     columns = conversation.columns
     timestamp = _timestamp(columns.get("date"))
@@ -35,7 +35,7 @@ def build(conversation: Conversation, place: Place) -> tuple[Trajectory, Fidelit
     return trajectory, Fidelity(style="messages", messages=len(steps), exact=exact)
 
 
-def _extra(columns: dict[str, Any], place: Place) -> dict[str, Any]:
+def _extra(columns: dict[str, Any], place: RowLocation) -> dict[str, Any]:
     first = {"source": place.repo} | {name: columns[name] for name in EXTRA if name in columns}
     return first | {name: value for name, value in columns.items() if name not in first and name not in _ELSEWHERE}
 

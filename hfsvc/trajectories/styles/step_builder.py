@@ -9,8 +9,8 @@ import msgspec
 from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, ToolCall
 from hfsvc.models import KeptText
 from hfsvc.trajectories.layouts.conversation import Message
-from hfsvc.trajectories.styles.agent_message import Answer, read_answer
-from hfsvc.trajectories.styles.notations.found import Call
+from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
+from hfsvc.trajectories.styles.notations.base import Call
 from hfsvc.trajectories.styles.notations.openai_calls import id_of
 from hfsvc.trajectories.styles.notations.terminus import DONE, REJECTED
 from hfsvc.trajectories.styles.notations.tools import Tools, tools_in
@@ -26,7 +26,7 @@ _OBSERVED = re.compile(
 """How environments open what they say in a user's turn."""
 
 
-class Turn:
+class StepDraft:
     """A step on the way.
 
     Attributes:
@@ -48,7 +48,7 @@ class Turn:
         self.acts = self.observed = False
 
 
-class Rebuilding:
+class StepBuilder:
     """Reads the messages of a row, one after the other.
 
     Args:
@@ -69,16 +69,16 @@ class Rebuilding:
         self.kept: list[KeptText] = []
         self._messages = messages
         self._fenced = fenced
-        self._turns: list[Turn] = []
-        self._agents: list[Turn] = []
-        self._called: dict[str, tuple[Turn, list[str]]] = {}
+        self._turns: list[StepDraft] = []
+        self._agents: list[StepDraft] = []
+        self._called: dict[str, tuple[StepDraft, list[str]]] = {}
         self._kinds = [kind_of(message.role) for message in messages]
         self._answered_by_tools = "tool" in self._kinds
 
     def read(self, *, system: str | None) -> None:
         """Read all messages, after the prompt that a column holds."""
         if system is not None:
-            self._turns.append(Turn("system", system, -1, {COLUMN: "system"}))
+            self._turns.append(StepDraft("system", system, -1, {COLUMN: "system"}))
         for index, (kind, message) in enumerate(zip(self._kinds, self._messages, strict=True)):
             if kind == "agent":
                 self._answer(index, message)
@@ -105,15 +105,15 @@ class Rebuilding:
             if not content[:start].strip():
                 content = content[end:].lstrip("\n")
                 extra = notes_of(message, "user", content)
-        self._turns.append(Turn(source, content, index, extra))
+        self._turns.append(StepDraft(source, content, index, extra))
 
     def _answer(self, index: int, message: Message) -> None:
         content = content_of(message.content)
         text = content if isinstance(content, str) else ""
-        answer = read_answer(message, text, rejected=self._rejection(index), fenced=self._fenced)
+        answer = read_agent_message(message, text, rejected=self._rejection(index), fenced=self._fenced)
         calls = _with_ids(answer.calls, len(self._agents))
         said = answer.message if isinstance(content, str) else content
-        turn = Turn("agent", said, index, _agents_notes(message, answer, said, calls))
+        turn = StepDraft("agent", said, index, _agents_notes(message, answer, said, calls))
         turn.reasoning = answer.reasoning
         turn.calls = calls or None
         turn.acts = answer.acts and not self._answered_by_tools
@@ -130,7 +130,7 @@ class Rebuilding:
             return None
         return after.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
 
-    def _remember(self, turn: Turn, given: list[Call], calls: list[ToolCall]) -> None:
+    def _remember(self, turn: StepDraft, given: list[Call], calls: list[ToolCall]) -> None:
         ids: dict[str, list[str]] = {}
         for before, call in zip(given, calls, strict=True):
             if before.id is not None:
@@ -165,10 +165,12 @@ class Rebuilding:
             turn = self._agents[-1]
             self._attach(turn, index, _only_call(turn) if name is None else None, content, notes)
         else:
-            self._turns.append(turn := Turn("system", "", index - 1, None))
+            self._turns.append(turn := StepDraft("system", "", index - 1, None))
             self._attach(turn, index, None, content, notes)
 
-    def _attach(self, turn: Turn, index: int, call: str | None, content: Content, notes: dict[str, Any] | None) -> None:
+    def _attach(
+        self, turn: StepDraft, index: int, call: str | None, content: Content, notes: dict[str, Any] | None
+    ) -> None:
         if turn.end == index - 1:
             turn.end = index
         else:
@@ -177,7 +179,7 @@ class Rebuilding:
         self.observations += 1
 
 
-def _step(number: int, turn: Turn) -> Step:
+def _step(number: int, turn: StepDraft) -> Step:
     return Step(
         step_id=number,
         source=turn.source,
@@ -189,14 +191,16 @@ def _step(number: int, turn: Turn) -> Step:
     )
 
 
-def _mark_last(turn: Turn) -> None:
+def _mark_last(turn: StepDraft) -> None:
     """Say of the last step's observation that it was a message: of other documents, the exporter leaves it out."""
     for number, result in enumerate(turn.results):
         if result.extra is None:
             turn.results[number] = msgspec.structs.replace(result, extra={ROLE: "user"})
 
 
-def _agents_notes(message: Message, answer: Answer, said: Content, calls: list[ToolCall]) -> dict[str, Any] | None:
+def _agents_notes(
+    message: Message, answer: AgentMessage, said: Content, calls: list[ToolCall]
+) -> dict[str, Any] | None:
     if calls and not message.fields and not str(message.content).endswith("</tool_call>"):
         # In another notation than the exporter's: no need to write them to see that they differ.
         return notes_of(message, "assistant", None)
@@ -222,7 +226,7 @@ def _unique(name: str, taken: dict[str, int]) -> str:
     return name
 
 
-def _only_call(turn: Turn) -> str | None:
+def _only_call(turn: StepDraft) -> str | None:
     """The call that a result without an id answers: the only one, the end of the task left aside."""
     if turn.calls is None:
         return None

@@ -9,17 +9,17 @@ from typing import Any
 
 from hfsvc.atif import Agent, SchemaVersion, Trajectory
 from hfsvc.models import Fidelity
-from hfsvc.trajectories.layouts.conversation import Conversation, Place
+from hfsvc.trajectories.layouts.conversation import Conversation, RowLocation
 from hfsvc.trajectories.styles.notations.tools import Tools, tools_of
 from hfsvc.trajectories.styles.provenance import survives
-from hfsvc.trajectories.styles.step_builder import Rebuilding
+from hfsvc.trajectories.styles.step_builder import StepBuilder
 
 SCHEMA_VERSION: SchemaVersion = "ATIF-v1.7"
 UNKNOWN = "unknown"
 TOOLS = ("tool_definitions", "tools", "available_tools")
 
 
-def build(conversation: Conversation, place: Place, *, fenced: bool = False) -> tuple[Trajectory, Fidelity]:
+def build(conversation: Conversation, place: RowLocation, *, fenced: bool = False) -> tuple[Trajectory, Fidelity]:
     """The document of a row, and what was recovered for it.
 
     Args:
@@ -28,7 +28,7 @@ def build(conversation: Conversation, place: Place, *, fenced: bool = False) -> 
         fenced: Whether the last fenced block of an agent's message is a command.
     """
     columns = dict(conversation.columns)
-    rebuilt = Rebuilding(conversation.messages, fenced=fenced)
+    rebuilt = StepBuilder(conversation.messages, fenced=fenced)
     rebuilt.read(system=_text(columns, "system"))
     tools = rebuilt.tools or _tools(columns)
     trajectory = Trajectory(
@@ -47,12 +47,12 @@ def build(conversation: Conversation, place: Place, *, fenced: bool = False) -> 
     return trajectory, _fidelity(conversation, rebuilt, tools)
 
 
-def _extra(columns: dict[str, Any], place: Place) -> dict[str, Any]:
+def _extra(columns: dict[str, Any], place: RowLocation) -> dict[str, Any]:
     ours = {"source": place.repo, "revision": place.commit, "file": place.file, "file_row": place.file_row}
     return ours | {f"row_{name}" if name in ours else name: value for name, value in columns.items()}
 
 
-def _fidelity(conversation: Conversation, rebuilt: Rebuilding, tools: Tools | None) -> Fidelity:
+def _fidelity(conversation: Conversation, rebuilt: StepBuilder, tools: Tools | None) -> Fidelity:
     return Fidelity(
         style="structured",
         messages=len(conversation.messages),

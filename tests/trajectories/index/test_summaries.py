@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hfsvc.models import SUMMARY_FIELDS, ReadOptions, SummaryPage, TrajectorySummary
 from hfsvc.testing.samples import openthoughts_rows, rows_table
-from hfsvc.trajectories.files.parquet import ParquetRows
+from hfsvc.trajectories.files.parquet import ParquetRowFile
 from hfsvc.trajectories.index.query import one_space
 from hfsvc.trajectories.index.summaries import matching, summaries_of, summarise, summary_batch, summary_columns
 from hfsvc.trajectories.layouts.opening import Layouts
@@ -34,9 +34,9 @@ def summaries(folder: Path, table: pa.Table, **options: Any) -> list[TrajectoryS
     path = folder / "a.parquet"
     pq.write_table(table, path, **options)
     with pq.ParquetFile(path) as opened:
-        layout = Layouts(ReadOptions()).find(ParquetRows(opened), "a.parquet")
+        layout = Layouts(ReadOptions()).find(ParquetRowFile(opened), "a.parquet")
         found: list[TrajectorySummary] = []
-        for batch in opened.iter_batches(2, columns=summary_columns(ParquetRows(opened).leaves, layout)):
+        for batch in opened.iter_batches(2, columns=summary_columns(ParquetRowFile(opened).leaves, layout)):
             found += summaries_of(summarise(batch, layout), range(len(found), len(found) + batch.num_rows))
     return found
 
@@ -128,9 +128,9 @@ def test_the_text_of_messages_is_not_read(tmp_path: Path) -> None:
     table = rows_table([row(0, result="1.0", instruction="long")])
     pq.write_table(table, tmp_path / "a.parquet")
     with pq.ParquetFile(tmp_path / "a.parquet") as opened:
-        layout = Layouts(ReadOptions()).find(ParquetRows(opened), "a.parquet")
+        layout = Layouts(ReadOptions()).find(ParquetRowFile(opened), "a.parquet")
         read = {*SUMMARY_FIELDS, "conversations.list.element.role"}
-        assert {*summary_columns(ParquetRows(opened).leaves, layout)} == read - {"key"}
+        assert {*summary_columns(ParquetRowFile(opened).leaves, layout)} == read - {"key"}
 
 
 def test_text_that_is_no_utf_8_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:

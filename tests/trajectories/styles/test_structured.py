@@ -7,7 +7,7 @@ from hypothesis import given
 from hfsvc.atif import Observation, ObservationResult, Step, ToolCall
 from hfsvc.models import Fidelity, ReadOptions
 from hfsvc.trajectories.layouts.conversation import Conversation, Message
-from hfsvc.trajectories.styles.agent_message import read_answer
+from hfsvc.trajectories.styles.agent_message import read_agent_message
 from hfsvc.trajectories.styles.convert import style_of
 from hfsvc.trajectories.styles.notations.tools import tools_in
 from hfsvc.trajectories.styles.to_rows import to_rows
@@ -371,6 +371,6 @@ REPEATED = [*PIECES, '{"a":', '{"a": "', "[", "<function=f><parameter=k>", "<key
 def test_time_grows_with_the_length_of_a_message(around: tuple[str, str], piece: str) -> None:
     """What takes the square of it does not end before the time that every test has."""
     text = around[0] + piece * (300_000 // len(piece)) + around[1]
-    answer = read_answer(Message("assistant", text), text, fenced=True)
+    answer = read_agent_message(Message("assistant", text), text, fenced=True)
     assert len(answer.message) <= len(text)
     tools_in(text)

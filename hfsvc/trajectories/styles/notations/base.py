@@ -19,7 +19,7 @@ class Call(NamedTuple):
     unread: str | None = None
 
 
-class Found(NamedTuple):
+class ParsedText(NamedTuple):
     """Calls, and what the message says beside them. Waiting is an action without a call."""
 
     message: str
