@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import (
@@ -10,6 +10,7 @@ from hfsvc.models import (
     DatasetStatistics,
     DownloadedDataset,
     DownloadPlan,
+    KeyColumn,
     OnEvent,
     SummaryField,
     SummaryPage,
@@ -17,8 +18,6 @@ from hfsvc.models import (
     ValueCounts,
     VerifyReport,
 )
-
-KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 
 
 class DatasetService(Protocol):

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from hfsvc.errors import InvalidExport
+from hfsvc.trajectories.selection import Shard
 
 Format = Literal["jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Kind = Literal["lines", "table", "folder"]
 Compression = Literal["zstd", "gzip"]
-Shard = tuple[int, int]
 
 _KINDS: dict[Format, tuple[Kind, ...]] = {
     "jsonl": ("lines",),

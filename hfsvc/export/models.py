@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from hfsvc.export.formats import Format, Shard
+from hfsvc.export.formats import Format
 from hfsvc.models import Model
+from hfsvc.trajectories.selection import RowRange, Shard
 
 
 class ExportRequest(Model, frozen=True, kw_only=True):
@@ -29,6 +30,11 @@ class ExportRequest(Model, frozen=True, kw_only=True):
     cursor: str | None = None
     resume: bool = False
     job: str = "trajectories"
+
+    @property
+    def rows(self) -> RowRange:
+        """Which rows to write."""
+        return RowRange(self.start, self.stop, self.shard, self.cursor)
 
 
 class Exported(Model, frozen=True, kw_only=True):

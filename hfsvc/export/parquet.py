@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet
 from hfsvc.export.atif_columns import FORMAT, FORMAT_KEY, trajectories_of
-from hfsvc.trajectories.files.parquet import BUFFER_BYTES, bad_parquet, iter_batches
+from hfsvc.trajectories.files.base import bad_parquet
+from hfsvc.trajectories.files.parquet import BUFFER_BYTES, iter_batches
 
 
 def read_parquet(path: Path) -> Iterator[Trajectory]:

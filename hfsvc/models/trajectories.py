@@ -10,11 +10,16 @@ from hfsvc.models.base import Model
 
 Style = Literal["messages", "structured"]
 OnBadRow = Literal["raise", "skip"]
+EpisodeFilter = Literal["all", "last"]
+ResultFilter = Literal["all", "success", "failure"]
 SummaryField = Literal["agent", "model", "task", "episode", "trial_name", "run_id", "date", "result", "key"]
 # The one list of what is told of every row: queries, look-ups, summaries and the API follow it.
 SUMMARY_FIELDS: tuple[SummaryField, ...] = get_args(SummaryField)
 # Those whose values are few enough to be offered with their counts: filters of the pages and the API follow it.
 FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result")
+# Columns of the summaries in which a key is looked for, in this order.
+KeyColumn = Literal["key", "trial_name", "run_id", "task"]
+KEY_COLUMNS: tuple[KeyColumn, ...] = get_args(KeyColumn)
 LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json", "atif"]
 LONGEST_NUMBER = 15
 
@@ -43,9 +48,9 @@ class ReadOptions(Model, frozen=True, kw_only=True):
     columns: Mapping[str, str] = msgspec.field(default_factory=dict)
     config: str | None = None
     split: str | None = None
-    episodes: Literal["all", "last"] = "all"
+    episodes: EpisodeFilter = "all"
     fenced: bool = False
-    result: Literal["all", "success", "failure"] = "all"
+    result: ResultFilter = "all"
 
     @property
     def filters(self) -> bool:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from anyio.lowlevel import checkpoint
 
@@ -19,6 +19,7 @@ from hfsvc.files.atomic import free_bytes, prune_empty, size_of
 from hfsvc.files.checksum import checksum_of
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
+    KEY_COLUMNS,
     SUMMARY_FIELDS,
     BytesReceived,
     DamagedFile,
@@ -30,6 +31,8 @@ from hfsvc.models import (
     FileStarted,
     FileVerified,
     Finished,
+    KeyColumn,
+    OnBadRow,
     OnEvent,
     Planned,
     PlannedFile,
@@ -42,11 +45,11 @@ from hfsvc.models import (
     ValueCounts,
     VerifyReport,
 )
-from hfsvc.protocols import KeyColumn
 from hfsvc.settings import Settings
 from hfsvc.store.index import Entry
-from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
+from hfsvc.trajectories.cursor import Numbering, number_rows, write_cursor
 from hfsvc.trajectories.layouts.conversation import Unreadable
+from hfsvc.trajectories.selection import RowRange
 
 _Files = dict[str, bytes]
 
@@ -246,7 +249,7 @@ class FakeTrajectorySource:
         repo: str = "fake/trajectories",
         folder: Path = Path("fake"),
         downloaded: bool = True,
-        on_bad_row: Literal["raise", "skip"] = "raise",
+        on_bad_row: OnBadRow = "raise",
     ) -> None:
         self.skipped_rows = 0
         self._trajectories = list(trajectories)
@@ -291,13 +294,8 @@ class FakeTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[TrajectoryRow, None]:
-        # Late: it brings pyarrow.
-        from hfsvc.trajectories.source import row_range
-
         rows, moves, numbering = self._rows(), self._moves, self._numbering()
-        first, last = row_range(len(rows), start, stop, shard)
-        if cursor is not None:
-            first = max(first, row_after(cursor, numbering))
+        first, last = RowRange(start, stop, shard, cursor).remaining(len(rows), numbering)
         for number in range(first, last):
             await checkpoint()
             if moves != self._moves:
@@ -317,7 +315,7 @@ class FakeTrajectorySource:
         return found[0] if found else None
 
     async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
-        columns: tuple[KeyColumn, ...] = (by,) if by else ("key", "trial_name", "run_id", "task")
+        columns = (by,) if by else KEY_COLUMNS
         summaries = self._summaries()
         found = (tuple(each.row for each in summaries if getattr(each, column) == key) for column in columns)
         return next(filter(None, found), ())
@@ -355,10 +353,10 @@ class FakeTrajectorySource:
         from hfsvc.trajectories.layouts.message_counts import counts_of_rows
         from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
 
-        gathering = StatisticsBuilder()
-        facts = {name: [getattr(each, name) for each in self._summaries()] for name in COUNTED}
-        gathering.add(counts_of_rows(each or Unreadable(None, "it is null") for each in self._rows()), facts)
-        return gathering.result()
+        statistics = StatisticsBuilder()
+        metadata = {name: [getattr(each, name) for each in self._summaries()] for name in COUNTED}
+        statistics.add(counts_of_rows(each or Unreadable(None, "it is null") for each in self._rows()), metadata)
+        return statistics.result()
 
     def _rows(self) -> list[Trajectory | None]:
         if not self._downloaded:
@@ -377,7 +375,7 @@ _FAKE_FILE = "fake.parquet"
 
 def _summary(row: int, found: Trajectory | None) -> TrajectorySummary:
     extra: Mapping[str, Any] = (found.extra if found else None) or {}
-    names = ("task", "episode", "trial_name", "run_id", "date", "result", "key")
+    names = [name for name in SUMMARY_FIELDS if name not in {"agent", "model"}]
     return TrajectorySummary(
         row=row,
         agent=found.agent.name if found else None,

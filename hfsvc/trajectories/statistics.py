@@ -57,7 +57,7 @@ def _without_empty_ends(buckets: Sequence[Bucket]) -> Sequence[Bucket]:
 
 
 class StatisticsBuilder:
-    """What is known of a dataset after some of its batches."""
+    """Statistics of a dataset, counted from some of its batches so far."""
 
     def __init__(self) -> None:
         self._rows = 0
@@ -67,28 +67,28 @@ class StatisticsBuilder:
         self._roles: dict[str, RoleStatistics] = {}
         self._values = {name: Counter[str]() for name in COUNTED}
 
-    def add(self, turns: MessageCounts, facts: Mapping[str, Iterable[str | None]]) -> None:
+    def add(self, counts: MessageCounts, metadata: Mapping[str, Iterable[str | None]]) -> None:
         """Take in a batch.
 
         Args:
-            turns: Its messages.
-            facts: What its rows have of `COUNTED`, column by column.
+            counts: Its messages.
+            metadata: What its rows have of `COUNTED`, column by column.
         """
-        lengths = [length for length in turns.lengths if length]
-        self._rows += len(turns.lengths)
-        self._bad_rows += len(turns.lengths) - len(lengths)
+        lengths = [length for length in counts.lengths if length]
+        self._rows += len(counts.lengths)
+        self._bad_rows += len(counts.lengths) - len(lengths)
         self._steps.add(lengths)
-        self._characters.add(turns.characters)
-        self._add_roles(turns)
+        self._characters.add(counts.characters)
+        self._add_roles(counts)
         for name, counter in self._values.items():
-            for value, rows in Counter(facts.get(name, ())).items():
+            for value, rows in Counter(metadata.get(name, ())).items():
                 _count(counter, value, rows)
 
-    def _add_roles(self, turns: MessageCounts) -> None:
+    def _add_roles(self, counts: MessageCounts) -> None:
         said = Counter[str | None]()
-        for role, characters in zip(turns.roles, turns.characters, strict=True):
+        for role, characters in zip(counts.roles, counts.characters, strict=True):
             said[role] += characters
-        for role, messages in Counter(turns.roles).items():
+        for role, messages in Counter(counts.roles).items():
             name = UNNAMED if role is None else role
             if name not in self._roles and len(self._roles) >= MAX_VALUES:
                 name = OTHERS

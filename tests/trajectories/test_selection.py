@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.trajectories.selection import RowSelection, Wanted
+from hfsvc.trajectories.selection import RowSelection, SelectedRows
 
 
 @given(rows=st.integers(0, 40), data=st.data())
@@ -25,7 +25,7 @@ def test_wanted_rows_keep_their_order(rows: int, data: st.DataObject) -> None:
 
 
 def test_without_a_filter_a_batch_is_one_run_cut_to_what_is_wanted() -> None:
-    wanted = Wanted(5, 12, None)
+    wanted = SelectedRows(5, 12, None)
     assert [*wanted.runs(0, 8)] == [(5, 8)]
     assert [*wanted.runs(8, 64)] == [(8, 12)]
     assert [*wanted.runs(12, 20)] == []
@@ -33,4 +33,4 @@ def test_without_a_filter_a_batch_is_one_run_cut_to_what_is_wanted() -> None:
 
 
 def test_with_a_filter_both_hold() -> None:
-    assert [*Wanted(5, 12, RowSelection(20, {6, 11, 12})).runs(0, 20)] == [(5, 6), (7, 11)]
+    assert [*SelectedRows(5, 12, RowSelection(20, {6, 11, 12})).runs(0, 20)] == [(5, 6), (7, 11)]

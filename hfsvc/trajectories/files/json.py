@@ -15,9 +15,8 @@ import msgspec
 import pyarrow as pa
 
 from hfsvc.errors import BadDocuments, BadParquet
+from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup, with_unreadable
 from hfsvc.trajectories.files.json_documents import Document, read_documents
-from hfsvc.trajectories.files.parquet import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup
-from hfsvc.trajectories.files.unreadable_rows import with_faults
 
 # Objects that are keyed by ids have as many keys as there are rows: those are no columns.
 MAX_COLUMNS = 1000
@@ -126,15 +125,15 @@ def group_documents(documents: Iterable[Document], columns: int) -> Iterator[lis
 
 
 def batch_of(documents: Sequence[Document], columns: Sequence[str]) -> pa.RecordBatch:
-    """The columns of some rows; what is no JSON object is null in all of them, and noted as a fault. Pure."""
+    """The columns of some rows; what is no JSON object is null in all of them, and noted as unreadable. Pure."""
     rows = [read_row(each.text) for each in documents]
-    faults = {at: f"{_place(documents[at])} {row}" for at, row in enumerate(rows) if isinstance(row, str)}
+    unreadable = {at: f"{_place(documents[at])} {row}" for at, row in enumerate(rows) if isinstance(row, str)}
     # Without any column, a batch would have no rows.
     names = [*columns] or [DOCUMENT]
     cells = [_documents_of(documents, rows) if name == DOCUMENT else _cells_of(rows, name) for name in names]
     # As bytes first: Arrow would refuse what is no UTF-8, and with it the rows around it.
     arrays = [pa.array(each, pa.large_binary()).view(pa.large_string()) for each in cells]
-    return with_faults(pa.RecordBatch.from_arrays(arrays, names=names), faults)
+    return with_unreadable(pa.RecordBatch.from_arrays(arrays, names=names), unreadable)
 
 
 def _place(document: Document) -> str:

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hfsvc.errors import BadParquet, NotDownloaded
+from hfsvc.trajectories.files.base import RowFile
 from hfsvc.trajectories.files.json import JsonRowFile
-from hfsvc.trajectories.files.parquet import ParquetRowFile, RowFile, open_parquet
+from hfsvc.trajectories.files.parquet import ParquetRowFile, open_parquet
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet
-from hfsvc.trajectories.files.parquet import RowFile, RowGroup
+from hfsvc.trajectories.files.base import RowFile, RowGroup
 
 
 class UnmodifiedRowFile:

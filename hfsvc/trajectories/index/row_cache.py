@@ -16,11 +16,12 @@ import pyarrow as pa
 
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset
+from hfsvc.trajectories.data_file import DataFile, content_of
+from hfsvc.trajectories.files.base import RowFile, RowGroup
 from hfsvc.trajectories.files.open import open_rows
-from hfsvc.trajectories.files.parquet import DataFile, RowFile, RowGroup
 from hfsvc.trajectories.files.unmodified import UnmodifiedRowFile
 from hfsvc.trajectories.index.blocks import Sidecar
-from hfsvc.trajectories.index.sidecars import Sidecars, content_of, short_digest
+from hfsvc.trajectories.index.sidecars import Sidecars, short_digest
 
 BLOCK_BYTES = 128 << 10
 MAX_BLOCK_ROWS = 1024
@@ -61,7 +62,7 @@ class RowCache:
             BadParquet, NotDownloaded: As `open_data`.
         """
         with ExitStack() as opened:
-            if content_of(self._dataset, file.file) == file.facts.content:
+            if content_of(self._dataset, file.path) == file.content:
                 yield _CachedRowFile(self, file, opened)
             else:
                 yield opened.enter_context(self.open_data(file))
@@ -75,12 +76,12 @@ class RowCache:
             NotDownloaded: It is gone.
         """
         folder = self._dataset.local_path
-        with open_rows(folder, file.file, self._dataset.repo) as rows, ExitStack() as opened:
-            watched = _opened(folder / file.file, opened)
+        with open_rows(folder, file.path, self._dataset.repo) as rows, ExitStack() as opened:
+            watched = _opened(folder / file.path, opened)
             # Only now, so that what is watched is what was counted.
-            if watched is None or content_of(self._dataset, file.file) != file.facts.content:
-                raise BadParquet(file=file.file, reason="it was replaced since its rows were counted")
-            yield UnmodifiedRowFile(rows, watched, file.file)
+            if watched is None or content_of(self._dataset, file.path) != file.content:
+                raise BadParquet(file=file.path, reason="it was replaced since its rows were counted")
+            yield UnmodifiedRowFile(rows, watched, file.path)
 
     def blocks_of(self, content: str, group: RowGroup, columns: list[str], rows: Callable[[], RowFile]) -> str:
         """The name of a group's sidecar, which is written when that is worth it."""
@@ -99,10 +100,10 @@ class _CachedRowFile:
     """A file whose groups are read from where they were written down, else from itself."""
 
     def __init__(self, store: RowCache, file: DataFile, opened: ExitStack) -> None:
-        self.schema = file.facts.schema
+        self.schema = file.schema
         self.rows = file.stop - file.first
-        self.leaves = file.facts.leaves
-        self.groups = file.facts.groups
+        self.leaves = file.leaves
+        self.groups = file.groups
         self._store = store
         self._file = file
         self._opened = opened
@@ -114,7 +115,7 @@ class _CachedRowFile:
                 yield from self._group(group, columns, max(start, group.first))
 
     def _group(self, group: RowGroup, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-        name = self._store.blocks_of(self._file.facts.content, group, columns, self._rows)
+        name = self._store.blocks_of(self._file.content, group, columns, self._rows)
         with self._store.sidecars.open(name) as blocks:
             for row, batch in _blocks_from(blocks, group.first, start) if blocks else ():
                 yield row, batch

@@ -24,19 +24,6 @@ from hfsvc.trajectories.index.checksummed import ChecksumFailed, append_checksum
 logger = logging.getLogger(__name__)
 
 
-def content_of(dataset: DownloadedDataset, file: str) -> str | None:
-    """Stands for what a file holds: by the hash that it was verified against, and what the disk says of it since.
-
-    None where it is gone.
-    """
-    try:
-        status = (dataset.local_path / file).stat()
-    except OSError:
-        return None
-    told = f"{dataset.checksums.get(file)} {status.st_size} {status.st_mtime_ns}"
-    return hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
-
-
 def short_digest(*texts: str) -> str:
     """Stands for some texts in a name."""
     return hashlib.blake2b("\n".join(texts).encode(), digest_size=4).hexdigest()

@@ -23,13 +23,13 @@ SCHEMA = pa.schema([
 
 def summary_columns(leaves: list[str], layout: Layout) -> list[str]:
     """The columns a summary needs; of the messages only what tells how many there are."""
-    named = [layout.facts.columns[name] for name in TEXTS if name in layout.facts.columns]
+    named = [layout.metadata.columns[name] for name in TEXTS if name in layout.metadata.columns]
     return [*dict.fromkeys([*named, *layout.leaves_to_count(leaves)])]
 
 
 def summarise(batch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
     """The summaries of a batch with the columns of `summary_columns`, as a batch of `SCHEMA`."""
-    return summary_batch(layout.facts.texts(batch, TEXTS), layout.count(batch))
+    return summary_batch(layout.metadata.texts(batch, TEXTS), layout.count(batch))
 
 
 def summary_batch(columns: Mapping[str, list[str | None]], steps: list[int]) -> pa.RecordBatch:

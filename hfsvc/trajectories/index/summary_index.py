@@ -12,13 +12,12 @@ from itertools import groupby, islice
 import pyarrow as pa
 
 from hfsvc.models import TrajectorySummary, ValueCounts
-from hfsvc.trajectories.files.parquet import DataFile
+from hfsvc.trajectories.data_file import DataFile, OpenFile
 from hfsvc.trajectories.index.facets import Tally, among
 from hfsvc.trajectories.index.query import one_space
 from hfsvc.trajectories.index.row_cache import reblocked
 from hfsvc.trajectories.index.sidecars import Sidecars, short_digest
 from hfsvc.trajectories.index.summaries import SCHEMA, having, matching, summaries_of, summarise, summary_columns
-from hfsvc.trajectories.reader import OpenFile
 from hfsvc.trajectories.selection import RowSelection
 
 BLOCK_ROWS = 2048
@@ -115,7 +114,7 @@ class SummaryIndex:
                 yield file.first + index * BLOCK_ROWS, block
 
     def _file_blocks(self, file: DataFile, begin: int, *columns: str) -> Iterator[pa.RecordBatch]:
-        name = f"{file.facts.content}.{self._variant}.summaries"
+        name = f"{file.content}.{self._variant}.summaries"
         if not self._sidecars.has(name):
             self._sidecars.write(name, SCHEMA, self._made(file))
         with self._sidecars.open(name, map(SCHEMA.get_field_index, columns or SCHEMA.names)) as stored:
@@ -127,7 +126,7 @@ class SummaryIndex:
 
     def _made(self, file: DataFile) -> Iterator[pa.RecordBatch]:
         with self._open_file(file) as rows:
-            layout = file.facts.layout
-            columns = summary_columns(file.facts.leaves, layout)
+            layout = file.layout
+            columns = summary_columns(file.leaves, layout)
             found = ((row, summarise(batch, layout)) for row, batch in rows.batches(columns, 0))
             yield from reblocked(found, BLOCK_ROWS)

@@ -61,7 +61,7 @@ class AtifLayout:
     messages = DOCUMENT
 
     def __init__(self) -> None:
-        self.facts = DocumentMetadata()
+        self.metadata = DocumentMetadata()
 
     @property
     def columns(self) -> list[str]:
@@ -76,7 +76,7 @@ class AtifLayout:
     def count(self, batch: pa.RecordBatch) -> list[int]:
         return [len(head.steps) for head in _heads(batch)]
 
-    def turns(self, batch: pa.RecordBatch) -> MessageCounts:
+    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
         return counts_of_rows(self.conversations(batch))
 
 

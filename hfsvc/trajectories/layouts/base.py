@@ -38,7 +38,7 @@ class Layout(Protocol):
         ...
 
     @property
-    def facts(self) -> RowMetadata:
+    def metadata(self) -> RowMetadata:
         """The other columns that are read."""
         ...
 
@@ -62,6 +62,6 @@ class Layout(Protocol):
         """The number of messages of every row of a batch with what `leaves_to_count` names; 0 for unreadable ones."""
         ...
 
-    def turns(self, batch: pa.RecordBatch) -> MessageCounts:
+    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
         """Who speaks in a batch with `columns`, and how much; without making texts of what is said, where that goes."""
         ...

@@ -30,23 +30,23 @@ class JsonTextLayout:
     name: LayoutName = "json"
 
     def __init__(
-        self, messages: str, facts: MetadataColumns, roles: tuple[str, ...], contents: tuple[str, ...]
+        self, messages: str, metadata: MetadataColumns, roles: tuple[str, ...], contents: tuple[str, ...]
     ) -> None:
         self.messages = messages
-        self.facts = facts
+        self.metadata = metadata
         self._roles = roles
         self._contents = contents
 
     @property
     def columns(self) -> list[str]:
-        return [self.messages, *dict.fromkeys(self.facts.columns.values())]
+        return [self.messages, *dict.fromkeys(self.metadata.columns.values())]
 
     def conversations(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
-        for facts, found in zip(self.facts.rows(batch), self._objects(batch), strict=True):
+        for columns, found in zip(self.metadata.rows(batch), self._objects(batch), strict=True):
             if isinstance(found, Unreadable):
                 yield found
             else:
-                yield Conversation([self._message(each) for each in found], facts)
+                yield Conversation([self._message(each) for each in found], columns)
 
     def _objects(self, batch: pa.RecordBatch) -> list[_Objects | Unreadable]:
         found = [read_objects(text) for text in _texts(batch.column(self.messages))]
@@ -66,7 +66,7 @@ class JsonTextLayout:
     def count(self, batch: pa.RecordBatch) -> list[int]:
         return [0 if isinstance(each, Unreadable) else len(each) for each in self._objects(batch)]
 
-    def turns(self, batch: pa.RecordBatch) -> MessageCounts:
+    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
         return counts_of_rows(self.conversations(batch))
 
 

@@ -46,17 +46,17 @@ def count_text(*columns: pa.Array) -> list[int] | None:
 
 
 def counts_of_rows(rows: Iterable[Conversation | Trajectory | Unreadable]) -> MessageCounts:
-    """The turns of rows that were read already."""
+    """The counts of rows that were read already."""
     lengths: list[int | None] = []
-    turns: list[tuple[str | None, int]] = []
+    messages: list[tuple[str | None, int]] = []
     for row in rows:
-        found = [] if isinstance(row, Unreadable) else [*_turns(row)]
+        found = [] if isinstance(row, Unreadable) else [*_messages(row)]
         lengths.append(len(found) or None)
-        turns += found
-    return MessageCounts(lengths, [role for role, _ in turns], [characters for _, characters in turns])
+        messages += found
+    return MessageCounts(lengths, [role for role, _ in messages], [characters for _, characters in messages])
 
 
-def _turns(row: Conversation | Trajectory) -> Iterator[tuple[str | None, int]]:
+def _messages(row: Conversation | Trajectory) -> Iterator[tuple[str | None, int]]:
     if isinstance(row, Trajectory):
         return ((step.source, count_characters(step.message)) for step in row.steps)
     return ((message.role, count_characters(message.content)) for message in row.messages)

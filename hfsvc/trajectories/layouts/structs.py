@@ -37,27 +37,27 @@ class Shape(NamedTuple):
 class StructLayout:
     """Rows whose messages are structs of a `Shape`, as a file with these columns has them."""
 
-    def __init__(self, shape: Shape, messages: str, facts: MetadataColumns) -> None:
+    def __init__(self, shape: Shape, messages: str, metadata: MetadataColumns) -> None:
         self.name: LayoutName = shape.name
         self.messages = messages
-        self.facts = facts
+        self.metadata = metadata
         self._role = shape.role
         self._content = shape.content
 
     @property
     def columns(self) -> list[str]:
-        return [self.messages, *dict.fromkeys(self.facts.columns.values())]
+        return [self.messages, *dict.fromkeys(self.metadata.columns.values())]
 
     def conversations(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
         try:
-            rows = list(zip(self.facts.rows(batch), self._messages(batch), strict=True))
+            rows = list(zip(self.metadata.rows(batch), self._messages(batch), strict=True))
         except UnicodeDecodeError:
             # Row by row, so that only the rows that hold it are lost.
             yield from self._one_by_one(batch)
             return
-        for facts, messages in rows:
+        for columns, messages in rows:
             if messages:
-                yield Conversation(messages, facts)
+                yield Conversation(messages, columns)
             else:
                 yield Unreadable(self.messages, "it is null" if messages is None else "it is empty")
 
@@ -96,10 +96,10 @@ class StructLayout:
             return [0] * batch.num_rows
         return [length or 0 for length in lengths_of(batch.column(self.messages))]
 
-    def turns(self, batch: pa.RecordBatch) -> MessageCounts:
-        return self._counted_turns(batch.column(self.messages)) or counts_of_rows(self.conversations(batch))
+    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
+        return self._arrow_counts(batch.column(self.messages)) or counts_of_rows(self.conversations(batch))
 
-    def _counted_turns(self, column: pa.Array) -> MessageCounts | None:
+    def _arrow_counts(self, column: pa.Array) -> MessageCounts | None:
         if pa.types.is_null(column.type):
             return None
         fields = _fields(column.flatten())

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import Fidelity, ReadOptions, Style
-from hfsvc.trajectories.files.unreadable_rows import faults_of
+from hfsvc.trajectories.files.base import unreadable_rows
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import Conversation, RowLocation, Unreadable
 from hfsvc.trajectories.styles import messages as messages_style
@@ -46,10 +46,10 @@ def convert(
         build: Makes the documents.
     """
     repo, commit, file, row, file_row = first
-    faults = faults_of(batch)
+    unreadable = unreadable_rows(batch)
     for offset, read in enumerate(layout.conversations(batch)):
         place = RowLocation(repo, commit, file, row + offset, file_row + offset)
-        found = Unreadable(None, faults[offset]) if offset in faults else read
+        found = Unreadable(None, unreadable[offset]) if offset in unreadable else read
         if isinstance(found, Trajectory):
             yield place, BuiltTrajectory(found, fidelity_of(found))
         else:

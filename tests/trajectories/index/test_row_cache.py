@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from hfsvc.models import DownloadedDataset
 from hfsvc.testing import FakeDatasetService
-from hfsvc.trajectories.files.parquet import RowGroup
+from hfsvc.trajectories.files.base import RowGroup
 from hfsvc.trajectories.index.blocks import KEPT_OPEN
 from hfsvc.trajectories.index.row_cache import LARGE_GROUP_BYTES, block_rows, is_worth_writing, reblocked
 from hfsvc.trajectories.index.sidecars import Sidecars

@@ -13,7 +13,7 @@ from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.files.parquet import ParquetRowFile
 from hfsvc.trajectories.index.query import one_space
 from hfsvc.trajectories.index.summaries import matching, summaries_of, summarise, summary_batch, summary_columns
-from hfsvc.trajectories.layouts.opening import Layouts
+from hfsvc.trajectories.layouts.detect import layout_of
 from tests.trajectories.tables import (
     DATE,
     MESSAGE,
@@ -34,7 +34,7 @@ def summaries(folder: Path, table: pa.Table, **options: Any) -> list[TrajectoryS
     path = folder / "a.parquet"
     pq.write_table(table, path, **options)
     with pq.ParquetFile(path) as opened:
-        layout = Layouts(ReadOptions()).find(ParquetRowFile(opened), "a.parquet")
+        layout = layout_of(ParquetRowFile(opened), "a.parquet", ReadOptions())
         found: list[TrajectorySummary] = []
         for batch in opened.iter_batches(2, columns=summary_columns(ParquetRowFile(opened).leaves, layout)):
             found += summaries_of(summarise(batch, layout), range(len(found), len(found) + batch.num_rows))
@@ -128,7 +128,7 @@ def test_the_text_of_messages_is_not_read(tmp_path: Path) -> None:
     table = rows_table([row(0, result="1.0", instruction="long")])
     pq.write_table(table, tmp_path / "a.parquet")
     with pq.ParquetFile(tmp_path / "a.parquet") as opened:
-        layout = Layouts(ReadOptions()).find(ParquetRowFile(opened), "a.parquet")
+        layout = layout_of(ParquetRowFile(opened), "a.parquet", ReadOptions())
         read = {*SUMMARY_FIELDS, "conversations.list.element.role"}
         assert {*summary_columns(ParquetRowFile(opened).leaves, layout)} == read - {"key"}
 
