@@ -178,8 +178,8 @@ class TrajectorySource(Protocol):
             offset: Matches to leave out.
             limit: Longest page.
             query: Words that must all occur, ignoring case, somewhere in a row's summary; ``field:word`` looks at one
-                field (agent, model, task, episode, trial_name, run_id, date, result, key), and ``field:"whole value"``
-                for nothing less; ``field:""`` finds rows without a value.
+                field of `hfsvc.models.SUMMARY_FIELDS`, and ``field:"whole value"`` for nothing less; ``field:""`` finds
+                rows without a value.
         """
         ...
 

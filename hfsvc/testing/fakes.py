@@ -229,7 +229,7 @@ def _total(files: list[PlannedFile]) -> int:
 class FakeTrajectorySource:
     """Holds trajectories in memory and answers as `hfsvc.protocols.TrajectorySource` guarantees.
 
-    Keys and summaries are read from ``trajectory.extra`` (task, episode, trial_name, run_id, date, result, key).
+    Keys and summaries are read from ``trajectory.agent`` and ``trajectory.extra``.
 
     Args:
         trajectories: Row by row; None stands for a row that cannot be converted.

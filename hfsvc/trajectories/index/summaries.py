@@ -8,10 +8,12 @@ import pyarrow.compute as pc
 
 from hfsvc.models import SUMMARY_FIELDS, TrajectorySummary
 from hfsvc.trajectories.files.arrow_values import texts_of
+from hfsvc.trajectories.index.episodes import EpisodeRow
 from hfsvc.trajectories.index.query import Word, one_space, read_query
 from hfsvc.trajectories.layouts.base import Layout
 
-TEXTS = (*SUMMARY_FIELDS, "trace_source")
+# Filters look at what names an attempt, too.
+TEXTS = tuple(dict.fromkeys((*SUMMARY_FIELDS, *EpisodeRow._fields[1:])))
 # All of a row's fields in one text, case folded: searching it is one call a batch.
 TEXT = "text"
 SCHEMA = pa.schema([

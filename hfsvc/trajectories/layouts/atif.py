@@ -10,14 +10,15 @@ import msgspec
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory, check
-from hfsvc.models import LayoutName, ReadOptions
+from hfsvc.models import SUMMARY_FIELDS, LayoutName, ReadOptions
 from hfsvc.trajectories.files.json import DOCUMENT
 from hfsvc.trajectories.layouts.conversation import Unreadable
 from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
 
 # What only documents have together; their other fields may be missing.
 _KEYS = ("schema_version", "agent", "steps")
-_EXTRA = ("task", "episode", "trial_name", "run_id", "date", "result")
+# What of a summary is looked for in a document's `extra`. Which field of it is the row's own key, nobody can say.
+_EXTRA = tuple(name for name in SUMMARY_FIELDS if name not in {"agent", "model", "key"})
 
 
 class _Agent(msgspec.Struct, frozen=True):
