@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.models import SUMMARY_FIELDS, ReadOptions, SummaryPage, TrajectorySummary
+from hfsvc.models import FACETS, SUMMARY_FIELDS, ReadOptions, SummaryPage, TrajectorySummary
+from hfsvc.testing import FakeTrajectorySource
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.files.parquet import ParquetRowFile
 from hfsvc.trajectories.index.query import one_space
@@ -125,7 +126,7 @@ def test_steps_are_counted_however_messages_are_stored(tmp_path: Path, kind: pa.
 
 
 def test_the_text_of_messages_is_not_read(tmp_path: Path) -> None:
-    table = rows_table([row(0, result="1.0", instruction="long")])
+    table = rows_table([row(0, result="1.0", trace_source="main", instruction="long")])
     pq.write_table(table, tmp_path / "a.parquet")
     with pq.ParquetFile(tmp_path / "a.parquet") as opened:
         layout = layout_of(ParquetRowFile(opened), "a.parquet", ReadOptions())
@@ -258,3 +259,18 @@ async def test_a_row_is_found_by_the_key_that_is_its_own(root: Path) -> None:
     assert await source.find_rows("u1", by="trial_name") == (1,)
     assert [each.key for each in (await source.list_summaries(0, 9, "key:u2")).items] == ["u2"]
     assert await (await open_source(root, {A: parquet(made)})).find_rows("u1") == (1,)
+
+
+async def test_rows_of_an_export_are_found_and_counted_by_their_trace_source(root: Path) -> None:
+    made = [row(0, trace_source="main"), row(1, trace_source="summarization-1-answers"), row(2, trace_source="main")]
+    source = await open_source(root, {"data/a.parquet": parquet([*made, row(3, trace_source=None)])})
+    assert "trace_source" in FACETS
+    everything = (await source.list_summaries(0, 9)).items
+    assert [each.trace_source for each in everything] == ["main", "summarization-1-answers", "main", None]
+    for query, expected in (("trace_source:main", [0, 2]), ("answers", [1]), ('trace_source:""', [3])):
+        assert [each.row for each in (await source.list_summaries(0, 9, query)).items] == expected
+    counts = await source.count_values("trace_source")
+    assert [(each.value, each.rows) for each in counts.values] == [("main", 2), ("summarization-1-answers", 1)]
+    assert counts.without == 1
+    fake = FakeTrajectorySource(await source.get_trajectories(0, 9))
+    assert await fake.count_values("trace_source") == counts
