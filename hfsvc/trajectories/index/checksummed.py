@@ -1,4 +1,4 @@
-"""Files that notice when a bit of them has changed: pages, then a checksum of every page.
+"""Files with a checksum of every page at their end, so that a changed bit is noticed when it is read.
 
 Arrow believes what a file of its own says, down to reading memory that is not there. So nothing reaches it that is not
 what was written. Everything here blocks: call it from a worker thread.
@@ -37,7 +37,7 @@ class ChecksummedFile(io.RawIOBase):
         path: Of the file.
 
     Raises:
-        ChecksumFailed: It was never sealed, is cut, or is not what was sealed; also from `read`.
+        ChecksumFailed: It was never given checksums, is cut, or is not what was written; also from `read`.
         OSError: It cannot be read; also from `read`.
     """
 
@@ -59,7 +59,7 @@ class ChecksummedFile(io.RawIOBase):
         size = int.from_bytes(end[:_NUMBER], "little")
         table_bytes = -(-size // PAGE_BYTES) * _DIGEST + _NUMBER
         if size + table_bytes + _DIGEST != whole:
-            raise ChecksumFailed("it is no sealed file, or is cut")
+            raise ChecksumFailed("it has no checksums, or is cut")
         table = self._at(size, table_bytes)
         if xxh3_64_digest(table) != end[_NUMBER:]:
             raise ChecksumFailed("its checksums are damaged")

@@ -20,8 +20,7 @@ from hfsvc.trajectories.data_file import DataFile, content_of
 from hfsvc.trajectories.files.base import RowFile, RowGroup
 from hfsvc.trajectories.files.open import open_rows
 from hfsvc.trajectories.files.unmodified import UnmodifiedRowFile
-from hfsvc.trajectories.index.blocks import Sidecar
-from hfsvc.trajectories.index.sidecars import Sidecars, short_digest
+from hfsvc.trajectories.index.sidecars import Sidecar, Sidecars, short_digest
 
 BLOCK_BYTES = 128 << 10
 MAX_BLOCK_ROWS = 1024
