@@ -26,7 +26,7 @@ from hfsvc.models import (
 from hfsvc.protocols import DatasetService
 from hfsvc.trajectories.batch_mapper import BatchMapper, layout_columns, map_rows, row_of, trajectory_of, unless_bad
 from hfsvc.trajectories.data_file import DataFile
-from hfsvc.trajectories.files.splits import DATA_GLOBS
+from hfsvc.trajectories.files.file_names import DATA_GLOBS
 from hfsvc.trajectories.index.facets import cut
 from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.reader import RowReader, read_few
