@@ -102,18 +102,18 @@ class FakeDatasetService:
 
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
         self.requests.append(request)
-        tell = on_event or (lambda _: None)
+        notify = on_event or (lambda _: None)
         wish = read_wish(request, self._settings)
         remote, content = self._resolve(wish.address.repo, wish.revision)
         entry = self._entries.get(remote.repo)
         if not (entry and wish.is_recorded(entry, remote.commit) and not entry.missing(self._root)):
             plan = self._plan(request)
-            tell(Planned(plan=plan))
-            self._bring(plan, content, tell)
+            notify(Planned(plan=plan))
+            self._bring(plan, content, notify)
             entry = new_entry(wish, remote, plan, entry, learned={}, now=datetime.now(UTC))
             self._entries[remote.repo] = entry
         dataset = entry.dataset(self._root)
-        tell(Finished(dataset=dataset))
+        notify(Finished(dataset=dataset))
         return dataset
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
@@ -134,18 +134,18 @@ class FakeDatasetService:
         on_disk = OnDisk(present, {}, {}, free_bytes(self._root))
         return make_plan(remote, files, on_disk, recorded=entry.files if entry else ())
 
-    def _bring(self, plan: DownloadPlan, content: _Files, tell: OnEvent) -> None:
+    def _bring(self, plan: DownloadPlan, content: _Files, notify: OnEvent) -> None:
         folder = self._root / plan.repo
         for path in plan.removed:
             self._remove(folder / path)
         received = 0
         missing = [file for file in plan.files if not file.present]
         for file in missing:
-            tell(FileStarted(path=file.path, size=file.size, kept_bytes=0))
+            notify(FileStarted(path=file.path, size=file.size, kept_bytes=0))
             self._put(folder / file.path, content[file.path])
             received += file.size
-            tell(FileVerified(path=file.path, size=file.size, checksum=file.checksum or ""))
-        tell(BytesReceived(received=received, total=_total(missing)))
+            notify(FileVerified(path=file.path, size=file.size, checksum=file.checksum or ""))
+        notify(BytesReceived(received=received, total=_total(missing)))
 
     async def is_downloaded(self, repo: str) -> bool:
         entry = self._find(repo)

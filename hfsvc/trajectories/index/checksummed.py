@@ -65,16 +65,16 @@ class ChecksummedFile(io.RawIOBase):
             raise ChecksumFailed("its checksums are damaged")
         return size, table
 
-    def _at(self, place: int, size: int) -> bytes:
-        return os.pread(self._file.fileno(), size, place)
+    def _at(self, offset: int, size: int) -> bytes:
+        return os.pread(self._file.fileno(), size, offset)
 
     def _page(self, index: int) -> bytes:
         known, page = self._last
         if known != index:
-            place = index * PAGE_BYTES
-            page = self._at(place, min(PAGE_BYTES, self._size - place))
+            offset = index * PAGE_BYTES
+            page = self._at(offset, min(PAGE_BYTES, self._size - offset))
             if xxh3_64_digest(page) != self._digests[index * _DIGEST : (index + 1) * _DIGEST]:
-                raise ChecksumFailed(f"it is damaged between the bytes {place} and {place + PAGE_BYTES}")
+                raise ChecksumFailed(f"it is damaged between the bytes {offset} and {offset + PAGE_BYTES}")
             self._last = index, page
         return page
 

@@ -76,11 +76,11 @@ class RowCache:
         """
         folder = self._dataset.local_path
         with open_rows(folder, file.path, self._dataset.repo) as rows, ExitStack() as opened:
-            watched = _opened(folder / file.path, opened)
-            # Only now, so that what is watched is what was counted.
-            if watched is None or content_of(self._dataset, file.path) != file.content:
+            data = _opened(folder / file.path, opened)
+            # Only now, so that what is guarded is what was counted.
+            if data is None or content_of(self._dataset, file.path) != file.content:
                 raise BadParquet(file=file.path, reason="it was replaced since its rows were counted")
-            yield UnmodifiedRowFile(rows, watched, file.path)
+            yield UnmodifiedRowFile(rows, data, file.path)
 
     def blocks_of(self, content: str, group: RowGroup, columns: list[str], rows: Callable[[], RowFile]) -> str:
         """The name of a group's sidecar, which is written when that is worth it."""

@@ -93,14 +93,14 @@ class SummaryIndex:
     def summaries(self, rows: Sequence[int]) -> list[TrajectorySummary]:
         """The summaries of these rows, which must be in order."""
         found: list[TrajectorySummary] = []
-        for (number, index), wanted in groupby(rows, self._place):
+        for (number, index), wanted in groupby(rows, self._block_of):
             first = self._files[number].first + index * BLOCK_ROWS
             offsets = [row - first for row in wanted]
             block = self._block(number, index).take(pa.array(offsets))
             found += summaries_of(block, [first + offset for offset in offsets])
         return found
 
-    def _place(self, row: int) -> tuple[int, int]:
+    def _block_of(self, row: int) -> tuple[int, int]:
         number = bisect_right(self._files, row, key=lambda each: each.first) - 1
         return number, (row - self._files[number].first) // BLOCK_ROWS
 

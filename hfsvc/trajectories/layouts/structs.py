@@ -16,7 +16,7 @@ from hfsvc.trajectories.layouts.message_counts import MessageCounts, count_text,
 from hfsvc.trajectories.layouts.metadata import MetadataColumns
 
 
-class Shape(NamedTuple):
+class MessageShape(NamedTuple):
     """What the messages of a layout look like.
 
     Attributes:
@@ -35,9 +35,9 @@ class Shape(NamedTuple):
 
 
 class StructLayout:
-    """Rows whose messages are structs of a `Shape`, as a file with these columns has them."""
+    """Rows whose messages are structs of a `MessageShape`, as a file with these columns has them."""
 
-    def __init__(self, shape: Shape, messages: str, metadata: MetadataColumns) -> None:
+    def __init__(self, shape: MessageShape, messages: str, metadata: MetadataColumns) -> None:
         self.name: LayoutName = shape.name
         self.messages = messages
         self.metadata = metadata
@@ -125,7 +125,7 @@ def _objects(fields: Mapping[str, pa.Array]) -> list[dict[str, Any]]:
 
 
 def fit_structs(
-    shape: Shape, schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None
+    shape: MessageShape, schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None
 ) -> StructLayout | str:
     """The reader of a file with these columns, or what they lack to be of this shape; types tell all of it."""
     wanted = _override(shape, options)
@@ -141,7 +141,7 @@ def fit_structs(
     return StructLayout(wanted, messages, MetadataColumns(schema, messages, options))
 
 
-def _override(shape: Shape, options: ReadOptions) -> Shape:
+def _override(shape: MessageShape, options: ReadOptions) -> MessageShape:
     given = options.columns
     return shape._replace(
         columns=(given["messages"],) if "messages" in given else shape.columns,
@@ -150,7 +150,7 @@ def _override(shape: Shape, options: ReadOptions) -> Shape:
     )
 
 
-def _misfit(shape: Shape, column: str, schema: pa.Schema) -> str | None:
+def _misfit(shape: MessageShape, column: str, schema: pa.Schema) -> str | None:
     if (times := schema.names.count(column)) > 1:
         return f"it has {times} columns {column!r}"
     kind = schema.field(column).type
@@ -166,7 +166,7 @@ def _misfit(shape: Shape, column: str, schema: pa.Schema) -> str | None:
     return _content_misfit(shape, column, fields[shape.content[0]])
 
 
-def _content_misfit(shape: Shape, column: str, kind: pa.DataType) -> str | None:
+def _content_misfit(shape: MessageShape, column: str, kind: pa.DataType) -> str | None:
     if is_text(kind) or (shape.parts and is_list(kind)):
         return None
     return (

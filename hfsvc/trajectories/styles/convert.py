@@ -37,23 +37,23 @@ class BuiltTrajectory(NamedTuple):
 def convert(
     batch: pa.RecordBatch, first: RowLocation, layout: Layout, build: Build
 ) -> Iterator[tuple[RowLocation, BuiltTrajectory | Unreadable]]:
-    """What every row of a batch becomes, with its place.
+    """What every row of a batch becomes, with its location.
 
     Args:
         batch: With the columns that `layout` wants.
-        first: The place of its first row.
+        first: The location of its first row.
         layout: Reads it.
         build: Makes the documents.
     """
     repo, commit, file, row, file_row = first
     unreadable = unreadable_rows(batch)
     for offset, read in enumerate(layout.conversations(batch)):
-        place = RowLocation(repo, commit, file, row + offset, file_row + offset)
+        location = RowLocation(repo, commit, file, row + offset, file_row + offset)
         found = Unreadable(None, unreadable[offset]) if offset in unreadable else read
         if isinstance(found, Trajectory):
-            yield place, BuiltTrajectory(found, fidelity_of(found))
+            yield location, BuiltTrajectory(found, fidelity_of(found))
         else:
-            yield place, found if isinstance(found, Unreadable) else BuiltTrajectory(*build(found, place))
+            yield location, found if isinstance(found, Unreadable) else BuiltTrajectory(*build(found, location))
 
 
 def fidelity_of(document: Trajectory) -> Fidelity:

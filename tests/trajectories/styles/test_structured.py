@@ -13,7 +13,7 @@ from hfsvc.trajectories.styles.notations.tools import tools_in
 from hfsvc.trajectories.styles.to_rows import to_rows
 from tests.trajectories.styles.notations.test_calls import FUNCTION, TAG
 from tests.trajectories.styles.notations.test_terminus import LS, batch
-from tests.trajectories.talks import PIECES, PLACE, conversations, convert, rows_of, talk_of
+from tests.trajectories.talks import LOCATION, PIECES, conversations, convert, rows_of, talk_of
 
 OUTPUT = "New Terminal Output:\n$ ls\n"
 SCREEN = "Current terminal state:\nAre you sure you want to mark the task as complete?"
@@ -250,9 +250,9 @@ def test_fields_come_before_text() -> None:
 
 def test_fenced_blocks_are_calls_only_where_that_is_said() -> None:
     conversation = talk_of("do", "Act:\n\n```bash\nls\n```", "a.txt", "done")
-    plain, _ = style_of(ReadOptions(style="structured"))(conversation, PLACE)
-    fenced, _ = style_of(ReadOptions(style="structured", fenced=True))(conversation, PLACE)
-    messages, _ = style_of(ReadOptions(fenced=True))(conversation, PLACE)
+    plain, _ = style_of(ReadOptions(style="structured"))(conversation, LOCATION)
+    fenced, _ = style_of(ReadOptions(style="structured", fenced=True))(conversation, LOCATION)
+    messages, _ = style_of(ReadOptions(fenced=True))(conversation, LOCATION)
     assert [step.tool_calls for step in plain.steps] == [None] * 4
     assert results_of(fenced.steps[1]) == [("call_0_1", "a.txt")]
     assert fenced.steps[1].message == "Act:"
