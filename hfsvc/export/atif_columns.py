@@ -1,4 +1,4 @@
-"""ATIF as nested Arrow columns that read back to equal structs.
+"""The format ``parquet``: ATIF as nested Arrow columns that read back to equal structs.
 
 Fields keep the names of the format, and are null where absent. What Arrow has no type for is stored so:
 

@@ -11,7 +11,7 @@ _ROLES = {"agent": "assistant", "user": "user", "system": "system"}
 
 
 class ChatMessage(NamedTuple):
-    """One message.
+    """A message of a chat, with the step that it comes of.
 
     Attributes:
         role: ``system``, ``user``, ``assistant`` or ``tool``; any other role of the row's own stays.

@@ -1,4 +1,4 @@
-"""What can be written, how a name tells it, and what the files of shards are called. Pure."""
+"""The formats of exports, how the ending of a name implies one, and the names of shards. Pure."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Trajectories as the folder of a Harbor job, which ``harbor view`` opens: a trial a trajectory.
+"""The format ``atif-dir``: the folder of a Harbor job, which ``harbor view`` opens, a trial a trajectory.
 
 Source: what the viewer of Harbor 0.25.0 reads, ``<jobs>/<job>/<trial>/{result.json,agent/trajectory.json}``.
 """

@@ -1,4 +1,4 @@
-"""Trajectories from a source into files: reading goes on while what was read is written, in bounded memory."""
+"""The engine ``local``: one process that reads on while it writes what was read, in bounded memory."""
 
 import math
 import time

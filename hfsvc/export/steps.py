@@ -1,4 +1,4 @@
-"""The flat table: one row a step, for queries. Pure."""
+"""The format ``steps``: a flat table of one row a step, for queries. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

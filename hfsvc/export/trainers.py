@@ -1,4 +1,4 @@
-"""Trajectories as the rows that trainers read: OpenAI messages with tools, or ShareGPT. Pure."""
+"""The formats ``openai`` and ``sharegpt``, which trainers read: chat messages with tools, or bare turns. Pure."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where rows are written: lines, tables, folders of files. Everything here blocks: call it from a worker thread."""
+"""Writers of rows: into lines, tables, folders of files, pipes. Everything here blocks: call it from a worker thread."""
 
 import io
 import os
@@ -31,7 +31,7 @@ CHECK_EVERY_S = 0.2
 
 
 class Writer(Protocol):
-    """Takes rows in order. `export` calls it from worker threads, never twice at once.
+    """Writes rows in order. `export` calls it from worker threads, never twice at once.
 
     Attributes:
         written: Bytes so far, before compression.

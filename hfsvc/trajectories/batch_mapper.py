@@ -1,4 +1,4 @@
-"""What is made of record batches for those who ask for rows: trajectories, alone or with their surroundings."""
+"""Mappers from record batches to what a stream yields: trajectories, alone or with row number and cursor."""
 
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar

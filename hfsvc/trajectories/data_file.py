@@ -1,4 +1,4 @@
-"""The files that hold a dataset's rows: what each is made of, which layout it has, which numbers its rows have.
+"""The files that hold a dataset's rows, each with its layout, its columns and the numbers of its rows.
 
 Everything here blocks: call it from a worker thread.
 """
@@ -19,7 +19,7 @@ from hfsvc.trajectories.layouts.detect import layout_of
 
 
 class DataFile(NamedTuple):
-    """A file as it was when its rows were counted. Whatever is made of it later is tied to `content`.
+    """A file of a dataset as it was when its rows were counted. Whatever is made of it later is tied to `content`.
 
     Attributes:
         path: Below the dataset's folder.

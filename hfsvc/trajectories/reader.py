@@ -104,7 +104,7 @@ def _arrow_errors(dataset: DownloadedDataset, file: DataFile) -> Iterator[None]:
 
 
 class RowReader(Generic[T]):
-    """Reads rows of a dataset.
+    """Reads and maps the rows of a dataset, a batch at a time, in worker threads.
 
     Args:
         dataset: What is on disk.

@@ -45,7 +45,7 @@ class RowRange(NamedTuple):
 
 
 class RowSelection:
-    """The rows that filters keep.
+    """The rows of a dataset that filters keep.
 
     Args:
         rows: How many there are.

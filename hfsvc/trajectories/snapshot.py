@@ -1,4 +1,4 @@
-"""A dataset as it was when its rows were counted, and all that is known of it since."""
+"""Snapshots: a dataset as it was when its rows were counted, with the index and caches that belong to it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class FileTrajectorySource:
-    """Reads rows of any layout in `hfsvc.trajectories.layouts`.
+    """The trajectories of a downloaded dataset, of any layout in `hfsvc.trajectories.layouts`.
 
     Args:
         repo: The dataset.

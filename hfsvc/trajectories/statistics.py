@@ -1,4 +1,4 @@
-"""Statistics of a dataset, gathered batch by batch in bounded memory. Pure."""
+"""Statistics of a dataset: rows, messages, who speaks; counted batch by batch in bounded memory. Pure."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -18,7 +18,7 @@ EDGES = (0, *(step * 10**power for power in range(9) for step in _STEPS))
 
 
 class Histogram:
-    """How numbers from 0 on are spread."""
+    """A histogram of numbers from 0 on, with their sum and extremes."""
 
     def __init__(self) -> None:
         self._count = 0

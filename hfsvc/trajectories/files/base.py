@@ -1,4 +1,4 @@
-"""An open file of rows, whatever its format: record batches, row groups, and rows in it that could not be read."""
+"""What every format of files has in common: record batches, row groups, and rows that could not be read."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

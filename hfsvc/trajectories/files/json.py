@@ -1,4 +1,4 @@
-"""Rows out of JSON files, as record batches of texts. Everything here blocks: call it from a worker thread.
+"""JSON files as record batches of texts. Everything here blocks: call it from a worker thread.
 
 A file holds one row a line, or an array of rows, or a single row; compressed or not. Every key of its objects is a column.
 Strings are what they are, any other value is its JSON text, null is null.
@@ -32,7 +32,7 @@ _read_text = msgspec.json.Decoder(str).decode
 
 
 class FileScan(NamedTuple):
-    """What a pass over a file finds."""
+    """How many rows a file has, and which columns: what a pass over it finds."""
 
     rows: int
     columns: tuple[str, ...]

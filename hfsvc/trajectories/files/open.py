@@ -1,4 +1,4 @@
-"""Files of rows of any kind. Everything here blocks: call it from a worker thread."""
+"""The one place that opens a file of rows by its format, which its name tells. Everything here blocks: call it from a worker thread."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Record batches out of parquet files, in bounded memory. Everything here blocks: call it from a worker thread."""
+"""Parquet files as record batches, in bounded memory. Everything here blocks: call it from a worker thread."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ BUFFER_BYTES = 1 << 20
 
 
 class ParquetRowFile:
-    """A parquet file. Row groups before the start are not read."""
+    """An open parquet file. Row groups before the start are not read."""
 
     def __init__(self, parquet: pq.ParquetFile) -> None:
         self._parquet = parquet

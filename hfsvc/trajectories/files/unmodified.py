@@ -1,4 +1,4 @@
-"""Files that are written to while they are read. Everything here blocks: call it from a worker thread."""
+"""A guard for files that are written to while they are read: their rows are refused. Everything here blocks: call it from a worker thread."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the ``result`` of a row says of its run. Pure.
+"""Whether a run succeeded, as the ``result`` of its row says. Pure.
 
 Source: Harbor's exporter, which writes the reward as text or the name of the exception that ended the run, and nothing
 where there is neither. Other datasets say whether a task is resolved, as a boolean or as 0 and 1.

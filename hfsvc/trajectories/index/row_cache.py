@@ -1,4 +1,4 @@
-"""Single rows without decoding all that lies before them.
+"""A cache of row groups in small blocks, so that a single row is read without all that lies before it.
 
 Arrow cannot begin inside a row group, and a group may hold all rows of a file. So a group that single rows are asked of
 again is written down once, in small blocks; from then on a row costs one block. Everything here blocks: call it from a
@@ -41,7 +41,7 @@ def is_worth_writing(group: RowGroup, asked: int) -> bool:
 
 
 class RowCache:
-    """The groups of a dataset that were written down.
+    """The row groups of a dataset that were written to sidecars, and the files of all others.
 
     Args:
         dataset: Whose rows they are.
@@ -96,7 +96,7 @@ class RowCache:
 
 
 class _CachedRowFile:
-    """A file whose groups are read from where they were written down, else from itself."""
+    """A file whose row groups are read from sidecars where there are any, else from itself."""
 
     def __init__(self, store: RowCache, file: DataFile, opened: ExitStack) -> None:
         self.schema = file.schema

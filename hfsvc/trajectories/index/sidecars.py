@@ -1,4 +1,4 @@
-"""Files beside the data that make single rows and lists quick: Arrow's own file format, in small blocks.
+"""Sidecars: files beside the data that make single rows and lists quick, of Arrow's own format, in small blocks.
 
 They hold nothing that the data does not, and may be lost at any time. Their names begin with a digest of the content that
 they were made of, so that one of other content is never taken, and they end with checksums, so that a damaged one is not.

@@ -1,4 +1,4 @@
-"""Rows without their messages: what a list shows and a search looks at. Pure."""
+"""Summaries of rows, which lists show and searches go through: all but the messages. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce

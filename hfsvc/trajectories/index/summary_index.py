@@ -1,4 +1,4 @@
-"""Lists and look-ups over a whole dataset, from summaries that are written down once for each file.
+"""The index behind lists, searches and look-ups: summaries of all rows, written to a sidecar once for each file.
 
 Everything here blocks: call it from a worker thread.
 """

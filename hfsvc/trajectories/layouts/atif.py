@@ -27,7 +27,7 @@ class _Agent(msgspec.Struct, frozen=True):
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """What is told of a document without reading its steps."""
+    """A document without its steps, of which only the number is read."""
 
     session_id: str | None = None
     agent: _Agent = _Agent()

@@ -1,4 +1,4 @@
-"""What a layout is: how the rows of a file become conversations."""
+"""The protocol that every layout implements: how the rows of a file become conversations."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
@@ -12,7 +12,7 @@ from hfsvc.trajectories.layouts.message_counts import MessageCounts
 
 
 class RowMetadata(Protocol):
-    """What rows have beside their messages."""
+    """The columns of rows beside their messages: agent, model, task and the like."""
 
     @property
     def columns(self) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Which layout a file has: by its columns, and where they do not tell, by its first rows."""
+"""Detection of a file's layout by its columns, and where they do not tell, by its first rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The messages of rows without their texts: who speaks, and how much. Pure."""
+"""Counts of messages and characters by who speaks, without making Python's texts of them. Pure."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
 
 
 class MessageCounts(NamedTuple):
-    """The messages of a batch.
+    """How many messages the rows of a batch have, who speaks in them, and how much.
 
     Attributes:
         lengths: Messages of every row; None for a row that cannot be read.

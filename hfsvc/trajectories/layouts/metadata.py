@@ -50,7 +50,7 @@ ABOUT_FIELDS = frozenset({"role", "content"})
 
 
 class MetadataColumns:
-    """What a file has beside its messages.
+    """The columns of a file that are read beside its messages.
 
     Args:
         schema: Its columns.

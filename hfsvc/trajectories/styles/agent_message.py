@@ -1,4 +1,4 @@
-"""What an agent's message holds: thinking, what it says, calls. Pure."""
+"""An agent's message taken apart into thinking, what it says, and calls, in any notation. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
@@ -17,7 +17,7 @@ Parse = Callable[[str], ParsedText | Broken]
 
 
 class Notation(NamedTuple):
-    """Where a notation may start in a text, -1 for nowhere; and what it holds."""
+    """A way of writing calls into text: `opens` gives where it may start, -1 for nowhere, `parse` what it holds."""
 
     opens: Callable[[str], int]
     parse: Parse
@@ -30,7 +30,7 @@ FENCES = Notation(fences.opens, fences.parse)
 
 
 class AgentMessage(NamedTuple):
-    """An agent's message, read.
+    """An agent's message, taken apart.
 
     Attributes:
         reasoning: What it thought; None where it is not told.

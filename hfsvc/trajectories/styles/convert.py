@@ -1,4 +1,4 @@
-"""A record batch to trajectories: which layout reads it, which style builds it. Pure."""
+"""The conversion of a record batch to trajectories: read by its layout, built in a style. Pure."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

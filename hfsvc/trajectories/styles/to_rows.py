@@ -1,4 +1,4 @@
-"""Documents back to the messages of a row. Pure.
+"""The inverse of both styles: ATIF documents back to the messages of a row. Pure.
 
 Source: the exporter of Harbor 0.25, whose rows most public trajectories are.
 """
