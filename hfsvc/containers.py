@@ -25,8 +25,7 @@ from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.folder_store import FolderStore
 from hfsvc.store.index import StoreIndex
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.trajectories.known_datasets import Registry, reading_of
-from hfsvc.trajectories.registry import open_registry
+from hfsvc.trajectories.registry import Registry, open_registry
 
 if TYPE_CHECKING:
     from hfsvc.trajectories.source import FileTrajectorySource
@@ -51,8 +50,8 @@ def _make_source(
     from hfsvc.trajectories.source import FileTrajectorySource
 
     repo = registry.repo_of(name)
-    known = registry.find_repo(parse_repo(repo, endpoint).repo)
-    return FileTrajectorySource(repo, datasets=datasets, options=reading_of(known, ReadOptions(**options)))
+    read_as = registry.read_options(parse_repo(repo, endpoint).repo, ReadOptions(**options))
+    return FileTrajectorySource(repo, datasets=datasets, options=read_as)
 
 
 class Container(containers.DeclarativeContainer):

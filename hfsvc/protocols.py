@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import (
@@ -10,6 +10,7 @@ from hfsvc.models import (
     DatasetStatistics,
     DownloadedDataset,
     DownloadPlan,
+    KeyColumn,
     OnEvent,
     SummaryField,
     SummaryPage,
@@ -17,8 +18,6 @@ from hfsvc.models import (
     ValueCounts,
     VerifyReport,
 )
-
-KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 
 
 class DatasetService(Protocol):
@@ -179,8 +178,8 @@ class TrajectorySource(Protocol):
             offset: Matches to leave out.
             limit: Longest page.
             query: Words that must all occur, ignoring case, somewhere in a row's summary; ``field:word`` looks at one
-                field (agent, model, task, episode, trial_name, run_id, date, result, key), and ``field:"whole value"``
-                for nothing less; ``field:""`` finds rows without a value.
+                field of `hfsvc.models.SUMMARY_FIELDS`, and ``field:"whole value"`` for nothing less; ``field:""`` finds
+                rows without a value.
         """
         ...
 

@@ -136,3 +136,21 @@ def test_the_public_names_are_sorted_and_there() -> None:
     assert list(hfsvc.__all__) == sorted(hfsvc.__all__)
     for name in hfsvc.__all__:
         assert getattr(hfsvc, name) is not None
+
+
+# The way of a row: what each stretch of it may import of `trajectories`, beside itself.
+ROW_PATH: dict[str, set[str]] = {
+    "files": set(),
+    "layouts": {"files"},
+    "styles": {"files", "layouts"},
+    "index": {"files", "layouts", "data_file", "selection"},
+}
+
+
+@pytest.mark.parametrize("stretch", sorted(ROW_PATH))
+def test_a_row_goes_from_files_to_layouts_to_styles(stretch: str) -> None:
+    start = "hfsvc.trajectories."
+    for module, found in ROOMS["trajectories"].items():
+        if module.startswith(f"{start}{stretch}."):
+            ours = {name.removeprefix(start).split(".")[0] for name in found if name.startswith(start)}
+            assert ours - {stretch} <= ROW_PATH[stretch], module

@@ -128,13 +128,12 @@ async def _with_ray(
     from hfsvc.errors import NotDownloaded
     from hfsvc.export.ray_engine import export_with_ray
     from hfsvc.models import ReadOptions
-    from hfsvc.trajectories.known_datasets import reading_of
 
     repo = container.registry().repo_of(dataset)
     found = await container.datasets().get_download_info(repo)
     if found is None:
         raise NotDownloaded(repo=repo)
-    options = reading_of(container.registry().find_repo(found.repo), ReadOptions(**reading))
+    options = container.registry().read_options(found.repo, ReadOptions(**reading))
     return await export_with_ray(found, options, request, shards)
 
 

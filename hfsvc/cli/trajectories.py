@@ -11,8 +11,8 @@ from hfsvc.cli.read_options import reading_options, row_options, storage_options
 
 if TYPE_CHECKING:
     from hfsvc.atif import Trajectory
-    from hfsvc.models import TrajectoryRow
-    from hfsvc.protocols import KeyColumn, TrajectorySource
+    from hfsvc.models import KeyColumn, TrajectoryRow
+    from hfsvc.protocols import TrajectorySource
 
 SHOWN_CHARACTERS = 400
 STDOUT = Path("-")

@@ -1,9 +1,9 @@
 """Trajectories into files that other tools read. docs/export.md explains it."""
 
+from hfsvc.export.atif_columns import read_parquet
 from hfsvc.export.formats import FORMATS, Format
 from hfsvc.export.local_engine import export, export_shards, export_to
 from hfsvc.export.models import Exported, ExportRequest, RowsExported
-from hfsvc.export.parquet import read_parquet
 from hfsvc.export.writers import Writer
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""ATIF as nested Arrow columns that read back to equal structs. Pure.
+"""The format ``parquet``: ATIF as nested Arrow columns that read back to equal structs.
 
 Fields keep the names of the format, and are null where absent. What Arrow has no type for is stored so:
 
@@ -11,18 +11,23 @@ Fields keep the names of the format, and are null where absent. What Arrow has n
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from hfsvc import atif
 from hfsvc.atif import AudioPart, AudioSource, ImagePart, ImageSource, TextPart, Trajectory
 from hfsvc.atif.schema import Atif
+from hfsvc.errors import BadParquet
 from hfsvc.export.columns import NOT_HELD, Column, Either, Items, Plain, Record, Text, json_text, json_value
 from hfsvc.models import TrajectoryRow
+from hfsvc.trajectories.files.base import bad_parquet
+from hfsvc.trajectories.files.parquet import BUFFER_BYTES, iter_batches
 
 FORMAT_KEY = b"hfsvc.export"
 FORMAT = b"atif/1"
@@ -168,3 +173,21 @@ def trajectories_of(batch: pa.RecordBatch) -> list[Trajectory]:
     members = [batch.column(field.name) for field in _TRAJECTORY.members_fields]
     found = _TRAJECTORY.build(members, [document is None for document in documents])
     return [each if document is None else document for each, document in zip(found, documents, strict=True)]
+
+
+def read_parquet(path: Path) -> Iterator[Trajectory]:
+    """The trajectories of a file of the format ``parquet``, in order, in bounded memory, equal to those written. Blocks.
+
+    Raises:
+        BadParquet: It is another file, or is cut.
+        FileNotFoundError: It is not there.
+    """
+    try:
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) as parquet:
+            schema = parquet.schema_arrow
+            if (schema.metadata or {}).get(FORMAT_KEY) != FORMAT:
+                raise BadParquet(file=str(path), reason="hfsvc did not export it as parquet")
+            for _, batch in iter_batches(parquet, schema.names, 0):
+                yield from trajectories_of(batch)
+    except pa.ArrowException as error:
+        raise bad_parquet(path, error) from error

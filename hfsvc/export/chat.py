@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from hfsvc.atif import Content, Observation, Step, TextPart, ToolCall, Trajectory
-from hfsvc.export.lines import json_line
+from hfsvc.export.lines import plain_json
 from hfsvc.trajectories.styles.provenance import ROLE
 
 _ROLES = {"agent": "assistant", "user": "user", "system": "system"}
 
 
 class ChatMessage(NamedTuple):
-    """One message.
+    """A message of a chat, with the step that it comes of.
 
     Attributes:
         role: ``system``, ``user``, ``assistant`` or ``tool``; any other role of the row's own stays.
@@ -71,4 +71,4 @@ def _media_text(source: Any) -> str:
 
 def function_of(call: ToolCall) -> dict[str, str]:
     """What a call calls, as chat formats have it: the arguments are JSON text."""
-    return {"name": call.function_name, "arguments": json_line(call.arguments).decode().rstrip("\n")}
+    return {"name": call.function_name, "arguments": plain_json(call.arguments)}

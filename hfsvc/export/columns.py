@@ -1,4 +1,4 @@
-"""Columns of Arrow for Python values: what builds them, and what reads the values back. Pure.
+"""Kinds of Arrow columns that hold Python values and give equal ones back. Pure.
 
 Every kind of column takes a list of values, None among them, and gives one or more arrays of that length; `read` gives
 equal values back. What cannot be held without loss raises one of `NOT_HELD`.
@@ -20,7 +20,7 @@ _WIDEST = 1 << 63
 
 
 class Column(Protocol):
-    """A kind of column."""
+    """The protocol of a kind of column: writes values into Arrow arrays, and reads them back."""
 
     def fields(self, name: str) -> list[pa.Field]:
         """The Arrow fields that hold it, `name` first."""

@@ -1,16 +1,16 @@
-"""What can be written, how a name tells it, and what the files of shards are called. Pure."""
+"""The formats of exports, how the ending of a name implies one, and the names of shards. Pure."""
 
 import re
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from hfsvc.errors import InvalidExport
+from hfsvc.trajectories.selection import Shard
 
 Format = Literal["jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Kind = Literal["lines", "table", "folder"]
 Compression = Literal["zstd", "gzip"]
-Shard = tuple[int, int]
 
 _KINDS: dict[Format, tuple[Kind, ...]] = {
     "jsonl": ("lines",),
@@ -58,8 +58,8 @@ def choose_target(path: Path, format: Format | None = None, shard: Shard | None 
     kind = _kind(path, chosen, type_)
     if kind != "lines" and compression:
         raise InvalidExport(target=str(path), reason=f"{chosen} is not compressed as a whole")
-    place = path if shard is None else path.with_name(shard_name(path.name, shard))
-    return Target(place, chosen, kind, _COMPRESSIONS.get(compression))
+    named = path if shard is None else path.with_name(shard_name(path.name, shard))
+    return Target(named, chosen, kind, _COMPRESSIONS.get(compression))
 
 
 def choose_stream(format: Format | None = None) -> Format:
@@ -96,10 +96,10 @@ def _guess(path: Path, type_: str) -> Format:
 
 
 def _kind(path: Path, format: Format, type_: str) -> Kind:
-    told: Kind | None = "table" if type_ == ".parquet" else "lines" if type_ else None
+    implied: Kind | None = "table" if type_ == ".parquet" else "lines" if type_ else None
     kinds = _KINDS[format]
-    if told is None or kinds == ("folder",):
+    if implied is None or kinds == ("folder",):
         return kinds[0]
-    if told not in kinds:
+    if implied not in kinds:
         raise InvalidExport(target=str(path), reason=f"{format} is no content for a file called {type_}")
-    return told
+    return implied

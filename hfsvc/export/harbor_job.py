@@ -1,4 +1,4 @@
-"""Trajectories as the folder of a Harbor job, which ``harbor view`` opens: a trial a trajectory.
+"""The format ``atif-dir``: the folder of a Harbor job, which ``harbor view`` opens, a trial a trajectory.
 
 Source: what the viewer of Harbor 0.25.0 reads, ``<jobs>/<job>/<trial>/{result.json,agent/trajectory.json}``.
 """
@@ -26,16 +26,16 @@ class HarborJob:
 
     Args:
         folder: Exists, and is empty.
-        place: Where the folder will be in the end.
+        destination: Where the folder will be in the end.
 
     Attributes:
         written: Bytes of trajectories so far.
     """
 
-    def __init__(self, folder: Path, place: Path) -> None:
+    def __init__(self, folder: Path, destination: Path) -> None:
         self.written = 0
         self._folder = folder
-        self._place = place
+        self._destination = destination
         self._trials = 0
         self._started: str | None = None
         self._agents: dict[tuple[str, str | None], None] = {}
@@ -47,7 +47,7 @@ class HarborJob:
 
     def _write(self, row: TrajectoryRow) -> None:
         trial = safe_name(row)
-        result = trial_result(row, trial, self._place)
+        result = trial_result(row, trial, self._destination)
         document = atif.encode(row.trajectory)
         (self._folder / trial / "agent").mkdir(parents=True)
         (self._folder / trial / "agent" / "trajectory.json").write_bytes(document)
@@ -66,11 +66,11 @@ class HarborJob:
     def finish(self) -> None:
         """Add what is said of the job as a whole."""
         agents = [{"name": name, "model_name": model} for name, model in self._agents]
-        config = {"job_name": self._place.name, "agents": agents}
+        config = {"job_name": self._destination.name, "agents": agents}
         (self._folder / "config.json").write_bytes(json_line(config))
         if self._started:
             # The viewer wants a time with it, and lists jobs without it as well.
-            result = job_result(self._place.name, self._trials, self._started)
+            result = job_result(self._destination.name, self._trials, self._started)
             (self._folder / "result.json").write_bytes(json_line(result))
 
 

@@ -1,25 +1,26 @@
-"""JSON lines. Pure."""
+"""JSON of any value, also of one that does not fit UTF-8 or 64 bits: as a line, or as text. Pure."""
 
 import json
 from typing import Any
 
 import msgspec
 
-from hfsvc import atif
-from hfsvc.models import TrajectoryRow
-
 _encoder = msgspec.json.Encoder()
-
-
-def atif_line(row: TrajectoryRow) -> bytes:
-    """A trajectory's ATIF document as a line."""
-    return atif.encode(row.trajectory) + b"\n"
 
 
 def json_line(value: Any) -> bytes:
     """A value as a line of JSON."""
+    return _encode(value) + b"\n"
+
+
+def plain_json(value: Any) -> str:
+    """A value as JSON text."""
+    return _encode(value).decode()
+
+
+def _encode(value: Any) -> bytes:
     try:
-        return _encoder.encode(value) + b"\n"
+        return _encoder.encode(value)
     except (UnicodeEncodeError, OverflowError):
         # Halves of characters, and in older msgspec integers of more than 64 bits.
-        return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+        return json.dumps(value, separators=(",", ":")).encode()

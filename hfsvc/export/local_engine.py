@@ -1,10 +1,10 @@
-"""Trajectories from a source into files: reading goes on while what was read is written, in bounded memory."""
+"""The engine ``local``: one process that reads on while it writes what was read, in bounded memory."""
 
 import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 from anyio import CancelScope, create_memory_object_stream, create_task_group, to_thread
@@ -13,13 +13,13 @@ from anyio.streams.memory import MemoryObjectSendStream
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.atif import Content, Trajectory
 from hfsvc.errors import InvalidExport
-from hfsvc.export.formats import Shard, Target, choose_target
+from hfsvc.export.formats import Target, choose_target
 from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
 from hfsvc.export.naming import safe
 from hfsvc.export.writers import Writer, open_writer
 from hfsvc.models import TrajectoryRow
 from hfsvc.protocols import TrajectorySource
-from hfsvc.trajectories.source import row_range
+from hfsvc.trajectories.selection import RowRange, Shard
 
 T = TypeVar("T")
 
@@ -27,16 +27,7 @@ CHUNK_BYTES = 4 << 20
 ROW_BYTES = 2000
 STEP_BYTES = 200
 """What a row and a step weigh besides their texts, about."""
-TELL_EVERY_S = 0.1
-
-
-class Span(NamedTuple):
-    """Which rows of a dataset; as for `TrajectorySource.stream_rows`."""
-
-    start: int = 0
-    stop: int | None = None
-    shard: Shard | None = None
-    cursor: str | None = None
+REPORT_EVERY_S = 0.1
 
 
 async def export(source: TrajectorySource, request: ExportRequest, *, on_event: OnExport | None = None) -> Exported:
@@ -54,8 +45,7 @@ async def export(source: TrajectorySource, request: ExportRequest, *, on_event: 
         NoSpace, StoreNotWritable: The disk is in the way; nothing has changed.
         HfsvcError: What the source raises.
     """
-    span = Span(request.start, request.stop, request.shard, request.cursor)
-    return await export_span(source, target_of(request), span, resume=request.resume, on_event=on_event)
+    return await export_rows(source, target_of(request), request.rows, resume=request.resume, on_event=on_event)
 
 
 async def export_shards(
@@ -90,7 +80,7 @@ async def export_to(
         cursor: Go on after its row.
         on_event: As for `export`.
     """
-    return await in_task_group(_pump(source, writer, Span(start, stop, shard, cursor), on_event))
+    return await in_task_group(_pump(source, writer, RowRange(start, stop, shard, cursor), on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -102,15 +92,15 @@ def target_of(request: ExportRequest) -> Target:
     return choose_target(path, request.format, request.shard)
 
 
-async def export_span(
-    source: TrajectorySource, target: Target, span: Span, *, resume: bool, on_event: OnExport | None = None
+async def export_rows(
+    source: TrajectorySource, target: Target, rows: RowRange, *, resume: bool, on_event: OnExport | None = None
 ) -> Exported:
-    """Write the rows of a span to a target."""
-    return await in_task_group(_export(source, target, span, resume, on_event))
+    """Write a range of rows to a target."""
+    return await in_task_group(_export(source, target, rows, resume, on_event))
 
 
 async def _export(
-    source: TrajectorySource, target: Target, span: Span, resume: bool, on_event: OnExport | None
+    source: TrajectorySource, target: Target, rows: RowRange, resume: bool, on_event: OnExport | None
 ) -> Exported:
     if await to_thread.run_sync(_is_taken, target):
         if resume:
@@ -119,7 +109,7 @@ async def _export(
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
-        done = await in_task_group(_pump(source, writer, span, on_event))
+        done = await in_task_group(_pump(source, writer, rows, on_event))
     return msgspec.structs.replace(done, path=target.path, format=target.format)
 
 
@@ -142,14 +132,14 @@ async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
     await to_thread.run_sync(manager.__exit__, None, None, None)
 
 
-async def _pump(source: TrajectorySource, writer: Writer, span: Span, on_event: OnExport | None) -> Exported:
-    first, last = row_range(await source.count(), span.start, span.stop, span.shard)
-    tell = _at_most_every(TELL_EVERY_S, on_event)
+async def _pump(source: TrajectorySource, writer: Writer, rows: RowRange, on_event: OnExport | None) -> Exported:
+    first, last = rows.bounds(await source.count())
+    report = _at_most_every(REPORT_EVERY_S, on_event)
     skipped = source.skipped_rows
-    done = Exported(cursor=span.cursor)
+    done = Exported(cursor=rows.cursor)
     send, receive = create_memory_object_stream[list[TrajectoryRow]](0)
     async with create_task_group() as group, receive:
-        group.start_soon(_gather, source, span, send)
+        group.start_soon(_gather, source, rows, send)
         async for chunk in receive:
             await to_thread.run_sync(writer.write, chunk)
             done = Exported(
@@ -158,7 +148,7 @@ async def _pump(source: TrajectorySource, writer: Writer, span: Span, on_event: 
                 written=writer.written,
                 cursor=chunk[-1].cursor,
             )
-            tell(_progress(done, last - first))
+            report(_progress(done, last - first))
     done = msgspec.structs.replace(done, skipped_rows=source.skipped_rows - skipped)
     if on_event:
         on_event(_progress(done, last - first))
@@ -171,25 +161,24 @@ def _progress(done: Exported, total: int) -> RowsExported:
 
 
 def _at_most_every(seconds: float, on_event: OnExport | None) -> OnExport:
-    told = -math.inf
+    last = -math.inf
 
-    def tell(event: RowsExported) -> None:
-        nonlocal told
+    def report(event: RowsExported) -> None:
+        nonlocal last
         now = time.monotonic()
-        if on_event and now - told >= seconds:
-            told = now
+        if on_event and now - last >= seconds:
+            last = now
             on_event(event)
 
-    return tell
+    return report
 
 
-async def _gather(source: TrajectorySource, span: Span, send: MemoryObjectSendStream[list[TrajectoryRow]]) -> None:
+async def _gather(source: TrajectorySource, rows: RowRange, send: MemoryObjectSendStream[list[TrajectoryRow]]) -> None:
     """Rows in chunks of about `CHUNK_BYTES` of text."""
     chunk: list[TrajectoryRow] = []
     weight = 0
-    start, stop, shard, cursor = span
-    async with send, aclosing(source.stream_rows(start=start, stop=stop, shard=shard, cursor=cursor)) as rows:
-        async for row in rows:
+    async with send, aclosing(source.stream_rows(**rows._asdict())) as stream:
+        async for row in stream:
             chunk.append(row)
             weight += weight_of(row.trajectory)
             if weight >= CHUNK_BYTES:

@@ -1,14 +1,15 @@
-"""What an export is asked for, what it tells on the way, and what it says in the end."""
+"""Structs about exports: the request, the progress, the result."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from hfsvc.export.formats import Format, Shard
+from hfsvc.export.formats import Format
 from hfsvc.models import Model
+from hfsvc.trajectories.selection import RowRange, Shard
 
 
 class ExportRequest(Model, frozen=True, kw_only=True):
-    """What to write, and where.
+    """A request to write a dataset's trajectories into a file or folder.
 
     Attributes:
         path: A file or folder. ``.zst`` and ``.gz`` behind the name of a file of lines compress it.
@@ -30,9 +31,14 @@ class ExportRequest(Model, frozen=True, kw_only=True):
     resume: bool = False
     job: str = "trajectories"
 
+    @property
+    def rows(self) -> RowRange:
+        """Which rows to write."""
+        return RowRange(self.start, self.stop, self.shard, self.cursor)
+
 
 class Exported(Model, frozen=True, kw_only=True):
-    """What was written.
+    """The result of an export.
 
     Attributes:
         path: The file or folder; None for a writer of the caller's own.

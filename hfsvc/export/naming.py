@@ -1,4 +1,4 @@
-"""What a trajectory's own file or folder is called. Pure."""
+"""Names of trajectories: for people, as ids, and for their own files and folders. Pure."""
 
 import re
 

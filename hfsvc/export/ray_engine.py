@@ -18,11 +18,12 @@ from anyio import to_thread
 
 from hfsvc.errors import HfsvcError, MissingExtra
 from hfsvc.export.formats import Target
-from hfsvc.export.local_engine import Span, export_span, target_of
+from hfsvc.export.local_engine import export_rows, target_of
 from hfsvc.export.models import Exported, ExportRequest
 from hfsvc.models import DownloadedDataset, ReadOptions
+from hfsvc.trajectories.selection import RowRange
 from hfsvc.trajectories.snapshot import Snapshot
-from hfsvc.trajectories.source import FileTrajectorySource, row_range
+from hfsvc.trajectories.source import FileTrajectorySource
 
 if TYPE_CHECKING:
     from hfsvc.protocols import DatasetService
@@ -37,13 +38,13 @@ class WorkItem(NamedTuple):
     stop: int
 
 
-class Task(NamedTuple):
+class ShardTask(NamedTuple):
     """All that a worker needs to write one shard."""
 
     dataset: DownloadedDataset
     options: ReadOptions
     target: Target
-    span: Span
+    rows: RowRange
     resume: bool
 
 
@@ -71,10 +72,10 @@ def _export(
     data = _ray_data()
     items = work_items(dataset, options)
     rows = items[-1].stop if items else 0
-    wanted = clip(items, *row_range(rows, request.start, request.stop, None))
+    wanted = clip(items, *RowRange(request.start, request.stop).bounds(rows))
     parts = split(wanted, shards or len({each.file for each in wanted}))
     tasks = [
-        Task(dataset, options, target_of(_part(request, index, len(parts))), Span(*part), request.resume)
+        ShardTask(dataset, options, target_of(_part(request, index, len(parts))), RowRange(*part), request.resume)
         for index, part in enumerate(parts)
     ]
     if not tasks:
@@ -105,13 +106,13 @@ def _work(item: dict[str, Any]) -> dict[str, Any]:
     return {"shard": item["shard"], "result": pickle.dumps(_outcome(pickle.loads(item["task"])))}
 
 
-def _outcome(task: Task) -> Exported | HfsvcError:
+def _outcome(task: ShardTask) -> Exported | HfsvcError:
     # A source asks for no more than what is on disk, and on a worker there is no more to ask.
     source = FileTrajectorySource(
         task.dataset.repo, datasets=cast("DatasetService", _Recorded(task.dataset)), options=task.options
     )
     try:
-        return asyncio.run(export_span(source, task.target, task.span, resume=task.resume))
+        return asyncio.run(export_rows(source, task.target, task.rows, resume=task.resume))
     except HfsvcError as error:
         return error
 
@@ -137,9 +138,9 @@ class _Recorded:
 def work_items(dataset: DownloadedDataset, options: ReadOptions) -> list[WorkItem]:
     """The row groups of a dataset in order, from the footers of its files."""
     return [
-        WorkItem(file.file, number, file.first + group.first, file.first + group.stop)
+        WorkItem(file.path, number, file.first + group.first, file.first + group.stop)
         for file in Snapshot(dataset, options).files
-        for number, group in enumerate(file.facts.groups)
+        for number, group in enumerate(file.groups)
     ]
 
 

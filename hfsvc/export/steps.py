@@ -1,4 +1,4 @@
-"""The flat table: one row a step, for queries. Pure."""
+"""The format ``steps``: a flat table of one row a step, for queries. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import pyarrow as pa
 from hfsvc.atif import Metrics, Observation, Step, ToolCall
 from hfsvc.export.chat import text_of
 from hfsvc.export.columns import batch_of
-from hfsvc.export.lines import json_line
+from hfsvc.export.lines import plain_json
 from hfsvc.export.naming import session_of, title_of
 from hfsvc.models import TrajectoryRow
 
@@ -62,13 +62,13 @@ def _facts(step: Step) -> dict[str, Any]:
         "reasoning": step.reasoning_content,
         "is_copied_context": step.is_copied_context,
         "llm_call_count": step.llm_call_count,
-        "extra": None if step.extra is None else _json(step.extra),
+        "extra": None if step.extra is None else plain_json(step.extra),
     }
 
 
 def _calls(calls: list[ToolCall]) -> dict[str, Any]:
     functions = [call.function_name for call in calls]
-    return {"calls": len(calls), "functions": functions, "tool_calls": _json(calls) if calls else None}
+    return {"calls": len(calls), "functions": functions, "tool_calls": plain_json(calls) if calls else None}
 
 
 def _observed(observation: Observation | None) -> dict[str, Any]:
@@ -81,7 +81,3 @@ def _spent(metrics: Metrics | None) -> dict[str, Any]:
     found = metrics or _NO_METRICS
     names = ("prompt_tokens", "completion_tokens", "cached_tokens")
     return {name: getattr(found, name) for name in names} | {"cost_usd": found.cost_usd}
-
-
-def _json(value: Any) -> str:
-    return json_line(value).decode().rstrip("\n")

@@ -1,4 +1,4 @@
-"""The Hub's Session Trace Simple Format: a session's header, then a message a line. Pure.
+"""The format ``sts``, the Hub's Session Trace Simple Format: a session's header, then a message a line. Pure.
 
 Source: huggingface.co/docs/hub/session-traces-format (2026).
 """

@@ -1,4 +1,4 @@
-"""Trajectories as the rows that trainers read: OpenAI messages with tools, or ShareGPT. Pure."""
+"""The formats ``openai`` and ``sharegpt``, which trainers read: chat messages with tools, or bare turns. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import pyarrow as pa
 from hfsvc.atif import Step, ToolCall
 from hfsvc.export.chat import ChatMessage, chat_messages, function_of
 from hfsvc.export.columns import batch_of, json_text
-from hfsvc.export.lines import json_line
+from hfsvc.export.lines import plain_json
 from hfsvc.models import TrajectoryRow
 from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json
 from hfsvc.trajectories.styles.parts import text_of
@@ -125,8 +125,4 @@ def _tabled_call(call: Json) -> Json:
 
 
 def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else _json(value)
-
-
-def _json(value: Any) -> str:
-    return json_line(value).decode().rstrip("\n")
+    return value if value is None or isinstance(value, str) else plain_json(value)

@@ -1,5 +1,9 @@
-"""Where rows are written: lines, tables, folders of files. Everything here blocks: call it from a worker thread."""
+"""Writers of rows: into lines, tables, folders of files, pipes. Everything here blocks: call it from a worker thread."""
 
+import io
+import os
+import select
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -7,14 +11,15 @@ from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from anyio import from_thread
 
+from hfsvc import atif
 from hfsvc.export import atif_columns, steps, trainers
 from hfsvc.export.atomic_output import whole_file, whole_folder
 from hfsvc.export.formats import Format, Target
 from hfsvc.export.harbor_job import HarborJob
-from hfsvc.export.lines import atif_line, json_line
+from hfsvc.export.lines import json_line
 from hfsvc.export.naming import safe_name
-from hfsvc.export.streams import patient
 from hfsvc.export.sts import session_lines
 from hfsvc.models import TrajectoryRow
 
@@ -22,10 +27,11 @@ Rows = Sequence[TrajectoryRow]
 
 # Large groups compress better, and each is held in memory while it is gathered.
 ROW_GROUP_BYTES = 16 << 20
+CHECK_EVERY_S = 0.2
 
 
 class Writer(Protocol):
-    """Takes rows in order. `export` calls it from worker threads, never twice at once.
+    """Writes rows in order. `export` calls it from worker threads, never twice at once.
 
     Attributes:
         written: Bytes so far, before compression.
@@ -93,7 +99,7 @@ class SessionFolder:
 
 
 _LINES: dict[Format, Callable[[TrajectoryRow], bytes]] = {
-    "jsonl": atif_line,
+    "jsonl": lambda row: atif.encode(row.trajectory) + b"\n",
     "openai": lambda row: json_line(trainers.openai_row(row)),
     "sharegpt": lambda row: json_line(trainers.sharegpt_row(row)),
 }
@@ -127,7 +133,7 @@ def open_writer(target: Target) -> Iterator[Writer]:
 
 def stream_writer(out: BinaryIO, format: Format) -> Writer:
     """A writer of lines to an open stream, such as stdout, which stays open."""
-    return LineWriter(patient(out), _LINES[format])
+    return LineWriter(_cancellable(out), _LINES[format])
 
 
 @contextmanager
@@ -161,3 +167,44 @@ def _ended(out: Any) -> Iterator[Any]:
             out.close()
         raise
     out.close()
+
+
+def _cancellable(out: BinaryIO) -> "BinaryIO | PipeStream":
+    """The stream by its descriptor, where it has one: its reader may stop reading, such as a pipe's."""
+    try:
+        descriptor = out.fileno()
+    except io.UnsupportedOperation:
+        return out
+    out.flush()
+    return PipeStream(descriptor)
+
+
+class PipeStream:
+    """Writes to a descriptor; a cancelled caller need not wait for the reader.
+
+    Args:
+        descriptor: Stays open.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, text: Any) -> int:
+        """Write all of it.
+
+        Raises:
+            BrokenPipeError: The reader has left.
+        """
+        rest = memoryview(text)
+        while rest:
+            from_thread.check_cancelled()
+            rest = rest[self._write_some(rest) :]
+        return len(text)
+
+    def _write_some(self, text: memoryview) -> int:
+        if sys.platform == "win32":
+            # There a pipe tells nobody whether it has room.
+            return os.write(self._descriptor, text)
+        _, ready, _ = select.select([], [self._descriptor], [], CHECK_EVERY_S)
+        # No more than what a pipe takes at once when it says that it has room.
+        return os.write(self._descriptor, text[: select.PIPE_BUF]) if ready else 0

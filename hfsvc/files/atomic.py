@@ -4,6 +4,8 @@ import os
 import shutil
 import stat
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,18 +15,27 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OSError: Nothing was changed.
     """
+    with replacement(path) as scratch, scratch.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+@contextmanager
+def replacement(path: Path) -> Iterator[Path]:
+    """A name beside `path` for a new file, which takes its place at the end of the context; nothing after an exception.
+
+    Whoever writes the file syncs it, or a crash might leave the name and not the content.
+    """
     # Not tempfile's: its files are for their owner alone, and others may read a shared store.
     scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with scratch.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield scratch
         scratch.replace(path)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

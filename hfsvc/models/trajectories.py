@@ -10,11 +10,18 @@ from hfsvc.models.base import Model
 
 Style = Literal["messages", "structured"]
 OnBadRow = Literal["raise", "skip"]
-SummaryField = Literal["agent", "model", "task", "episode", "trial_name", "run_id", "date", "result", "key"]
+EpisodeFilter = Literal["all", "last"]
+ResultFilter = Literal["all", "success", "failure"]
+SummaryField = Literal[
+    "agent", "model", "task", "episode", "trial_name", "run_id", "trace_source", "date", "result", "key"
+]
 # The one list of what is told of every row: queries, look-ups, summaries and the API follow it.
 SUMMARY_FIELDS: tuple[SummaryField, ...] = get_args(SummaryField)
 # Those whose values are few enough to be offered with their counts: filters of the pages and the API follow it.
-FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result")
+FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result", "trace_source")
+# Columns of the summaries in which a key is looked for, in this order.
+KeyColumn = Literal["key", "trial_name", "run_id", "task"]
+KEY_COLUMNS: tuple[KeyColumn, ...] = get_args(KeyColumn)
 LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json", "atif"]
 LONGEST_NUMBER = 15
 
@@ -43,9 +50,9 @@ class ReadOptions(Model, frozen=True, kw_only=True):
     columns: Mapping[str, str] = msgspec.field(default_factory=dict)
     config: str | None = None
     split: str | None = None
-    episodes: Literal["all", "last"] = "all"
+    episodes: EpisodeFilter = "all"
     fenced: bool = False
-    result: Literal["all", "success", "failure"] = "all"
+    result: ResultFilter = "all"
 
     @property
     def filters(self) -> bool:
@@ -100,6 +107,7 @@ class TrajectorySummary(Model, frozen=True, kw_only=True):
     date: str | None
     steps: int
     result: str | None = None
+    trace_source: str | None = None
     key: str | None = None
 
 

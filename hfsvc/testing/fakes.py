@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from anyio.lowlevel import checkpoint
 
@@ -19,6 +19,7 @@ from hfsvc.files.atomic import free_bytes, prune_empty, size_of
 from hfsvc.files.checksum import checksum_of
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
+    KEY_COLUMNS,
     SUMMARY_FIELDS,
     BytesReceived,
     DamagedFile,
@@ -30,6 +31,8 @@ from hfsvc.models import (
     FileStarted,
     FileVerified,
     Finished,
+    KeyColumn,
+    OnBadRow,
     OnEvent,
     Planned,
     PlannedFile,
@@ -42,12 +45,12 @@ from hfsvc.models import (
     ValueCounts,
     VerifyReport,
 )
-from hfsvc.protocols import KeyColumn
 from hfsvc.settings import Settings
 from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import Inventory
-from hfsvc.trajectories.cursor import Numbering, number_rows, row_after, write_cursor
+from hfsvc.trajectories.cursor import Numbering, number_rows, write_cursor
 from hfsvc.trajectories.layouts.conversation import Unreadable
+from hfsvc.trajectories.selection import RowRange
 
 _Files = dict[str, bytes]
 
@@ -100,18 +103,18 @@ class FakeDatasetService:
 
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
         self.requests.append(request)
-        tell = on_event or (lambda _: None)
+        notify = on_event or (lambda _: None)
         resolved = parse_request(request, self._settings)
         remote, content = self._resolve(resolved.address.repo, resolved.revision)
         entry = self._entries.get(remote.repo)
         if not (entry and resolved.is_recorded(entry, remote.commit) and not entry.missing(self._root)):
             plan = self._plan(request)
-            tell(Planned(plan=plan))
-            self._bring(plan, content, tell)
+            notify(Planned(plan=plan))
+            self._bring(plan, content, notify)
             entry = new_entry(resolved, remote, plan, entry, learned={}, now=datetime.now(UTC))
             self._entries[remote.repo] = entry
         dataset = entry.dataset(self._root)
-        tell(Finished(dataset=dataset))
+        notify(Finished(dataset=dataset))
         return dataset
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
@@ -132,18 +135,18 @@ class FakeDatasetService:
         inventory = Inventory(present, {}, {}, free_bytes(self._root))
         return make_plan(remote, files, inventory, recorded=entry.files if entry else ())
 
-    def _bring(self, plan: DownloadPlan, content: _Files, tell: OnEvent) -> None:
+    def _bring(self, plan: DownloadPlan, content: _Files, notify: OnEvent) -> None:
         folder = self._root / plan.repo
         for path in plan.removed:
             self._remove(folder / path)
         received = 0
         missing = [file for file in plan.files if not file.present]
         for file in missing:
-            tell(FileStarted(path=file.path, size=file.size, kept_bytes=0))
+            notify(FileStarted(path=file.path, size=file.size, kept_bytes=0))
             self._put(folder / file.path, content[file.path])
             received += file.size
-            tell(FileVerified(path=file.path, size=file.size, checksum=file.checksum or ""))
-        tell(BytesReceived(received=received, total=_total(missing)))
+            notify(FileVerified(path=file.path, size=file.size, checksum=file.checksum or ""))
+        notify(BytesReceived(received=received, total=_total(missing)))
 
     async def is_downloaded(self, repo: str) -> bool:
         entry = self._find(repo)
@@ -227,7 +230,7 @@ def _total(files: list[PlannedFile]) -> int:
 class FakeTrajectorySource:
     """Holds trajectories in memory and answers as `hfsvc.protocols.TrajectorySource` guarantees.
 
-    Keys and summaries are read from ``trajectory.extra`` (task, episode, trial_name, run_id, date, result, key).
+    Keys and summaries are read from ``trajectory.agent`` and ``trajectory.extra``.
 
     Args:
         trajectories: Row by row; None stands for a row that cannot be converted.
@@ -247,7 +250,7 @@ class FakeTrajectorySource:
         repo: str = "fake/trajectories",
         folder: Path = Path("fake"),
         downloaded: bool = True,
-        on_bad_row: Literal["raise", "skip"] = "raise",
+        on_bad_row: OnBadRow = "raise",
     ) -> None:
         self.skipped_rows = 0
         self._trajectories = list(trajectories)
@@ -292,13 +295,8 @@ class FakeTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[TrajectoryRow, None]:
-        # Late: it brings pyarrow.
-        from hfsvc.trajectories.source import row_range
-
         rows, moves, numbering = self._rows(), self._moves, self._numbering()
-        first, last = row_range(len(rows), start, stop, shard)
-        if cursor is not None:
-            first = max(first, row_after(cursor, numbering))
+        first, last = RowRange(start, stop, shard, cursor).remaining(len(rows), numbering)
         for number in range(first, last):
             await checkpoint()
             if moves != self._moves:
@@ -318,7 +316,7 @@ class FakeTrajectorySource:
         return found[0] if found else None
 
     async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
-        columns: tuple[KeyColumn, ...] = (by,) if by else ("key", "trial_name", "run_id", "task")
+        columns = (by,) if by else KEY_COLUMNS
         summaries = self._summaries()
         found = (tuple(each.row for each in summaries if getattr(each, column) == key) for column in columns)
         return next(filter(None, found), ())
@@ -353,13 +351,13 @@ class FakeTrajectorySource:
         return [found[row] for row in matching(batch, query or "")]
 
     async def statistics(self) -> DatasetStatistics:
-        from hfsvc.trajectories.layouts.message_counts import turns_of_rows
-        from hfsvc.trajectories.statistics import COUNTED, Gathering
+        from hfsvc.trajectories.layouts.message_counts import counts_of_rows
+        from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
 
-        gathering = Gathering()
-        facts = {name: [getattr(each, name) for each in self._summaries()] for name in COUNTED}
-        gathering.add(turns_of_rows(each or Unreadable(None, "it is null") for each in self._rows()), facts)
-        return gathering.result()
+        statistics = StatisticsBuilder()
+        metadata = {name: [getattr(each, name) for each in self._summaries()] for name in COUNTED}
+        statistics.add(counts_of_rows(each or Unreadable(None, "it is null") for each in self._rows()), metadata)
+        return statistics.result()
 
     def _rows(self) -> list[Trajectory | None]:
         if not self._downloaded:
@@ -378,7 +376,7 @@ _FAKE_FILE = "fake.parquet"
 
 def _summary(row: int, found: Trajectory | None) -> TrajectorySummary:
     extra: Mapping[str, Any] = (found.extra if found else None) or {}
-    names = ("task", "episode", "trial_name", "run_id", "date", "result", "key")
+    names = [name for name in SUMMARY_FIELDS if name not in {"agent", "model"}]
     return TrajectorySummary(
         row=row,
         agent=found.agent.name if found else None,

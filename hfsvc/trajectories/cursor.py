@@ -13,7 +13,7 @@ VERSION = 1
 
 
 class Numbering(NamedTuple):
-    """What gives a row its number.
+    """What row numbers hold for: one commit of a dataset, and the files of it on disk.
 
     Attributes:
         repo: The dataset.

@@ -1,15 +1,13 @@
-"""The datasets that are known by name, and how they are read. Pure.
+"""The datasets that hfsvc knows by name, and what must be known to read them. Pure.
 
 Source: the datasets' cards and rows as published in 2025 and 2026.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Mapping
 
 import msgspec
 
-from hfsvc.errors import UnknownSource
-from hfsvc.models import LayoutName, Model, ReadOptions
+from hfsvc.models import LayoutName, Model
 from hfsvc.settings import DEFAULT_SOURCE
 
 
@@ -35,63 +33,6 @@ class KnownDataset(Model, frozen=True, kw_only=True, forbid_unknown_fields=True)
     splits: tuple[str, ...] = ()
     fenced: bool = False
     columns: Mapping[str, str] = msgspec.field(default_factory=dict)
-
-
-class Registry:
-    """Datasets by alias and by id. Of two with the same alias, or the same id, the first one counts.
-
-    Args:
-        datasets: Those that are known already.
-        more: Gives further ones; called when none of `datasets` is what is looked for.
-    """
-
-    def __init__(self, datasets: Iterable[KnownDataset], more: Callable[[], Iterable[KnownDataset]] = tuple) -> None:
-        self._datasets = tuple(datasets)
-        self._more = more
-
-    @cached_property
-    def all(self) -> tuple[KnownDataset, ...]:
-        """Every dataset whose alias is not taken, in order."""
-        found: dict[str, KnownDataset] = {}
-        for each in (*self._datasets, *self._more()):
-            found.setdefault(each.alias, each)
-        return tuple(found.values())
-
-    def find_alias(self, alias: str) -> KnownDataset | None:
-        """The dataset with this alias."""
-        return self._find(lambda each: each.alias == alias)
-
-    def find_repo(self, repo: str) -> KnownDataset | None:
-        """The dataset with this id; the Hub ignores its case."""
-        return self._find(lambda each: each.repo.casefold() == repo.casefold())
-
-    def _find(self, fits: Callable[[KnownDataset], bool]) -> KnownDataset | None:
-        return next(filter(fits, self._datasets), None) or next(filter(fits, self.all), None)
-
-    def repo_of(self, name: str) -> str:
-        """The id that an alias stands for; any other name with a ``/``, or an address, stands for itself.
-
-        Raises:
-            UnknownSource: A bare word that is no alias.
-        """
-        if "/" in name:
-            return name
-        if known := self.find_alias(name):
-            return known.repo
-        raise UnknownSource(name=name, known=tuple(each.alias for each in self.all))
-
-
-def reading_of(known: KnownDataset | None, given: ReadOptions) -> ReadOptions:
-    """How to read a dataset: as it was asked for, else as it is known."""
-    if known is None:
-        return given
-    key = {"key": known.key} if known.key else {}
-    return msgspec.structs.replace(
-        given,
-        layout=given.layout or known.layout,
-        columns={**key, **known.columns, **given.columns},
-        fenced=given.fenced or known.fenced,
-    )
 
 
 def _openthoughts(size: str) -> KnownDataset:

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Generic, NamedTuple, TypeVar
+from contextlib import ExitStack, contextmanager
+from typing import Generic, TypeVar
 
 import pyarrow as pa
 from anyio import CancelScope, to_thread
@@ -12,9 +12,11 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.prefetch import ReadAhead
 from hfsvc.errors import BadParquet, BadRow, NotDownloaded
 from hfsvc.models import DownloadedDataset
-from hfsvc.trajectories.files.parquet import FileRows, RowFile, bad_parquet
-from hfsvc.trajectories.layouts.conversation import Place
-from hfsvc.trajectories.selection import Wanted
+from hfsvc.trajectories.batch_mapper import BatchMapper
+from hfsvc.trajectories.data_file import DataFile, OpenFile
+from hfsvc.trajectories.files.base import RowFile, bad_parquet
+from hfsvc.trajectories.layouts.conversation import RowLocation
+from hfsvc.trajectories.selection import SelectedRows
 
 T = TypeVar("T")
 CHUNK_ROWS = 512
@@ -22,19 +24,6 @@ CHUNK_BYTES = 2 << 20
 Chunk = list[tuple[int, pa.RecordBatch]]
 
 
-class View(NamedTuple, Generic[T]):
-    """What to read of every file, and what to make of it. Both functions run in the worker thread.
-
-    Attributes:
-        columns_of: The columns to read of a file.
-        convert: Makes values of a batch, given the place of its first row and its file.
-    """
-
-    columns_of: Callable[[FileRows], list[str]]
-    convert: Callable[[Place, FileRows, pa.RecordBatch], list[T | BadRow]]
-
-
-OpenFile = Callable[[FileRows], AbstractContextManager[RowFile]]
 CheckUnchanged = Callable[[], Awaitable[None]]
 
 
@@ -53,7 +42,11 @@ async def read_unchanged(read: Callable[[], T], check_unchanged: CheckUnchanged)
 
 
 def read_few(
-    dataset: DownloadedDataset, files: Iterable[FileRows], wanted: Wanted, view: View[T], open_file: OpenFile
+    dataset: DownloadedDataset,
+    files: Iterable[DataFile],
+    selected: SelectedRows,
+    mapper: BatchMapper[T],
+    open_file: OpenFile,
 ) -> list[T | BadRow]:
     """All values at once, in the thread that asks: for few rows, which are not worth a reader. Blocks.
 
@@ -63,19 +56,21 @@ def read_few(
     values: list[T | BadRow] = []
     for file in files:
         with open_file(file) as rows, _arrow_errors(dataset, file):
-            for row, batch in _numbered(rows, file, view, wanted):
-                made = _converted(dataset, file, view, row, batch)
+            for row, batch in _numbered(rows, file, mapper, selected):
+                made = _converted(dataset, file, mapper, row, batch)
                 values += made
     return values
 
 
-def _numbered(rows: RowFile, file: FileRows, view: View[T], wanted: Wanted) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The batches of the wanted rows, each with the number of its first row in the dataset."""
-    for offset, batch in rows.batches(view.columns_of(file), max(0, wanted.first - file.first)):
+def _numbered(
+    rows: RowFile, file: DataFile, mapper: BatchMapper[T], selected: SelectedRows
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The batches of the selected rows, each with the number of its first row in the dataset."""
+    for offset, batch in rows.batches(mapper.columns_of(file), max(0, selected.first - file.first)):
         row = file.first + offset
-        for first, stop in wanted.runs(row, row + batch.num_rows):
+        for first, stop in selected.runs(row, row + batch.num_rows):
             yield first, batch.slice(first - row, stop - first)
-        if row + batch.num_rows >= wanted.last:
+        if row + batch.num_rows >= selected.last:
             return
 
 
@@ -95,27 +90,27 @@ def _chunks(batches: Iterable[tuple[int, pa.RecordBatch]]) -> Iterator[Chunk]:
 
 
 def _converted(
-    dataset: DownloadedDataset, file: FileRows, view: View[T], row: int, batch: pa.RecordBatch
+    dataset: DownloadedDataset, file: DataFile, mapper: BatchMapper[T], row: int, batch: pa.RecordBatch
 ) -> list[T | BadRow]:
-    return view.convert(Place(dataset.repo, dataset.commit, file.file, row, row - file.first), file, batch)
+    return mapper.convert(RowLocation(dataset.repo, dataset.commit, file.path, row, row - file.first), file, batch)
 
 
 @contextmanager
-def _arrow_errors(dataset: DownloadedDataset, file: FileRows) -> Iterator[None]:
+def _arrow_errors(dataset: DownloadedDataset, file: DataFile) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise bad_parquet(dataset.local_path / file.file, error) from error
+        raise bad_parquet(dataset.local_path / file.path, error) from error
 
 
 class RowReader(Generic[T]):
-    """Reads rows of a dataset.
+    """Reads and maps the rows of a dataset, a batch at a time, in worker threads.
 
     Args:
         dataset: What is on disk.
         files: The files that hold them, in order.
-        wanted: The rows.
-        view: What to make of the batches.
+        selected: The rows.
+        mapper: What to make of the batches.
         open_file: Opens the files.
         check_unchanged: Awaited after a file was opened; raises when the dataset is another one by now.
     """
@@ -123,21 +118,21 @@ class RowReader(Generic[T]):
     def __init__(
         self,
         dataset: DownloadedDataset,
-        files: Iterable[FileRows],
-        wanted: Wanted,
-        view: View[T],
+        files: Iterable[DataFile],
+        selected: SelectedRows,
+        mapper: BatchMapper[T],
         open_file: OpenFile,
         check_unchanged: CheckUnchanged,
     ) -> None:
         self._dataset = dataset
         self._files = iter(files)
-        self._wanted = wanted
-        self._view = view
+        self._selected = selected
+        self._mapper = mapper
         self._open_file = open_file
         self._check_unchanged = check_unchanged
         self._opened = ExitStack()
         self._batches: ReadAhead[Chunk] | None = None
-        self._file: FileRows | None = None
+        self._file: DataFile | None = None
 
     async def next(self) -> list[T | BadRow] | None:
         """The values of the next batch; None after the last one. A cancelled call waits for its worker thread."""
@@ -147,7 +142,7 @@ class RowReader(Generic[T]):
         while True:
             if self._batches is None and not await self._open_next():
                 return None
-            if (values := await to_thread.run_sync(self._take)) is not None:
+            if (values := await to_thread.run_sync(self._next_values)) is not None:
                 return values
 
     async def _open_next(self) -> bool:
@@ -157,21 +152,21 @@ class RowReader(Generic[T]):
         # Once open, a file stays what it is, whatever replaces it.
         rows = await read_unchanged(lambda: self._open(file), self._check_unchanged)
         self._file = file
-        self._batches = ReadAhead(_chunks(_numbered(rows, file, self._view, self._wanted)))
+        self._batches = ReadAhead(_chunks(_numbered(rows, file, self._mapper, self._selected)))
         self._opened.callback(self._batches.close)
         return True
 
-    def _open(self, file: FileRows) -> RowFile:
+    def _open(self, file: DataFile) -> RowFile:
         return self._opened.enter_context(self._open_file(file))
 
-    def _take(self) -> list[T | BadRow] | None:
+    def _next_values(self) -> list[T | BadRow] | None:
         file, chunk = self._file, self._read()
         if file is None or chunk is None:
             self._close()
             return None
         values: list[T | BadRow] = []
         for row, batch in chunk:
-            made = _converted(self._dataset, file, self._view, row, batch)
+            made = _converted(self._dataset, file, self._mapper, row, batch)
             values += made
             # Hands Python's lock to the thread that decodes, which would wait milliseconds for it.
             time.sleep(0)

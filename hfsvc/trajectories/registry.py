@@ -1,19 +1,78 @@
-"""The registry of a process: the user's own file, what hfsvc knows, and what installed packages add."""
+"""The registry of datasets by name: the user's own file, what hfsvc knows, and what installed packages add."""
 
 import logging
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hfsvc.errors import InvalidSettings
-from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset, Registry
+from hfsvc.errors import InvalidSettings, UnknownSource
+from hfsvc.models import ReadOptions
+from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset
 
 GROUP = "hfsvc.sources"
 logger = logging.getLogger(__name__)
+
+
+class Registry:
+    """Datasets by alias and by id. Of two with the same alias, or the same id, the first one counts.
+
+    Args:
+        datasets: Those that are known already.
+        more: Gives further ones; called when none of `datasets` is what is looked for.
+    """
+
+    def __init__(self, datasets: Iterable[KnownDataset], more: Callable[[], Iterable[KnownDataset]] = tuple) -> None:
+        self._datasets = tuple(datasets)
+        self._more = more
+
+    @cached_property
+    def all(self) -> tuple[KnownDataset, ...]:
+        """Every dataset whose alias is not taken, in order."""
+        found: dict[str, KnownDataset] = {}
+        for each in (*self._datasets, *self._more()):
+            found.setdefault(each.alias, each)
+        return tuple(found.values())
+
+    def find_alias(self, alias: str) -> KnownDataset | None:
+        """The dataset with this alias."""
+        return self._find(lambda each: each.alias == alias)
+
+    def find_repo(self, repo: str) -> KnownDataset | None:
+        """The dataset with this id; the Hub ignores its case."""
+        return self._find(lambda each: each.repo.casefold() == repo.casefold())
+
+    def _find(self, fits: Callable[[KnownDataset], bool]) -> KnownDataset | None:
+        return next(filter(fits, self._datasets), None) or next(filter(fits, self.all), None)
+
+    def repo_of(self, name: str) -> str:
+        """The id that an alias stands for; any other name with a ``/``, or an address, stands for itself.
+
+        Raises:
+            UnknownSource: A bare word that is no alias.
+        """
+        if "/" in name:
+            return name
+        if known := self.find_alias(name):
+            return known.repo
+        raise UnknownSource(name=name, known=tuple(each.alias for each in self.all))
+
+    def read_options(self, repo: str, given: ReadOptions) -> ReadOptions:
+        """How to read a dataset: as it was asked for, else as it is known."""
+        known = self.find_repo(repo)
+        if known is None:
+            return given
+        key = {"key": known.key} if known.key else {}
+        return msgspec.structs.replace(
+            given,
+            layout=given.layout or known.layout,
+            columns={**key, **known.columns, **given.columns},
+            fenced=given.fenced or known.fenced,
+        )
 
 
 def open_registry(file: Path | None, points: Callable[[], Iterable[EntryPoint]] | None = None) -> Registry:

@@ -1,21 +1,23 @@
-"""A dataset as it was when its rows were counted, and all that is known of it since."""
+"""Snapshots: a dataset as it was when its rows were counted, with the index and caches that belong to it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from hfsvc.errors import BadParquet
-from hfsvc.models import DownloadedDataset, ReadOptions, SummaryField, ValueCounts
+from anyio import to_thread
+
+from hfsvc.aio.cancellation import in_task_group
+from hfsvc.errors import BadParquet, DatasetChanged, NotDownloaded
+from hfsvc.models import KEY_COLUMNS, DownloadedDataset, KeyColumn, ReadOptions, SummaryField, ValueCounts
+from hfsvc.protocols import DatasetService
 from hfsvc.trajectories.cursor import Numbering, number_rows
-from hfsvc.trajectories.files.open import open_rows
-from hfsvc.trajectories.files.parquet import FileFacts, FileRows
-from hfsvc.trajectories.files.splits import choose_files
+from hfsvc.trajectories.data_file import DataFile, content_of, find_data_files
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
-from hfsvc.trajectories.index.outcomes import is_wanted
-from hfsvc.trajectories.index.row_cache import RowStore
-from hfsvc.trajectories.index.sidecars import Sidecars, content_of
+from hfsvc.trajectories.index.outcomes import passes
+from hfsvc.trajectories.index.row_cache import RowCache
+from hfsvc.trajectories.index.sidecars import Sidecars
 from hfsvc.trajectories.index.summary_index import SummaryIndex
-from hfsvc.trajectories.layouts.opening import Layouts
-from hfsvc.trajectories.selection import Selection
+from hfsvc.trajectories.reader import read_unchanged
+from hfsvc.trajectories.selection import RowSelection
 
 T = TypeVar("T")
 
@@ -24,8 +26,72 @@ class FilesReplaced(Exception):
     """A file is another one than when its rows were counted; they must be counted again."""
 
 
+class LatestSnapshot:
+    """The newest snapshot of a dataset. It is kept for as long as the dataset and its files stay what they are.
+
+    Args:
+        repo: The dataset.
+        datasets: Says what is on disk.
+        options: How to read it.
+    """
+
+    def __init__(self, repo: str, datasets: DatasetService, options: ReadOptions) -> None:
+        self._repo = repo
+        self._datasets = datasets
+        self._options = options
+        self._known: Snapshot | None = None
+
+    async def dataset(self) -> DownloadedDataset:
+        """What is on disk.
+
+        Raises:
+            NotDownloaded: Nothing is.
+        """
+        dataset = await self._datasets.get_download_info(self._repo)
+        if dataset is None:
+            raise NotDownloaded(repo=self._repo)
+        return dataset
+
+    async def check_unchanged(self, dataset: DownloadedDataset) -> None:
+        """Ask again what is on disk.
+
+        Raises:
+            DatasetChanged: It is another commit by now, or gone.
+        """
+        now = await self._datasets.get_download_info(self._repo)
+        if now is None or now.commit != dataset.commit:
+            raise DatasetChanged(repo=dataset.repo)
+
+    async def open(self, dataset: DownloadedDataset) -> "Snapshot":
+        """The snapshot of a dataset as its files are now."""
+        known = self._of(dataset)
+        if known is not None:
+            fresh = await to_thread.run_sync(known.is_fresh)
+            if fresh:
+                return known
+        self._known = await read_unchanged(
+            lambda: Snapshot(dataset, self._options), lambda: self.check_unchanged(dataset)
+        )
+        return self._known
+
+    async def read(self, read: Callable[["Snapshot"], T]) -> T:
+        """What `read` gives, called in a worker thread. What it reads is tied to the content of files as they were."""
+        dataset = await self.dataset()
+        snapshot = self._of(dataset) or await self.open(dataset)
+        try:
+            return await in_task_group(to_thread.run_sync(snapshot.read, read))
+        except FilesReplaced:
+            return await in_task_group(to_thread.run_sync((await self.open(dataset)).read, read))
+        except (BadParquet, NotDownloaded):
+            await self.check_unchanged(dataset)
+            raise
+
+    def _of(self, dataset: DownloadedDataset) -> "Snapshot | None":
+        return self._known if self._known and self._known.dataset == dataset else None
+
+
 class Snapshot:
-    """Every method blocks: call it from a worker thread.
+    """The files of one commit of a dataset, their rows counted. Every method blocks: call it from a worker thread.
 
     Args:
         dataset: What is on disk.
@@ -34,21 +100,21 @@ class Snapshot:
     Attributes:
         files: The files that hold rows, in order.
         numbering: What gives rows their numbers.
-        store: For single rows.
+        row_cache: For single rows.
         index: For lists and look-ups.
     """
 
     def __init__(self, dataset: DownloadedDataset, options: ReadOptions) -> None:
         self.dataset = dataset
-        self.files = list(_count_rows(dataset, options))
+        self.files = list(find_data_files(dataset, options))
         self.numbering = _numbering(dataset, self.files)
         sidecars = Sidecars(dataset)
-        sidecars.prune(file.facts.content for file in self.files)
-        self.store = RowStore(dataset, sidecars)
+        sidecars.prune(file.content for file in self.files)
+        self.row_cache = RowCache(dataset, sidecars)
         variant = f"{options.layout} {sorted(options.columns.items())}"
-        self.index = SummaryIndex(self.files, self.store.open_data, sidecars, variant)
+        self.index = SummaryIndex(self.files, self.row_cache.open_data, sidecars, variant)
         self._options = options
-        self._selection: Selection | None = None
+        self._selection: RowSelection | None = None
 
     @property
     def rows(self) -> int:
@@ -67,32 +133,33 @@ class Snapshot:
 
     def is_fresh(self) -> bool:
         """Whether no file has been replaced since its rows were counted. One that is gone is missed when it is read."""
-        return all(content_of(self.dataset, each.file) in {each.facts.content, None} for each in self.files)
+        return all(content_of(self.dataset, each.path) in {each.content, None} for each in self.files)
 
-    def files_with(self, first: int, last: int) -> list[FileRows]:
+    def files_with(self, first: int, last: int) -> list[DataFile]:
         """The files that hold rows from `first` to `last`."""
         return [each for each in self.files if max(each.first, first) < min(each.stop, last)]
 
     def rows_matching(self, query: str | None) -> Sequence[int]:
         """Numbers of the rows that filters keep and that answer to a query, in order."""
-        return self.index.rows_matching(query, self._chosen())
+        return self.index.rows_matching(query, self.selection())
 
     def count_values(self, field: SummaryField, query: str | None) -> ValueCounts:
         """How many of the rows that filters keep and that answer to a query have which value in a field."""
-        return self.index.count_values(field, query, self._chosen())
+        return self.index.count_values(field, query, self.selection())
 
-    def _chosen(self) -> Selection | None:
-        return self.select() if self._options.filters else None
+    def find_rows(self, key: str, by: KeyColumn | None) -> tuple[int, ...]:
+        """Numbers of the rows that filters keep and that answer to a key: those of the first column that has it."""
+        found = (self._rows_with(column, key) for column in ((by,) if by else KEY_COLUMNS))
+        return next(filter(None, found), ())
 
-    def rows_with(self, column: str, value: str) -> tuple[int, ...]:
-        """Numbers of the rows that filters keep and that have this value in this column."""
-        rows = self.index.rows_with(column, value)
-        return tuple(self.select().among(rows)) if self._options.filters else rows
+    def _rows_with(self, column: KeyColumn, value: str) -> tuple[int, ...]:
+        rows, selection = self.index.rows_with(column, value), self.selection()
+        return tuple(selection.among(rows)) if selection else rows
 
-    def select(self) -> Selection:
-        """The rows that the options' filters keep."""
-        if self._selection is None:
-            self._selection = Selection(self.rows, self._left_out())
+    def selection(self) -> RowSelection | None:
+        """The rows that the options' filters keep; None where there are no filters."""
+        if self._selection is None and self._options.filters:
+            self._selection = RowSelection(self.rows, self._left_out())
         return self._selection
 
     def _left_out(self) -> Iterator[int]:
@@ -100,7 +167,7 @@ class Snapshot:
         if wanted != "all":
             for first, block in self.index.blocks("result"):
                 for row, result in enumerate(block.column("result").to_pylist(), first):
-                    if not is_wanted(result, wanted):
+                    if not passes(result, wanted):
                         yield row
         if self._options.episodes == "last":
             yield from superseded(self._episodes())
@@ -113,19 +180,8 @@ class Snapshot:
                 yield EpisodeRow(row, *values)
 
 
-def _count_rows(dataset: DownloadedDataset, options: ReadOptions) -> Iterator[FileRows]:
-    layouts = Layouts(options)
-    first = 0
-    for file in choose_files(dataset.repo, dataset.files, dataset.configs, config=options.config, split=options.split):
-        with open_rows(dataset.local_path, file, dataset.repo) as rows:
-            content = content_of(dataset, file) or ""
-            facts = FileFacts(content, layouts.find(rows, file), rows.schema, rows.leaves, rows.groups)
-            yield FileRows(file, first, first + rows.rows, facts)
-            first += rows.rows
-
-
-def _numbering(dataset: DownloadedDataset, files: list[FileRows]) -> Numbering:
+def _numbering(dataset: DownloadedDataset, files: list[DataFile]) -> Numbering:
     if not files:
         raise BadParquet(file=dataset.repo, reason="none of its files on disk holds rows: parquet, JSON Lines or JSON")
-    counts = ((each.file, each.stop - each.first) for each in files)
+    counts = ((each.path, each.stop - each.first) for each in files)
     return number_rows(dataset.repo, dataset.commit, counts)

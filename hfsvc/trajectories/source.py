@@ -1,58 +1,46 @@
 """`TrajectorySource` over the files of a downloaded dataset."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 from anyio import to_thread
 
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.atif import Trajectory
-from hfsvc.errors import BadParquet, BadRow, DatasetChanged, FileNotFound, NotDownloaded
+from hfsvc.errors import BadRow, FileNotFound
 from hfsvc.models import (
     DatasetRequest,
     DatasetStatistics,
-    DownloadedDataset,
+    KeyColumn,
     ReadOptions,
     SummaryField,
     SummaryPage,
     TrajectoryRow,
     ValueCounts,
 )
-from hfsvc.protocols import DatasetService, KeyColumn
-from hfsvc.trajectories.cursor import Numbering, row_after, write_cursor
-from hfsvc.trajectories.files.parquet import FileRows
-from hfsvc.trajectories.files.splits import DATA_GLOBS
+from hfsvc.protocols import DatasetService
+from hfsvc.trajectories.batch_mapper import BatchMapper, layout_columns, map_rows, row_of, trajectory_of, unless_bad
+from hfsvc.trajectories.data_file import DataFile
+from hfsvc.trajectories.files.file_names import DATA_GLOBS
 from hfsvc.trajectories.index.facets import cut
-from hfsvc.trajectories.layouts.conversation import Place, Unreadable
-from hfsvc.trajectories.reader import RowReader, View, read_few, read_unchanged
-from hfsvc.trajectories.selection import Wanted
-from hfsvc.trajectories.snapshot import FilesReplaced, Snapshot
-from hfsvc.trajectories.statistics import COUNTED, Gathering
-from hfsvc.trajectories.styles.convert import Converted, convert, style_of
+from hfsvc.trajectories.layouts.conversation import RowLocation
+from hfsvc.trajectories.reader import RowReader, read_few
+from hfsvc.trajectories.selection import RowRange, SelectedRows
+from hfsvc.trajectories.snapshot import LatestSnapshot, Snapshot
+from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
+from hfsvc.trajectories.styles.convert import BuiltTrajectory
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Span(NamedTuple):
-    """The rows that a stream is asked for, as `stream_trajectories` takes them."""
-
-    start: int
-    stop: int | None
-    shard: tuple[int, int] | None = None
-    cursor: str | None = None
-
-
-KEY_COLUMNS: tuple[KeyColumn, ...] = ("key", "trial_name", "run_id", "task")
-
-
 class FileTrajectorySource:
-    """Reads rows of any layout in `hfsvc.trajectories.layouts`.
+    """The trajectories of a downloaded dataset, of any layout in `hfsvc.trajectories.layouts`.
 
     Args:
         repo: The dataset.
@@ -68,12 +56,12 @@ class FileTrajectorySource:
         self._repo = repo
         self._datasets = datasets
         self._options = options or ReadOptions()
-        self._snapshot: Snapshot | None = None
+        self._latest = LatestSnapshot(repo, datasets, self._options)
 
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):
             await self._download()
-        return (await self._dataset()).local_path
+        return (await self._latest.dataset()).local_path
 
     async def _download(self) -> None:
         *likely, last = DATA_GLOBS
@@ -87,7 +75,7 @@ class FileTrajectorySource:
         await self._datasets.download(DatasetRequest(repo=self._repo, include=last))
 
     async def count(self) -> int:
-        return await self._read(lambda snapshot: len(snapshot.rows_matching(None)))
+        return await self._latest.read(lambda snapshot: len(snapshot.rows_matching(None)))
 
     # ---- streams ----------------------------------------------------------------------------------------------------
 
@@ -99,7 +87,7 @@ class FileTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[Trajectory, None]:
-        return self._values(Span(start, stop, shard, cursor), lambda _: self._view(trajectory_of))
+        return self._values(RowRange(start, stop, shard, cursor), lambda _: self._map_rows(trajectory_of))
 
     def stream_rows(
         self,
@@ -109,10 +97,10 @@ class FileTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[TrajectoryRow, None]:
-        def view_of(snapshot: Snapshot) -> View[TrajectoryRow]:
-            return self._view(partial(row_of, snapshot.numbering))
+        def mapper_of(snapshot: Snapshot) -> BatchMapper[TrajectoryRow]:
+            return self._map_rows(partial(row_of, snapshot.numbering))
 
-        return self._values(Span(start, stop, shard, cursor), view_of)
+        return self._values(RowRange(start, stop, shard, cursor), mapper_of)
 
     def stream_batches(
         self,
@@ -132,28 +120,34 @@ class FileTrajectorySource:
             shard: As for `stream_trajectories`.
             cursor: Of `stream_rows`; goes on after its row.
         """
-        view: View[pa.RecordBatch] = View(
-            lambda file: file.facts.layout.columns if columns is None else [*columns], lambda *found: [found[-1]]
-        )
-        return self._values(Span(start, stop, shard, cursor), lambda _: view)
+        columns_of = layout_columns if columns is None else lambda _: [*columns]
+        mapper: BatchMapper[pa.RecordBatch] = BatchMapper(columns_of, lambda *found: [found[-1]])
+        return self._values(RowRange(start, stop, shard, cursor), lambda _: mapper)
 
     async def statistics(self) -> DatasetStatistics:
-        gathering = Gathering()
+        statistics = StatisticsBuilder()
 
-        def add(_: Place, file: FileRows, batch: pa.RecordBatch) -> list[BadRow | None]:
-            layout = file.facts.layout
-            gathering.add(layout.turns(batch), layout.facts.texts(batch, COUNTED))
+        def add(_: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[BadRow | None]:
+            statistics.add(file.layout.message_counts(batch), file.layout.metadata.texts(batch, COUNTED))
             return []
 
-        view = View(lambda file: file.facts.layout.columns, add)
-        async with aclosing(self._values(Span(0, None), lambda _: view)) as nothing:
+        async with aclosing(self._values(RowRange(), lambda _: BatchMapper(layout_columns, add))) as nothing:
             async for _ in nothing:
                 pass
-        return gathering.result()
+        return statistics.result()
 
-    async def _values(self, span: Span, view_of: Callable[[Snapshot], View[T]]) -> AsyncGenerator[T, None]:
-        snapshot = await self._open(await self._dataset())
-        reader = await self._reader(snapshot, span, view_of(snapshot))
+    async def _values(self, rows: RowRange, mapper_of: Callable[[Snapshot], BatchMapper[T]]) -> AsyncGenerator[T, None]:
+        snapshot = await self._latest.open(await self._latest.dataset())
+        first, last = rows.remaining(snapshot.rows, snapshot.numbering)
+        selection = await in_task_group(to_thread.run_sync(snapshot.selection)) if self._options.filters else None
+        reader = RowReader(
+            snapshot.dataset,
+            snapshot.files_with(first, last),
+            SelectedRows(first, last, selection),
+            mapper_of(snapshot),
+            snapshot.row_cache.open_data,
+            lambda: self._latest.check_unchanged(snapshot.dataset),
+        )
         try:
             while (values := await reader.next()) is not None:
                 for value in values:
@@ -161,41 +155,12 @@ class FileTrajectorySource:
         finally:
             await reader.aclose()
 
-    async def _reader(self, snapshot: Snapshot, span: Span, view: View[T]) -> RowReader[T]:
-        first, last = row_range(snapshot.rows, span.start, span.stop, span.shard)
-        if span.cursor is not None:
-            # After the shard was cut: it goes on within the same one.
-            first = max(first, row_after(span.cursor, snapshot.numbering))
-        selection = await in_task_group(to_thread.run_sync(snapshot.select)) if self._options.filters else None
-        return RowReader(
-            snapshot.dataset,
-            snapshot.files_with(first, last),
-            Wanted(first, last, selection),
-            view,
-            snapshot.store.open_data,
-            lambda: self._check_unchanged(snapshot.dataset),
-        )
+    def _map_rows(self, make: Callable[[RowLocation, BuiltTrajectory], T]) -> BatchMapper[T]:
+        return map_rows(self._options, make, self._skip)
 
-    def _view(self, make: Callable[[Place, Converted], T]) -> View[T]:
-        def convert_batch(first: Place, file: FileRows, batch: pa.RecordBatch) -> list[T | BadRow]:
-            return list(self._made(convert(batch, first, file.facts.layout, style_of(self._options)), make))
-
-        return View(lambda file: file.facts.layout.columns, convert_batch)
-
-    def _made(
-        self, found: Iterable[tuple[Place, Converted | Unreadable]], make: Callable[[Place, Converted], T]
-    ) -> Iterator[T | BadRow]:
-        # A bad row is handed on where it stands, so that it is raised after the rows before it, wherever batches end.
-        for place, converted in found:
-            if not isinstance(converted, Unreadable):
-                yield make(place, converted)
-                continue
-            bad = BadRow(file=place.file, row=place.row, column=converted.column, reason=converted.reason)
-            if self._options.on_bad_row == "raise":
-                yield bad
-                return
-            self.skipped_rows += 1
-            logger.warning("skipped: %s", bad.message())
+    def _skip(self, bad: BadRow) -> None:
+        self.skipped_rows += 1
+        logger.warning("skipped: %s", bad.message())
 
     # ---- single rows ------------------------------------------------------------------------------------------------
 
@@ -209,25 +174,21 @@ class FileTrajectorySource:
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
         if limit <= 0:
             return []
-        view = self._view(trajectory_of)
+        mapper = self._map_rows(trajectory_of)
 
         def read(snapshot: Snapshot) -> list[Trajectory | BadRow]:
-            first, last = row_range(snapshot.rows, offset, offset + limit, None)
-            wanted = Wanted(first, last, snapshot.select() if self._options.filters else None)
-            return read_few(snapshot.dataset, snapshot.files_with(first, last), wanted, view, snapshot.store.open)
+            first, last = RowRange(offset, offset + limit).bounds(snapshot.rows)
+            selected = SelectedRows(first, last, snapshot.selection())
+            return read_few(
+                snapshot.dataset, snapshot.files_with(first, last), selected, mapper, snapshot.row_cache.open
+            )
 
-        return list(map(unless_bad, await self._read(read)))
+        return list(map(unless_bad, await self._latest.read(read)))
 
     # ---- lists and look-ups -----------------------------------------------------------------------------------------
 
     async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
-        columns = (by,) if by else KEY_COLUMNS
-
-        def find(snapshot: Snapshot) -> tuple[int, ...]:
-            found = (snapshot.rows_with(column, key) for column in columns)
-            return next(filter(None, found), ())
-
-        return await self._read(find)
+        return await self._latest.read(lambda snapshot: snapshot.find_rows(key, by))
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
         if offset < 0:
@@ -238,80 +199,7 @@ class FileTrajectorySource:
             items = snapshot.index.summaries(rows[offset : offset + max(0, limit)])
             return SummaryPage(total=len(rows), offset=offset, items=tuple(items))
 
-        return await self._read(find)
+        return await self._latest.read(find)
 
     async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
-        return cut(await self._read(lambda snapshot: snapshot.count_values(field, query)), limit)
-
-    # ---- what is on disk --------------------------------------------------------------------------------------------
-
-    async def _read(self, read: Callable[[Snapshot], T]) -> T:
-        """What `read` gives, called in a worker thread. What it reads is tied to the content of files as they were."""
-        dataset = await self._dataset()
-        snapshot = self._last(dataset) or await self._open(dataset)
-        try:
-            return await in_task_group(to_thread.run_sync(snapshot.read, read))
-        except FilesReplaced:
-            return await in_task_group(to_thread.run_sync((await self._open(dataset)).read, read))
-        except (BadParquet, NotDownloaded):
-            await self._check_unchanged(dataset)
-            raise
-
-    async def _dataset(self) -> DownloadedDataset:
-        dataset = await self._datasets.get_download_info(self._repo)
-        if dataset is None:
-            raise NotDownloaded(repo=self._repo)
-        return dataset
-
-    async def _check_unchanged(self, dataset: DownloadedDataset) -> None:
-        now = await self._datasets.get_download_info(self._repo)
-        if now is None or now.commit != dataset.commit:
-            raise DatasetChanged(repo=dataset.repo)
-
-    def _last(self, dataset: DownloadedDataset) -> Snapshot | None:
-        return self._snapshot if self._snapshot and self._snapshot.dataset == dataset else None
-
-    async def _open(self, dataset: DownloadedDataset) -> Snapshot:
-        known = self._last(dataset)
-        if known is not None:
-            fresh = await to_thread.run_sync(known.is_fresh)
-            if fresh:
-                return known
-        self._snapshot = await read_unchanged(
-            lambda: Snapshot(dataset, self._options), lambda: self._check_unchanged(dataset)
-        )
-        return self._snapshot
-
-
-def unless_bad(value: T | BadRow) -> T:
-    """The value of a row, or its error."""
-    if isinstance(value, BadRow):
-        raise value
-    return value
-
-
-def trajectory_of(_: Place, found: Converted) -> Trajectory:
-    """A trajectory alone."""
-    return found.trajectory
-
-
-def row_of(numbering: Numbering, place: Place, found: Converted) -> TrajectoryRow:
-    """A trajectory with its surroundings."""
-    cursor = write_cursor(numbering, place.row)
-    return TrajectoryRow(row=place.row, file=place.file, cursor=cursor, **found._asdict())
-
-
-def row_range(rows: int, start: int, stop: int | None, shard: tuple[int, int] | None) -> tuple[int, int]:
-    """The rows to read of a dataset of `rows`: first inclusive, last exclusive. Pure.
-
-    Raises:
-        ValueError: A negative number, or a shard that is not ``0 <= i < n``.
-    """
-    if start < 0 or (stop is not None and stop < 0):
-        raise ValueError("rows are counted from 0")
-    index, shards = shard or (0, 1)
-    if not 0 <= index < shards:
-        raise ValueError(f"shard {index} of {shards}: it must be 0 <= i < n")
-    first = min(start, rows)
-    length = max(0, min(rows, rows if stop is None else stop) - first)
-    return first + length * index // shards, first + length * (index + 1) // shards
+        return cut(await self._latest.read(lambda snapshot: snapshot.count_values(field, query)), limit)

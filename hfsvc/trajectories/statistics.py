@@ -1,4 +1,4 @@
-"""Statistics of a dataset, gathered batch by batch in bounded memory. Pure."""
+"""Statistics of a dataset: rows, messages, who speaks; counted batch by batch in bounded memory. Pure."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
 from hfsvc.models import Bucket, DatasetStatistics, Distribution, RoleStatistics
-from hfsvc.trajectories.layouts.message_counts import Turns
+from hfsvc.trajectories.layouts.message_counts import MessageCounts
 
 COUNTED = ("agent", "model", "result")
 # So many different values of one column are counted by name: a column that names every row must not fill memory.
@@ -17,8 +17,8 @@ _STEPS = (1, 3)
 EDGES = (0, *(step * 10**power for power in range(9) for step in _STEPS))
 
 
-class Spread:
-    """How numbers from 0 on are spread."""
+class Histogram:
+    """A histogram of numbers from 0 on, with their sum and extremes."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -56,39 +56,39 @@ def _without_empty_ends(buckets: Sequence[Bucket]) -> Sequence[Bucket]:
     return buckets[filled[0] : filled[-1] + 1] if filled else ()
 
 
-class Gathering:
-    """What is known of a dataset after some of its batches."""
+class StatisticsBuilder:
+    """Statistics of a dataset, counted from some of its batches so far."""
 
     def __init__(self) -> None:
         self._rows = 0
         self._bad_rows = 0
-        self._steps = Spread()
-        self._characters = Spread()
+        self._steps = Histogram()
+        self._characters = Histogram()
         self._roles: dict[str, RoleStatistics] = {}
         self._values = {name: Counter[str]() for name in COUNTED}
 
-    def add(self, turns: Turns, facts: Mapping[str, Iterable[str | None]]) -> None:
+    def add(self, counts: MessageCounts, metadata: Mapping[str, Iterable[str | None]]) -> None:
         """Take in a batch.
 
         Args:
-            turns: Its messages.
-            facts: What its rows have of `COUNTED`, column by column.
+            counts: Its messages.
+            metadata: What its rows have of `COUNTED`, column by column.
         """
-        lengths = [length for length in turns.lengths if length]
-        self._rows += len(turns.lengths)
-        self._bad_rows += len(turns.lengths) - len(lengths)
+        lengths = [length for length in counts.lengths if length]
+        self._rows += len(counts.lengths)
+        self._bad_rows += len(counts.lengths) - len(lengths)
         self._steps.add(lengths)
-        self._characters.add(turns.characters)
-        self._add_roles(turns)
+        self._characters.add(counts.characters)
+        self._add_roles(counts)
         for name, counter in self._values.items():
-            for value, rows in Counter(facts.get(name, ())).items():
+            for value, rows in Counter(metadata.get(name, ())).items():
                 _count(counter, value, rows)
 
-    def _add_roles(self, turns: Turns) -> None:
+    def _add_roles(self, counts: MessageCounts) -> None:
         said = Counter[str | None]()
-        for role, characters in zip(turns.roles, turns.characters, strict=True):
+        for role, characters in zip(counts.roles, counts.characters, strict=True):
             said[role] += characters
-        for role, messages in Counter(turns.roles).items():
+        for role, messages in Counter(counts.roles).items():
             name = UNNAMED if role is None else role
             if name not in self._roles and len(self._roles) >= MAX_VALUES:
                 name = OTHERS

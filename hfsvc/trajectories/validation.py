@@ -1,4 +1,4 @@
-"""The verdicts on the documents of a file: ATIF's rules, and the media files beside them."""
+"""Validation of the documents in a file: by ATIF's rules, and whether the media files they name are there."""
 
 import json
 import os
@@ -16,7 +16,7 @@ STEP_STREAM = "steps, one a line, under a header line"
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is said of one document.
+    """The result of validating one document.
 
     Attributes:
         valid: Whether nothing but warnings was found.

@@ -60,12 +60,10 @@ def test_units(page: Page, name: str, given: Any, expected: str) -> None:
     ],
 )
 def test_results_are_judged_as_the_server_does(page: Page, result: str | None, verdict: str | None) -> None:
-    from hfsvc.trajectories.index.outcomes import is_wanted
+    from hfsvc.trajectories.index.outcomes import passes
 
     assert page.evaluate(ASK, ["verdict", "verdictOf", [result]]) == verdict
-    assert [each for each in ("success", "failure") if is_wanted(result or None, each)] == [verdict][
-        : verdict is not None
-    ]
+    assert [each for each in ("success", "failure") if passes(result or None, each)] == [verdict][: verdict is not None]
 
 
 @pytest.mark.parametrize(

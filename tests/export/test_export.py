@@ -144,7 +144,7 @@ async def test_a_writer_of_ones_own_gets_all_rows_in_order() -> None:
 
 async def test_progress_ends_with_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "CHUNK_BYTES", 1)
-    monkeypatch.setattr(exporting, "TELL_EVERY_S", 0)
+    monkeypatch.setattr(exporting, "REPORT_EVERY_S", 0)
     events: list[RowsExported] = []
     source = FakeTrajectorySource(FOUND)
     done = await export(source, ExportRequest(path=tmp_path / "a.jsonl", start=5), on_event=events.append)

@@ -13,7 +13,7 @@ from hfsvc.models import ReadOptions, Style
 from hfsvc.protocols import TrajectorySource
 from hfsvc.testing import FakeDatasetService
 from hfsvc.testing.samples import rows_table
-from hfsvc.trajectories.layouts.conversation import Place, Unreadable
+from hfsvc.trajectories.layouts.conversation import RowLocation, Unreadable
 from hfsvc.trajectories.layouts.detect import choose_layout
 from hfsvc.trajectories.source import FileTrajectorySource
 from hfsvc.trajectories.styles.convert import STYLES, convert
@@ -99,6 +99,6 @@ def trajectories_of(
 ) -> Iterator[Trajectory | Unreadable]:
     """What the rows of a batch become, in whatever layout it is."""
     layout = choose_layout(batch.schema, "data/a.parquet", ReadOptions(style=style))
-    place = Place(repo, "0" * 40, "data/a.parquet", first_row, first_row)
+    place = RowLocation(repo, "0" * 40, "data/a.parquet", first_row, first_row)
     for _, found in convert(batch, place, layout, STYLES[style]):
         yield found if isinstance(found, Unreadable) else found.trajectory

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import Fidelity, Style
-from hfsvc.trajectories.layouts.conversation import Conversation, Message, Place
+from hfsvc.trajectories.layouts.conversation import Conversation, Message, RowLocation
 from hfsvc.trajectories.styles.convert import STYLES
 from hfsvc.trajectories.styles.roles import KINDS
 
-PLACE = Place("acme/notes", "0" * 40, "data/a.parquet", 7, 3)
+LOCATION = RowLocation("acme/notes", "0" * 40, "data/a.parquet", 7, 3)
 
 # What opens, closes and fills the notations, in pieces, so that mixtures of them are tried, too.
 PIECES = [
@@ -74,7 +74,7 @@ conversations = st.builds(Conversation, st.lists(messages, min_size=1, max_size=
 
 
 def convert(conversation: Conversation, style: Style) -> tuple[Trajectory, Fidelity]:
-    return STYLES[style](conversation, PLACE)
+    return STYLES[style](conversation, LOCATION)
 
 
 def rows_of(conversation: Conversation) -> list[dict[str, Any]]:

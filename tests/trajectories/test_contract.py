@@ -12,8 +12,8 @@ from dependency_injector import providers
 from hfsvc import atif
 from hfsvc.containers import open_container
 from hfsvc.errors import BadRow, CursorMismatch, DatasetChanged, NotDownloaded
-from hfsvc.models import DatasetRequest, OnBadRow, ReadOptions, SummaryPage
-from hfsvc.protocols import KeyColumn, TrajectorySource
+from hfsvc.models import DatasetRequest, KeyColumn, OnBadRow, ReadOptions, SummaryPage
+from hfsvc.protocols import TrajectorySource
 from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 from hfsvc.testing.samples import rows_table

@@ -4,8 +4,9 @@ from hfsvc.errors import UnknownSource
 from hfsvc.hub.urls import check_repo_id
 from hfsvc.models import ReadOptions
 from hfsvc.settings import DEFAULT_SOURCE
-from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset, Registry, reading_of
+from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset
 from hfsvc.trajectories.layouts.detect import LAYOUTS
+from hfsvc.trajectories.registry import Registry
 
 REGISTRY = Registry(KNOWN)
 MINE = KnownDataset(alias="mine", repo="acme/Notes", layout="openai", key="id", columns={"messages": "history"})
@@ -79,7 +80,7 @@ def test_further_ones_are_asked_for_only_where_none_fits() -> None:
 
 
 def test_a_known_dataset_is_read_as_it_is_known() -> None:
-    found = reading_of(MINE, ReadOptions(style="structured"))
+    found = Registry([MINE]).read_options(MINE.repo, ReadOptions(style="structured"))
     columns = {"key": "id", "messages": "history"}
     assert found == ReadOptions(style="structured", layout="openai", columns=columns)
 
@@ -87,9 +88,9 @@ def test_a_known_dataset_is_read_as_it_is_known() -> None:
 def test_what_is_asked_for_wins() -> None:
     given = ReadOptions(layout="json", columns={"messages": "talk", "task": "problem"})
     columns = {"key": "id", "messages": "talk", "task": "problem"}
-    assert reading_of(MINE, given) == ReadOptions(layout="json", columns=columns)
+    assert Registry([MINE]).read_options(MINE.repo, given) == ReadOptions(layout="json", columns=columns)
 
 
 def test_an_unknown_dataset_is_read_as_it_is_asked_for() -> None:
     given = ReadOptions(layout="json", columns={"messages": "talk"})
-    assert reading_of(None, given) is given
+    assert REGISTRY.read_options(MINE.repo, given) is given

@@ -22,7 +22,8 @@ from hfsvc.models import DatasetRequest, DownloadedDataset, SummaryPage
 from hfsvc.store.index import StoreIndex
 from hfsvc.testing import FakeDatasetService, LocalHub
 from hfsvc.testing.samples import openthoughts_rows, rows_table
-from hfsvc.trajectories.source import FileTrajectorySource, row_range
+from hfsvc.trajectories.selection import RowRange
+from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO, everything, open_container_for
 from .tables import MESSAGES, numbers, open_source, parquet, row, rows, table_of, talk, until
@@ -139,7 +140,7 @@ async def test_count_includes_bad_rows(root: Path) -> None:
     shards=st.integers(1, 70),
 )
 def test_shards_are_disjoint_whole_even_and_in_order(count: int, start: int, stop: int | None, shards: int) -> None:
-    parts = [range(*row_range(count, start, stop, (index, shards))) for index in range(shards)]
+    parts = [range(*RowRange(start, stop, (index, shards)).bounds(count)) for index in range(shards)]
     assert [number for part in parts for number in part] == list(range(count))[start:stop]
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.message_counts import Turns, count_characters, count_text, turns_of_rows
-from hfsvc.trajectories.statistics import EDGES, MAX_VALUES, OTHERS, UNNAMED, Gathering, Spread
+from hfsvc.trajectories.layouts.message_counts import MessageCounts, count_characters, count_text, counts_of_rows
+from hfsvc.trajectories.statistics import EDGES, MAX_VALUES, OTHERS, UNNAMED, Histogram, StatisticsBuilder
 
 from .tables import broken_text
 
@@ -19,9 +19,9 @@ CONVERSATIONS = st.lists(
 )
 
 
-def turns(*roles: str | None, characters: int = 1) -> Turns:
+def turns(*roles: str | None, characters: int = 1) -> MessageCounts:
     """One row of messages."""
-    return Turns([len(roles)], [*roles], [characters] * len(roles))
+    return MessageCounts([len(roles)], [*roles], [characters] * len(roles))
 
 
 # ---- measuring ------------------------------------------------------------------------------------------------------
@@ -38,11 +38,11 @@ def test_a_slice_of_texts_is_counted() -> None:
 
 @given(CONVERSATIONS)
 def test_rows_tell_their_turns(rows: list[list[tuple[str | None, str | None]]]) -> None:
-    found = turns_of_rows(
+    found = counts_of_rows(
         Conversation([Message(*each) for each in row], {}) if row else Unreadable("messages", "empty") for row in rows
     )
     flat = [each for row in rows for each in row]
-    assert found == Turns(
+    assert found == MessageCounts(
         [len(row) or None for row in rows], [role for role, _ in flat], [len(text or "") for _, text in flat]
     )
 
@@ -80,7 +80,7 @@ def test_the_texts_of_parts_count(content: Any, characters: int) -> None:
 
 @given(st.lists(NUMBERS))
 def test_a_spread_counts_every_number_once_however_it_comes(batches: list[list[int]]) -> None:
-    spread = Spread()
+    spread = Histogram()
     for batch in batches:
         spread.add(batch)
     found, numbers = spread.result(), [number for batch in batches for number in batch]
@@ -94,12 +94,12 @@ def test_a_spread_counts_every_number_once_however_it_comes(batches: list[list[i
 
 
 def test_a_spread_of_nothing_has_a_mean() -> None:
-    assert Spread().result().mean == 0
-    assert Spread().result().buckets == ()
+    assert Histogram().result().mean == 0
+    assert Histogram().result().buckets == ()
 
 
 def test_empty_buckets_between_others_are_kept() -> None:
-    spread = Spread()
+    spread = Histogram()
     spread.add([2, 50])
     assert [(each.at_least, each.below, each.count) for each in spread.result().buckets] == [
         (1, 3, 1),
@@ -113,10 +113,10 @@ def test_empty_buckets_between_others_are_kept() -> None:
 
 
 def test_batches_add_up() -> None:
-    gathering = Gathering()
+    gathering = StatisticsBuilder()
     gathering.add(turns("user", "assistant", None, characters=10), {"agent": ["a"], "result": ["True"]})
     gathering.add(turns("user", characters=5), {"agent": ["a"], "model": ["m"]})
-    gathering.add(Turns([None, None], [], []), {"agent": [None, None], "model": [None, "m"]})
+    gathering.add(MessageCounts([None, None], [], []), {"agent": [None, None], "model": [None, "m"]})
     found = gathering.result()
     assert (found.rows, found.bad_rows) == (4, 2)
     assert (found.steps.total, found.steps.largest, found.characters.total) == (4, 3, 35)
@@ -129,7 +129,7 @@ def test_batches_add_up() -> None:
 
 
 def test_columns_that_name_every_row_are_counted_in_bounded_memory() -> None:
-    gathering = Gathering()
+    gathering = StatisticsBuilder()
     for number in range(MAX_VALUES + 50):
         gathering.add(turns(f"role {number}"), {"model": [f"model {number}"]})
     gathering.add(turns("role 0"), {"model": ["model 0"]})

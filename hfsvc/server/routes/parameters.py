@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValidation
 
-from hfsvc.models import Style
-from hfsvc.protocols import KeyColumn
+from hfsvc.models import KeyColumn, Style
 from hfsvc.server.limits import PAGE_ROWS
 from hfsvc.server.open_sources import Reading
 from hfsvc.server.state import Using

@@ -12,8 +12,8 @@ from litestar.types import ASGIApp
 from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.errors import TrajectoryNotFound
-from hfsvc.models import TrajectoryRow, row_number
-from hfsvc.protocols import KeyColumn, TrajectorySource
+from hfsvc.models import KeyColumn, TrajectoryRow, row_number
+from hfsvc.protocols import TrajectorySource
 from hfsvc.server.asgi import Headers, as_answer
 from hfsvc.server.open_sources import Reading
 from hfsvc.server.responses import HeldAnswer, Made, StreamedAnswer

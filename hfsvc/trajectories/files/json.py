@@ -1,4 +1,4 @@
-"""Rows out of JSON files, as record batches of texts. Everything here blocks: call it from a worker thread.
+"""JSON files as record batches of texts. Everything here blocks: call it from a worker thread.
 
 A file holds one row a line, or an array of rows, or a single row; compressed or not. Every key of its objects is a column.
 Strings are what they are, any other value is its JSON text, null is null.
@@ -15,9 +15,8 @@ import msgspec
 import pyarrow as pa
 
 from hfsvc.errors import BadDocuments, BadParquet
+from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup, with_unreadable
 from hfsvc.trajectories.files.json_documents import Document, read_documents
-from hfsvc.trajectories.files.parquet import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup
-from hfsvc.trajectories.files.unreadable_rows import with_faults
 
 # Objects that are keyed by ids have as many keys as there are rows: those are no columns.
 MAX_COLUMNS = 1000
@@ -32,18 +31,18 @@ _read_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _read_text = msgspec.json.Decoder(str).decode
 
 
-class Survey(NamedTuple):
-    """What a pass over a file finds."""
+class FileScan(NamedTuple):
+    """How many rows a file has, and which columns: what a pass over it finds."""
 
     rows: int
     columns: tuple[str, ...]
 
 
 # By what tells a file, and its content, from others and from what it was before.
-_surveys: dict[tuple[int, ...], Survey] = {}
+_surveys: dict[tuple[int, ...], FileScan] = {}
 
 
-class JsonRows:
+class JsonRowFile:
     """An open JSON file.
 
     Its columns and its number of rows are found by a pass over it, once for as long as it does not change. Columns are the
@@ -78,7 +77,7 @@ class JsonRows:
             yield start, batch_of(documents, columns)
             start += len(documents)
 
-    def _find_survey(self) -> Survey:
+    def _find_survey(self) -> FileScan:
         stat = os.fstat(self._file.fileno())
         key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if (known := _surveys.get(key)) is None:
@@ -98,7 +97,7 @@ class JsonRows:
             raise BadParquet(file=error.file, reason=error.reason) from error
 
 
-def survey(texts: Iterable[bytes]) -> Survey:
+def survey(texts: Iterable[bytes]) -> FileScan:
     """The number of rows, and the keys of those that are objects. Pure."""
     columns: dict[str, None] = {}
     rows = 0
@@ -107,7 +106,7 @@ def survey(texts: Iterable[bytes]) -> Survey:
         row = read_row(text)
         if not isinstance(row, str) and len(columns) < MAX_COLUMNS and not row.keys() <= columns.keys():
             columns |= dict.fromkeys(row)
-    return Survey(rows, tuple(islice(columns, MAX_COLUMNS)))
+    return FileScan(rows, tuple(islice(columns, MAX_COLUMNS)))
 
 
 def group_documents(documents: Iterable[Document], columns: int) -> Iterator[list[Document]]:
@@ -126,15 +125,15 @@ def group_documents(documents: Iterable[Document], columns: int) -> Iterator[lis
 
 
 def batch_of(documents: Sequence[Document], columns: Sequence[str]) -> pa.RecordBatch:
-    """The columns of some rows; what is no JSON object is null in all of them, and noted as a fault. Pure."""
+    """The columns of some rows; what is no JSON object is null in all of them, and noted as unreadable. Pure."""
     rows = [read_row(each.text) for each in documents]
-    faults = {at: f"{_place(documents[at])} {row}" for at, row in enumerate(rows) if isinstance(row, str)}
+    unreadable = {at: f"{_place(documents[at])} {row}" for at, row in enumerate(rows) if isinstance(row, str)}
     # Without any column, a batch would have no rows.
     names = [*columns] or [DOCUMENT]
     cells = [_documents_of(documents, rows) if name == DOCUMENT else _cells_of(rows, name) for name in names]
     # As bytes first: Arrow would refuse what is no UTF-8, and with it the rows around it.
     arrays = [pa.array(each, pa.large_binary()).view(pa.large_string()) for each in cells]
-    return with_faults(pa.RecordBatch.from_arrays(arrays, names=names), faults)
+    return with_unreadable(pa.RecordBatch.from_arrays(arrays, names=names), unreadable)
 
 
 def _place(document: Document) -> str:

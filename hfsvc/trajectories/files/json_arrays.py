@@ -1,4 +1,4 @@
-"""Cutting a JSON array into its elements while it arrives: pure, and without parsing them."""
+"""A splitter of JSON arrays into their elements, without parsing them, while the text arrives. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -58,7 +58,7 @@ def _mask(block: bytes) -> bytes:
 
 
 class _Cutter:
-    """Where the cutting is: in a string or not, at which depth (1 between elements, 0 after the array)."""
+    """The state of a splitter: in a string or not, at which depth (1 between elements, 0 after the array)."""
 
     def __init__(self) -> None:
         self._text = bytearray()

@@ -50,19 +50,19 @@ def read_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> Iter
 
     Args:
         path: Its ending says what it holds, else its first bytes do.
-        on_bytes: Is told how many bytes of the file have been read, whenever it is more.
+        on_bytes: Called with how many bytes of the file have been read, whenever it is more.
 
     Raises:
         BadDocuments: The file cannot be opened, too.
     """
-    told = 0
+    reported = 0
     with _reading(str(path)), path.open("rb", buffering=0) as raw:
         # A pipe has a name too, as shells give one to the output of a command, but no position.
-        tell = on_bytes if raw.seekable() else None
+        report = on_bytes if raw.seekable() else None
         for document in read_documents(raw, str(path)):
-            if tell and (read := raw.tell()) > told:
-                tell(read)
-                told = read
+            if report and (read := raw.tell()) > reported:
+                report(read)
+                reported = read
             yield document
 
 

@@ -1,12 +1,13 @@
-"""Files of rows of any kind. Everything here blocks: call it from a worker thread."""
+"""The one place that opens a file of rows by its format, which its name tells. Everything here blocks: call it from a worker thread."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hfsvc.errors import BadParquet, NotDownloaded
-from hfsvc.trajectories.files.json import JsonRows
-from hfsvc.trajectories.files.parquet import ParquetRows, RowFile, open_parquet
+from hfsvc.trajectories.files.base import RowFile
+from hfsvc.trajectories.files.json import JsonRowFile
+from hfsvc.trajectories.files.parquet import ParquetRowFile, open_parquet
 
 
 @contextmanager
@@ -19,11 +20,11 @@ def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
     """
     if file.endswith(".parquet"):
         with open_parquet(folder, file, repo) as parquet:
-            yield ParquetRows(parquet)
+            yield ParquetRowFile(parquet)
         return
     try:
         with (folder / file).open("rb", buffering=0) as content:
-            yield JsonRows(content, str(folder / file))
+            yield JsonRowFile(content, str(folder / file))
     except FileNotFoundError as error:
         raise NotDownloaded(repo=repo, missing=(file,)) from error
     except OSError as error:

@@ -1,72 +1,22 @@
-"""Record batches out of parquet files, in bounded memory. Everything here blocks: call it from a worker thread."""
+"""Parquet files as record batches, in bounded memory. Everything here blocks: call it from a worker thread."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hfsvc.errors import BadParquet, NotDownloaded
-from hfsvc.trajectories.layouts.base import Layout
+from hfsvc.errors import NotDownloaded
+from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup, bad_parquet
 
-BATCH_BYTES = 8 << 20
 # Larger batches are no quicker, and Arrow keeps several times the size of one.
 USUAL_BYTES = 1 << 20
-# Footers tell how large rows are on average and as they are stored: text that repeats counts once there. So few rows are
-# read at once, and what turns out too large is cut.
-MAX_BATCH_ROWS = 64
 BUFFER_BYTES = 1 << 20
 
 
-class RowGroup(NamedTuple):
-    """Rows that can only be decoded from the first one on.
-
-    Attributes:
-        first: Number of its first row in the file.
-        stop: The row after its last.
-        size: Bytes when decoded, going by the file's footer.
-    """
-
-    first: int
-    stop: int
-    size: int
-
-
-class RowFile(Protocol):
-    """An open file of rows."""
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Its columns."""
-        ...
-
-    @property
-    def rows(self) -> int:
-        """How many rows it holds."""
-        ...
-
-    @property
-    def leaves(self) -> list[str]:
-        """Paths of its columns as they are stored, down to the fields of structs in lists."""
-        ...
-
-    @property
-    def groups(self) -> tuple[RowGroup, ...]:
-        """Its row groups that hold rows, in order."""
-        ...
-
-    def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """Batches from row `start` on, each with the number of its first row in the file.
-
-        A batch holds at most `BATCH_BYTES`, or a single row.
-        """
-        ...
-
-
-class ParquetRows:
-    """A parquet file. Row groups before the start are not read."""
+class ParquetRowFile:
+    """An open parquet file. Row groups before the start are not read."""
 
     def __init__(self, parquet: pq.ParquetFile) -> None:
         self._parquet = parquet
@@ -83,33 +33,6 @@ class ParquetRows:
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         return iter_batches(self._parquet, columns, start)
-
-
-class FileFacts(NamedTuple):
-    """What is known of a file since its rows were counted.
-
-    Attributes:
-        content: Stands for what it held then.
-        layout: How its rows are read.
-        schema: Its columns.
-        leaves: As `RowFile.leaves`.
-        groups: As `RowFile.groups`.
-    """
-
-    content: str
-    layout: Layout
-    schema: pa.Schema
-    leaves: list[str]
-    groups: tuple[RowGroup, ...]
-
-
-class FileRows(NamedTuple):
-    """A file and the numbers of its rows in the dataset: `first` inclusive, `stop` exclusive."""
-
-    file: str
-    first: int
-    stop: int
-    facts: FileFacts
 
 
 @contextmanager
@@ -130,11 +53,6 @@ def open_parquet(folder: Path, file: str, repo: str) -> Iterator[pq.ParquetFile]
         raise NotDownloaded(repo=repo, missing=(file,)) from error
     except (pa.ArrowException, OSError) as error:
         raise bad_parquet(folder / file, error) from error
-
-
-def bad_parquet(path: Path, error: Exception) -> BadParquet:
-    """What is said of a file that Arrow cannot read; the first line of its words."""
-    return BadParquet(file=str(path), reason=str(error).partition("\n")[0])
 
 
 def batch_rows(parquet: pq.ParquetFile) -> int:

@@ -1,4 +1,4 @@
-"""Files that are written to while they are read. Everything here blocks: call it from a worker thread."""
+"""A guard for files that are written to while they are read: their rows are refused. Everything here blocks: call it from a worker thread."""
 
 import os
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet
-from hfsvc.trajectories.files.parquet import RowFile, RowGroup
+from hfsvc.trajectories.files.base import RowFile, RowGroup
 
 
-class WatchedRows:
+class UnmodifiedRowFile:
     """An open file of rows, of which nothing is given out once it has been written to.
 
     One that is replaced by another file stays what it is.

@@ -1,4 +1,4 @@
-"""Files that notice when a bit of them has changed: pages, then a checksum of every page.
+"""Files with a checksum of every page at their end, so that a changed bit is noticed when it is read.
 
 Arrow believes what a file of its own says, down to reading memory that is not there. So nothing reaches it that is not
 what was written. Everything here blocks: call it from a worker thread.
@@ -16,11 +16,11 @@ _NUMBER = 8
 _DIGEST = 8
 
 
-class DamagedFile(ValueError):
+class ChecksumFailed(ValueError):
     """What a file holds is not what was written."""
 
 
-def seal(path: Path) -> None:
+def append_checksums(path: Path) -> None:
     """Append checksums to a file, and have all of it on the disk."""
     with path.open("r+b") as file:
         digests = b"".join(map(xxh3_64_digest, iter(partial(file.read, PAGE_BYTES), b"")))
@@ -30,14 +30,14 @@ def seal(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-class SealedFile(io.RawIOBase):
-    """What stood in a file before `seal`, page by page as it is asked for, each page checked.
+class ChecksummedFile(io.RawIOBase):
+    """What stood in a file before `append_checksums`, page by page as it is asked for, each page checked.
 
     Args:
         path: Of the file.
 
     Raises:
-        DamagedFile: It was never sealed, is cut, or is not what was sealed; also from `read`.
+        ChecksumFailed: It was never given checksums, is cut, or is not what was written; also from `read`.
         OSError: It cannot be read; also from `read`.
     """
 
@@ -59,22 +59,22 @@ class SealedFile(io.RawIOBase):
         size = int.from_bytes(end[:_NUMBER], "little")
         table_bytes = -(-size // PAGE_BYTES) * _DIGEST + _NUMBER
         if size + table_bytes + _DIGEST != whole:
-            raise DamagedFile("it is no sealed file, or is cut")
+            raise ChecksumFailed("it has no checksums, or is cut")
         table = self._at(size, table_bytes)
         if xxh3_64_digest(table) != end[_NUMBER:]:
-            raise DamagedFile("its checksums are damaged")
+            raise ChecksumFailed("its checksums are damaged")
         return size, table
 
-    def _at(self, place: int, size: int) -> bytes:
-        return os.pread(self._file.fileno(), size, place)
+    def _at(self, offset: int, size: int) -> bytes:
+        return os.pread(self._file.fileno(), size, offset)
 
     def _page(self, index: int) -> bytes:
         known, page = self._last
         if known != index:
-            place = index * PAGE_BYTES
-            page = self._at(place, min(PAGE_BYTES, self._size - place))
+            offset = index * PAGE_BYTES
+            page = self._at(offset, min(PAGE_BYTES, self._size - offset))
             if xxh3_64_digest(page) != self._digests[index * _DIGEST : (index + 1) * _DIGEST]:
-                raise DamagedFile(f"it is damaged between the bytes {place} and {place + PAGE_BYTES}")
+                raise ChecksumFailed(f"it is damaged between the bytes {offset} and {offset + PAGE_BYTES}")
             self._last = index, page
         return page
 

@@ -1,4 +1,4 @@
-"""Which rows of an export go on in a later row: those that ``--episodes last`` leaves out. Pure.
+"""Rows that a later episode of the same attempt continues: those that ``--episodes last`` leaves out. Pure.
 
 Source: Harbor's exporter. With all episodes it writes a row for every turn of the agent, and each holds the ones before
 it; ``episode`` counts them, in an attempt that ``trial_name``, ``run_id`` and ``trace_source`` name together.
@@ -18,7 +18,7 @@ _WIDTH = 16
 
 
 class EpisodeRow(NamedTuple):
-    """What tells a row's place in its attempt. `row` counts from 0 over the dataset."""
+    """A row's attempt, and its episode in it. `row` counts from 0 over the dataset."""
 
     row: int
     trial_name: str | None

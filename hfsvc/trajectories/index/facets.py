@@ -1,4 +1,4 @@
-"""How many rows have which value, counted batch by batch in bounded memory. Pure."""
+"""Counts of the values of a column, batch by batch in bounded memory. Pure."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -15,7 +15,7 @@ MAX_NAMED = 1000
 
 
 class Tally:
-    """Counts values; so many different ones by name, and those that come later together."""
+    """Counts how often each value occurs: so many different ones by name, and those that come later together."""
 
     def __init__(self) -> None:
         self._named = Counter[str]()

@@ -1,12 +1,11 @@
-"""What the ``result`` of a row says of its run. Pure.
+"""Whether a run succeeded, as the ``result`` of its row says. Pure.
 
 Source: Harbor's exporter, which writes the reward as text or the name of the exception that ended the run, and nothing
 where there is neither. Other datasets say whether a task is resolved, as a boolean or as 0 and 1.
 """
 
-from typing import Literal
+from hfsvc.models import ResultFilter
 
-Wanted = Literal["all", "success", "failure"]
 _SAID = {"true": True, "false": False}
 
 
@@ -21,6 +20,6 @@ def succeeded(result: str) -> bool:
         return False
 
 
-def is_wanted(result: str | None, wanted: Wanted) -> bool:
+def passes(result: str | None, wanted: ResultFilter) -> bool:
     """Whether a row with this result passes a filter. One without a result is neither a success nor a failure."""
     return wanted == "all" or (result is not None and succeeded(result) == (wanted == "success"))

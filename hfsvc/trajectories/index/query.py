@@ -1,4 +1,4 @@
-"""The words of a query. Pure."""
+"""The query language of lists and searches, parsed into words. Pure."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -8,7 +8,7 @@ _WORDS = re.compile(r'(?:(?P<field>\w+):"(?P<value>(?:[^"]|"")*)"(?!\S))|(?P<wor
 
 
 class Word(NamedTuple):
-    """What must occur: in one field, or in any where `field` is None; as the whole of it, or anywhere in it."""
+    """A text that must occur: in one field, or in any where `field` is None; as the whole of it, or anywhere in it."""
 
     field: str | None
     text: str

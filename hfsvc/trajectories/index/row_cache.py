@@ -1,4 +1,4 @@
-"""Single rows without decoding all that lies before them.
+"""A cache of row groups in small blocks, so that a single row is read without all that lies before it.
 
 Arrow cannot begin inside a row group, and a group may hold all rows of a file. So a group that single rows are asked of
 again is written down once, in small blocks; from then on a row costs one block. Everything here blocks: call it from a
@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset
+from hfsvc.trajectories.data_file import DataFile, content_of
+from hfsvc.trajectories.files.base import RowFile, RowGroup
 from hfsvc.trajectories.files.open import open_rows
-from hfsvc.trajectories.files.parquet import FileRows, RowFile, RowGroup
-from hfsvc.trajectories.files.unmodified import WatchedRows
-from hfsvc.trajectories.index.blocks import Blocks
-from hfsvc.trajectories.index.sidecars import Sidecars, content_of, short_digest
+from hfsvc.trajectories.files.unmodified import UnmodifiedRowFile
+from hfsvc.trajectories.index.sidecars import Sidecar, Sidecars, short_digest
 
 BLOCK_BYTES = 128 << 10
 MAX_BLOCK_ROWS = 1024
@@ -40,8 +40,8 @@ def is_worth_writing(group: RowGroup, asked: int) -> bool:
     return asked > 1 or group.size > LARGE_GROUP_BYTES
 
 
-class RowStore:
-    """The groups of a dataset that were written down.
+class RowCache:
+    """The row groups of a dataset that were written to sidecars, and the files of all others.
 
     Args:
         dataset: Whose rows they are.
@@ -54,20 +54,20 @@ class RowStore:
         self._asked: Counter[str] = Counter()
 
     @contextmanager
-    def open(self, file: FileRows) -> Iterator[RowFile]:
+    def open(self, file: DataFile) -> Iterator[RowFile]:
         """A file to read few rows of.
 
         Raises:
             BadParquet, NotDownloaded: As `open_data`.
         """
         with ExitStack() as opened:
-            if content_of(self._dataset, file.file) == file.facts.content:
-                yield _StoredRows(self, file, opened)
+            if content_of(self._dataset, file.path) == file.content:
+                yield _CachedRowFile(self, file, opened)
             else:
                 yield opened.enter_context(self.open_data(file))
 
     @contextmanager
-    def open_data(self, file: FileRows) -> Iterator[RowFile]:
+    def open_data(self, file: DataFile) -> Iterator[RowFile]:
         """A file to read many rows of.
 
         Raises:
@@ -75,12 +75,12 @@ class RowStore:
             NotDownloaded: It is gone.
         """
         folder = self._dataset.local_path
-        with open_rows(folder, file.file, self._dataset.repo) as rows, ExitStack() as opened:
-            watched = _opened(folder / file.file, opened)
-            # Only now, so that what is watched is what was counted.
-            if watched is None or content_of(self._dataset, file.file) != file.facts.content:
-                raise BadParquet(file=file.file, reason="it was replaced since its rows were counted")
-            yield WatchedRows(rows, watched, file.file)
+        with open_rows(folder, file.path, self._dataset.repo) as rows, ExitStack() as opened:
+            data = _opened(folder / file.path, opened)
+            # Only now, so that what is guarded is what was counted.
+            if data is None or content_of(self._dataset, file.path) != file.content:
+                raise BadParquet(file=file.path, reason="it was replaced since its rows were counted")
+            yield UnmodifiedRowFile(rows, data, file.path)
 
     def blocks_of(self, content: str, group: RowGroup, columns: list[str], rows: Callable[[], RowFile]) -> str:
         """The name of a group's sidecar, which is written when that is worth it."""
@@ -95,14 +95,14 @@ class RowStore:
         return name
 
 
-class _StoredRows:
-    """A file whose groups are read from where they were written down, else from itself."""
+class _CachedRowFile:
+    """A file whose row groups are read from sidecars where there are any, else from itself."""
 
-    def __init__(self, store: RowStore, file: FileRows, opened: ExitStack) -> None:
-        self.schema = file.facts.schema
+    def __init__(self, store: RowCache, file: DataFile, opened: ExitStack) -> None:
+        self.schema = file.schema
         self.rows = file.stop - file.first
-        self.leaves = file.facts.leaves
-        self.groups = file.facts.groups
+        self.leaves = file.leaves
+        self.groups = file.groups
         self._store = store
         self._file = file
         self._opened = opened
@@ -114,7 +114,7 @@ class _StoredRows:
                 yield from self._group(group, columns, max(start, group.first))
 
     def _group(self, group: RowGroup, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-        name = self._store.blocks_of(self._file.facts.content, group, columns, self._rows)
+        name = self._store.blocks_of(self._file.content, group, columns, self._rows)
         with self._store.sidecars.open(name) as blocks:
             for row, batch in _blocks_from(blocks, group.first, start) if blocks else ():
                 yield row, batch
@@ -144,7 +144,7 @@ def _within(batches: Iterator[tuple[int, pa.RecordBatch]], stop: int) -> Iterato
             return
 
 
-def _blocks_from(blocks: Blocks, first: int, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _blocks_from(blocks: Sidecar, first: int, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     size = int(blocks.schema.metadata[BLOCK_ROWS])
     begin = (start - first) // size
     for index in range(begin, blocks.count):

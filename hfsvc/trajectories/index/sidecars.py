@@ -1,40 +1,30 @@
-"""Files beside the data that make single rows and lists quick: Arrow's own file format, in small blocks.
+"""Sidecars: files beside the data that make single rows and lists quick, of Arrow's own format, in small blocks.
 
 They hold nothing that the data does not, and may be lost at any time. Their names begin with a digest of the content that
-they were made of, so that one of other content is never taken, and they are sealed, so that a damaged one is not.
+they were made of, so that one of other content is never taken, and they end with checksums, so that a damaged one is not.
 Everything here blocks: call it from a worker thread.
 """
 
 import hashlib
 import logging
-import uuid
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from hfsvc.disk import make_folder
 from hfsvc.errors import HfsvcError
+from hfsvc.files.atomic import replacement
 from hfsvc.models import DownloadedDataset
 from hfsvc.store.directories import rows_folder
-from hfsvc.trajectories.index.blocks import Blocks, IdleBlocks, Key
-from hfsvc.trajectories.index.checksummed import DamagedFile, seal
+from hfsvc.trajectories.index.checksummed import ChecksumFailed, ChecksummedFile, append_checksums
 
 logger = logging.getLogger(__name__)
-
-
-def content_of(dataset: DownloadedDataset, file: str) -> str | None:
-    """Stands for what a file holds: by the hash that it was verified against, and what the disk says of it since.
-
-    None where it is gone.
-    """
-    try:
-        status = (dataset.local_path / file).stat()
-    except OSError:
-        return None
-    told = f"{dataset.checksums.get(file)} {status.st_size} {status.st_mtime_ns}"
-    return hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
+# Files, each with a block of its own in memory.
+KEPT_OPEN = 16
 
 
 def short_digest(*texts: str) -> str:
@@ -43,7 +33,7 @@ def short_digest(*texts: str) -> str:
 
 
 class Sidecars:
-    """The sidecars of one dataset.
+    """The sidecars of one dataset: written whole, read block by block, removed with what they were made of.
 
     Args:
         dataset: Whose. One that does not lie in a store of ours has none: nothing is written elsewhere.
@@ -53,7 +43,7 @@ class Sidecars:
         root = _root_of(dataset)
         self._folder = None if root is None else rows_folder(root, dataset.repo)
         self._repo = dataset.repo
-        self._idle = IdleBlocks()
+        self._idle = _IdleSidecars()
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name."""
@@ -68,13 +58,13 @@ class Sidecars:
             return
         try:
             make_folder(self._folder)
-            _write_whole(self._folder / name, schema, blocks)
+            _write(self._folder / name, schema, blocks)
         except (HfsvcError, OSError) as error:
             # They are a convenience: without them, rows are read as they lie.
             logger.warning("rows of %s are read slowly: %s", self._repo, error)
 
     @contextmanager
-    def open(self, name: str, columns: Iterable[int] | None = None) -> Iterator[Blocks | None]:
+    def open(self, name: str, columns: Iterable[int] | None = None) -> "Iterator[Sidecar | None]":
         """One to read single blocks of; None where there is none that can be read.
 
         A block that turns out to be damaged ends the ``with`` block that it is read in, without an error: who reads takes
@@ -88,31 +78,31 @@ class Sidecars:
         if found is None:
             yield None
             return
-        key, blocks = found
+        key, sidecar = found
         try:
-            yield blocks
-        except DamagedFile as error:
-            blocks.close()
+            yield sidecar
+        except ChecksumFailed as error:
+            sidecar.close()
             self._discard(name, error)
         finally:
-            if not blocks.closed:
-                self._idle.give(key, blocks)
+            if not sidecar.closed:
+                self._idle.put(key, sidecar)
 
-    def _opened(self, name: str, columns: tuple[int, ...] | None) -> tuple[Key, Blocks] | None:
+    def _opened(self, name: str, columns: tuple[int, ...] | None) -> "tuple[_Key, Sidecar] | None":
         if self._folder is None:
             return None
         try:
             path = self._folder / name
             status = path.stat()
-            key = Key(path, columns, status.st_ino, status.st_size, status.st_mtime_ns)
-            return key, self._idle.take(key) or Blocks(path, columns)
-        except DamagedFile as error:
+            key = _Key(path, columns, status.st_ino, status.st_size, status.st_mtime_ns)
+            return key, self._idle.pop(key) or Sidecar(path, columns)
+        except ChecksumFailed as error:
             self._discard(name, error)
         except OSError:
             pass
         return None
 
-    def _discard(self, name: str, error: DamagedFile) -> None:
+    def _discard(self, name: str, error: ChecksumFailed) -> None:
         # Written anew the next time.
         logger.warning("what was written down of rows of %s is removed: %s", self._repo, error)
         with suppress(OSError):
@@ -124,7 +114,8 @@ class Sidecars:
         wanted = set(contents)
         with suppress(OSError):
             for path in self._folder.iterdir() if self._folder else ():
-                if path.name.partition(".")[0] not in wanted:
+                # One that is being written has a dot before its name.
+                if path.name.lstrip(".").partition(".")[0] not in wanted:
                     path.unlink(missing_ok=True)
 
 
@@ -134,16 +125,91 @@ def _root_of(dataset: DownloadedDataset) -> Path | None:
     return folder.parents[len(parts) - 1] if folder.parts[-len(parts) :] == tuple(parts) else None
 
 
-def _write_whole(path: Path, schema: pa.Schema, blocks: Iterable[pa.RecordBatch]) -> None:
-    scratch = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    try:
+def _write(path: Path, schema: pa.Schema, blocks: Iterable[pa.RecordBatch]) -> None:
+    with replacement(path) as scratch:
         with pa.OSFile(str(scratch), "wb") as file:
             options = pa.ipc.IpcWriteOptions(compression="lz4")
             with pa.ipc.new_file(file, schema, options=options) as writer:
                 for block in blocks:
                     writer.write_batch(block)
-        # Synced, too, or a crash might leave the name and not the content.
-        seal(scratch)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+        append_checksums(scratch)
+
+
+class Sidecar:
+    """An open sidecar, read block by block. The last block is kept: it is likely to be asked for again.
+
+    Args:
+        path: Of the file.
+        columns: Only these of its columns, by number; None for all.
+
+    Raises:
+        ChecksumFailed: It is not what was written.
+        OSError: It cannot be read.
+    """
+
+    def __init__(self, path: Path, columns: tuple[int, ...] | None) -> None:
+        self._file = ChecksummedFile(path)
+        try:
+            # Blocks are small: waking Arrow's threads takes longer than decoding one.
+            options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=None if columns is None else [*columns])
+            self._reader = pa.ipc.open_file(self._file, options=options)
+        except BaseException:
+            self.close()
+            raise
+        self.schema = self._reader.schema
+        self.count = self._reader.num_record_batches
+        self._last: tuple[int, pa.RecordBatch | None] = -1, None
+
+    def block(self, index: int) -> pa.RecordBatch:
+        """One block.
+
+        Raises:
+            ChecksumFailed: It is not what was written.
+        """
+        known, block = self._last
+        if block is None or known != index:
+            block = self._reader.get_batch(index)
+            self._last = index, block
+        return block
+
+    @property
+    def closed(self) -> bool:
+        """Whether it can be read no more."""
+        return self._file.closed
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class _Key(NamedTuple):
+    """Which file is open: its path, the columns as for `Sidecar`, and what the disk says of it."""
+
+    path: Path
+    columns: tuple[int, ...] | None
+    inode: int
+    size: int
+    modified_ns: int
+
+
+class _IdleSidecars:
+    """The last few open sidecars that nobody reads right now: opening one costs more than reading a block of it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: list[tuple[_Key, Sidecar]] = []
+
+    def pop(self, key: _Key) -> Sidecar | None:
+        """One for the caller alone, where there is one."""
+        with self._lock:
+            found = next((index for index, (known, _) in enumerate(self._kept) if known == key), None)
+            return None if found is None else self._kept.pop(found)[1]
+
+    def put(self, key: _Key, sidecar: Sidecar) -> None:
+        """Keep one for the next who asks."""
+        with self._lock:
+            self._kept.append((key, sidecar))
+            old = self._kept[:-KEPT_OPEN]
+            del self._kept[:-KEPT_OPEN]
+        for _, each in old:
+            each.close()

@@ -1,4 +1,4 @@
-"""Rows without their messages: what a list shows and a search looks at. Pure."""
+"""Summaries of rows, which lists show and searches go through: all but the messages. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
@@ -8,10 +8,12 @@ import pyarrow.compute as pc
 
 from hfsvc.models import SUMMARY_FIELDS, TrajectorySummary
 from hfsvc.trajectories.files.arrow_values import texts_of
+from hfsvc.trajectories.index.episodes import EpisodeRow
 from hfsvc.trajectories.index.query import Word, one_space, read_query
 from hfsvc.trajectories.layouts.base import Layout
 
-TEXTS = (*SUMMARY_FIELDS, "trace_source")
+# Filters look at what names an attempt, too.
+TEXTS = tuple(dict.fromkeys((*SUMMARY_FIELDS, *EpisodeRow._fields[1:])))
 # All of a row's fields in one text, case folded: searching it is one call a batch.
 TEXT = "text"
 SCHEMA = pa.schema([
@@ -23,13 +25,13 @@ SCHEMA = pa.schema([
 
 def summary_columns(leaves: list[str], layout: Layout) -> list[str]:
     """The columns a summary needs; of the messages only what tells how many there are."""
-    named = [layout.facts.columns[name] for name in TEXTS if name in layout.facts.columns]
+    named = [layout.metadata.columns[name] for name in TEXTS if name in layout.metadata.columns]
     return [*dict.fromkeys([*named, *layout.leaves_to_count(leaves)])]
 
 
 def summarise(batch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
     """The summaries of a batch with the columns of `summary_columns`, as a batch of `SCHEMA`."""
-    return summary_batch(layout.facts.texts(batch, TEXTS), layout.count(batch))
+    return summary_batch(layout.metadata.texts(batch, TEXTS), layout.count(batch))
 
 
 def summary_batch(columns: Mapping[str, list[str | None]], steps: list[int]) -> pa.RecordBatch:

@@ -1,4 +1,4 @@
-"""Lists and look-ups over a whole dataset, from summaries that are written down once for each file.
+"""The index behind lists, searches and look-ups: summaries of all rows, written to a sidecar once for each file.
 
 Everything here blocks: call it from a worker thread.
 """
@@ -12,14 +12,13 @@ from itertools import groupby, islice
 import pyarrow as pa
 
 from hfsvc.models import TrajectorySummary, ValueCounts
-from hfsvc.trajectories.files.parquet import FileRows
+from hfsvc.trajectories.data_file import DataFile, OpenFile
 from hfsvc.trajectories.index.facets import Tally, among
 from hfsvc.trajectories.index.query import one_space
 from hfsvc.trajectories.index.row_cache import reblocked
 from hfsvc.trajectories.index.sidecars import Sidecars, short_digest
 from hfsvc.trajectories.index.summaries import SCHEMA, having, matching, summaries_of, summarise, summary_columns
-from hfsvc.trajectories.reader import OpenFile
-from hfsvc.trajectories.selection import Selection
+from hfsvc.trajectories.selection import RowSelection
 
 BLOCK_ROWS = 2048
 KEPT_ANSWERS = 4
@@ -37,7 +36,7 @@ class SummaryIndex:
         variant: Stands for how rows are read, where they can be read in several ways.
     """
 
-    def __init__(self, files: Sequence[FileRows], open_file: OpenFile, sidecars: Sidecars, variant: str) -> None:
+    def __init__(self, files: Sequence[DataFile], open_file: OpenFile, sidecars: Sidecars, variant: str) -> None:
         self._files = files
         self._open_file = open_file
         self._sidecars = sidecars
@@ -47,7 +46,7 @@ class SummaryIndex:
         self._counts = lru_cache(KEPT_COUNTS)(self._count)
         self._block = lru_cache(KEPT_BLOCKS)(self._read_block)
 
-    def rows_matching(self, query: str | None, selection: Selection | None = None) -> Sequence[int]:
+    def rows_matching(self, query: str | None, selection: RowSelection | None = None) -> Sequence[int]:
         """Numbers of the rows that answer to a query, in order. The last few answers are kept.
 
         Args:
@@ -57,7 +56,7 @@ class SummaryIndex:
         words = one_space(query or "")
         return self._answer(words, selection) if words or selection else range(self._files[-1].stop)
 
-    def count_values(self, field: str, query: str | None, selection: Selection | None = None) -> ValueCounts:
+    def count_values(self, field: str, query: str | None, selection: RowSelection | None = None) -> ValueCounts:
         """How many of the rows that answer to a query have which value in a field. The last few answers are kept.
 
         Args:
@@ -67,14 +66,14 @@ class SummaryIndex:
         """
         return self._counts(field, one_space(query or ""), selection)
 
-    def _count(self, field: str, words: str, selection: Selection | None) -> ValueCounts:
+    def _count(self, field: str, words: str, selection: RowSelection | None) -> ValueCounts:
         rows = self.rows_matching(words, selection)
         tally = Tally()
         for first, block in self.blocks(field):
             tally.add(among(block.column(field), first, rows))
         return tally.result()
 
-    def _find(self, words: str, selection: Selection | None) -> Sequence[int]:
+    def _find(self, words: str, selection: RowSelection | None) -> Sequence[int]:
         rows = self._search(words) if words else range(self._files[-1].stop)
         return array("q", selection.among(rows)) if selection else rows
 
@@ -94,14 +93,14 @@ class SummaryIndex:
     def summaries(self, rows: Sequence[int]) -> list[TrajectorySummary]:
         """The summaries of these rows, which must be in order."""
         found: list[TrajectorySummary] = []
-        for (number, index), wanted in groupby(rows, self._place):
+        for (number, index), wanted in groupby(rows, self._block_of):
             first = self._files[number].first + index * BLOCK_ROWS
             offsets = [row - first for row in wanted]
             block = self._block(number, index).take(pa.array(offsets))
             found += summaries_of(block, [first + offset for offset in offsets])
         return found
 
-    def _place(self, row: int) -> tuple[int, int]:
+    def _block_of(self, row: int) -> tuple[int, int]:
         number = bisect_right(self._files, row, key=lambda each: each.first) - 1
         return number, (row - self._files[number].first) // BLOCK_ROWS
 
@@ -114,8 +113,8 @@ class SummaryIndex:
             for index, block in enumerate(self._file_blocks(file, 0, *columns)):
                 yield file.first + index * BLOCK_ROWS, block
 
-    def _file_blocks(self, file: FileRows, begin: int, *columns: str) -> Iterator[pa.RecordBatch]:
-        name = f"{file.facts.content}.{self._variant}.summaries"
+    def _file_blocks(self, file: DataFile, begin: int, *columns: str) -> Iterator[pa.RecordBatch]:
+        name = f"{file.content}.{self._variant}.summaries"
         if not self._sidecars.has(name):
             self._sidecars.write(name, SCHEMA, self._made(file))
         with self._sidecars.open(name, map(SCHEMA.get_field_index, columns or SCHEMA.names)) as stored:
@@ -125,9 +124,9 @@ class SummaryIndex:
         if begin * BLOCK_ROWS < file.stop - file.first:
             yield from islice(self._made(file), begin, None)
 
-    def _made(self, file: FileRows) -> Iterator[pa.RecordBatch]:
+    def _made(self, file: DataFile) -> Iterator[pa.RecordBatch]:
         with self._open_file(file) as rows:
-            layout = file.facts.layout
-            columns = summary_columns(file.facts.leaves, layout)
+            layout = file.layout
+            columns = summary_columns(file.leaves, layout)
             found = ((row, summarise(batch, layout)) for row, batch in rows.batches(columns, 0))
             yield from reblocked(found, BLOCK_ROWS)

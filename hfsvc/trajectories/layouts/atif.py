@@ -10,14 +10,15 @@ import msgspec
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory, check
-from hfsvc.models import LayoutName, ReadOptions
+from hfsvc.models import SUMMARY_FIELDS, LayoutName, ReadOptions
 from hfsvc.trajectories.files.json import DOCUMENT
 from hfsvc.trajectories.layouts.conversation import Unreadable
-from hfsvc.trajectories.layouts.message_counts import Turns, turns_of_rows
+from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
 
 # What only documents have together; their other fields may be missing.
 _KEYS = ("schema_version", "agent", "steps")
-_EXTRA = ("task", "episode", "trial_name", "run_id", "date", "result")
+# What of a summary is looked for in a document's `extra`. Which field of it is the row's own key, nobody can say.
+_EXTRA = tuple(name for name in SUMMARY_FIELDS if name not in {"agent", "model", "key"})
 
 
 class _Agent(msgspec.Struct, frozen=True):
@@ -26,7 +27,7 @@ class _Agent(msgspec.Struct, frozen=True):
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """What is told of a document without reading its steps."""
+    """A document without its steps, of which only the number is read."""
 
     session_id: str | None = None
     agent: _Agent = _Agent()
@@ -37,7 +38,7 @@ class _Head(msgspec.Struct, frozen=True):
 _read_head = msgspec.json.Decoder(_Head).decode
 
 
-class AtifFacts:
+class DocumentMetadata:
     """What documents say of themselves; `run_id` is their session where nothing else is."""
 
     def __init__(self) -> None:
@@ -54,14 +55,14 @@ def _said(head: _Head) -> dict[str, str | None]:
     return said | {name: str(extra[name]) for name in _EXTRA if extra.get(name) is not None}
 
 
-class AtifRows:
+class AtifLayout:
     """Rows that are documents."""
 
     name: LayoutName = "atif"
     messages = DOCUMENT
 
     def __init__(self) -> None:
-        self.facts = AtifFacts()
+        self.metadata = DocumentMetadata()
 
     @property
     def columns(self) -> list[str]:
@@ -76,18 +77,18 @@ class AtifRows:
     def count(self, batch: pa.RecordBatch) -> list[int]:
         return [len(head.steps) for head in _heads(batch)]
 
-    def turns(self, batch: pa.RecordBatch) -> Turns:
-        return turns_of_rows(self.conversations(batch))
+    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
+        return counts_of_rows(self.conversations(batch))
 
 
-def fit(schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None) -> AtifRows | str:
+def fit(schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None) -> AtifLayout | str:
     """The reader of a file with these columns, or what they lack to be documents."""
     if DOCUMENT not in schema.names:
         return "it is no file of JSON"
     missing = [key for key in _KEYS if key not in schema.names]
-    if missing and options.layout != AtifRows.name:
+    if missing and options.layout != AtifLayout.name:
         return f"its objects have no {' and no '.join(missing)}"
-    return AtifRows()
+    return AtifLayout()
 
 
 def _documents(batch: pa.RecordBatch) -> list[bytes | None]:

@@ -1,4 +1,4 @@
-"""What a layout is: how the rows of a file become conversations."""
+"""The protocol that every layout implements: how the rows of a file become conversations."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
@@ -8,11 +8,11 @@ import pyarrow as pa
 from hfsvc.atif import Trajectory
 from hfsvc.models import LayoutName
 from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
-from hfsvc.trajectories.layouts.message_counts import Turns
+from hfsvc.trajectories.layouts.message_counts import MessageCounts
 
 
-class RowFacts(Protocol):
-    """What rows have beside their messages."""
+class RowMetadata(Protocol):
+    """The columns of rows beside their messages: agent, model, task and the like."""
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -38,7 +38,7 @@ class Layout(Protocol):
         ...
 
     @property
-    def facts(self) -> RowFacts:
+    def metadata(self) -> RowMetadata:
         """The other columns that are read."""
         ...
 
@@ -62,6 +62,6 @@ class Layout(Protocol):
         """The number of messages of every row of a batch with what `leaves_to_count` names; 0 for unreadable ones."""
         ...
 
-    def turns(self, batch: pa.RecordBatch) -> Turns:
+    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
         """Who speaks in a batch with `columns`, and how much; without making texts of what is said, where that goes."""
         ...

@@ -1,4 +1,4 @@
-"""What every layout is read into, and every style made of: a row as a list of messages and its other columns. Pure."""
+"""A row between layout and style: a list of messages, and its other columns. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ class Message(NamedTuple):
 
 
 class Conversation(NamedTuple):
-    """A row.
+    """A row as its layout reads it, not yet ATIF.
 
     Attributes:
         messages: In the row's order, at least one.
@@ -39,8 +39,8 @@ class Conversation(NamedTuple):
     columns: dict[str, Any]
 
 
-class Place(NamedTuple):
-    """Where a row stands.
+class RowLocation(NamedTuple):
+    """Where a row is: its dataset, commit and file, and its number in dataset and file.
 
     Attributes:
         repo: The dataset.

@@ -1,4 +1,4 @@
-"""Which layout a file has. Pure."""
+"""Detection of a file's layout by its columns, and where they do not tell, by its first rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,9 +6,8 @@ import pyarrow as pa
 
 from hfsvc.errors import BadParquet, InvalidSettings
 from hfsvc.models import LayoutName, ReadOptions
-from hfsvc.trajectories.layouts import atif, harbor, openai, sharegpt
-from hfsvc.trajectories.layouts import json_text as jsontext
-from hfsvc.trajectories.layouts import swe_agent as sweagent
+from hfsvc.trajectories.files.base import RowFile
+from hfsvc.trajectories.layouts import atif, harbor, json_text, openai, sharegpt, swe_agent
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.metadata import ABOUT_FIELDS
 
@@ -19,14 +18,30 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
     "harbor": harbor.fit,
     "openai": openai.fit,
     "sharegpt": sharegpt.fit,
-    "swe-agent": sweagent.fit,
-    "json": jsontext.fit,
+    "swe-agent": swe_agent.fit,
+    "json": json_text.fit,
     "atif": atif.fit,
 }
 
 
+def layout_of(rows: RowFile, file: str, options: ReadOptions) -> Layout:
+    """The layout of an open file. Blocks where the first rows are needed: call it from a worker thread.
+
+    Raises:
+        BadParquet: It fits none.
+        InvalidSettings: There is no layout of the name that was asked for.
+    """
+    layout = choose_layout(rows.schema, file, options)
+    if layout.name != "json" or options.layout is not None:
+        return layout
+    # A type does not say what a text holds.
+    texts = json_text.text_columns(rows.schema, options)
+    head = next((batch for _, batch in rows.batches(texts, 0)), None)
+    return choose_layout(rows.schema, file, options, head)
+
+
 def choose_layout(schema: pa.Schema, file: str, options: ReadOptions, head: pa.RecordBatch | None = None) -> Layout:
-    """The layout of a file with these columns: the one that was asked for, else the first that fits.
+    """The layout of a file with these columns: the one that was asked for, else the first that fits. Pure.
 
     Args:
         schema: Its columns.

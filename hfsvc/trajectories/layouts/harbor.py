@@ -6,7 +6,7 @@ Source: the export's layout as published in 2025 and 2026. Columns may be missin
 
 from functools import partial
 
-from hfsvc.trajectories.layouts.structs import Shape, fit_structs
+from hfsvc.trajectories.layouts.structs import MessageShape, fit_structs
 
-SHAPE = Shape("harbor", ("conversations",), "role", ("content",))
+SHAPE = MessageShape("harbor", ("conversations",), "role", ("content",))
 fit = partial(fit_structs, SHAPE)

@@ -15,8 +15,8 @@ import pyarrow as pa
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_text, texts_of
 from hfsvc.trajectories.layouts.conversation import NO_FIELDS, Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.message_counts import Turns, turns_of_rows
-from hfsvc.trajectories.layouts.metadata import Facts
+from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.metadata import MetadataColumns
 
 COLUMNS = ("messages", "conversations", "trajectory", "trace", "history")
 ROLES = ("role", "from")
@@ -24,27 +24,29 @@ CONTENTS = ("content", "value", "text")
 _Objects = list[dict[str, Any]]
 
 
-class JsonRows:
+class JsonTextLayout:
     """Rows whose messages are JSON, as a file with these columns has them."""
 
     name: LayoutName = "json"
 
-    def __init__(self, messages: str, facts: Facts, roles: tuple[str, ...], contents: tuple[str, ...]) -> None:
+    def __init__(
+        self, messages: str, metadata: MetadataColumns, roles: tuple[str, ...], contents: tuple[str, ...]
+    ) -> None:
         self.messages = messages
-        self.facts = facts
+        self.metadata = metadata
         self._roles = roles
         self._contents = contents
 
     @property
     def columns(self) -> list[str]:
-        return [self.messages, *dict.fromkeys(self.facts.columns.values())]
+        return [self.messages, *dict.fromkeys(self.metadata.columns.values())]
 
     def conversations(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
-        for facts, found in zip(self.facts.rows(batch), self._objects(batch), strict=True):
+        for columns, found in zip(self.metadata.rows(batch), self._objects(batch), strict=True):
             if isinstance(found, Unreadable):
                 yield found
             else:
-                yield Conversation([self._message(each) for each in found], facts)
+                yield Conversation([self._message(each) for each in found], columns)
 
     def _objects(self, batch: pa.RecordBatch) -> list[_Objects | Unreadable]:
         found = [read_objects(text) for text in _texts(batch.column(self.messages))]
@@ -64,11 +66,11 @@ class JsonRows:
     def count(self, batch: pa.RecordBatch) -> list[int]:
         return [0 if isinstance(each, Unreadable) else len(each) for each in self._objects(batch)]
 
-    def turns(self, batch: pa.RecordBatch) -> Turns:
-        return turns_of_rows(self.conversations(batch))
+    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
+        return counts_of_rows(self.conversations(batch))
 
 
-def fit(schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None) -> JsonRows | str:
+def fit(schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None) -> JsonTextLayout | str:
     """The reader of a file with these columns, or what they lack to hold messages as JSON.
 
     Args:
@@ -85,7 +87,7 @@ def fit(schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = N
     given = options.columns
     roles = (given["role"],) if "role" in given else ROLES
     contents = (given["content"],) if "content" in given else CONTENTS
-    return JsonRows(fitting[0], Facts(schema, fitting[0], options), roles, contents)
+    return JsonTextLayout(fitting[0], MetadataColumns(schema, fitting[0], options), roles, contents)
 
 
 def text_columns(schema: pa.Schema, options: ReadOptions) -> list[str]:

@@ -1,4 +1,4 @@
-"""The messages of rows without their texts: who speaks, and how much. Pure."""
+"""Counts of messages and characters by who speaks, without making Python's texts of them. Pure."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -10,8 +10,8 @@ from hfsvc.atif import TextPart, Trajectory
 from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
 
 
-class Turns(NamedTuple):
-    """The messages of a batch.
+class MessageCounts(NamedTuple):
+    """How many messages the rows of a batch have, who speaks in them, and how much.
 
     Attributes:
         lengths: Messages of every row; None for a row that cannot be read.
@@ -45,18 +45,18 @@ def count_text(*columns: pa.Array) -> list[int] | None:
     return counted
 
 
-def turns_of_rows(rows: Iterable[Conversation | Trajectory | Unreadable]) -> Turns:
-    """The turns of rows that were read already."""
+def counts_of_rows(rows: Iterable[Conversation | Trajectory | Unreadable]) -> MessageCounts:
+    """The counts of rows that were read already."""
     lengths: list[int | None] = []
-    turns: list[tuple[str | None, int]] = []
+    messages: list[tuple[str | None, int]] = []
     for row in rows:
-        found = [] if isinstance(row, Unreadable) else [*_turns(row)]
+        found = [] if isinstance(row, Unreadable) else [*_messages(row)]
         lengths.append(len(found) or None)
-        turns += found
-    return Turns(lengths, [role for role, _ in turns], [characters for _, characters in turns])
+        messages += found
+    return MessageCounts(lengths, [role for role, _ in messages], [characters for _, characters in messages])
 
 
-def _turns(row: Conversation | Trajectory) -> Iterator[tuple[str | None, int]]:
+def _messages(row: Conversation | Trajectory) -> Iterator[tuple[str | None, int]]:
     if isinstance(row, Trajectory):
         return ((step.source, count_characters(step.message)) for step in row.steps)
     return ((message.role, count_characters(message.content)) for message in row.messages)

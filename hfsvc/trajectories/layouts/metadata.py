@@ -22,6 +22,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "run_id": ("run_id",),
     "trial_name": ("trial_name",),
     "result": ("result", "resolved", "target", "reward"),
+    "trace_source": ("trace_source",),
     "tools": ("tool_definitions", "tools", "available_tools"),
     "system": ("system", "system_prompt"),
 }
@@ -39,7 +40,6 @@ SHORT_TEXTS = frozenset({
     "repo",
     "session_id",
     "subset_name",
-    "trace_source",
     "traj_id",
     "trajectory_format",
     "trajectory_id",
@@ -49,8 +49,8 @@ SHORT_TEXTS = frozenset({
 ABOUT_FIELDS = frozenset({"role", "content"})
 
 
-class Facts:
-    """What a file has beside its messages.
+class MetadataColumns:
+    """The columns of a file that are read beside its messages.
 
     Args:
         schema: Its columns.

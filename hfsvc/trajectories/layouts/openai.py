@@ -7,9 +7,9 @@ of this layout too: what the text says is for the style to find out.
 
 from functools import partial
 
-from hfsvc.trajectories.layouts.structs import Shape, fit_structs
+from hfsvc.trajectories.layouts.structs import MessageShape, fit_structs
 
-SHAPE = Shape(
+SHAPE = MessageShape(
     "openai", ("messages", "conversations", "trajectory", "trace", "history"), "role", ("content",), parts=True
 )
 fit = partial(fit_structs, SHAPE)

@@ -5,7 +5,7 @@ Roles are ``human``, ``gpt``, ``function_call`` and ``observation``; the system'
 
 from functools import partial
 
-from hfsvc.trajectories.layouts.structs import Shape, fit_structs
+from hfsvc.trajectories.layouts.structs import MessageShape, fit_structs
 
-SHAPE = Shape("sharegpt", ("conversations", "messages", "trajectory"), "from", ("value",))
+SHAPE = MessageShape("sharegpt", ("conversations", "messages", "trajectory"), "from", ("value",))
 fit = partial(fit_structs, SHAPE)

@@ -12,11 +12,11 @@ import pyarrow as pa
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import cut, is_list, is_text, lengths_of, texts_of, values_of
 from hfsvc.trajectories.layouts.conversation import NO_FIELDS, Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.message_counts import Turns, count_text, turns_of_rows
-from hfsvc.trajectories.layouts.metadata import Facts
+from hfsvc.trajectories.layouts.message_counts import MessageCounts, count_text, counts_of_rows
+from hfsvc.trajectories.layouts.metadata import MetadataColumns
 
 
-class Shape(NamedTuple):
+class MessageShape(NamedTuple):
     """What the messages of a layout look like.
 
     Attributes:
@@ -34,30 +34,30 @@ class Shape(NamedTuple):
     parts: bool = False
 
 
-class StructRows:
-    """Rows whose messages are structs of a `Shape`, as a file with these columns has them."""
+class StructLayout:
+    """Rows whose messages are structs of a `MessageShape`, as a file with these columns has them."""
 
-    def __init__(self, shape: Shape, messages: str, facts: Facts) -> None:
+    def __init__(self, shape: MessageShape, messages: str, metadata: MetadataColumns) -> None:
         self.name: LayoutName = shape.name
         self.messages = messages
-        self.facts = facts
+        self.metadata = metadata
         self._role = shape.role
         self._content = shape.content
 
     @property
     def columns(self) -> list[str]:
-        return [self.messages, *dict.fromkeys(self.facts.columns.values())]
+        return [self.messages, *dict.fromkeys(self.metadata.columns.values())]
 
     def conversations(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
         try:
-            rows = list(zip(self.facts.rows(batch), self._messages(batch), strict=True))
+            rows = list(zip(self.metadata.rows(batch), self._messages(batch), strict=True))
         except UnicodeDecodeError:
             # Row by row, so that only the rows that hold it are lost.
             yield from self._one_by_one(batch)
             return
-        for facts, messages in rows:
+        for columns, messages in rows:
             if messages:
-                yield Conversation(messages, facts)
+                yield Conversation(messages, columns)
             else:
                 yield Unreadable(self.messages, "it is null" if messages is None else "it is empty")
 
@@ -96,10 +96,10 @@ class StructRows:
             return [0] * batch.num_rows
         return [length or 0 for length in lengths_of(batch.column(self.messages))]
 
-    def turns(self, batch: pa.RecordBatch) -> Turns:
-        return self._counted_turns(batch.column(self.messages)) or turns_of_rows(self.conversations(batch))
+    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
+        return self._arrow_counts(batch.column(self.messages)) or counts_of_rows(self.conversations(batch))
 
-    def _counted_turns(self, column: pa.Array) -> Turns | None:
+    def _arrow_counts(self, column: pa.Array) -> MessageCounts | None:
         if pa.types.is_null(column.type):
             return None
         fields = _fields(column.flatten())
@@ -110,7 +110,7 @@ class StructRows:
             roles = texts_of(fields[self._role])
         except UnicodeDecodeError:
             return None
-        return Turns([length or None for length in lengths_of(column)], roles, characters)
+        return MessageCounts([length or None for length in lengths_of(column)], roles, characters)
 
 
 def _fields(structs: pa.StructArray) -> dict[str, pa.Array]:
@@ -125,8 +125,8 @@ def _objects(fields: Mapping[str, pa.Array]) -> list[dict[str, Any]]:
 
 
 def fit_structs(
-    shape: Shape, schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None
-) -> StructRows | str:
+    shape: MessageShape, schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None
+) -> StructLayout | str:
     """The reader of a file with these columns, or what they lack to be of this shape; types tell all of it."""
     wanted = _override(shape, options)
     present = [name for name in wanted.columns if name in schema.names]
@@ -138,10 +138,10 @@ def fit_structs(
         return ", and ".join(filter(None, reasons.values()))
     # One that holds nothing is read only where there is no other.
     messages = min(fitting, key=lambda name: pa.types.is_null(schema.field(name).type))
-    return StructRows(wanted, messages, Facts(schema, messages, options))
+    return StructLayout(wanted, messages, MetadataColumns(schema, messages, options))
 
 
-def _override(shape: Shape, options: ReadOptions) -> Shape:
+def _override(shape: MessageShape, options: ReadOptions) -> MessageShape:
     given = options.columns
     return shape._replace(
         columns=(given["messages"],) if "messages" in given else shape.columns,
@@ -150,7 +150,7 @@ def _override(shape: Shape, options: ReadOptions) -> Shape:
     )
 
 
-def _misfit(shape: Shape, column: str, schema: pa.Schema) -> str | None:
+def _misfit(shape: MessageShape, column: str, schema: pa.Schema) -> str | None:
     if (times := schema.names.count(column)) > 1:
         return f"it has {times} columns {column!r}"
     kind = schema.field(column).type
@@ -166,7 +166,7 @@ def _misfit(shape: Shape, column: str, schema: pa.Schema) -> str | None:
     return _content_misfit(shape, column, fields[shape.content[0]])
 
 
-def _content_misfit(shape: Shape, column: str, kind: pa.DataType) -> str | None:
+def _content_misfit(shape: MessageShape, column: str, kind: pa.DataType) -> str | None:
     if is_text(kind) or (shape.parts and is_list(kind)):
         return None
     return (

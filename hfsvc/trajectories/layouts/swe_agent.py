@@ -5,7 +5,7 @@ A system's turn has its text in ``system_prompt``, and none in ``text``.
 
 from functools import partial
 
-from hfsvc.trajectories.layouts.structs import Shape, fit_structs
+from hfsvc.trajectories.layouts.structs import MessageShape, fit_structs
 
-SHAPE = Shape("swe-agent", ("trajectory", "history", "messages"), "role", ("text", "system_prompt"))
+SHAPE = MessageShape("swe-agent", ("trajectory", "history", "messages"), "role", ("text", "system_prompt"))
 fit = partial(fit_structs, SHAPE)

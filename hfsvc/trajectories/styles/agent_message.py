@@ -1,4 +1,4 @@
-"""What an agent's message holds: thinking, what it says, calls. Pure."""
+"""An agent's message taken apart into thinking, what it says, and calls, in any notation. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
@@ -6,18 +6,18 @@ from typing import Any, NamedTuple
 
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING, Message
 from hfsvc.trajectories.styles.notations import fences, function_tags, terminus_json, terminus_xml, tool_call_tags
-from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.openai_calls import calls_of
 from hfsvc.trajectories.styles.notations.thinking import split_thinking
 
 _OF_HARNESS = (terminus_json.parse, terminus_xml.parse)
 
 
-Parse = Callable[[str], Found | Broken]
+Parse = Callable[[str], ParsedText | Broken]
 
 
 class Notation(NamedTuple):
-    """Where a notation may start in a text, -1 for nowhere; and what it holds."""
+    """A way of writing calls into text: `opens` gives where it may start, -1 for nowhere, `parse` what it holds."""
 
     opens: Callable[[str], int]
     parse: Parse
@@ -29,8 +29,8 @@ NOTATIONS = tuple(
 FENCES = Notation(fences.opens, fences.parse)
 
 
-class Answer(NamedTuple):
-    """An agent's message, read.
+class AgentMessage(NamedTuple):
+    """An agent's message, taken apart.
 
     Attributes:
         reasoning: What it thought; None where it is not told.
@@ -47,7 +47,9 @@ class Answer(NamedTuple):
     kept: list[str]
 
 
-def read_answer(message: Message, text: str, *, rejected: str | None = None, fenced: bool = False) -> Answer:
+def read_agent_message(
+    message: Message, text: str, *, rejected: str | None = None, fenced: bool = False
+) -> AgentMessage:
     """Read an agent's message.
 
     Args:
@@ -66,14 +68,14 @@ def read_answer(message: Message, text: str, *, rejected: str | None = None, fen
         calls = calls_of(message.fields)
         kept += [calls.reason] if isinstance(calls, Broken) else [each.unread for each in calls if each.unread]
         if isinstance(calls, list) and calls:
-            return Answer(reasoning, rest, calls, True, kept)
+            return AgentMessage(reasoning, rest, calls, True, kept)
     if not closed:
-        return Answer(None, text, [], False, kept)
+        return AgentMessage(None, text, [], False, kept)
     found, reasons = _calls_in(rest, rejected=rejected, fenced=fenced)
     if found is None:
-        return Answer(reasoning, rest, [], False, kept + reasons)
+        return AgentMessage(reasoning, rest, [], False, kept + reasons)
     kept += [each.unread for each in found.calls if each.unread]
-    return Answer(reasoning, found.message, found.calls, True, kept)
+    return AgentMessage(reasoning, found.message, found.calls, True, kept)
 
 
 def _thought(fields: Mapping[str, Any]) -> str | None:
@@ -83,12 +85,12 @@ def _thought(fields: Mapping[str, Any]) -> str | None:
     return next((value for value in values if isinstance(value, str) and value.strip()), None)
 
 
-def _calls_in(text: str, *, rejected: str | None, fenced: bool) -> tuple[Found | None, list[str]]:
+def _calls_in(text: str, *, rejected: str | None, fenced: bool) -> tuple[ParsedText | None, list[str]]:
     """The calls of the notation that starts first of those that can be read, else why none can be."""
     reasons: list[str] = []
     for parse in _parsers(text, fenced=fenced):
         found = Broken(f"the harness refused it: {rejected}") if rejected and parse in _OF_HARNESS else parse(text)
-        if isinstance(found, Found):
+        if isinstance(found, ParsedText):
             return found, []
         reasons.append(found.reason)
     return None, reasons

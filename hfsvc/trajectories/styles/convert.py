@@ -1,4 +1,4 @@
-"""A record batch to trajectories: which layout reads it, which style builds it. Pure."""
+"""The conversion of a record batch to trajectories: read by its layout, built in a style. Pure."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -8,13 +8,13 @@ import pyarrow as pa
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import Fidelity, ReadOptions, Style
-from hfsvc.trajectories.files.unreadable_rows import faults_of
+from hfsvc.trajectories.files.base import unreadable_rows
 from hfsvc.trajectories.layouts.base import Layout
-from hfsvc.trajectories.layouts.conversation import Conversation, Place, Unreadable
+from hfsvc.trajectories.layouts.conversation import Conversation, RowLocation, Unreadable
 from hfsvc.trajectories.styles import messages as messages_style
 from hfsvc.trajectories.styles import structured as structured_style
 
-Build = Callable[[Conversation, Place], tuple[Trajectory, Fidelity]]
+Build = Callable[[Conversation, RowLocation], tuple[Trajectory, Fidelity]]
 
 
 STYLES: dict[Style, Build] = {"messages": messages_style.build, "structured": structured_style.build}
@@ -27,7 +27,7 @@ def style_of(options: ReadOptions) -> Build:
     return STYLES[options.style]
 
 
-class Converted(NamedTuple):
+class BuiltTrajectory(NamedTuple):
     """A row as a trajectory, and what was recovered of it."""
 
     trajectory: Trajectory
@@ -35,25 +35,25 @@ class Converted(NamedTuple):
 
 
 def convert(
-    batch: pa.RecordBatch, first: Place, layout: Layout, build: Build
-) -> Iterator[tuple[Place, Converted | Unreadable]]:
-    """What every row of a batch becomes, with its place.
+    batch: pa.RecordBatch, first: RowLocation, layout: Layout, build: Build
+) -> Iterator[tuple[RowLocation, BuiltTrajectory | Unreadable]]:
+    """What every row of a batch becomes, with its location.
 
     Args:
         batch: With the columns that `layout` wants.
-        first: The place of its first row.
+        first: The location of its first row.
         layout: Reads it.
         build: Makes the documents.
     """
     repo, commit, file, row, file_row = first
-    faults = faults_of(batch)
+    unreadable = unreadable_rows(batch)
     for offset, read in enumerate(layout.conversations(batch)):
-        place = Place(repo, commit, file, row + offset, file_row + offset)
-        found = Unreadable(None, faults[offset]) if offset in faults else read
+        location = RowLocation(repo, commit, file, row + offset, file_row + offset)
+        found = Unreadable(None, unreadable[offset]) if offset in unreadable else read
         if isinstance(found, Trajectory):
-            yield place, Converted(found, fidelity_of(found))
+            yield location, BuiltTrajectory(found, fidelity_of(found))
         else:
-            yield place, found if isinstance(found, Unreadable) else Converted(*build(found, place))
+            yield location, found if isinstance(found, Unreadable) else BuiltTrajectory(*build(found, location))
 
 
 def fidelity_of(document: Trajectory) -> Fidelity:

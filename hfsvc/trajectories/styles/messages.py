@@ -5,7 +5,7 @@ from typing import Any
 
 from hfsvc.atif import Agent, SchemaVersion, Source, Step, Trajectory
 from hfsvc.models import Fidelity
-from hfsvc.trajectories.layouts.conversation import Conversation, Message, Place
+from hfsvc.trajectories.layouts.conversation import Conversation, Message, RowLocation
 from hfsvc.trajectories.styles.parts import text_of
 from hfsvc.trajectories.styles.provenance import notes_of, survives
 from hfsvc.trajectories.styles.roles import kind_of
@@ -19,24 +19,24 @@ _PLAIN: dict[str | None, Source] = {"assistant": "agent", "user": "user"}
 _ELSEWHERE = {"agent", "model", "tools"}
 
 
-def build(conversation: Conversation, place: Place) -> tuple[Trajectory, Fidelity]:
+def build(conversation: Conversation, location: RowLocation) -> tuple[Trajectory, Fidelity]:
     """The document of a row, and what was recovered for it: nothing, all stays text."""
     columns = conversation.columns
     timestamp = _timestamp(columns.get("date"))
     steps = [_step(index, message, timestamp) for index, message in enumerate(conversation.messages, 1)]
     trajectory = Trajectory(
         schema_version=SCHEMA_VERSION,
-        session_id=_session_id(columns, place.row),
+        session_id=_session_id(columns, location.row),
         agent=Agent(name=columns.get("agent") or "unknown", version=AGENT_VERSION, model_name=columns.get("model")),
         steps=steps,
-        extra=_extra(columns, place),
+        extra=_extra(columns, location),
     )
     exact = all(map(survives, conversation.messages))
     return trajectory, Fidelity(style="messages", messages=len(steps), exact=exact)
 
 
-def _extra(columns: dict[str, Any], place: Place) -> dict[str, Any]:
-    first = {"source": place.repo} | {name: columns[name] for name in EXTRA if name in columns}
+def _extra(columns: dict[str, Any], location: RowLocation) -> dict[str, Any]:
+    first = {"source": location.repo} | {name: columns[name] for name in EXTRA if name in columns}
     return first | {name: value for name, value in columns.items() if name not in first and name not in _ELSEWHERE}
 
 

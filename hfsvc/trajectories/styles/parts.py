@@ -1,4 +1,4 @@
-"""Contents of messages, whatever they are, as ATIF's contents. Pure."""
+"""The content of messages, text or parts of any API, as ATIF's content. Pure."""
 
 from typing import Any
 

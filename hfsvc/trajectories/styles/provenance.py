@@ -1,4 +1,4 @@
-"""What a document cannot say of the row it was built from, noted in the ``extra`` of steps and results. Pure.
+"""Notes in ``extra`` on what a document cannot say of the row it was built from. Pure.
 
 With these notes `hfsvc.trajectories.styles.to_rows.to_rows` gives the row's messages back; to any other reader they are
 remarks. They are there only where the document alone would not do.

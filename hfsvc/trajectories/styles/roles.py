@@ -1,4 +1,4 @@
-"""Who speaks, whatever a dataset calls it. Pure.
+"""The kinds of speakers, by the names that datasets have for them. Pure.
 
 Source: the roles that occur in public datasets of trajectories in 2026; names are compared exactly as those write them.
 """

@@ -1,4 +1,4 @@
-"""Messages to steps: who says it, which results belong to which step. Pure."""
+"""Messages of a row into ATIF steps: who says what, which results belong to which step. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import msgspec
 from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, ToolCall
 from hfsvc.models import KeptText
 from hfsvc.trajectories.layouts.conversation import Message
-from hfsvc.trajectories.styles.agent_message import Answer, read_answer
-from hfsvc.trajectories.styles.notations.found import Call
+from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
+from hfsvc.trajectories.styles.notations.base import Call
 from hfsvc.trajectories.styles.notations.openai_calls import id_of
 from hfsvc.trajectories.styles.notations.terminus import DONE, REJECTED
 from hfsvc.trajectories.styles.notations.tools import Tools, tools_in
@@ -26,8 +26,8 @@ _OBSERVED = re.compile(
 """How environments open what they say in a user's turn."""
 
 
-class Turn:
-    """A step on the way.
+class StepDraft:
+    """A step that later messages may still add to.
 
     Attributes:
         end: The message that the next one of this step follows.
@@ -48,8 +48,8 @@ class Turn:
         self.acts = self.observed = False
 
 
-class Rebuilding:
-    """Reads the messages of a row, one after the other.
+class StepBuilder:
+    """Builds the steps of a row from its messages, read one after the other.
 
     Args:
         messages: At least one.
@@ -69,19 +69,19 @@ class Rebuilding:
         self.kept: list[KeptText] = []
         self._messages = messages
         self._fenced = fenced
-        self._turns: list[Turn] = []
-        self._agents: list[Turn] = []
-        self._called: dict[str, tuple[Turn, list[str]]] = {}
+        self._drafts: list[StepDraft] = []
+        self._agents: list[StepDraft] = []
+        self._called: dict[str, tuple[StepDraft, list[str]]] = {}
         self._kinds = [kind_of(message.role) for message in messages]
         self._answered_by_tools = "tool" in self._kinds
 
     def read(self, *, system: str | None) -> None:
         """Read all messages, after the prompt that a column holds."""
         if system is not None:
-            self._turns.append(Turn("system", system, -1, {COLUMN: "system"}))
+            self._drafts.append(StepDraft("system", system, -1, {COLUMN: "system"}))
         for index, (kind, message) in enumerate(zip(self._kinds, self._messages, strict=True)):
             if kind == "agent":
-                self._answer(index, message)
+                self._add_agent(index, message)
             elif kind == "tool":
                 self._result(index, message)
             elif kind == "user" and self._is_observation(index, message):
@@ -93,7 +93,7 @@ class Rebuilding:
         """The steps of what was read."""
         if self._agents:
             _mark_last(self._agents[-1])
-        return [_step(number, turn) for number, turn in enumerate(self._turns, 1)]
+        return [_step(number, draft) for number, draft in enumerate(self._drafts, 1)]
 
     # ---- who speaks -------------------------------------------------------------------------------------------------
 
@@ -105,24 +105,24 @@ class Rebuilding:
             if not content[:start].strip():
                 content = content[end:].lstrip("\n")
                 extra = notes_of(message, "user", content)
-        self._turns.append(Turn(source, content, index, extra))
+        self._drafts.append(StepDraft(source, content, index, extra))
 
-    def _answer(self, index: int, message: Message) -> None:
+    def _add_agent(self, index: int, message: Message) -> None:
         content = content_of(message.content)
         text = content if isinstance(content, str) else ""
-        answer = read_answer(message, text, rejected=self._rejection(index), fenced=self._fenced)
-        calls = _with_ids(answer.calls, len(self._agents))
-        said = answer.message if isinstance(content, str) else content
-        turn = Turn("agent", said, index, _agents_notes(message, answer, said, calls))
-        turn.reasoning = answer.reasoning
-        turn.calls = calls or None
-        turn.acts = answer.acts and not self._answered_by_tools
-        self._turns.append(turn)
-        self._agents.append(turn)
-        self._remember(turn, answer.calls, calls)
-        self.reasoning += answer.reasoning is not None
+        read = read_agent_message(message, text, rejected=self._rejection(index), fenced=self._fenced)
+        calls = _with_ids(read.calls, len(self._agents))
+        said = read.message if isinstance(content, str) else content
+        draft = StepDraft("agent", said, index, _agents_notes(message, read, said, calls))
+        draft.reasoning = read.reasoning
+        draft.calls = calls or None
+        draft.acts = read.acts and not self._answered_by_tools
+        self._drafts.append(draft)
+        self._agents.append(draft)
+        self._remember(draft, read.calls, calls)
+        self.reasoning += read.reasoning is not None
         self.calls += len(calls)
-        self.kept += [KeptText(message=index, reason=reason) for reason in answer.kept]
+        self.kept += [KeptText(message=index, reason=reason) for reason in read.kept]
 
     def _rejection(self, index: int) -> str | None:
         after = self._messages[index + 1].content if index + 1 < len(self._messages) else None
@@ -130,77 +130,79 @@ class Rebuilding:
             return None
         return after.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
 
-    def _remember(self, turn: Turn, given: list[Call], calls: list[ToolCall]) -> None:
+    def _remember(self, draft: StepDraft, given: list[Call], calls: list[ToolCall]) -> None:
         ids: dict[str, list[str]] = {}
         for before, call in zip(given, calls, strict=True):
             if before.id is not None:
                 ids.setdefault(before.id, []).append(call.tool_call_id)
         for name, made in ids.items():
-            self._called[name] = turn, made
+            self._called[name] = draft, made
 
     # ---- what comes back --------------------------------------------------------------------------------------------
 
     def _is_observation(self, index: int, message: Message) -> bool:
-        turn = self._turns[-1] if self._turns else None
-        if turn is None or turn.source != "agent" or turn.observed or turn.end != index - 1:
+        draft = self._drafts[-1] if self._drafts else None
+        if draft is None or draft.source != "agent" or draft.observed or draft.end != index - 1:
             return False
         opened = isinstance(message.content, str) and _OBSERVED.match(message.content)
-        return bool(opened or (turn.acts and not turn.results))
+        return bool(opened or (draft.acts and not draft.results))
 
     def _observe(self, index: int, message: Message) -> None:
-        turn = self._turns[-1]
-        turn.observed = True
+        draft = self._drafts[-1]
+        draft.observed = True
         content = content_of(message.content)
         notes = notes_of(message, "user", openai_content(content))
-        self._attach(turn, index, _only_call(turn), content, notes and {ROLE: message.role} | notes)
+        self._attach(draft, index, _only_call(draft), content, notes and {ROLE: message.role} | notes)
 
     def _result(self, index: int, message: Message) -> None:
         content = content_of(message.content)
         notes = notes_of(message, "user", openai_content(content)) or {}
         name = _answered(message)
-        turn, ids = self._called.get(name or "", (None, []))
-        if turn is not None:
-            self._attach(turn, index, ids.pop(0) if len(ids) > 1 else ids[0], content, notes)
+        draft, ids = self._called.get(name or "", (None, []))
+        if draft is not None:
+            self._attach(draft, index, ids.pop(0) if len(ids) > 1 else ids[0], content, notes)
         elif self._agents:
-            turn = self._agents[-1]
-            self._attach(turn, index, _only_call(turn) if name is None else None, content, notes)
+            draft = self._agents[-1]
+            self._attach(draft, index, _only_call(draft) if name is None else None, content, notes)
         else:
-            self._turns.append(turn := Turn("system", "", index - 1, None))
-            self._attach(turn, index, None, content, notes)
+            self._drafts.append(draft := StepDraft("system", "", index - 1, None))
+            self._attach(draft, index, None, content, notes)
 
-    def _attach(self, turn: Turn, index: int, call: str | None, content: Content, notes: dict[str, Any] | None) -> None:
-        if turn.end == index - 1:
-            turn.end = index
+    def _attach(
+        self, draft: StepDraft, index: int, call: str | None, content: Content, notes: dict[str, Any] | None
+    ) -> None:
+        if draft.end == index - 1:
+            draft.end = index
         else:
             notes = (notes or {}) | {INDEX: index}
-        turn.results.append(ObservationResult(source_call_id=call, content=content, extra=notes))
+        draft.results.append(ObservationResult(source_call_id=call, content=content, extra=notes))
         self.observations += 1
 
 
-def _step(number: int, turn: Turn) -> Step:
+def _step(number: int, draft: StepDraft) -> Step:
     return Step(
         step_id=number,
-        source=turn.source,
-        message=turn.message,
-        reasoning_content=turn.reasoning,
-        tool_calls=turn.calls,
-        observation=Observation(results=turn.results) if turn.results else None,
-        extra=turn.extra,
+        source=draft.source,
+        message=draft.message,
+        reasoning_content=draft.reasoning,
+        tool_calls=draft.calls,
+        observation=Observation(results=draft.results) if draft.results else None,
+        extra=draft.extra,
     )
 
 
-def _mark_last(turn: Turn) -> None:
+def _mark_last(draft: StepDraft) -> None:
     """Say of the last step's observation that it was a message: of other documents, the exporter leaves it out."""
-    for number, result in enumerate(turn.results):
+    for number, result in enumerate(draft.results):
         if result.extra is None:
-            turn.results[number] = msgspec.structs.replace(result, extra={ROLE: "user"})
+            draft.results[number] = msgspec.structs.replace(result, extra={ROLE: "user"})
 
 
-def _agents_notes(message: Message, answer: Answer, said: Content, calls: list[ToolCall]) -> dict[str, Any] | None:
+def _agents_notes(message: Message, read: AgentMessage, said: Content, calls: list[ToolCall]) -> dict[str, Any] | None:
     if calls and not message.fields and not str(message.content).endswith("</tool_call>"):
         # In another notation than the exporter's: no need to write them to see that they differ.
         return notes_of(message, "assistant", None)
-    return notes_of(message, "assistant", written(answer.reasoning, said, calls, message.fields))
+    return notes_of(message, "assistant", written(read.reasoning, said, calls, message.fields))
 
 
 def _with_ids(calls: list[Call], turn: int) -> list[ToolCall]:
@@ -222,11 +224,11 @@ def _unique(name: str, taken: dict[str, int]) -> str:
     return name
 
 
-def _only_call(turn: Turn) -> str | None:
+def _only_call(draft: StepDraft) -> str | None:
     """The call that a result without an id answers: the only one, the end of the task left aside."""
-    if turn.calls is None:
+    if draft.calls is None:
         return None
-    calls = [call for call in turn.calls if call.function_name != DONE]
+    calls = [call for call in draft.calls if call.function_name != DONE]
     return calls[0].tool_call_id if len(calls) == 1 else None
 
 

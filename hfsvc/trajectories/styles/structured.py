@@ -9,31 +9,31 @@ from typing import Any
 
 from hfsvc.atif import Agent, SchemaVersion, Trajectory
 from hfsvc.models import Fidelity
-from hfsvc.trajectories.layouts.conversation import Conversation, Place
+from hfsvc.trajectories.layouts.conversation import Conversation, RowLocation
 from hfsvc.trajectories.styles.notations.tools import Tools, tools_of
 from hfsvc.trajectories.styles.provenance import survives
-from hfsvc.trajectories.styles.step_builder import Rebuilding
+from hfsvc.trajectories.styles.step_builder import StepBuilder
 
 SCHEMA_VERSION: SchemaVersion = "ATIF-v1.7"
 UNKNOWN = "unknown"
 TOOLS = ("tool_definitions", "tools", "available_tools")
 
 
-def build(conversation: Conversation, place: Place, *, fenced: bool = False) -> tuple[Trajectory, Fidelity]:
+def build(conversation: Conversation, location: RowLocation, *, fenced: bool = False) -> tuple[Trajectory, Fidelity]:
     """The document of a row, and what was recovered for it.
 
     Args:
         conversation: The row.
-        place: Where it stands; names the document where the row has no key of its own.
+        location: Where it stands; names the document where the row has no key of its own.
         fenced: Whether the last fenced block of an agent's message is a command.
     """
     columns = dict(conversation.columns)
-    rebuilt = Rebuilding(conversation.messages, fenced=fenced)
-    rebuilt.read(system=_text(columns, "system"))
-    tools = rebuilt.tools or _tools(columns)
+    builder = StepBuilder(conversation.messages, fenced=fenced)
+    builder.read(system=_text(columns, "system"))
+    tools = builder.tools or _tools(columns)
     trajectory = Trajectory(
         schema_version=SCHEMA_VERSION,
-        trajectory_id=_text(columns, "key") or f"{place.repo}@{place.commit}/{place.file}#{place.file_row}",
+        trajectory_id=_text(columns, "key") or f"{location.repo}@{location.commit}/{location.file}#{location.file_row}",
         session_id=_kept_text(columns, "run_id"),
         agent=Agent(
             name=_text(columns, "agent") or UNKNOWN,
@@ -41,26 +41,26 @@ def build(conversation: Conversation, place: Place, *, fenced: bool = False) -> 
             model_name=_text(columns, "model") or _text(columns, "model_name"),
             tool_definitions=tools,
         ),
-        steps=rebuilt.steps(),
-        extra=_extra(columns, place),
+        steps=builder.steps(),
+        extra=_extra(columns, location),
     )
-    return trajectory, _fidelity(conversation, rebuilt, tools)
+    return trajectory, _fidelity(conversation, builder, tools)
 
 
-def _extra(columns: dict[str, Any], place: Place) -> dict[str, Any]:
-    ours = {"source": place.repo, "revision": place.commit, "file": place.file, "file_row": place.file_row}
+def _extra(columns: dict[str, Any], location: RowLocation) -> dict[str, Any]:
+    ours = {"source": location.repo, "revision": location.commit, "file": location.file, "file_row": location.file_row}
     return ours | {f"row_{name}" if name in ours else name: value for name, value in columns.items()}
 
 
-def _fidelity(conversation: Conversation, rebuilt: Rebuilding, tools: Tools | None) -> Fidelity:
+def _fidelity(conversation: Conversation, builder: StepBuilder, tools: Tools | None) -> Fidelity:
     return Fidelity(
         style="structured",
         messages=len(conversation.messages),
-        reasoning=rebuilt.reasoning,
-        calls=rebuilt.calls,
-        observations=rebuilt.observations,
+        reasoning=builder.reasoning,
+        calls=builder.calls,
+        observations=builder.observations,
         tool_definitions=tools is not None,
-        kept_as_text=tuple(rebuilt.kept),
+        kept_as_text=tuple(builder.kept),
         exact=all(map(survives, conversation.messages)),
     )
 

@@ -1,4 +1,4 @@
-"""Documents back to the messages of a row. Pure.
+"""The inverse of both styles: ATIF documents back to the messages of a row. Pure.
 
 Source: the exporter of Harbor 0.25, whose rows most public trajectories are.
 """
@@ -124,9 +124,9 @@ def _joined(results: list[ObservationResult]) -> Any:
 
 
 def _in_order(found: list[tuple[int | None, Row]]) -> list[Row]:
-    messages = [message for place, message in found if place is None]
-    placed = [(place, message) for place, message in found if place is not None]
-    # From the first place on, so that each finds all that stood before it.
-    for place, message in sorted(placed, key=itemgetter(0)):
-        messages.insert(place, message)
+    messages = [message for position, message in found if position is None]
+    placed = [(position, message) for position, message in found if position is not None]
+    # From the first position on, so that each finds all that stood before it.
+    for position, message in sorted(placed, key=itemgetter(0)):
+        messages.insert(position, message)
     return messages

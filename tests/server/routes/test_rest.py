@@ -231,7 +231,7 @@ class TestFacets:
     async def test_values_are_counted_by_field(self, world: World) -> None:
         found = (await world.client.get("/api/facets", params={"query": "task:b"})).json()
         assert found["source"] == "openthoughts-sft"
-        assert found["facets"].keys() == {"agent", "model", "task", "result"}
+        assert found["facets"].keys() == {"agent", "model", "task", "result", "trace_source"}
         assert found["facets"]["agent"] == {"values": [{"value": "me", "rows": 3}], "others": 0, "without": 0}
         assert [each["value"] for each in found["facets"]["task"]["values"]] == ["b", "b c", TASKS[2]]
         assert found["facets"]["model"] == {"values": [], "others": 0, "without": 3}

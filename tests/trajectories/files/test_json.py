@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.trajectories.files import json as json_lines
 from hfsvc.trajectories.files.arrow_values import texts_of
+from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowFile, unreadable_rows
 from hfsvc.trajectories.files.json import DOCUMENT, MAX_COLUMNS, read_cell, survey
 from hfsvc.trajectories.files.open import open_rows
-from hfsvc.trajectories.files.parquet import BATCH_BYTES, MAX_BATCH_ROWS, RowFile
-from hfsvc.trajectories.files.unreadable_rows import faults_of
 
 Pack = Callable[[bytes], bytes]
 PACKED: Mapping[str, Pack] = {
@@ -51,7 +50,7 @@ def read(folder: Path, content: bytes, name: str = "a.jsonl", *, start: int = 0)
         for first, batch in rows.batches(columns, start):
             assert first == start + len(found)
             assert batch.nbytes <= BATCH_BYTES or batch.num_rows == 1
-            faults = faults_of(batch)
+            faults = unreadable_rows(batch)
             cells = batch.select(columns).to_pylist()
             found += [faults.get(index, row) for index, row in enumerate(cells)]
         assert rows.rows == start + len(found)
@@ -174,7 +173,7 @@ def test_every_string_comes_as_it_is(text: str) -> None:
 def test_text_that_is_no_unicode_is_refused_by_who_reads_it(tmp_path: Path, value: bytes) -> None:
     with opened(tmp_path, b'{"a": "good", "b": 1}\n{"a": ' + value + b', "b": 2}\n') as rows:
         ((_, batch),) = rows.batches(["a", "b"], 0)
-    assert faults_of(batch) == {}
+    assert unreadable_rows(batch) == {}
     assert texts_of(batch.column("a").slice(0, 1)) == ["good"]
     with pytest.raises(UnicodeDecodeError):
         texts_of(batch.column("a"))
@@ -234,7 +233,7 @@ def test_an_item_that_is_no_object_is_a_row_that_says_so(tmp_path: Path) -> None
 def test_faults_stay_with_their_rows_in_any_slice(tmp_path: Path) -> None:
     with opened(tmp_path, b'1\n{"a": 1}\n2\n') as rows:
         ((_, batch),) = rows.batches(["a"], 0)
-    assert [sorted(faults_of(batch.slice(at, 2))) for at in range(3)] == [[0], [1], [0]]
+    assert [sorted(unreadable_rows(batch.slice(at, 2))) for at in range(3)] == [[0], [1], [0]]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hfsvc.errors import BadParquet, NotDownloaded
-from hfsvc.trajectories.files.parquet import BATCH_BYTES, groups_from, iter_batches, open_parquet
+from hfsvc.trajectories.files.base import BATCH_BYTES
+from hfsvc.trajectories.files.parquet import groups_from, iter_batches, open_parquet
 from tests.builders import MiB
 from tests.trajectories.tables import MESSAGES, parquet, table_of
 

@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 
 from hfsvc.errors import SplitNotFound
 from hfsvc.models import DatasetConfig
+from hfsvc.trajectories.files.file_names import data_files, infer_splits
 from hfsvc.trajectories.files.splits import (
     choose_files,
-    data_files,
     default_config,
-    infer_splits,
     make_matcher,
     splits_of,
 )

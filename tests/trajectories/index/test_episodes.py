@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hfsvc.models import ResultFilter
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
-from hfsvc.trajectories.index.outcomes import Wanted, is_wanted
+from hfsvc.trajectories.index.outcomes import passes
 
 
 def rows_of(*values: tuple[str | None, ...]) -> list[EpisodeRow]:
@@ -68,14 +69,14 @@ def test_what_is_left_out_has_a_later_episode_and_what_stays_has_none(
 
 
 @pytest.mark.parametrize(
-    ("results", "passes"),
+    ("results", "filters"),
     [
         (["1.0", "0.5", "1", "true", "True", "inf"], {"all", "success"}),
         (["0.0", "0", "-1.0", "false", "False", "nan", "AgentTimeoutError", ""], {"all", "failure"}),
         ([None], {"all"}),
     ],
 )
-def test_a_result_passes_the_filters_that_it_fits(results: list[str | None], passes: set[Wanted]) -> None:
-    wanted: list[Wanted] = ["all", "success", "failure"]
+def test_a_result_passes_the_filters_that_it_fits(results: list[str | None], filters: set[ResultFilter]) -> None:
+    wanted: list[ResultFilter] = ["all", "success", "failure"]
     for result in results:
-        assert {each for each in wanted if is_wanted(result, each)} == passes
+        assert {each for each in wanted if passes(result, each)} == filters

@@ -15,10 +15,9 @@ from msgspec.structs import replace
 
 from hfsvc.models import DownloadedDataset
 from hfsvc.testing import FakeDatasetService
-from hfsvc.trajectories.files.parquet import RowGroup
-from hfsvc.trajectories.index.blocks import KEPT_OPEN
+from hfsvc.trajectories.files.base import RowGroup
 from hfsvc.trajectories.index.row_cache import LARGE_GROUP_BYTES, block_rows, is_worth_writing, reblocked
-from hfsvc.trajectories.index.sidecars import Sidecars
+from hfsvc.trajectories.index.sidecars import KEPT_OPEN, Sidecars
 from hfsvc.trajectories.source import FileTrajectorySource
 from tests.builders import REPO, everything
 from tests.trajectories.tables import open_source, parquet, row, rows

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.models import ReadOptions, SummaryPage, TrajectorySummary
+from hfsvc.models import FACETS, SUMMARY_FIELDS, ReadOptions, SummaryPage, TrajectorySummary
+from hfsvc.testing import FakeTrajectorySource
 from hfsvc.testing.samples import openthoughts_rows, rows_table
-from hfsvc.trajectories.files.parquet import ParquetRows
+from hfsvc.trajectories.files.parquet import ParquetRowFile
 from hfsvc.trajectories.index.query import one_space
-from hfsvc.trajectories.index.summaries import FIELDS, matching, summaries_of, summarise, summary_batch, summary_columns
-from hfsvc.trajectories.layouts.opening import Layouts
+from hfsvc.trajectories.index.summaries import matching, summaries_of, summarise, summary_batch, summary_columns
+from hfsvc.trajectories.layouts.detect import layout_of
 from tests.trajectories.tables import (
     DATE,
     MESSAGE,
@@ -34,19 +35,19 @@ def summaries(folder: Path, table: pa.Table, **options: Any) -> list[TrajectoryS
     path = folder / "a.parquet"
     pq.write_table(table, path, **options)
     with pq.ParquetFile(path) as opened:
-        layout = Layouts(ReadOptions()).find(ParquetRows(opened), "a.parquet")
+        layout = layout_of(ParquetRowFile(opened), "a.parquet", ReadOptions())
         found: list[TrajectorySummary] = []
-        for batch in opened.iter_batches(2, columns=summary_columns(ParquetRows(opened).leaves, layout)):
+        for batch in opened.iter_batches(2, columns=summary_columns(ParquetRowFile(opened).leaves, layout)):
             found += summaries_of(summarise(batch, layout), range(len(found), len(found) + batch.num_rows))
     return found
 
 
 def summary(**fields: str | None) -> TrajectorySummary:
-    return TrajectorySummary(**dict.fromkeys(FIELDS) | {"row": 0, "steps": 2} | fields)  # type: ignore[arg-type]
+    return TrajectorySummary(**dict.fromkeys(SUMMARY_FIELDS) | {"row": 0, "steps": 2} | fields)  # type: ignore[arg-type]
 
 
 def matches(query: str | None, found: TrajectorySummary) -> bool:
-    batch = summary_batch({name: [getattr(found, name)] for name in FIELDS}, [found.steps])
+    batch = summary_batch({name: [getattr(found, name)] for name in SUMMARY_FIELDS}, [found.steps])
     return matching(batch, query or "") == [0]
 
 
@@ -125,12 +126,12 @@ def test_steps_are_counted_however_messages_are_stored(tmp_path: Path, kind: pa.
 
 
 def test_the_text_of_messages_is_not_read(tmp_path: Path) -> None:
-    table = rows_table([row(0, result="1.0", instruction="long")])
+    table = rows_table([row(0, result="1.0", trace_source="main", instruction="long")])
     pq.write_table(table, tmp_path / "a.parquet")
     with pq.ParquetFile(tmp_path / "a.parquet") as opened:
-        layout = Layouts(ReadOptions()).find(ParquetRows(opened), "a.parquet")
-        read = {*FIELDS, "conversations.list.element.role"}
-        assert {*summary_columns(ParquetRows(opened).leaves, layout)} == read - {"key"}
+        layout = layout_of(ParquetRowFile(opened), "a.parquet", ReadOptions())
+        read = {*SUMMARY_FIELDS, "conversations.list.element.role"}
+        assert {*summary_columns(ParquetRowFile(opened).leaves, layout)} == read - {"key"}
 
 
 def test_text_that_is_no_utf_8_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ def test_a_query_does_not_match_where_a_word_is_missing(query: str) -> None:
     assert not matches(query, FOUND)
 
 
-@given(field=st.sampled_from(FIELDS), value=st.text(min_size=1, max_size=20))
+@given(field=st.sampled_from(SUMMARY_FIELDS), value=st.text(min_size=1, max_size=20))
 def test_every_word_of_a_field_finds_it(field: str, value: str) -> None:
     found = summary(**{field: value})
     for word in value.split():
@@ -189,7 +190,7 @@ def test_every_word_of_a_field_finds_it(field: str, value: str) -> None:
         assert ":" in word or matches(word.upper(), summary(**{field: value.upper()}))
 
 
-@given(field=st.sampled_from(FIELDS), value=st.text(max_size=20), more=st.text("a ", max_size=2))
+@given(field=st.sampled_from(SUMMARY_FIELDS), value=st.text(max_size=20), more=st.text("a ", max_size=2))
 def test_a_whole_value_finds_itself_and_no_longer_one(field: str, value: str, more: str) -> None:
     quoted = '"' + value.replace('"', '""') + '"'
     longer = f"{value}{more}"
@@ -197,7 +198,7 @@ def test_a_whole_value_finds_itself_and_no_longer_one(field: str, value: str, mo
     assert matches(f"{field}:{quoted}", summary(**{field: longer})) is same
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("field", SUMMARY_FIELDS)
 def test_an_empty_value_finds_rows_without_one(field: str) -> None:
     assert matches(f'{field}:""', summary())
     assert not matches(f'{field}:""', summary(**{field: "a"}))
@@ -258,3 +259,18 @@ async def test_a_row_is_found_by_the_key_that_is_its_own(root: Path) -> None:
     assert await source.find_rows("u1", by="trial_name") == (1,)
     assert [each.key for each in (await source.list_summaries(0, 9, "key:u2")).items] == ["u2"]
     assert await (await open_source(root, {A: parquet(made)})).find_rows("u1") == (1,)
+
+
+async def test_rows_of_an_export_are_found_and_counted_by_their_trace_source(root: Path) -> None:
+    made = [row(0, trace_source="main"), row(1, trace_source="summarization-1-answers"), row(2, trace_source="main")]
+    source = await open_source(root, {"data/a.parquet": parquet([*made, row(3, trace_source=None)])})
+    assert "trace_source" in FACETS
+    everything = (await source.list_summaries(0, 9)).items
+    assert [each.trace_source for each in everything] == ["main", "summarization-1-answers", "main", None]
+    for query, expected in (("trace_source:main", [0, 2]), ("answers", [1]), ('trace_source:""', [3])):
+        assert [each.row for each in (await source.list_summaries(0, 9, query)).items] == expected
+    counts = await source.count_values("trace_source")
+    assert [(each.value, each.rows) for each in counts.values] == [("main", 2), ("summarization-1-answers", 1)]
+    assert counts.without == 1
+    fake = FakeTrajectorySource(await source.get_trajectories(0, 9))
+    assert await fake.count_values("trace_source") == counts

@@ -21,16 +21,16 @@ from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.layouts import harbor
 from hfsvc.trajectories.layouts.conversation import Unreadable
 from hfsvc.trajectories.layouts.detect import choose_layout
-from hfsvc.trajectories.layouts.structs import StructRows
+from hfsvc.trajectories.layouts.structs import StructLayout
 from tests.trajectories.tables import DATE, MESSAGE, MESSAGES, broken_text, row, rows, table_of, talk, trajectories_of
 
 DATA = os.environ.get("HFSVC_TEST_DATA")
 REPO = "acme/notes"
 
 
-def fit(schema: pa.Schema) -> StructRows:
+def fit(schema: pa.Schema) -> StructLayout:
     found = harbor.fit(schema, ReadOptions())
-    assert isinstance(found, StructRows), found
+    assert isinstance(found, StructLayout), found
     return found
 
 

@@ -7,13 +7,13 @@ from hypothesis import given
 from hfsvc.atif import Observation, ObservationResult, Step, ToolCall
 from hfsvc.models import Fidelity, ReadOptions
 from hfsvc.trajectories.layouts.conversation import Conversation, Message
-from hfsvc.trajectories.styles.agent_message import read_answer
+from hfsvc.trajectories.styles.agent_message import read_agent_message
 from hfsvc.trajectories.styles.convert import style_of
 from hfsvc.trajectories.styles.notations.tools import tools_in
 from hfsvc.trajectories.styles.to_rows import to_rows
 from tests.trajectories.styles.notations.test_calls import FUNCTION, TAG
 from tests.trajectories.styles.notations.test_terminus import LS, batch
-from tests.trajectories.talks import PIECES, PLACE, conversations, convert, rows_of, talk_of
+from tests.trajectories.talks import LOCATION, PIECES, conversations, convert, rows_of, talk_of
 
 OUTPUT = "New Terminal Output:\n$ ls\n"
 SCREEN = "Current terminal state:\nAre you sure you want to mark the task as complete?"
@@ -250,9 +250,9 @@ def test_fields_come_before_text() -> None:
 
 def test_fenced_blocks_are_calls_only_where_that_is_said() -> None:
     conversation = talk_of("do", "Act:\n\n```bash\nls\n```", "a.txt", "done")
-    plain, _ = style_of(ReadOptions(style="structured"))(conversation, PLACE)
-    fenced, _ = style_of(ReadOptions(style="structured", fenced=True))(conversation, PLACE)
-    messages, _ = style_of(ReadOptions(fenced=True))(conversation, PLACE)
+    plain, _ = style_of(ReadOptions(style="structured"))(conversation, LOCATION)
+    fenced, _ = style_of(ReadOptions(style="structured", fenced=True))(conversation, LOCATION)
+    messages, _ = style_of(ReadOptions(fenced=True))(conversation, LOCATION)
     assert [step.tool_calls for step in plain.steps] == [None] * 4
     assert results_of(fenced.steps[1]) == [("call_0_1", "a.txt")]
     assert fenced.steps[1].message == "Act:"
@@ -371,6 +371,6 @@ REPEATED = [*PIECES, '{"a":', '{"a": "', "[", "<function=f><parameter=k>", "<key
 def test_time_grows_with_the_length_of_a_message(around: tuple[str, str], piece: str) -> None:
     """What takes the square of it does not end before the time that every test has."""
     text = around[0] + piece * (300_000 // len(piece)) + around[1]
-    answer = read_answer(Message("assistant", text), text, fenced=True)
+    answer = read_agent_message(Message("assistant", text), text, fenced=True)
     assert len(answer.message) <= len(text)
     tools_in(text)

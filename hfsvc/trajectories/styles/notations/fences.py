@@ -2,7 +2,7 @@
 
 import re
 
-from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.text_search import outside
 
 _FENCE = re.compile(r"^```.*\n?", re.MULTILINE)
@@ -14,7 +14,7 @@ def opens(text: str) -> int:
     return fence.start() if fence else -1
 
 
-def parse(text: str) -> Found | Broken:
+def parse(text: str) -> ParsedText | Broken:
     """The last block of a message, as a command."""
     fences = list(_FENCE.finditer(text))
     if len(fences) % 2:
@@ -22,4 +22,4 @@ def parse(text: str) -> Found | Broken:
     opening, closing = fences[-2:]
     command = text[opening.end() : closing.start()].removesuffix("\n")
     message = outside(text, [(opening.start(), closing.end())])
-    return Found(message.rstrip(), [Call("bash", {"command": command})])
+    return ParsedText(message.rstrip(), [Call("bash", {"command": command})])

@@ -5,7 +5,7 @@ Values stay text, without one line feed at either end.
 
 import re
 
-from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.text_search import Span, outside
 
 _FUNCTION = re.compile(r"<function=([^<>\s]+)>\s*")
@@ -20,7 +20,7 @@ def opens(text: str) -> int:
     return text.find("<function=")
 
 
-def parse(text: str) -> Found | Broken:
+def parse(text: str) -> ParsedText | Broken:
     """All calls of a message."""
     calls, spans = list[Call](), list[Span]()
     while function := _FUNCTION.search(text, spans[-1][1] if spans else 0):
@@ -30,7 +30,7 @@ def parse(text: str) -> Found | Broken:
         call, end = found
         calls.append(call)
         spans.append((function.start(), end))
-    return Found(outside(text, spans).rstrip(), calls) if calls else Broken("a <function=…> has no name")
+    return ParsedText(outside(text, spans).rstrip(), calls) if calls else Broken("a <function=…> has no name")
 
 
 def call_at(text: str, start: int) -> tuple[Call, int] | Broken:

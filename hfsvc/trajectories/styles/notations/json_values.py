@@ -1,4 +1,4 @@
-"""JSON inside text."""
+"""Parsers of JSON that stands inside other text, bounded in depth and tries. Pure."""
 
 import json
 import re

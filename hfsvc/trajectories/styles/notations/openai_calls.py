@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hfsvc.trajectories.styles.notations.found import Broken, Call
+from hfsvc.trajectories.styles.notations.base import Broken, Call
 from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json, parse_object
 
 RAW = "_raw"

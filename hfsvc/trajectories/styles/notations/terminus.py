@@ -6,7 +6,7 @@ Source: the harness and its two parsers in Harbor 0.25.
 import math
 from typing import Any
 
-from hfsvc.trajectories.styles.notations.found import Call
+from hfsvc.trajectories.styles.notations.base import Call
 
 RUN = "bash_command"
 DONE = "mark_task_complete"

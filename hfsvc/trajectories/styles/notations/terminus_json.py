@@ -6,7 +6,7 @@ fields was refused by it.
 
 from typing import Any
 
-from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.json_values import NotJson, objects_in, parse_json
 from hfsvc.trajectories.styles.notations.terminus import done, run, said
 
@@ -19,7 +19,7 @@ def opens(text: str) -> int:
     return text.find("{") if '"commands"' in text or '"analysis"' in text else -1
 
 
-def parse(text: str) -> Found | Broken:
+def parse(text: str) -> ParsedText | Broken:
     """The batch of a message."""
     batch = _batch(text)
     if isinstance(batch, Broken):
@@ -31,7 +31,7 @@ def parse(text: str) -> Found | Broken:
         calls = [] if complete else calls
     if isinstance(calls, Broken):
         return calls
-    return Found(said(batch["analysis"], batch["plan"]), [*calls, done()] if complete else calls)
+    return ParsedText(said(batch["analysis"], batch["plan"]), [*calls, done()] if complete else calls)
 
 
 def _batch(text: str) -> dict[str, Any] | Broken:

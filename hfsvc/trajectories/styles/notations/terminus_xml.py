@@ -5,7 +5,7 @@ It is read as the harness reads it, which is not as XML: no entities, and no clo
 
 import re
 
-from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.terminus import done, run, said
 from hfsvc.trajectories.styles.notations.text_search import between
 
@@ -19,7 +19,7 @@ def opens(text: str) -> int:
     return text.find("<response>")
 
 
-def parse(text: str) -> Found | Broken:
+def parse(text: str) -> ParsedText | Broken:
     """The batch of a message: its first response."""
     response = text[opens(text) + len("<response>") :].partition("</response>")[0]
     complete = (_section(response, "task_complete") or "").strip().lower() == "true"
@@ -28,7 +28,7 @@ def parse(text: str) -> Found | Broken:
         return Broken("its <response> has no <commands>")
     analysis, plan = (_section(response, name) or "" for name in ("analysis", "plan"))
     calls = _calls(commands or "")
-    return Found(said(analysis.strip(), plan.strip()), [*calls, done()] if complete else calls)
+    return ParsedText(said(analysis.strip(), plan.strip()), [*calls, done()] if complete else calls)
 
 
 def _section(response: str, name: str) -> str | None:

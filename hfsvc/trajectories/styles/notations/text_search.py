@@ -1,4 +1,4 @@
-"""Places in text."""
+"""Searches for what lies between and outside of marks in a text. Pure."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -7,7 +7,7 @@ Some of these write `hfsvc.trajectories.styles.notations.function_tags` inside.
 import re
 
 from hfsvc.trajectories.styles.notations import function_tags
-from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.json_values import NotJson, object_at
 from hfsvc.trajectories.styles.notations.openai_calls import call_of
 from hfsvc.trajectories.styles.notations.text_search import Span, outside
@@ -21,7 +21,7 @@ def opens(text: str) -> int:
     return text.find("<tool_call>")
 
 
-def parse(text: str) -> Found | Broken:
+def parse(text: str) -> ParsedText | Broken:
     """All calls of a message; none where one of them is broken."""
     calls, spans = list[Call](), list[Span]()
     while opening := _OPENING.search(text, spans[-1][1] if spans else 0):
@@ -33,7 +33,7 @@ def parse(text: str) -> Found | Broken:
             return Broken("a <tool_call> is never closed")
         calls.append(found[0])
         spans.append((opening.start(), closing.end()))
-    return Found(outside(text, spans).removesuffix("\n"), calls)
+    return ParsedText(outside(text, spans).removesuffix("\n"), calls)
 
 
 def _call_at(text: str, start: int) -> tuple[Call, int] | Broken:

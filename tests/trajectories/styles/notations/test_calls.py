@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from hfsvc.trajectories.styles.notations import fences, function_tags, tool_call_tags
-from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.openai_calls import calls_of
 from hfsvc.trajectories.styles.notations.tools import tools_in, tools_of
 
@@ -16,18 +16,18 @@ FUNCTION = "<function=f>\n<parameter=k>\nv\n</parameter>\n</function>"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (TAG, Found("", [F])),
-        (f"m\n{TAG}\n{TAG}", Found("m", [F, F])),
-        (f"m\n\n{TAG}\n", Found("m\n", [F])),
-        (f"m\n{TAG}\nbetween {TAG} after\n", Found("m\nbetween\nafter", [F, F])),
-        (f"{TAG} after", Found("after", [F])),
-        ('<tool_call>{"name": "f"}</tool_call>', Found("", [Call("f", {})])),
-        ('<tool_call>{"name": "f", "arguments": "{\\"a\\": 1}"}</tool_call>', Found("", [Call("f", {"a": 1})])),
-        ('<tool_call>{"name": "f", "arguments": {"a": "</tool_call>"}}</tool_call>', Found("", [Call("f", {"a": "</tool_call>"})])),
-        (f"<tool_call>\n{FUNCTION}\n</tool_call>", Found("", [TAGGED])),
+        (TAG, ParsedText("", [F])),
+        (f"m\n{TAG}\n{TAG}", ParsedText("m", [F, F])),
+        (f"m\n\n{TAG}\n", ParsedText("m\n", [F])),
+        (f"m\n{TAG}\nbetween {TAG} after\n", ParsedText("m\nbetween\nafter", [F, F])),
+        (f"{TAG} after", ParsedText("after", [F])),
+        ('<tool_call>{"name": "f"}</tool_call>', ParsedText("", [Call("f", {})])),
+        ('<tool_call>{"name": "f", "arguments": "{\\"a\\": 1}"}</tool_call>', ParsedText("", [Call("f", {"a": 1})])),
+        ('<tool_call>{"name": "f", "arguments": {"a": "</tool_call>"}}</tool_call>', ParsedText("", [Call("f", {"a": "</tool_call>"})])),
+        (f"<tool_call>\n{FUNCTION}\n</tool_call>", ParsedText("", [TAGGED])),
     ],
 )  # fmt: skip
-def test_calls_in_tags(text: str, expected: Found) -> None:
+def test_calls_in_tags(text: str, expected: ParsedText) -> None:
     assert tool_call_tags.opens(text) >= 0
     assert tool_call_tags.parse(text) == expected
 
@@ -53,17 +53,17 @@ def test_one_broken_call_leaves_all_of_them_text(text: str, reason: str) -> None
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (FUNCTION, Found("", [TAGGED])),
-        (f"m\n\n{FUNCTION}\n{FUNCTION}\n", Found("m", [TAGGED, TAGGED])),
-        (f"m {FUNCTION} n", Found("m\nn", [TAGGED])),
-        ("<function=submit>\n</function>", Found("", [Call("submit", {})])),
-        ("<function=f><parameter=a>\n\nx\n\n</parameter><parameter=b></parameter></function>", Found("", [Call("f", {"a": "\nx\n", "b": ""})])),
-        ("<function=f><parameter=a>x</parameter> y</parameter></function>", Found("", [Call("f", {"a": "x</parameter> y"})])),
-        ("<function=f><parameter=a>x</parameter>\n", Found("", [Call("f", {"a": "x"})])),
-        ("<function=f><parameter=a></function></parameter></function>", Found("", [Call("f", {"a": "</function>"})])),
+        (FUNCTION, ParsedText("", [TAGGED])),
+        (f"m\n\n{FUNCTION}\n{FUNCTION}\n", ParsedText("m", [TAGGED, TAGGED])),
+        (f"m {FUNCTION} n", ParsedText("m\nn", [TAGGED])),
+        ("<function=submit>\n</function>", ParsedText("", [Call("submit", {})])),
+        ("<function=f><parameter=a>\n\nx\n\n</parameter><parameter=b></parameter></function>", ParsedText("", [Call("f", {"a": "\nx\n", "b": ""})])),
+        ("<function=f><parameter=a>x</parameter> y</parameter></function>", ParsedText("", [Call("f", {"a": "x</parameter> y"})])),
+        ("<function=f><parameter=a>x</parameter>\n", ParsedText("", [Call("f", {"a": "x"})])),
+        ("<function=f><parameter=a></function></parameter></function>", ParsedText("", [Call("f", {"a": "</function>"})])),
     ],
 )  # fmt: skip
-def test_functions_in_tags(text: str, expected: Found) -> None:
+def test_functions_in_tags(text: str, expected: ParsedText) -> None:
     assert function_tags.opens(text) >= 0
     assert function_tags.parse(text) == expected
 
@@ -91,13 +91,13 @@ def test_a_broken_function_stays_text(text: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Think\n\n```bash\nls -la\n```", Found("Think", [Call("bash", {"command": "ls -la"})])),
-        ("```\na\n\nb\n```\nafter", Found("after", [Call("bash", {"command": "a\n\nb"})])),
-        ("```py\nx\n```\nthen\n```sh\nls\n```", Found("```py\nx\n```\nthen", [Call("bash", {"command": "ls"})])),
-        ("```\n```", Found("", [Call("bash", {"command": ""})])),
+        ("Think\n\n```bash\nls -la\n```", ParsedText("Think", [Call("bash", {"command": "ls -la"})])),
+        ("```\na\n\nb\n```\nafter", ParsedText("after", [Call("bash", {"command": "a\n\nb"})])),
+        ("```py\nx\n```\nthen\n```sh\nls\n```", ParsedText("```py\nx\n```\nthen", [Call("bash", {"command": "ls"})])),
+        ("```\n```", ParsedText("", [Call("bash", {"command": ""})])),
     ],
 )
-def test_the_last_fenced_block_is_a_command(text: str, expected: Found) -> None:
+def test_the_last_fenced_block_is_a_command(text: str, expected: ParsedText) -> None:
     assert fences.opens(text) >= 0
     assert fences.parse(text) == expected
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from hfsvc.trajectories.styles.notations import terminus_json, terminus_xml
-from hfsvc.trajectories.styles.notations.found import Broken, Call, Found
+from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 
 DONE = Call("mark_task_complete", {})
 
@@ -42,7 +42,7 @@ SAID = "Analysis: a\nPlan: p"
 )
 def test_a_batch_is_found_wherever_it_stands(text: str) -> None:
     assert terminus_json.opens(text) >= 0
-    assert terminus_json.parse(text) == Found(SAID, [LIST])
+    assert terminus_json.parse(text) == ParsedText(SAID, [LIST])
 
 
 @pytest.mark.parametrize(
@@ -60,17 +60,17 @@ def test_a_batch_is_found_wherever_it_stands(text: str) -> None:
     ],
 )
 def test_every_command_is_a_call_and_takes_a_second_by_default(commands: list[Any], calls: list[Call]) -> None:
-    assert terminus_json.parse(batch(*commands)) == Found(SAID, calls)
+    assert terminus_json.parse(batch(*commands)) == ParsedText(SAID, calls)
 
 
 @pytest.mark.parametrize("yes", [True, "true", "True", "yes", "1", 1])
 def test_the_end_of_the_task_is_a_call(yes: Any) -> None:
-    assert terminus_json.parse(batch(LS, task_complete=yes)) == Found(SAID, [LIST, DONE])
+    assert terminus_json.parse(batch(LS, task_complete=yes)) == ParsedText(SAID, [LIST, DONE])
 
 
 @pytest.mark.parametrize("no", [False, None, "false", "", "no", 0])
 def test_no_end_of_the_task_is_none(no: Any) -> None:
-    assert terminus_json.parse(batch(task_complete=no)) == Found(SAID, [])
+    assert terminus_json.parse(batch(task_complete=no)) == ParsedText(SAID, [])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_no_end_of_the_task_is_none(no: Any) -> None:
     ],
 )
 def test_the_message_is_what_the_agent_itself_writes(fields: dict[str, Any], message: str) -> None:
-    assert terminus_json.parse(batch(**fields)) == Found(message, [])
+    assert terminus_json.parse(batch(**fields)) == ParsedText(message, [])
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_what_the_harness_refuses_is_no_batch(text: str, reason: str) -> None:
 
 
 def test_the_end_of_the_task_counts_even_with_commands_that_do_not() -> None:
-    assert terminus_json.parse(batch(1, task_complete=True)) == Found(SAID, [DONE])
+    assert terminus_json.parse(batch(1, task_complete=True)) == ParsedText(SAID, [DONE])
 
 
 @pytest.mark.parametrize("text", ["", "prose", "use {braces}", '{"a": 1}', "```json\n[]\n```"])
@@ -148,12 +148,12 @@ KEYS = '<keystrokes duration="0.1">ls\n</keystrokes>'
 def test_a_response_is_read_as_the_harness_does(body: str, calls: list[Call]) -> None:
     for text in (f"<response>\n{SECTIONS}{body}</response>", f"So:\n<response>{SECTIONS}{body}\n"):
         assert terminus_xml.opens(text) >= 0
-        assert terminus_xml.parse(text) == Found(SAID, calls)
+        assert terminus_xml.parse(text) == ParsedText(SAID, calls)
 
 
 def test_only_the_first_response_counts_and_sections_may_be_missing() -> None:
     text = f"<response><commands>{KEYS}</commands></response><response><analysis>b</analysis></response>"
-    assert terminus_xml.parse(text) == Found("", [LIST])
+    assert terminus_xml.parse(text) == ParsedText("", [LIST])
 
 
 def test_a_response_without_commands_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""What a parser gives."""
+"""What the parser of a notation gives: calls and the text beside them, or why there are none."""
 
 from typing import Any, NamedTuple
 
@@ -19,14 +19,14 @@ class Call(NamedTuple):
     unread: str | None = None
 
 
-class Found(NamedTuple):
-    """Calls, and what the message says beside them. Waiting is an action without a call."""
+class ParsedText(NamedTuple):
+    """A message's calls, and what it says beside them. Waiting is an action without a call."""
 
     message: str
     calls: list[Call]
 
 
 class Broken(NamedTuple):
-    """Looks like the notation, and is not."""
+    """The reason why a text looks like the notation, and is not."""
 
     reason: str

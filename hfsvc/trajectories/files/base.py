@@ -1,0 +1,87 @@
+"""What every format of files has in common: record batches, row groups, and rows that could not be read."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pyarrow as pa
+
+from hfsvc.errors import BadParquet
+
+BATCH_BYTES = 8 << 20
+# Footers tell how large rows are on average and as they are stored: text that repeats counts once there. So few rows are
+# read at once, and what turns out too large is cut.
+MAX_BATCH_ROWS = 64
+# No key of a row has this name.
+_UNREADABLE = "(fault)"
+
+
+class RowGroup(NamedTuple):
+    """Rows that can only be decoded from the first one on.
+
+    Attributes:
+        first: Number of its first row in the file.
+        stop: The row after its last.
+        size: Bytes when decoded, going by the file's footer.
+    """
+
+    first: int
+    stop: int
+    size: int
+
+
+class RowFile(Protocol):
+    """An open file of rows. What it does blocks: call it from a worker thread."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        ...
+
+    @property
+    def leaves(self) -> list[str]:
+        """Paths of its columns as they are stored, down to the fields of structs in lists."""
+        ...
+
+    @property
+    def groups(self) -> tuple[RowGroup, ...]:
+        """Its row groups that hold rows, in order."""
+        ...
+
+    def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Batches from row `start` on, each with the number of its first row in the file.
+
+        A batch holds at most `BATCH_BYTES`, or a single row.
+        """
+        ...
+
+
+def bad_parquet(path: Path, error: Exception) -> BadParquet:
+    """What is said of a file that Arrow cannot read; the first line of its words."""
+    return BadParquet(file=str(path), reason=str(error).partition("\n")[0])
+
+
+def with_unreadable(batch: pa.RecordBatch, reasons: Mapping[int, str]) -> pa.RecordBatch:
+    """The batch, some of whose rows stand for something that could not be read. Pure.
+
+    Every batch of a file gets the column, so that all have the same columns.
+
+    Args:
+        batch: Those rows hold nulls.
+        reasons: By row of the batch: what is wrong, as the end of a sentence.
+    """
+    noted = pa.array([reasons.get(row) for row in range(batch.num_rows)], pa.string())
+    return batch.append_column(_UNREADABLE, noted)
+
+
+def unreadable_rows(batch: pa.RecordBatch) -> dict[int, str]:
+    """What `with_unreadable` noted, for any slice of that batch. Pure."""
+    if _UNREADABLE not in batch.schema.names:
+        return {}
+    reasons = batch.column(_UNREADABLE).to_pylist()
+    return {row: reason for row, reason in enumerate(reasons) if reason is not None}
