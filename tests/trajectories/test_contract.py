@@ -374,4 +374,4 @@ async def test_the_service_behind_a_source_may_be_a_fake(root: Path) -> None:
         source = container.source(REPO, on_bad_row="skip")
         await source.ensure_downloaded()
         assert await tasks(source) == ["task_0", "task_1"]
-    assert datasets.requests == [DatasetRequest(repo=REPO)]
+    assert datasets.requests == [DatasetRequest(repo=REPO, include=("**/*.parquet",))]
