@@ -17,7 +17,7 @@ from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
 from hfsvc.hub.urls import parse_repo
-from hfsvc.metrics import Counters, Metrics
+from hfsvc.metrics import Counters, MetricsRecorder
 from hfsvc.models import ReadOptions
 from hfsvc.protocols import DatasetService, TrajectorySource
 from hfsvc.settings import Settings, load_settings
@@ -73,7 +73,7 @@ class Container(containers.DeclarativeContainer):
     settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)
     lifetime: providers.Provider[AsyncExitStack] = providers.Dependency(instance_of=AsyncExitStack)
     http: providers.Provider[httpx.AsyncClient] = providers.Singleton(_open_client, settings, lifetime)
-    metrics: providers.Provider[Metrics] = providers.Singleton(Counters)
+    metrics: providers.Provider[MetricsRecorder] = providers.Singleton(Counters)
     session: providers.Provider[HubSession] = providers.Singleton(HubSession, http, settings, metrics=metrics)
     hub: providers.Provider[HubClient] = providers.Singleton(HubClient, session)
     store: providers.Provider[DatasetStore] = providers.Singleton(_make_store, settings)

@@ -17,7 +17,7 @@ MetricName = Literal[
 """Everything that is counted. All only grow; bytes are bytes, `wait_seconds` are waits that rate limits asked for."""
 
 
-class Metrics(Protocol):
+class MetricsRecorder(Protocol):
     """Takes counts as they happen, on the event loop: it must not block."""
 
     def add(self, name: MetricName, value: float = 1) -> None:
@@ -25,7 +25,7 @@ class Metrics(Protocol):
         ...
 
 
-def count_retry(metrics: Metrics, error: TryLater) -> None:
+def count_retry(metrics: MetricsRecorder, error: TryLater) -> None:
     """Count that something failed and is tried again."""
     metrics.add("retries")
     if isinstance(error, HubUnavailable) and error.stalled:
@@ -33,7 +33,7 @@ def count_retry(metrics: Metrics, error: TryLater) -> None:
 
 
 class Counters:
-    """`Metrics` that keeps totals.
+    """`MetricsRecorder` that keeps totals.
 
     Attributes:
         totals: What was counted so far; names that never were are 0.

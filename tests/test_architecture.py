@@ -1,6 +1,7 @@
 """The arrows between the rooms of the house, read from the imports."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,10 +133,22 @@ def test_downloading_loads_no_pyarrow() -> None:
     assert "pyarrow" not in loaded_by("from hfsvc import open_container")
 
 
-def test_the_public_names_are_sorted_and_there() -> None:
+def seen_by_type_checkers() -> set[str]:
+    """The names that the package imports for type checkers alone."""
+    tree = ast.parse((HOUSE / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    return {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+
+
+def test_the_public_names_are_sorted_there_and_seen_by_type_checkers() -> None:
     assert list(hfsvc.__all__) == sorted(hfsvc.__all__)
+    assert set(hfsvc.__all__) == seen_by_type_checkers()
     for name in hfsvc.__all__:
         assert getattr(hfsvc, name) is not None
+
+
+def test_the_call_that_downloads_is_a_function() -> None:
+    assert inspect.iscoroutinefunction(hfsvc.download)
 
 
 # The way of a row: what each stretch of it may import of `trajectories`, beside itself.

@@ -105,7 +105,7 @@ def _to_stdout(options: Options, dataset: str, reading: Any, given: dict[str, An
 def _to_files(options: Options, dataset: str, reading: Any, given: dict[str, Any]) -> "list[Exported]":
     from hfsvc.cli.progress import show_export
     from hfsvc.cli.run import repo_of, run
-    from hfsvc.export import ExportRequest, export, export_shards
+    from hfsvc.export import ExportRequest, export_shards, export_trajectories
 
     engine, shards, progress = given.pop("engine"), given.pop("shards"), given.pop("progress")
     request = ExportRequest(path=given.pop("output"), job=repo_of(options, dataset), **given)
@@ -117,7 +117,7 @@ def _to_files(options: Options, dataset: str, reading: Any, given: dict[str, Any
             source = container.source(dataset, **reading)
             if shards:
                 return await export_shards(source, request, shards, on_event=listen)
-            return [await export(source, request, on_event=listen)]
+            return [await export_trajectories(source, request, on_event=listen)]
 
         return run(options, work)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from hfsvc.aio.throttle import Throttle
 from hfsvc.datasets.plan import remote_file
 from hfsvc.hub.client import HubClient
-from hfsvc.metrics import Metrics
+from hfsvc.metrics import MetricsRecorder
 from hfsvc.models import DownloadPlan, OnEvent, RemoteDataset, RemoteFile
 from hfsvc.settings import Secret, Settings
 from hfsvc.store.dataset_store import StagingArea
@@ -21,7 +21,7 @@ class TransferServices(NamedTuple):
     hub: HubClient
     settings: Settings
     throttle: Throttle
-    metrics: Metrics
+    metrics: MetricsRecorder
 
 
 class DatasetTransfer:

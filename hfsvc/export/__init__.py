@@ -2,7 +2,7 @@
 
 from hfsvc.export.atif_columns import read_parquet
 from hfsvc.export.formats import FORMATS, Format
-from hfsvc.export.local_engine import export, export_shards, export_to
+from hfsvc.export.local_engine import export_shards, export_to, export_trajectories
 from hfsvc.export.models import Exported, ExportRequest, RowsExported
 from hfsvc.export.writers import Writer
 
@@ -13,8 +13,8 @@ __all__ = [
     "Format",
     "RowsExported",
     "Writer",
-    "export",
     "export_shards",
     "export_to",
+    "export_trajectories",
     "read_parquet",
 ]

@@ -30,7 +30,9 @@ STEP_BYTES = 200
 REPORT_EVERY_S = 0.1
 
 
-async def export(source: TrajectorySource, request: ExportRequest, *, on_event: OnExport | None = None) -> Exported:
+async def export_trajectories(
+    source: TrajectorySource, request: ExportRequest, *, on_event: OnExport | None = None
+) -> Exported:
     """Write trajectories into a file or a folder, which is whole in the end, or not there.
 
     A file takes the place of one that is there; a folder takes the place of nothing or of an empty one.
@@ -56,7 +58,7 @@ async def export_shards(
     With ``resume`` a run that was stopped goes on with the first shard that is not there.
     """
     parts = (msgspec.structs.replace(request, shard=(index, shards)) for index in range(shards))
-    return [await export(source, part, on_event=on_event) for part in parts]
+    return [await export_trajectories(source, part, on_event=on_event) for part in parts]
 
 
 async def export_to(
@@ -78,7 +80,7 @@ async def export_to(
         stop: Row to stop before.
         shard: A part of the rows.
         cursor: Go on after its row.
-        on_event: As for `export`.
+        on_event: As for `export_trajectories`.
     """
     return await in_task_group(_pump(source, writer, RowRange(start, stop, shard, cursor), on_event))
 

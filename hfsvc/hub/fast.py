@@ -105,7 +105,7 @@ atexit.register(time.sleep, 0.1)
 
 
 class FastTransport(httpx.AsyncBaseTransport):
-    """See the module.
+    """httpx requests over pyreqwest.
 
     Args:
         make_client: Gives the client for some timeouts. A client has those of its own, so there is one for every kind of

@@ -24,7 +24,7 @@ from hfsvc.hub.errors import (
 from hfsvc.hub.rate_limit import Bucket, Limiter, told_wait_s
 from hfsvc.hub.transport import hide_secrets
 from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
-from hfsvc.metrics import Metrics, count_retry
+from hfsvc.metrics import MetricsRecorder, count_retry
 from hfsvc.settings import Secret, Settings
 from hfsvc.transfer.progress import OnRetry
 from hfsvc.transfer.retry import UNREACHED_ATTEMPTS, RetryPolicy
@@ -59,7 +59,7 @@ class HubSession:
         http: httpx.AsyncClient,
         settings: Settings,
         *,
-        metrics: Metrics,
+        metrics: MetricsRecorder,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # Here and not only where a client is made: one that was passed in logs addresses just the same.

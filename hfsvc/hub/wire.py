@@ -20,7 +20,7 @@ _LINK_PARAMETER = re.compile(r';\s*([^\s=;,]+)\s*=\s*("[^"]*"|[^\s";,]+)')
 Size = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Info(msgspec.Struct, frozen=True, rename={"hub_id": "_id", "card_data": "cardData"}):
+class RepoInfo(msgspec.Struct, frozen=True, rename={"hub_id": "_id", "card_data": "cardData"}):
     """Answer of the info call, the fields we rely on."""
 
     id: str
@@ -30,25 +30,25 @@ class Info(msgspec.Struct, frozen=True, rename={"hub_id": "_id", "card_data": "c
     tags: list[Any] | None = None
 
 
-class Lfs(msgspec.Struct, frozen=True):
+class LfsPointer(msgspec.Struct, frozen=True):
     """Of an LFS or Xet file: `oid` is the sha256 of the content, or 64 stars while the Hub masks it."""
 
     oid: str | None = None
     size: Size | None = None
 
 
-class Entry(msgspec.Struct, frozen=True):
+class TreeEntry(msgspec.Struct, frozen=True):
     """One line of a listing. `oid` is a git sha1: of the content, or of the pointer where `lfs` is there."""
 
     type: str
     path: str
     size: Size | None = None
     oid: str | None = None
-    lfs: Lfs | None = None
+    lfs: LfsPointer | None = None
 
 
-_info = msgspec.json.Decoder(Info)
-_entries = msgspec.json.Decoder(list[Entry])
+_info = msgspec.json.Decoder(RepoInfo)
+_entries = msgspec.json.Decoder(list[TreeEntry])
 
 
 def decode_info(body: bytes, revision: str, url: str) -> RemoteDataset:
@@ -74,7 +74,7 @@ def decode_info(body: bytes, revision: str, url: str) -> RemoteDataset:
     )
 
 
-def decode_entries(body: bytes, url: str) -> list[Entry]:
+def decode_entries(body: bytes, url: str) -> list[TreeEntry]:
     """One page of a listing. An entry that is odd in itself keeps what can be used of it.
 
     Raises:
@@ -88,23 +88,25 @@ def decode_entries(body: bytes, url: str) -> list[Entry]:
         raise NotAHub(url=url, reason=f"it sent no file listing ({error})") from None
 
 
-def _decode_one_by_one(body: bytes, url: str) -> list[Entry]:
+def _decode_one_by_one(body: bytes, url: str) -> list[TreeEntry]:
     try:
         return [_usable(fields) for fields in msgspec.json.decode(body, type=list[dict[str, Any]])]
     except msgspec.MsgspecError as error:
         raise NotAHub(url=url, reason=f"it sent no file listing ({error})") from None
 
 
-def _usable(fields: dict[str, Any]) -> Entry:
+def _usable(fields: dict[str, Any]) -> TreeEntry:
     """An entry without those of its facts that have another type.
 
     Raises:
         msgspec.ValidationError: It does not say what it is, or where.
     """
     lfs = fields.get("lfs")
-    parts = {"lfs": Lfs(**_fitting(Lfs, lfs if isinstance(lfs, dict) else {})) if lfs is not None else None}
-    named = msgspec.convert({"type": fields.get("type"), "path": fields.get("path")}, Entry)
-    return msgspec.structs.replace(named, **_fitting(Entry, fields | parts))
+    parts = {
+        "lfs": LfsPointer(**_fitting(LfsPointer, lfs if isinstance(lfs, dict) else {})) if lfs is not None else None
+    }
+    named = msgspec.convert({"type": fields.get("type"), "path": fields.get("path")}, TreeEntry)
+    return msgspec.structs.replace(named, **_fitting(TreeEntry, fields | parts))
 
 
 def _fitting(kind: type[msgspec.Struct], fields: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def _fits(value: Any, kind: Any) -> bool:
     return True
 
 
-def remote_file(entry: Entry) -> RemoteFile:
+def remote_file(entry: TreeEntry) -> RemoteFile:
     """The file that an entry describes. A hash that is not hex (masked for gated datasets) is no hash."""
     # Of LFS files the outer size may be the pointer's.
     size = entry.lfs.size if entry.lfs and entry.lfs.size is not None else entry.size
@@ -131,7 +133,7 @@ def remote_file(entry: Entry) -> RemoteFile:
     return RemoteFile(path=entry.path, size=size or 0, checksum=_entry_checksum(entry), fault=fault)
 
 
-def _entry_checksum(entry: Entry) -> str | None:
+def _entry_checksum(entry: TreeEntry) -> str | None:
     if entry.lfs is None:
         return checksum_of_etag(entry.oid, sha1_only=True)
     return f"sha256:{entry.lfs.oid.lower()}" if entry.lfs.oid and _SHA256.fullmatch(entry.lfs.oid) else None
@@ -155,7 +157,7 @@ def _relations(parameters: str) -> list[str]:
     return next(named, "").strip("\"'").lower().split()
 
 
-def _license(info: Info) -> str | None:
+def _license(info: RepoInfo) -> str | None:
     card = info.card_data if isinstance(info.card_data, dict) else {}
     named = card.get("license")
     if isinstance(named, list):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from hfsvc.metrics import Metrics
+from hfsvc.metrics import MetricsRecorder
 
 
 class Family(NamedTuple):
@@ -45,7 +45,7 @@ class Counts:
         ]
 
 
-def transfer_families(metrics: Metrics) -> list[Family]:
+def transfer_families(metrics: MetricsRecorder) -> list[Family]:
     """What a container's metrics have counted, where they keep totals as `Counters` do."""
     totals: Mapping[str, float] = getattr(metrics, "totals", {})
     return [
@@ -55,7 +55,7 @@ def transfer_families(metrics: Metrics) -> list[Family]:
 
 
 def as_prometheus(families: Iterable[Family]) -> str:
-    """Metrics in Prometheus' text format, version 0.0.4. Pure."""
+    """MetricsRecorder in Prometheus' text format, version 0.0.4. Pure."""
     return "".join(line for family in families for line in _lines(family))
 
 

@@ -24,7 +24,7 @@ from hfsvc.transfer.parts import PartFolder
 
 
 class FolderStore:
-    """See the module.
+    """`DatasetStore` in a folder.
 
     Args:
         root: Absolute.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from hfsvc.aio.clock import MONOTONIC, Clock
 from hfsvc.errors import TryLater
-from hfsvc.metrics import Metrics, count_retry
+from hfsvc.metrics import MetricsRecorder, count_retry
 from hfsvc.models import BytesReceived, Event, FileStarted, FileVerified, OnEvent, RemoteFile, Retried
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Progress:
         clock: Of the run.
     """
 
-    def __init__(self, on_event: OnEvent, metrics: Metrics, *, clock: Clock = MONOTONIC) -> None:
+    def __init__(self, on_event: OnEvent, metrics: MetricsRecorder, *, clock: Clock = MONOTONIC) -> None:
         self._on_event = on_event
         self._metrics = metrics
         self._clock = clock

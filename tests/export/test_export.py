@@ -15,7 +15,16 @@ import pytest
 from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, BadRow, CursorMismatch, InvalidExport, StoreNotWritable
-from hfsvc.export import Exported, ExportRequest, RowsExported, export, export_shards, export_to, read_parquet, writers
+from hfsvc.export import (
+    Exported,
+    ExportRequest,
+    RowsExported,
+    export_shards,
+    export_to,
+    export_trajectories,
+    read_parquet,
+    writers,
+)
 from hfsvc.export import local_engine as exporting
 from hfsvc.models import TrajectoryRow
 from hfsvc.testing import FakeTrajectorySource
@@ -27,7 +36,7 @@ FOUND = [BARE, EVERYTHING, *map(talk, range(2, 30))]
 
 
 async def write(path: Path, found: Sequence[Trajectory | None] = FOUND, **request: Any) -> Exported:
-    return await export(FakeTrajectorySource(found), ExportRequest(path=path, **request))
+    return await export_trajectories(FakeTrajectorySource(found), ExportRequest(path=path, **request))
 
 
 def lines_of(text: bytes) -> list[bytes]:
@@ -89,13 +98,13 @@ async def test_no_row_is_lost(tmp_path: Path, name: str, format: Any) -> None:
 
 async def test_rows_are_chosen_and_a_cursor_goes_on(tmp_path: Path) -> None:
     source = FakeTrajectorySource(FOUND)
-    first = await export(source, ExportRequest(path=tmp_path / "a.jsonl", start=3, stop=10))
-    second = await export(source, ExportRequest(path=tmp_path / "b.jsonl", cursor=first.cursor))
+    first = await export_trajectories(source, ExportRequest(path=tmp_path / "a.jsonl", start=3, stop=10))
+    second = await export_trajectories(source, ExportRequest(path=tmp_path / "b.jsonl", cursor=first.cursor))
     found = [*READERS["a.jsonl"](tmp_path / "a.jsonl"), *READERS["a.jsonl"](tmp_path / "b.jsonl")]
     assert found == FOUND[3:]
     assert (first.rows, second.rows) == (7, len(FOUND) - 10)
     with pytest.raises(CursorMismatch):
-        await export(source, ExportRequest(path=tmp_path / "c.jsonl", cursor="nonsense"))
+        await export_trajectories(source, ExportRequest(path=tmp_path / "c.jsonl", cursor="nonsense"))
     assert not (tmp_path / "c.jsonl").exists()
 
 
@@ -147,7 +156,7 @@ async def test_progress_ends_with_all_rows(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(exporting, "REPORT_EVERY_S", 0)
     events: list[RowsExported] = []
     source = FakeTrajectorySource(FOUND)
-    done = await export(source, ExportRequest(path=tmp_path / "a.jsonl", start=5), on_event=events.append)
+    done = await export_trajectories(source, ExportRequest(path=tmp_path / "a.jsonl", start=5), on_event=events.append)
     assert [event.done for event in events] == [*range(1, len(FOUND) - 4), len(FOUND) - 5]
     assert {event.total for event in events} == {len(FOUND) - 5}
     assert (events[-1].written, events[-1].cursor) == (done.written, done.cursor)
@@ -169,7 +178,7 @@ async def test_a_bad_row_ends_it_and_leaves_nothing(tmp_path: Path, name: str, f
 async def test_bad_rows_are_skipped_and_counted_where_the_source_skips_them(tmp_path: Path) -> None:
     source = FakeTrajectorySource([None, talk(1), None, talk(3), None], on_bad_row="skip")
     events: list[RowsExported] = []
-    done = await export(source, ExportRequest(path=tmp_path / "a.jsonl"), on_event=events.append)
+    done = await export_trajectories(source, ExportRequest(path=tmp_path / "a.jsonl"), on_event=events.append)
     assert (done.rows, done.skipped_rows) == (2, 3)
     assert (events[-1].done, events[-1].total) == (5, 5)
     assert READERS["a.jsonl"](tmp_path / "a.jsonl") == [talk(1), talk(3)]
@@ -199,7 +208,7 @@ async def test_a_cancelled_export_leaves_nothing(tmp_path: Path) -> None:
 
     reached = anyio.Event()
     async with anyio.create_task_group() as group:
-        group.start_soon(export, Endless(FOUND), ExportRequest(path=tmp_path / "a.jsonl"))
+        group.start_soon(export_trajectories, Endless(FOUND), ExportRequest(path=tmp_path / "a.jsonl"))
         await reached.wait()
         group.cancel_scope.cancel()
     assert not files_below(tmp_path)
@@ -210,7 +219,9 @@ async def test_a_listener_that_fails_ends_it(tmp_path: Path) -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        await export(FakeTrajectorySource(FOUND), ExportRequest(path=tmp_path / "a.jsonl"), on_event=listen)
+        await export_trajectories(
+            FakeTrajectorySource(FOUND), ExportRequest(path=tmp_path / "a.jsonl"), on_event=listen
+        )
     assert not files_below(tmp_path)
 
 

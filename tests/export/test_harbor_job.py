@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hfsvc import atif
-from hfsvc.export import ExportRequest, export
+from hfsvc.export import ExportRequest, export_trajectories
 from hfsvc.testing import FakeTrajectorySource
 
 from ..builders import files_below
@@ -18,7 +18,9 @@ DATE = "2025-11-12T22:22:17.361875"
 
 async def export_job(tmp_path: Path, *found: atif.Trajectory) -> dict[str, Any]:
     """What lies in the job's folder, documents decoded."""
-    await export(FakeTrajectorySource(found), ExportRequest(path=tmp_path, format="atif-dir", job="owner/name"))
+    await export_trajectories(
+        FakeTrajectorySource(found), ExportRequest(path=tmp_path, format="atif-dir", job="owner/name")
+    )
     return {path: json.loads(content) for path, content in files_below(tmp_path / "owner-name").items()}
 
 

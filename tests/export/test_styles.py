@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hfsvc.export import ExportRequest, export, read_parquet
+from hfsvc.export import ExportRequest, export_trajectories, read_parquet
 from hfsvc.models import Style
 from hfsvc.testing.samples import openthoughts_rows
 
@@ -17,7 +17,7 @@ ROWS = openthoughts_rows(12)
 
 async def lines(folder: Path, format: Any, style: Style) -> list[dict[str, Any]]:
     source = await open_source(folder / "root", {"a.parquet": parquet(ROWS)}, style=style)
-    await export(source, ExportRequest(path=folder / "a.jsonl", format=format))
+    await export_trajectories(source, ExportRequest(path=folder / "a.jsonl", format=format))
     return [msgspec.json.decode(line) for line in (folder / "a.jsonl").read_bytes().splitlines()]
 
 
@@ -49,5 +49,5 @@ async def test_openai_has_calls_and_what_answers_them_where_the_style_finds_them
 
 async def test_structured_trajectories_come_back_equal_from_parquet(tmp_path: Path) -> None:
     source = await open_source(tmp_path / "root", {"a.parquet": parquet(ROWS)}, style="structured")
-    await export(source, ExportRequest(path=tmp_path / "b.parquet"))
+    await export_trajectories(source, ExportRequest(path=tmp_path / "b.parquet"))
     assert list(read_parquet(tmp_path / "b.parquet")) == await source.get_trajectories(0, len(ROWS))

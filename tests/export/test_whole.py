@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from hfsvc.errors import NoSpace
-from hfsvc.export import ExportRequest, export
+from hfsvc.export import ExportRequest, export_trajectories
 from hfsvc.export.atomic_output import whole_file, whole_folder
 from hfsvc.export.formats import Format
 from hfsvc.testing import FakeTrajectorySource
@@ -79,7 +79,7 @@ def test_names_are_taken_literally(tmp_path: Path) -> None:
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from hfsvc.export import ExportRequest, export
+from hfsvc.export import ExportRequest, export_trajectories
 from hfsvc.export import local_engine as exporting
 from hfsvc.testing import FakeTrajectorySource
 from tests.export.documents import talk
@@ -99,7 +99,7 @@ class Waiting(FakeTrajectorySource):
 
 source = Waiting([talk(number) for number in range(10)])
 request = ExportRequest(path=Path(sys.argv[1]), format=sys.argv[2])
-asyncio.run(export(source, request, on_event=lambda _: started.set()))
+asyncio.run(export_trajectories(source, request, on_event=lambda _: started.set()))
 """
 
 
@@ -117,7 +117,7 @@ async def test_a_killed_process_leaves_nothing_under_the_name_and_the_next_one_c
     place = path / "trajectories" if format == "atif-dir" else path
     assert not place.exists()
     assert [each.name for each in place.parent.iterdir() if each.name.endswith(".part")]
-    await export(FakeTrajectorySource([talk(0)]), ExportRequest(path=path, format=format))
+    await export_trajectories(FakeTrajectorySource([talk(0)]), ExportRequest(path=path, format=format))
     assert place.exists()
     assert [each for each in place.parent.iterdir() if each.name.endswith(".part")] == []
 
@@ -153,7 +153,7 @@ async def test_a_full_disk_is_told_with_the_path_and_nothing_is_left(
 ) -> None:
     (small_disk / "filler").write_bytes(bytes(4 * MiB - 64 * 1024))
     with pytest.raises(NoSpace) as caught:
-        await export(FakeTrajectorySource(NOISY), ExportRequest(path=small_disk / name, format=format))
+        await export_trajectories(FakeTrajectorySource(NOISY), ExportRequest(path=small_disk / name, format=format))
     assert str(small_disk / name) in str(caught.value)
     assert files_below(small_disk).keys() == {"filler"}
 
@@ -162,13 +162,13 @@ LIMITED = """
 import asyncio, resource, sys
 from pathlib import Path
 from hfsvc.errors import HfsvcError
-from hfsvc.export import ExportRequest, export
+from hfsvc.export import ExportRequest, export_trajectories
 from hfsvc.testing import FakeTrajectorySource
 from tests.export.test_whole import LONG
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 try:
-    asyncio.run(export(FakeTrajectorySource(LONG), ExportRequest(path=Path(sys.argv[1]))))
+    asyncio.run(export_trajectories(FakeTrajectorySource(LONG), ExportRequest(path=Path(sys.argv[1]))))
 except HfsvcError as error:
     print(error.code)
 """

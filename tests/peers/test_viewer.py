@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from hfsvc import atif
-from hfsvc.export import ExportRequest, export, export_shards
+from hfsvc.export import ExportRequest, export_shards, export_trajectories
 from hfsvc.testing import FakeTrajectorySource
 from tests.export.documents import EVERYTHING, talk
 
@@ -42,7 +42,9 @@ async def look(folder: Path) -> list[dict[str, Any]]:
 
 
 async def test_the_viewer_shows_every_trial_and_its_trajectory(tmp_path: Path) -> None:
-    await export(FakeTrajectorySource(FOUND), ExportRequest(path=tmp_path, format="atif-dir", job="owner/name"))
+    await export_trajectories(
+        FakeTrajectorySource(FOUND), ExportRequest(path=tmp_path, format="atif-dir", job="owner/name")
+    )
     (job,) = await look(tmp_path)
     assert (job["name"], job["n_total_trials"], job["result"]["n_total_trials"]) == ("owner-name", 4, 4)
     assert set(job["agents"]) == {"demo", "terminus-2"}
