@@ -1,4 +1,4 @@
-"""What the operating system says of the disk, in this project's errors, and the folders it is asked for."""
+"""The system's errors about the disk as this project's, and folders made or checked with them."""
 
 import errno
 from collections.abc import Iterable, Iterator

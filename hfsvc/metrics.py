@@ -1,4 +1,4 @@
-"""A hook for metrics: what the transfer layer counts, and the counters that are there unless others are put in."""
+"""Metrics of transfers: what is counted, who takes it, and the counters that do unless others are put in."""
 
 from collections import Counter
 from typing import Literal, Protocol

@@ -1,4 +1,4 @@
-"""One call for a notebook or a script, where a container would be in the way."""
+"""Calls for notebooks and scripts, where a container would be in the way."""
 
 import importlib
 from contextlib import suppress

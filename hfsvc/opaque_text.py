@@ -1,4 +1,4 @@
-"""Cursors as opaque texts: structs in characters that are safe in addresses, and a checksum. Pure."""
+"""Structs as opaque texts that are safe in addresses and carry a checksum: how cursors are written. Pure."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Sizes in words, for messages and tables."""
+"""Sizes of bytes as people read them."""
 
 
 def format_bytes(count: int) -> str:

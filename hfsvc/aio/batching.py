@@ -1,4 +1,4 @@
-"""Small pieces of blocking work from many tasks, done together in one worker thread.
+"""A batcher: small pieces of blocking work from many tasks, done together in one worker thread.
 
 A thread for each of thousands costs more than the work itself, and takes turns with the event loop at every step.
 """
@@ -33,7 +33,7 @@ class _Call(Generic[T, R]):
 
 
 class ThreadBatcher(Generic[T, R]):
-    """Few batches at a time: each takes everything that was submitted since the last one began.
+    """Does blocking work in batches: each takes everything that was submitted since the last one began.
 
     Args:
         work: Does one item. Called in a worker thread; what it raises is raised to whoever submitted that item.

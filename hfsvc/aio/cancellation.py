@@ -1,4 +1,4 @@
-"""A border for cancellation: below it, work is structured, however the caller cancels."""
+"""A border for cancellation: work below it ends before a cancelled caller goes on, however it was cancelled."""
 
 from collections.abc import Awaitable
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""A clock that waits as well as it tells: real time, or a test's own."""
+"""A clock and its waits as one part, so that tests can have time of their own."""
 
 import time
 from typing import Protocol

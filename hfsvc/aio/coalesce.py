@@ -1,4 +1,4 @@
-"""A call in a worker thread that is made once for all who ask at about the same time."""
+"""Coalescing of calls: a blocking one is made once for all who ask at about the same time."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -10,7 +10,9 @@ T = TypeVar("T")
 
 
 class CoalescedCall(Generic[T]):
-    """Whoever asks while one call is under way shares the next one, so what it gives was true after it was asked for.
+    """A blocking call whose result is shared by those who ask while an earlier one is under way.
+
+    What they get was true after they asked.
 
     Where many ask, the way to a worker thread and back costs more than the call itself.
 

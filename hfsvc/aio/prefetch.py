@@ -1,4 +1,4 @@
-"""The next batch is decoded while the one before it is worked on."""
+"""Prefetching: the next value of an iterator is made in a thread while the one before it is in use."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

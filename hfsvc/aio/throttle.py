@@ -1,4 +1,4 @@
-"""A cap on the bytes a second of a whole process."""
+"""A throttle: a cap on the bytes a second of all streams that share it."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which files of a listing a request means. Pure.
+"""Globs over the paths of a listing. Pure.
 
 Globs as in a shell: ``*`` stops at ``/``, ``**`` crosses it and matches nothing too, dot files match, braces work, case
 counts.

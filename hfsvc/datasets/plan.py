@@ -1,4 +1,4 @@
-"""What a download has to do: from the listing, the index and what lies on disk to a plan. Pure."""
+"""The plan of a download, made from the listing, the index and what lies on disk. Pure."""
 
 from collections.abc import Sequence
 

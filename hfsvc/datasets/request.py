@@ -1,4 +1,4 @@
-"""A request in canonical terms, and what the index says to it. Pure."""
+"""Parsing of a request, and what it asks for beside what is recorded of the dataset. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

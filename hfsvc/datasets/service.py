@@ -1,4 +1,4 @@
-"""The way of a dataset: resolve, list, select, plan, transfer, record."""
+"""The dataset service: resolve, list, select, plan, transfer, record."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

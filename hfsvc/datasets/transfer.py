@@ -1,4 +1,4 @@
-"""From a plan to verified files: what is copied, what is fetched, and where it is staged."""
+"""The transfer of a plan: files are copied or fetched, and staged."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Writing a file so that readers and crashes see all of it or nothing: temporary name, fsync, rename. Raises OSError."""
+"""Atomic replacement of files: readers and crashes see all of the new content or the old. Raises OSError."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Configurations and splits as a dataset's card names them. Pure.
+"""The dataset card: configurations and splits as its YAML names them. Pure.
 
 Source: the `configs` field of the card's YAML as the Hub documents it in 2026. Cards are written by people: what cannot be
 understood counts as not said, and file names decide.

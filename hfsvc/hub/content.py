@@ -1,4 +1,4 @@
-"""The bytes of a file: where they lie, and one range of them.
+"""Content of files on the Hub: where it lies, and streams of ranges of it.
 
 Source: the Hub's answers as observed in 2026. Everything the Hub knows of a file sits on the redirect itself; the CDN
 behind it has other ETags. A resolve request must not carry ``Range``, or the signed address allows that range only.

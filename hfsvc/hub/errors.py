@@ -1,4 +1,4 @@
-"""What a bad answer means: one place that turns status, error code and message into an error. Pure.
+"""Errors of bad answers: the one place that turns status, error code and message into this project's error. Pure.
 
 Source: the Hub's answers as observed in 2026. ``X-Error-Code`` counts first, then exact messages, then the status.
 Bodies may be JSON, plain text, XML or pages of HTML, so only short texts are quoted.

@@ -1,4 +1,4 @@
-"""The Hub's rate limits: what every answer tells, and one shared wait a bucket. No sleeping here.
+"""The Hub's rate limits: what every answer tells of them, and one shared wait a bucket. No sleeping here.
 
 Source: ``RateLimit: "api";r=499;t=240`` on every answer of the Hub (draft 09 of the IETF's rate-limit headers, observed
 2026); the window is fixed, ``r`` requests are left in it, ``t`` seconds remain.

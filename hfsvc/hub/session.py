@@ -1,4 +1,4 @@
-"""One request to the Hub or to where its content lies: who sees the token, what limits hold, what an answer means."""
+"""Requests to the Hub and to where its content lies: who sees the token, what limits hold, what an answer means."""
 
 import itertools
 import logging

@@ -1,4 +1,4 @@
-"""Names and addresses: what people paste, what the Hub wants, and whose origin an address has. Pure."""
+"""Names of datasets and addresses of the Hub: parsing, building, comparing origins. Pure."""
 
 import re
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What the Hub sends, as tolerant structs: unknown fields pass, and nothing of these crosses this room's border."""
+"""The Hub's JSON as tolerant structs: unknown fields pass, and nothing of these leaves this room."""
 
 import re
 from typing import Annotated, Any

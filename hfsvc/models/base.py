@@ -4,4 +4,4 @@ import msgspec
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Base of all models."""
+    """Base of all structs that cross borders: frozen, camelCase in JSON."""

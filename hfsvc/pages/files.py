@@ -1,4 +1,4 @@
-"""The files of the pages. They are served, and put into reports, as they are: nothing builds them."""
+"""The files that the pages are made of, served and put into reports as they are: nothing builds them."""
 
 from functools import cache
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""What lies on disk of datasets, as the service asks for it: the record, what is present, staging, exchange, removal."""
+"""Interfaces of a dataset store: the record, what is present, staging, removal."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,7 +12,7 @@ from hfsvc.transfer.interfaces import Destination
 
 
 class StagingArea(Destination, Protocol):
-    """Where the files of one download come in before readers know of them.
+    """The files of one download, before readers know of them.
 
     Attributes:
         checksums: What each accepted file was verified against, by path.

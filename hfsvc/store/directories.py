@@ -1,4 +1,4 @@
-"""Where things lie below the root.
+"""Directories of a store, below its root.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Files into place and out of it: one by one where nothing is recorded, all together where readers know an older commit.
+"""Exchange of files: into place one by one, or all of a commit together where readers know an older one.
 
 Everything here blocks and runs to its end once begun: call it from a worker thread.
 """

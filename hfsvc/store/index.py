@@ -91,7 +91,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
 
 
 class IndexFile(Model, frozen=True, kw_only=True):
-    """The whole file."""
+    """index.json as a whole."""
 
     version: int = INDEX_VERSION
     updated_at: datetime

@@ -1,4 +1,4 @@
-"""What of a listing lies on this disk already: files in place, the same content under other names, parts.
+"""Inventory of a disk: which of listed files are in place, under other names, or partly here.
 
 Blobs of the cache of Hugging Face's own tools are named by their hash (the layout of huggingface_hub 2.4:
 ``<cache>/datasets--owner--name/blobs/<sha256 or git sha1>``). They are read only, copied (as a reflink where the disk can)

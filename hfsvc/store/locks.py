@@ -1,4 +1,4 @@
-"""One holder a dataset, over all tasks and all processes of a machine."""
+"""Locks of datasets: one holder each, over all tasks and all processes of a machine."""
 
 import time
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ POLL_S = 0.05
 
 
 class DatasetLocks:
-    """Exclusion by name, in the process first and then between processes.
+    """Locks by name, in the process first and then between processes.
 
     A file lock alone does not do: two tasks of one process that share it are both let in. Lock files stay where they
     are: to unlink one admits a second holder.

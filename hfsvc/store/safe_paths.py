@@ -1,4 +1,4 @@
-"""Which paths may be written: what the Hub lists is not trusted. The checks are pure; `inside` looks at the disk.
+"""Checks of the paths that the Hub lists, which are not trusted. They are pure; `inside` looks at the disk.
 
 Devices, drives and backslashes of Windows are refused everywhere: a store may move between machines. Names that only
 Windows would change (a trailing dot, a colon) are refused there alone, since harmless datasets have them.

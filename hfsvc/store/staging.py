@@ -1,4 +1,4 @@
-"""Verified files as they come in: put in place at once, or held back until all of a commit can be exchanged together."""
+"""Staging of verified files: put in place at once, or held back until all of a commit can be exchanged."""
 
 import itertools
 import os
@@ -57,7 +57,7 @@ def only_notes_of(parts: Path, recorded: Collection[str]) -> bool:
 
 
 class Staging:
-    """Takes the files of one download: a `Destination` in a store that is a folder.
+    """The staging area of one download in a store that is a folder: its `Destination`.
 
     Args:
         root: Of the store.

@@ -1,4 +1,4 @@
-"""Bytes from a source to verified files: workers that take ranges from a schedule until all files are done."""
+"""The downloader: workers that take ranges from a schedule until all files are fetched and verified."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Downloader:
-    """One run over a list of files.
+    """Fetches files from a `ContentSource` into a `Destination`; one run.
 
     Args:
         source: Where the bytes come from.

@@ -1,4 +1,4 @@
-"""One file on its way: what is remembered of it between its ranges, and the stream of one range into its part."""
+"""State of one file in transfer, and the stream of one range into its part."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -18,7 +18,7 @@ WRITE_EVERY_S = 0.5
 
 
 class FileTransfer:
-    """State of one file. All of it belongs to the event loop.
+    """State of one file in transfer, between its ranges. All of it belongs to the event loop.
 
     Attributes:
         file: What to fetch; its checksum is known.

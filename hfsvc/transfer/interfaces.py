@@ -1,4 +1,4 @@
-"""What a downloader works between: where bytes come from, and where verified files go.
+"""Interfaces of a downloader: where bytes come from, and where verified files go.
 
 The Hub's content and the store on disk implement them; so does whatever else bytes may come from or go to.
 """

@@ -1,4 +1,4 @@
-"""The journal beside a part file: which bytes have landed, so that a later run goes on from there.
+"""The journal beside a part file: which ranges are in it, so that a later run resumes there.
 
 One header line, then one line a write: ``start stop digest-of-the-data crc-of-this-line``. A line counts only when it is
 whole, so a cut at any byte costs the last line. The data's digest makes the order in which the disk kept part and journal
@@ -19,7 +19,7 @@ VERSION = 1
 
 
 class Header(Model, frozen=True, kw_only=True):
-    """What the part file is part of. Another checksum, or size, is another file: the part is of no use."""
+    """First line of a journal: what the part file is part of. Of another identity or size it is of no use."""
 
     version: int = VERSION
     identity: str

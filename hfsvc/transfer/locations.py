@@ -1,4 +1,4 @@
-"""Where the content of a run's files lies: asked for once for all ranges of a file, and again where it was refused."""
+"""Locations of content: asked for once for all ranges of a file, and again where the address was refused."""
 
 import anyio
 

@@ -1,4 +1,4 @@
-"""A part file: a sparse file of the full size, and a journal of the ranges that are in it.
+"""Part files: a sparse file of the full size each, and a journal of the ranges that are in it.
 
 Everything here blocks: call it from a worker thread. `hfsvc.transfer.parts` makes parts of it.
 """

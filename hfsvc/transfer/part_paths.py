@@ -28,7 +28,7 @@ def content_name(checksum: str) -> str:
 
 
 class PartPaths(NamedTuple):
-    """Where the part file of one file lies, its journal, and what they become.
+    """Paths of the part file of one file, of its journal, and of what they become.
 
     Attributes:
         folder: The parts folder of the dataset.

@@ -1,4 +1,4 @@
-"""What a run tells while it goes: events to its caller, counts to the metrics. It observes and decides nothing."""
+"""Progress of a transfer as events and metrics. It observes and decides nothing."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class ListenerFailed(Exception):
 
 
 class Progress:
-    """Progress of one run.
+    """Observes one run: events to its caller, counts to the metrics.
 
     Args:
         on_event: The caller's listener, called on the event loop.

@@ -1,4 +1,4 @@
-"""Sets of byte ranges: what is there, what is missing, how it is cut. Pure."""
+"""Sets of byte ranges: union, gaps, cutting. Pure."""
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Whether, when and how a failed request goes on, for calls of the Hub and streams of content alike.
+"""Retries: whether, when and how a failed request is tried again, for calls of the Hub and streams of content.
 
 Pure: the failure, counts, times and jitter are arguments. `STATUSES` is the one table of what a status means.
 """

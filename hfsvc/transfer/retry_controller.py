@@ -1,4 +1,4 @@
-"""The waits between the tries of one run, and its end where nothing comes any more."""
+"""The retry controller of one run: waits between tries, and gives files up."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which range goes next: the order of work over all files of a download. No I/O, no clock.
+"""The schedule of a download: which range of which file goes next. No I/O, no clock.
 
 Files are worked on in order, a large one over several connections at once, so that the first files are done first and
 the last connections are never idle while something is left to fetch.
@@ -40,7 +40,7 @@ class _FileQueue:
 
 
 class Schedule:
-    """Hands out jobs to workers.
+    """Hands out ranges to workers, and files to open.
 
     A file is first opened by one worker (`take_file`), which finds out what is missing of it and says so with
     `add_ranges`; then its ranges go out one by one (`take`). Every job taken comes back through `done`, `again` or `drop`.

@@ -1,4 +1,4 @@
-"""A source of content that is read no faster than a throttle allows."""
+"""A content source that is read no faster than a throttle allows."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
