@@ -74,12 +74,14 @@ class Container(containers.DeclarativeContainer):
     lifetime: providers.Provider[AsyncExitStack] = providers.Dependency(instance_of=AsyncExitStack)
     http: providers.Provider[httpx.AsyncClient] = providers.Singleton(_open_client, settings, lifetime)
     metrics: providers.Provider[MetricsRecorder] = providers.Singleton(Counters)
-    session: providers.Provider[HubSession] = providers.Singleton(HubSession, http, settings, metrics=metrics)
+    throttle: providers.Provider[Throttle] = providers.Singleton(Throttle, settings.provided.bandwidth_limit)
+    session: providers.Provider[HubSession] = providers.Singleton(
+        HubSession, http, settings, metrics=metrics, throttle=throttle
+    )
     hub: providers.Provider[HubClient] = providers.Singleton(HubClient, session)
     store: providers.Provider[DatasetStore] = providers.Singleton(_make_store, settings)
-    throttle: providers.Provider[Throttle] = providers.Singleton(Throttle, settings.provided.bandwidth_limit)
     services: providers.Provider[TransferServices] = providers.Singleton(
-        TransferServices, hub=hub, settings=settings, throttle=throttle, metrics=metrics
+        TransferServices, hub=hub, settings=settings, metrics=metrics
     )
     datasets: providers.Provider[DatasetService] = providers.Singleton(
         HubDatasetService, services=services, store=store

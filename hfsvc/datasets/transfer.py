@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hfsvc.aio.throttle import Throttle
 from hfsvc.datasets.plan import remote_file
 from hfsvc.hub.client import HubClient
 from hfsvc.metrics import MetricsRecorder
@@ -12,7 +11,6 @@ from hfsvc.settings import Secret, Settings
 from hfsvc.store.dataset_store import StagingArea
 from hfsvc.transfer.downloader import Downloader
 from hfsvc.transfer.progress import Progress
-from hfsvc.transfer.throttled_source import ThrottledSource
 
 
 class TransferServices(NamedTuple):
@@ -20,7 +18,6 @@ class TransferServices(NamedTuple):
 
     hub: HubClient
     settings: Settings
-    throttle: Throttle
     metrics: MetricsRecorder
 
 
@@ -38,9 +35,7 @@ class DatasetTransfer:
         self, services: TransferServices, remote: RemoteDataset, token: Secret | None, on_event: OnEvent
     ) -> None:
         self._services = services
-        content = services.hub.content(remote, token=token)
-        unlimited = services.settings.bandwidth_limit is None
-        self._source = content if unlimited else ThrottledSource(content, services.throttle)
+        self._source = services.hub.content(remote, token=token)
         self._on_event = on_event
 
     async def run(self, plan: DownloadPlan, staging: StagingArea, *, force: bool) -> None:

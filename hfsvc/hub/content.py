@@ -88,7 +88,15 @@ class HubContent:
                 raise RangeRefused(url=without_query(location.url), status=response.status_code, reason=reason)
             if response.status_code not in {200, 206}:
                 raise self._no_content(response)
-            yield _chunks(response, decoded=wanted is None)
+            yield self._chunks(response, decoded=wanted is None)
+
+    async def _chunks(self, response: httpx.Response, *, decoded: bool) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in response.aiter_bytes() if decoded else response.aiter_raw():
+                yield chunk
+                await self._session.throttle.passed(len(chunk))
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise broken(error, response) from None
 
     def _no_content(self, response: httpx.Response) -> HubUnavailable:
         status, where = response.status_code, without_query(str(response.request.url))
@@ -145,11 +153,3 @@ async def _small_content(response: httpx.Response, size: int) -> bytes | None:
         return None
     content = await read_capped(response, SMALL_CONTENT + 1, within_s=None)
     return content if len(content) == size else None
-
-
-async def _chunks(response: httpx.Response, *, decoded: bool) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in response.aiter_bytes() if decoded else response.aiter_raw():
-            yield chunk
-    except (httpx.HTTPError, httpx.StreamError) as error:
-        raise broken(error, response) from None

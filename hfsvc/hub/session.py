@@ -13,6 +13,7 @@ import anyio
 import httpx
 
 from hfsvc import __version__
+from hfsvc.aio.throttle import Throttle
 from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater
 from hfsvc.hub.errors import (
     ErrorResponse,
@@ -51,6 +52,7 @@ class HubSession:
         http: Serves the Hub and its CDN. Its cookies, default authorization and redirect handling are not used.
         settings: Endpoint and timeouts.
         metrics: Told of requests to the Hub, and of waits that it asked for.
+        throttle: Slows streams of content down.
         clock: Monotonic seconds.
     """
 
@@ -60,6 +62,7 @@ class HubSession:
         settings: Settings,
         *,
         metrics: MetricsRecorder,
+        throttle: Throttle,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # Here and not only where a client is made: one that was passed in logs addresses just the same.
@@ -69,6 +72,7 @@ class HubSession:
         self._metrics = metrics
         self._clock = clock
         self._policy = RetryPolicy(settings.give_up_after_s, unreached_attempts=UNREACHED_ATTEMPTS)
+        self.throttle = throttle
         self.limiter = Limiter()
         self.endpoint = settings.endpoint
 

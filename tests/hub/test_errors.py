@@ -4,6 +4,7 @@ import httpx
 import pytest
 import respx
 
+from hfsvc.aio.throttle import Throttle
 from hfsvc.errors import (
     AccessDenied,
     AuthenticationRequired,
@@ -141,7 +142,9 @@ async def test_no_traceback_holds_a_signed_address_or_a_token(
 ) -> None:
     respx_mock.get(url__startswith="https://huggingface.co/").mock(side_effect=kind(f"at {SIGNED} {TOKEN.reveal()}"))
     async with httpx.AsyncClient() as http:
-        client = HubClient(HubSession(http, Settings(give_up_after_s=0.01), metrics=Counters()))
+        client = HubClient(
+            HubSession(http, Settings(give_up_after_s=0.01), metrics=Counters(), throttle=Throttle(None))
+        )
         with pytest.raises(HfsvcError) as caught:
             await client.resolve("a/b", "main", token=TOKEN)
     assert "geheim" not in "".join(traceback.format_exception(caught.value))

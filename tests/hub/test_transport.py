@@ -11,6 +11,7 @@ import httpx
 import pytest
 import respx
 
+from hfsvc.aio.throttle import Throttle
 from hfsvc.errors import HubUnavailable
 from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.session import HubSession
@@ -33,7 +34,7 @@ async def session_for(port: int, transport: str, **timeouts: float) -> AsyncIter
         **(endless | timeouts),  # type: ignore[arg-type]  # all floats
     )
     async with make_client(settings) as http:
-        yield HubSession(http, settings, metrics=Counters())
+        yield HubSession(http, settings, metrics=Counters(), throttle=Throttle(None))
 
 
 async def failure(session: HubSession, *, content: bool) -> HubUnavailable:
