@@ -1,5 +1,6 @@
 """What tests are made of: settings for a loopback Hub, content, requests, and what lies in a store."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -7,7 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,6 +113,35 @@ def run_python(code: str, *arguments: str, env: Mapping[str, str] | None = None)
 
 
 E = TypeVar("E")
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def in_own_task(manager: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
+    """Enters and exits another context manager in one task, whichever tasks enter and exit this one.
+
+    A fixture is set up in one task and torn down in another, and a task group does not outlive that.
+    """
+    entered: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def hold() -> None:
+        async with manager as value:
+            entered.set_result(value)
+            await asyncio.shield(left)
+
+    holding = asyncio.create_task(hold())
+    try:
+        await asyncio.wait((entered, holding), return_when=asyncio.FIRST_COMPLETED)
+        if entered.done():
+            yield entered.result()
+    except BaseException as error:
+        left.set_exception(error)
+        if not entered.done():
+            holding.cancel()
+    else:
+        left.set_result(None)
+    await holding
 
 
 def of_kind(events: Iterable[Event], kind: type[E]) -> list[E]:

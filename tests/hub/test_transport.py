@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -21,6 +21,7 @@ from hfsvc.settings import Settings
 
 ENDLESS_S = 60.0
 SHORT_S = 0.5
+QUEUE_AT_MOST = 8
 
 
 @asynccontextmanager
@@ -37,6 +38,23 @@ async def session_for(port: int, transport: str, **timeouts: float) -> AsyncIter
         yield HubSession(http, settings, metrics=Counters(), throttle=Throttle(None))
 
 
+@contextmanager
+def busy_port() -> Iterator[int]:
+    """A port whose queue is full, so that no further connection comes about."""
+    with ExitStack() as stack:
+        busy = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(QUEUE_AT_MOST):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(SHORT_S)
+            try:
+                waiting.connect(busy.getsockname())
+            except TimeoutError:
+                break
+        else:
+            pytest.skip("this machine's network takes every connection")
+        yield busy.getsockname()[1]
+
+
 async def failure(session: HubSession, *, content: bool) -> HubUnavailable:
     with pytest.raises(HubUnavailable) as caught:
         await session.send(f"{session.endpoint}/x", RequestContext("a/b"), token=None, bucket=None, content=content)
@@ -48,29 +66,18 @@ async def failure(session: HubSession, *, content: bool) -> HubUnavailable:
 async def test_a_head_that_never_comes_is_a_stall_by_the_timeout_of_its_kind(
     transport: str, content: bool, timeout: str
 ) -> None:
-    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(never, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, session_for(port, transport, **{timeout: SHORT_S}) as session:
-        error = await failure(session, content=content)
+    # The kernel takes the connection, and nobody ever looks at it.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with session_for(silent.getsockname()[1], transport, **{timeout: SHORT_S}) as session:
+            error = await failure(session, content=content)
     assert error.stalled
     assert error.reason == "no answer in time"
 
 
 @pytest.mark.parametrize("transport", ["httpx", "fast"])
 async def test_a_connection_that_never_comes_is_told_as_that(transport: str) -> None:
-    with ExitStack() as stack:
-        busy, *waiting = (stack.enter_context(socket.socket()) for _ in range(5))
-        busy.bind(("127.0.0.1", 0))
-        busy.listen(0)
-        for each in waiting:
-            # They fill the listener's queue.
-            each.setblocking(False)
-            each.connect_ex(busy.getsockname())
-        async with session_for(busy.getsockname()[1], transport, connect_timeout_s=SHORT_S) as session:
+    with busy_port() as port:
+        async with session_for(port, transport, connect_timeout_s=SHORT_S) as session:
             error = await failure(session, content=True)
     assert not error.stalled
     assert error.reason == "no connection in time"

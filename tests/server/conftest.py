@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from hfsvc.testing import FakeDatasetService
+from tests.builders import in_own_task
 
 from .worlds import Counted, Held, World, contents, open_world, trajectory
 
@@ -29,5 +30,5 @@ def held(root: Path) -> Held:
 
 @pytest.fixture
 async def world(root: Path, source: Counted, datasets: FakeDatasetService) -> AsyncIterator[World]:
-    async with open_world(root, source=source, datasets=datasets) as world:
+    async with in_own_task(open_world(root, source=source, datasets=datasets)) as world:
         yield world

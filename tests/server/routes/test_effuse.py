@@ -19,6 +19,7 @@ from hfsvc.server.middleware.access import make_access
 from hfsvc.server.routes.effuse import failure, read_request, success
 from hfsvc.settings import Secret
 from hfsvc.testing import FakeTrajectorySource
+from tests.builders import in_own_task
 from tests.server.worlds import Counted, Waiting, World, open_app, open_served_world, trajectory
 
 KiB = 1 << 10
@@ -39,7 +40,7 @@ async def open_socket(root: Path, source: Any, **settings: Any) -> AsyncIterator
 
 @pytest.fixture
 async def socket(root: Path, source: Counted) -> AsyncIterator[ClientConnection]:
-    async with open_socket(root, source) as socket:
+    async with in_own_task(open_socket(root, source)) as socket:
         yield socket
 
 
