@@ -13,7 +13,7 @@ import httpx
 from hfsvc.errors import HubUnavailable, NotAHub, RangeRefused
 from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.rate_limit import Bucket
-from hfsvc.hub.session import HubSession, broken, read_capped, redirect_target
+from hfsvc.hub.session import HubRequest, HubSession, broken, read_capped, redirect_target
 from hfsvc.hub.urls import resolve_url, same_origin, without_query
 from hfsvc.hub.wire import checksum_of_etag
 from hfsvc.models import ByteRange, Location, RemoteDataset, RemoteFile
@@ -47,9 +47,8 @@ class HubContent:
             HfsvcError: As `error_from_hub` says.
         """
         url = resolve_url(self._session.endpoint, self._dataset.repo, self._dataset.commit, file.path)
-        response = await self._session.request_following_redirects(
-            url, self._context(file), token=self._token, bucket="resolvers", content=True, stop=_knows_the_file
-        )
+        request = HubRequest(url, self._context(file), self._token, bucket="resolvers", content=True)
+        response = await self._session.request_following_redirects(request, stop=_knows_the_file)
         async with aclosing(response):
             self._check_commit(response)
             if not response.has_redirect_location:
@@ -73,16 +72,17 @@ class HubContent:
             HubUnavailable: The connection failed, or the address is refused (expired).
         """
         byte_range = f"bytes={wanted.start}-{wanted.stop - 1}" if wanted else None
-        # A server of content may pass a request on, to another region for example.
-        response = await self._session.request_following_redirects(
+        request = HubRequest(
             location.url,
             self._context(file),
-            token=self._token,
+            self._token,
             bucket=self._bucket(location),
             content=True,
             located=True,
             byte_range=byte_range,
         )
+        # A server of content may pass a request on, to another region for example.
+        response = await self._session.request_following_redirects(request)
         async with aclosing(response):
             if wanted and (reason := range_refusal(response.status_code, response.headers, wanted, file.size)):
                 raise RangeRefused(url=without_query(location.url), status=response.status_code, reason=reason)

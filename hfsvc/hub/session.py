@@ -45,6 +45,29 @@ class ApiResponse(NamedTuple):
     headers: httpx.Headers
 
 
+class HubRequest(NamedTuple):
+    """A request that a session sends.
+
+    Attributes:
+        url: Of the Hub, or of where its content lies.
+        context: What it is about.
+        token: Goes along as far as the endpoint's origin reaches.
+        bucket: Of the Hub's rate limits; None where nobody counts.
+        content: Whether bytes of files are asked for: they come uncompressed, and may stall longer.
+        located: Whether the Hub handed the address out as one of content: a refusal means the address, also where it is
+            of the Hub's own origin.
+        byte_range: The ``Range`` header.
+    """
+
+    url: str
+    context: RequestContext
+    token: Secret | None
+    bucket: Bucket | None = None
+    content: bool = False
+    located: bool = False
+    byte_range: str | None = None
+
+
 class HubSession:
     """What all requests of a process share: the client, the settings, the rate limits.
 
@@ -84,10 +107,10 @@ class HubSession:
         Raises:
             HfsvcError: As `error_from_hub` and `error_from_transport` say, after the last try.
         """
-        began = self._clock()
+        began, request = self._clock(), HubRequest(url, context, token, bucket="api")
         for failures in itertools.count(1):
             try:
-                response = await self.request_following_redirects(url, context, token=token, bucket="api")
+                response = await self.request_following_redirects(request)
                 return ApiResponse(await _read(response), response.headers)
             except TryLater as error:
                 wait_s = self._policy.delay(error, failures, spent_s=self._clock() - began, jitter=random.random())
@@ -104,92 +127,65 @@ class HubSession:
             on_retry(error, failures, wait_s)
 
     async def request_following_redirects(
-        self,
-        url: str,
-        context: RequestContext,
-        *,
-        token: Secret | None,
-        bucket: Bucket | None,
-        content: bool = False,
-        located: bool = False,
-        byte_range: str | None = None,
-        stop: Callable[[httpx.Response], bool] = lambda _: False,
+        self, request: HubRequest, *, stop: Callable[[httpx.Response], bool] = lambda _: False
     ) -> httpx.Response:
         """Follow redirects to the first answer that is none, or for which `stop` holds. The body is not read yet.
-
-        The token goes along only as far as the endpoint's origin reaches.
 
         Raises:
             NotAHub: More than 20 hops, or one that leaves https.
             HfsvcError: The last answer is an error.
         """
         for _ in range(MAX_HOPS):
-            response = await self.send(
-                url, context, token=token, bucket=bucket, content=content, located=located, byte_range=byte_range
-            )
+            response = await self.send(request)
             if not response.has_redirect_location or stop(response):
                 return response
             await read_capped(response)
-            url = redirect_target(url, response)
-        raise NotAHub(url=without_query(url), reason="it redirects for ever")
+            request = request._replace(url=redirect_target(request.url, response))
+        raise NotAHub(url=without_query(request.url), reason="it redirects for ever")
 
-    async def send(
-        self,
-        url: str,
-        context: RequestContext,
-        *,
-        token: Secret | None,
-        bucket: Bucket | None,
-        content: bool = False,
-        located: bool = False,
-        byte_range: str | None = None,
-    ) -> httpx.Response:
-        """Send one request and hand out its answer, body unread, unless it is an error.
-
-        What is `located` was handed out by the Hub as an address of content: a refusal means the address, also where it
-        is of the Hub's own origin.
-        """
+    async def send(self, request: HubRequest) -> httpx.Response:
+        """Send one request and hand out its answer, body unread, unless it is an error."""
+        url, bucket = request.url, request.bucket
         if self._settings.offline:
-            raise Offline(wanted=context.repo)
+            raise Offline(wanted=request.context.repo)
         if bucket and same_origin(url, self.endpoint):
             await self._ready(bucket, url)
-        request = self._build(url, token, content=content, byte_range=byte_range)
+        sent = self._build(request)
         try:
-            response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
+            response = await self._http.send(sent, stream=True, auth=None, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # The original may hold a signed address: it must not hang on as the cause.
-            raise error_from_transport(error, url, request.headers["x-request-id"]) from None
-        _tell(request, response)
+            raise error_from_transport(error, url, sent.headers["x-request-id"]) from None
+        _log_response(sent, response)
         if self.is_hub(url):
             self.limiter.observe(response.headers, self._clock())
         if response.status_code >= 400:
-            sent = context._replace(token_sent="authorization" in request.headers)
-            raise await self._error(response, url, sent, bucket, located=located)
+            raise await self._error(response, request, token_sent="authorization" in sent.headers)
         return response
 
-    def _build(self, url: str, token: Secret | None, *, content: bool, byte_range: str | None) -> httpx.Request:
+    def _build(self, request: HubRequest) -> httpx.Request:
         timeout = httpx.Timeout(
-            self._settings.stall_timeout_s if content else self._settings.api_timeout_s,
+            self._settings.stall_timeout_s if request.content else self._settings.api_timeout_s,
             connect=self._settings.connect_timeout_s,
             pool=None,
         )
         try:
-            request = self._http.build_request("GET", url, timeout=timeout)
+            built = self._http.build_request("GET", request.url, timeout=timeout)
         except httpx.InvalidURL as error:
-            raise error_from_transport(error, url) from None
-        request.headers["user-agent"] = USER_AGENT
+            raise error_from_transport(error, request.url) from None
+        built.headers["user-agent"] = USER_AGENT
         # Not uuid4: asking the system for randomness lets every other thread in first.
-        request.headers["x-request-id"] = str(uuid.UUID(int=random.getrandbits(128), version=4))
-        if content:
+        built.headers["x-request-id"] = str(uuid.UUID(int=random.getrandbits(128), version=4))
+        if request.content:
             # A compressed answer has no length and ignores ranges (observed 2026).
-            request.headers["accept-encoding"] = "identity"
-        if byte_range:
-            request.headers["range"] = byte_range
+            built.headers["accept-encoding"] = "identity"
+        if request.byte_range:
+            built.headers["range"] = request.byte_range
         for name in ("cookie", "authorization"):
-            request.headers.pop(name, None)
-        if token and same_origin(url, self.endpoint):
-            request.headers["authorization"] = f"Bearer {_checked(token)}"
-        return request
+            built.headers.pop(name, None)
+        if request.token and same_origin(request.url, self.endpoint):
+            built.headers["authorization"] = f"Bearer {_checked(request.token)}"
+        return built
 
     async def _ready(self, bucket: Bucket, url: str) -> None:
         while wait_s := self.limiter.delay_s(bucket, self._clock()):
@@ -200,24 +196,22 @@ class HubSession:
         self._metrics.add("hub_requests")
         self.limiter.spend(bucket, self._clock())
 
-    async def _error(
-        self, response: httpx.Response, url: str, context: RequestContext, bucket: Bucket | None, *, located: bool
-    ) -> HfsvcError:
+    async def _error(self, response: httpx.Response, request: HubRequest, *, token_sent: bool) -> HfsvcError:
         retry_after_s = told_wait_s(response.headers)
-        if response.status_code == 429 and bucket and retry_after_s:
-            self.limiter.pause(bucket, retry_after_s, self._clock())
+        if response.status_code == 429 and request.bucket and retry_after_s:
+            self.limiter.pause(request.bucket, retry_after_s, self._clock())
         body = await read_capped(response)
-        answer = ErrorResponse(url, response.status_code, response.headers, body, retry_after_s)
-        return (
-            error_from_hub(answer, context) if self.is_hub(url) and not located else error_from_content_server(answer)
-        )
+        answer = ErrorResponse(request.url, response.status_code, response.headers, body, retry_after_s)
+        if self.is_hub(request.url) and not request.located:
+            return error_from_hub(answer, request.context._replace(token_sent=token_sent))
+        return error_from_content_server(answer)
 
     def is_hub(self, url: str) -> bool:
         """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""
         return same_origin(url, self.endpoint) or origin(url)[1] in PUBLIC_HOSTS
 
 
-def _tell(request: httpx.Request, response: httpx.Response) -> None:
+def _log_response(request: httpx.Request, response: httpx.Response) -> None:
     if not logger.isEnabledFor(logging.DEBUG):
         return
     # Only httpx's own transport tells which connection it took.

@@ -14,7 +14,7 @@ import respx
 from hfsvc.aio.throttle import Throttle
 from hfsvc.errors import HubUnavailable
 from hfsvc.hub.errors import RequestContext
-from hfsvc.hub.session import HubSession
+from hfsvc.hub.session import HubRequest, HubSession
 from hfsvc.hub.transport import BareClient, make_client, redact
 from hfsvc.metrics import Counters
 from hfsvc.settings import Settings
@@ -57,7 +57,7 @@ def busy_port() -> Iterator[int]:
 
 async def failure(session: HubSession, *, content: bool) -> HubUnavailable:
     with pytest.raises(HubUnavailable) as caught:
-        await session.send(f"{session.endpoint}/x", RequestContext("a/b"), token=None, bucket=None, content=content)
+        await session.send(HubRequest(f"{session.endpoint}/x", RequestContext("a/b"), token=None, content=content))
     return caught.value
 
 
