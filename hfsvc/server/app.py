@@ -1,30 +1,25 @@
 """The ASGI app over a container."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
 
 import anyio
-from litestar import Litestar, Request
+from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
-from litestar.response import Response
 
 from hfsvc import __version__
 from hfsvc.containers import Container
-from hfsvc.errors import HfsvcError
-from hfsvc.server.asgi import App, Receive, Scope, Send
-from hfsvc.server.budget import ByteBudget
-from hfsvc.server.errors import Words, plain_document, status_of
+from hfsvc.server.errors import Words, refuse
 from hfsvc.server.jobs import Jobs
-from hfsvc.server.limits import Limits
+from hfsvc.server.limits import ByteBudget, Limits, Slots
 from hfsvc.server.metrics import Counts
 from hfsvc.server.middleware.access import Access
 from hfsvc.server.middleware.guard import Guard
 from hfsvc.server.open_sources import Sources
-from hfsvc.server.responses import Slots
-from hfsvc.server.routes import datasets, facets, trajectories
+from hfsvc.server.responses import Receive, Scope, Send
+from hfsvc.server.routes import datasets, trajectories
 from hfsvc.server.routes import jobs as downloads
 from hfsvc.server.routes import system as service
 from hfsvc.server.routes.effuse import EffuseSocket, effuse_route
@@ -47,7 +42,7 @@ ROUTES = (
     trajectories.get_trajectory,
     trajectories.list_steps,
     trajectories.stream_trajectories,
-    facets.list_facets,
+    trajectories.list_facets,
     service.get_index,
     service.get_static,
     service.open_session,
@@ -55,17 +50,6 @@ ROUTES = (
     service.is_ready,
     service.get_metrics,
 )
-CODES = {
-    400: "invalid_request",
-    401: "wrong_token",
-    404: "no_such_address",
-    405: "method_not_allowed",
-    413: "body_too_large",
-}
-HINTS = {
-    400: "The server's api/openapi.json tells what it takes.",
-    404: "The server's api/openapi.json tells all addresses. A slash inside a name is written %2F.",
-}
 
 
 class ServerApp:
@@ -77,8 +61,7 @@ class ServerApp:
 
     def __init__(self, parts: Parts) -> None:
         self._jobs = parts.jobs
-        inner = cast("App", _make_litestar(parts))
-        self._app = Guard(inner, access=parts.access, limits=parts.limits, counts=parts.counts)
+        self._app = Guard(_make_litestar(parts), access=parts.access, limits=parts.limits, counts=parts.counts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
@@ -131,16 +114,13 @@ def _make_litestar(parts: Parts) -> Litestar:
     def give_parts() -> Parts:
         return parts
 
-    def answer_failure(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        return _answer_failure(error, parts.words)
-
     return Litestar(
         route_handlers=[*ROUTES, effuse_route(effuse)],
         dependencies={
             "parts": Provide(give_parts, sync_to_thread=False),
             "reading": Provide(read_as, sync_to_thread=False),
         },
-        exception_handlers={HTTPException: _answer_refusal, Exception: answer_failure},
+        exception_handlers={HTTPException: refuse, Exception: parts.words.response},
         lifespan=[lambda _: parts.jobs.open()],
         # What lies below this path and is not there is answered with a page of Litestar's: so nothing lies below it.
         openapi_config=OpenAPIConfig(
@@ -154,28 +134,3 @@ def _make_litestar(parts: Parts) -> Litestar:
         logging_config=None,
         debug=False,
     )
-
-
-def _answer_refusal(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    """What Litestar itself refuses: addresses, methods, parameters and bodies."""
-    code = CODES.get(error.status_code, "failed")
-    details = error.extra if isinstance(error.extra, list) else []
-    sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
-    said = "There is no such address." if error.status_code == 404 else error.detail.split("\n")[0]
-    document = plain_document(code, "; ".join([said, *sentences]), hint=HINTS.get(error.status_code))
-    return Response({"error": document}, status_code=error.status_code, headers=_with_head(error.headers or {}))
-
-
-def _with_head(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers of a refusal, which name ``HEAD`` where ``GET`` is allowed: the guard makes the one the other."""
-    return {
-        name: value.replace("GET", "GET, HEAD") if name.lower() == "allow" else value for name, value in headers.items()
-    }
-
-
-def _answer_failure(error: Exception, words: Words) -> Response[Any]:
-    status = status_of(error) if isinstance(error, HfsvcError) else 500
-    document = words.document(error)
-    wait = document["retryAfter"]
-    headers = {} if wait is None else {"Retry-After": f"{max(1, wait):.0f}"}
-    return Response({"error": document}, status_code=int(status), headers=headers)

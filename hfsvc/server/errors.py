@@ -2,11 +2,15 @@
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+from litestar import Request
+from litestar.exceptions import HTTPException
+from litestar.response import Response
 
 from hfsvc.errors import (
     CursorMismatch,
@@ -22,6 +26,17 @@ from hfsvc.errors import (
 from hfsvc.settings import Settings
 
 logger = logging.getLogger(__name__)
+CODES = {
+    400: "invalid_request",
+    401: "wrong_token",
+    404: "no_such_address",
+    405: "method_not_allowed",
+    413: "body_too_large",
+}
+HINTS = {
+    400: "The server's api/openapi.json tells what it takes.",
+    404: "The server's api/openapi.json tells all addresses. A slash inside a name is written %2F.",
+}
 UNEXPECTED = "The server failed in a way it should not; its log says more."
 STATUSES: tuple[tuple[type[HfsvcError], HTTPStatus], ...] = (
     (FixRequest, HTTPStatus.BAD_REQUEST),
@@ -90,11 +105,42 @@ class Words:
         found = self.document(error)
         return f"{found['message']} {found['hint']}" if found["hint"] else str(found["message"])
 
+    def response(self, _: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        """An error as what a request is answered with."""
+        status = status_of(error) if isinstance(error, HfsvcError) else 500
+        document = self.document(error)
+        wait = document["retryAfter"]
+        headers = {} if wait is None else {"Retry-After": f"{max(1, wait):.0f}"}
+        return Response({"error": document}, status_code=int(status), headers=headers)
+
     def clean(self, text: str) -> str:
         """A text without the server's folders; paths below them stay, relative."""
         for folder in self._folders:
             text = folder.sub(lambda found: "" if found[0].endswith("/") else "…", text)
         return text
+
+
+def refuse(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """What Litestar itself refuses: addresses, methods, parameters and bodies."""
+    code = CODES.get(error.status_code, "failed")
+    details = error.extra if isinstance(error.extra, list) else []
+    sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
+    said = "There is no such address." if error.status_code == 404 else error.detail.split("\n")[0]
+    document = plain_document(code, "; ".join([said, *sentences]), hint=HINTS.get(error.status_code))
+    return Response({"error": document}, status_code=error.status_code, headers=_with_head(error.headers or {}))
+
+
+def _with_head(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers of a refusal, which name ``HEAD`` where ``GET`` is allowed: the guard makes the one the other."""
+    return {
+        name: value.replace("GET", "GET, HEAD") if name.lower() == "allow" else value for name, value in headers.items()
+    }
+
+
+def refuse_depth(_: Request[Any, Any, Any], __: RecursionError) -> Response[Any]:
+    """What an operation answers to a body that is nested deeper than anything it takes."""
+    document = plain_document("invalid_request", "The body is nested too deep.")
+    return Response({"error": document}, status_code=400)
 
 
 def _spellings(folders: Iterable[Path]) -> list[re.Pattern[str]]:

@@ -2,10 +2,11 @@
 
 import logging
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import msgspec
@@ -14,7 +15,6 @@ from hfsvc.datasets.request import parse_request
 from hfsvc.models import BytesReceived, DatasetRequest, Event
 from hfsvc.protocols import DatasetService
 from hfsvc.server.errors import Busy, JobNotFound, Words
-from hfsvc.server.events import EventLog
 from hfsvc.server.limits import Limits
 from hfsvc.server.open_sources import Sources
 from hfsvc.server.schemas import (
@@ -33,6 +33,67 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
 logger = logging.getLogger(__name__)
+
+
+class Told(NamedTuple):
+    """An event that is kept. `number` counts from 1 over the job."""
+
+    number: int
+    name: str
+    data: bytes
+
+
+class EventLog:
+    """Keeps the newest events of a job.
+
+    Progress replaces the progress before it: what is lost first is what nobody needs.
+
+    Args:
+        kept: How many events are kept at most.
+
+    Attributes:
+        ended: True once nothing more is added.
+        last: Number of the newest event; 0 before the first.
+    """
+
+    def __init__(self, kept: int) -> None:
+        self.ended = False
+        self.last = 0
+        self._events: deque[Told] = deque(maxlen=kept)
+        self._news = anyio.Event()
+
+    def add(self, name: str, data: bytes, *, replaces: bool = False) -> None:
+        """Add an event, and wake the watchers.
+
+        Args:
+            name: What kind of event it is.
+            data: As JSON.
+            replaces: Whether it stands for the newest one as well, if that is of the same kind.
+        """
+        if replaces and self._events and self._events[-1].name == name:
+            self._events.pop()
+        self.last += 1
+        self._events.append(Told(self.last, name, data))
+        self.wake()
+
+    def end(self, name: str, data: bytes) -> None:
+        """Add the last event."""
+        self.ended = True
+        self.add(name, data)
+
+    def wake(self) -> None:
+        """Let watchers look again."""
+        self._news.set()
+        self._news = anyio.Event()
+
+    def since(self, number: int) -> list[Told]:
+        """Kept events after one."""
+        return [each for each in self._events if each.number > number]
+
+    async def news(self, timeout_s: float) -> None:
+        """Wait until there may be something new, but not for longer than a time."""
+        with anyio.move_on_after(timeout_s):
+            await self._news.wait()
 
 
 class RunningJob:

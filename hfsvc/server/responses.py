@@ -1,16 +1,21 @@
 """Answers that are large or long: sent piece by piece, no faster than they are read, and never after the reader left."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, NamedTuple
 
 import anyio
 
-from hfsvc.server.asgi import Headers, Receive, Scope, Send
-from hfsvc.server.budget import ByteBudget
 from hfsvc.server.errors import Busy
-from hfsvc.server.limits import Limits
+from hfsvc.server.limits import ByteBudget, Limits, Slots
 
+# As loose as the specification, so that they fit those of every framework.
+Scope = Any
+Message = Any
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
 PIECE_BYTES = 1 << 16
 Chunks = AsyncGenerator[bytes, None]
 
@@ -20,30 +25,6 @@ class Made(NamedTuple):
 
     body: bytes
     headers: Headers
-
-
-class Slots:
-    """How many of a kind there may be at once."""
-
-    def __init__(self, total: int, what: str) -> None:
-        self._total = total
-        self._what = what
-        self.taken = 0
-
-    @contextmanager
-    def take(self) -> Iterator[None]:
-        """One of them for as long as the context lasts.
-
-        Raises:
-            Busy: None is left.
-        """
-        if self.taken >= self._total:
-            raise Busy(what=self._what)
-        self.taken += 1
-        try:
-            yield
-        finally:
-            self.taken -= 1
 
 
 class HeldAnswer:

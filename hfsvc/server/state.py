@@ -8,14 +8,12 @@ from litestar.params import SkipValidation
 
 from hfsvc.containers import Container
 from hfsvc.protocols import DatasetService
-from hfsvc.server.budget import ByteBudget
 from hfsvc.server.errors import Words
 from hfsvc.server.jobs import Jobs
-from hfsvc.server.limits import Limits
+from hfsvc.server.limits import ByteBudget, Limits, Slots
 from hfsvc.server.metrics import Counts
 from hfsvc.server.middleware.access import Access
 from hfsvc.server.open_sources import Sources
-from hfsvc.server.responses import Slots
 
 
 class Parts(NamedTuple):

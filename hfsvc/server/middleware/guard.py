@@ -6,12 +6,11 @@ from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
-from hfsvc.server.asgi import App, Headers, Message, Receive, Scope, Send
 from hfsvc.server.errors import plain_document
 from hfsvc.server.limits import Limits
 from hfsvc.server.metrics import Counts
 from hfsvc.server.middleware.access import Access, Head, Refusal, is_allowed_origin, judge
-from hfsvc.server.middleware.heads import answer_head
+from hfsvc.server.responses import App, Headers, Message, Receive, Scope, Send
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -82,7 +81,7 @@ class Guard:
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
-            await answer_head(self._app, scope, receive, send)
+            await _answer_head(self._app, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -208,6 +207,27 @@ async def _lead_inside(scope: Scope, prefix: str, send: Send) -> None:
 def _inside(scope: Scope, head: Head) -> Scope:
     path = head.path
     return {**scope, "path": path, "raw_path": path.encode(), "root_path": "", "hfsvc_prefix": head.prefix}
+
+
+async def _answer_head(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let the app answer GET, and send what comes before the body. Answers without an end are ended by it.
+
+    Whoever asks for a head has left when it has come.
+    """
+    begun = False
+
+    async def hear() -> Message:
+        return {"type": "http.disconnect"} if begun else await receive()
+
+    async def tell(message: Message) -> None:
+        nonlocal begun
+        if message["type"] == "http.response.start":
+            begun = True
+            await send(message)
+
+    await app({**scope, "method": "GET"}, hear, tell)
+    if begun:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def refusing(refusal: Refusal) -> tuple[Headers, bytes]:

@@ -15,9 +15,8 @@ from msgspec.structs import replace
 from hfsvc import atif
 from hfsvc.models import OnBadRow
 from hfsvc.protocols import TrajectorySource
-from hfsvc.server.budget import ByteBudget
 from hfsvc.server.errors import Busy, Words
-from hfsvc.server.limits import PAGE_ROWS, Limits
+from hfsvc.server.limits import PAGE_ROWS, ByteBudget, Limits
 from hfsvc.server.metrics import Counts
 from hfsvc.server.open_sources import Reading, Sources
 

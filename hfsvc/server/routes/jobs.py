@@ -1,16 +1,15 @@
 """The routes of jobs: downloads that one request starts and others watch."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated
 
 from litestar import delete, get, post
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.types import ASGIApp
 
-from hfsvc.server.asgi import Receive, Scope, Send, as_answer
-from hfsvc.server.bodies import refuse_depth
-from hfsvc.server.events import watch
-from hfsvc.server.responses import StreamedAnswer
+from hfsvc.server.errors import refuse_depth
+from hfsvc.server.jobs import EventLog, Told
+from hfsvc.server.responses import Receive, Scope, Send, StreamedAnswer
 from hfsvc.server.routes.openapi import NOTHING, answering, failing
 from hfsvc.server.schemas import DownloadOrder, Job
 from hfsvc.server.state import Using
@@ -55,12 +54,12 @@ async def watch_job(parts: Using, job_id: FromPath[str], last_event_id: LastEven
     log = parts.jobs.get(job_id).log
     seen = _number(last_event_id)
     if log.ended and seen >= log.last:
-        return as_answer(_nothing_more)
+        return _nothing_more
 
     def events() -> AsyncGenerator[bytes, None]:
-        return watch(log, seen, closing=lambda: parts.jobs.closing, beat_s=BEAT_S)
+        return _watch(log, seen, closing=lambda: parts.jobs.closing, beat_s=BEAT_S)
 
-    return as_answer(StreamedAnswer(events, EVENT_STREAM, slots=parts.watchers))
+    return StreamedAnswer(events, EVENT_STREAM, slots=parts.watchers)
 
 
 async def _nothing_more(_: Scope, receive: Receive, send: Send) -> None:
@@ -72,3 +71,33 @@ def _number(last_event_id: str | None) -> int:
     """What a watcher has seen; from the beginning where it says nothing that can be meant."""
     text = last_event_id or ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+
+def _as_server_sent(told: Told) -> bytes:
+    """An event as Server-Sent Events have it; its data is JSON, and so holds no line end. Pure."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (told.number, told.name.encode(), told.data)
+
+
+async def _watch(
+    log: EventLog, after: int, *, closing: Callable[[], bool], beat_s: float
+) -> AsyncGenerator[bytes, None]:
+    """Kept events after one, then new ones as they come, to the last one.
+
+    Args:
+        log: Of a job.
+        after: Number of the event that was seen last; 0 for none.
+        closing: True when the server stops: then the stream ends, and the watcher may come back.
+        beat_s: Seconds of silence after which a comment is sent, so that it is noticed when nobody reads any more.
+    """
+    yield b": hfsvc\n\n"
+    while not closing():
+        told = log.since(after)
+        for each in told:
+            yield _as_server_sent(each)
+            after = each.number
+        if log.ended and after >= log.last:
+            return
+        if not told:
+            await log.news(beat_s)
+            if log.last <= after:
+                yield b": still here\n\n"

@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
 from hfsvc.pages.files import load_files
-from hfsvc.server.bodies import refuse_depth
+from hfsvc.server.errors import refuse_depth
 from hfsvc.server.metrics import Family, as_prometheus, transfer_families
 from hfsvc.server.routes.openapi import NOTHING, failing
 from hfsvc.server.schemas import Health, Readiness, SessionOrder

@@ -1,29 +1,34 @@
-"""The routes of trajectories: lists, documents, steps, and the stream of all."""
+"""The routes of trajectories: lists, facets, documents, steps, and the stream of all."""
 
 from collections.abc import AsyncGenerator, Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
 from litestar import get
-from litestar.params import FromQuery
+from litestar.params import FromQuery, QueryParameter
 from litestar.types import ASGIApp
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.errors import TrajectoryNotFound
-from hfsvc.models import TrajectoryRow, row_number
+from hfsvc.models import FACETS, SummaryField, TrajectoryRow, ValueCounts, row_number
 from hfsvc.protocols import KeyColumn, TrajectorySource
-from hfsvc.server.asgi import Headers, as_answer
 from hfsvc.server.open_sources import Reading
-from hfsvc.server.responses import HeldAnswer, Made, StreamedAnswer
+from hfsvc.server.responses import Headers, HeldAnswer, Made, StreamedAnswer
 from hfsvc.server.routes.openapi import answering, failing
 from hfsvc.server.routes.page_cursor import listing_of, read_cursor, write_cursor
 from hfsvc.server.routes.parameters import LARGEST, By, Cursor, Key, Limit, Lines, Offset, Query, ReadAs, Row, Stop
-from hfsvc.server.schemas import StepPage, SummaryList
+from hfsvc.server.schemas import FacetList, StepPage, SummaryList
 from hfsvc.server.state import Parts, Using
 
 NDJSON = "application/x-ndjson"
+Fields = Annotated[
+    list[SummaryField] | None,
+    QueryParameter(
+        name="field", max_items=len(FACETS), description="Which fields; agent, model, task and result else."
+    ),
+]
 
 
 class Lookup(NamedTuple):
@@ -60,6 +65,19 @@ async def list_trajectories(
         items=page.items,
         next=write_cursor(listing, after) if page.items and after < page.total else None,
     )
+
+
+@get("/api/facets", responses=failing(404, 409))
+async def list_facets(
+    parts: Using, reading: ReadAs, fields: Fields = None, search: Query = None, limit: Limit = 100
+) -> FacetList:
+    """The values of fields over the rows that a list with this query has, the most frequent first."""
+    source = parts.sources.open(reading)
+    async with parts.lists:
+        counts: dict[str, ValueCounts] = {
+            field: await source.count_values(field, search, limit=limit) for field in fields or FACETS
+        }
+    return FacetList(source=reading.source, facets=counts)
 
 
 @get("/api/trajectories/{key:str}", responses={**failing(404, 409), **answering(Trajectory)})
@@ -113,7 +131,7 @@ async def stream_trajectories(
     def last_words(error: Exception) -> bytes:
         return msgspec.json.encode({"error": parts.words.document(error)}) + b"\n"
 
-    return as_answer(StreamedAnswer(chunks, NDJSON, slots=parts.exports, last_words=last_words))
+    return StreamedAnswer(chunks, NDJSON, slots=parts.exports, last_words=last_words)
 
 
 def _answer(parts: Parts, reading: Reading, lookup: Lookup, encode: Callable[[Found], bytes]) -> ASGIApp:
@@ -125,7 +143,7 @@ def _answer(parts: Parts, reading: Reading, lookup: Lookup, encode: Callable[[Fo
             raise TrajectoryNotFound(source=reading.source, key=lookup.key, by=lookup.by)
         return Made(encode(found), _row_headers(found))
 
-    return as_answer(HeldAnswer(make, budget=parts.budget, limits=parts.limits))
+    return HeldAnswer(make, budget=parts.budget, limits=parts.limits)
 
 
 async def _find(source: TrajectorySource, lookup: Lookup) -> Found | None:

@@ -4,8 +4,9 @@ import asyncio
 import errno
 import logging
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 import pyarrow as pa
@@ -16,7 +17,6 @@ from hfsvc.errors import InvalidSettings
 from hfsvc.server.app import ServerApp
 from hfsvc.server.limits import Limits
 from hfsvc.server.runner.connections import patient
-from hfsvc.server.runner.descriptors import SPARE, allow_open_files, connections_within
 
 BACKLOG = 1024
 # Each turn of the loop, which must be able to turn away what is too much before it takes in more.
@@ -25,6 +25,8 @@ ACCEPTED_AT_ONCE = 16
 PING_S = 20.0
 PONG_S = 40.0
 HEAD_BYTES = 32 << 10
+# Open files for data, for the process itself, and for connections that are about to be turned away.
+SPARE = 256
 
 
 class Server(uvicorn.Server):
@@ -140,5 +142,31 @@ async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None =
 
 
 def _fit(limits: Limits) -> Limits:
-    allowed = allow_open_files(limits.connections + SPARE)
+    allowed = _allow_open_files(limits.connections + SPARE)
     return msgspec.structs.replace(limits, connections=connections_within(allowed, limits.connections))
+
+
+def connections_within(allowed: int, wanted: int) -> int:
+    """How many connections there may be, where a process may have so many files open. Pure."""
+    return min(wanted, max(allowed // 2, allowed - SPARE))
+
+
+def _allow_open_files(wanted: int) -> int:
+    """Have the process allowed so many open files, or as many as the system gives; how many there may be now."""
+    if sys.platform == "win32":
+        return wanted
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if _is_enough(soft, wanted):
+        return wanted
+    more = wanted if _is_enough(hard, wanted) else hard
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+        return more
+    return soft
+
+
+def _is_enough(limit: int, wanted: int) -> bool:
+    # Below 0 there is no limit.
+    return limit < 0 or limit >= wanted

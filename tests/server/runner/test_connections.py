@@ -18,8 +18,8 @@ from websockets.frames import Frame, Opcode
 
 from hfsvc.models import TrajectoryRow
 from hfsvc.server import Limits
-from hfsvc.server.budget import ByteBudget
 from hfsvc.server.errors import Busy
+from hfsvc.server.limits import ByteBudget
 from hfsvc.server.runner import uvicorn as serving_module
 from hfsvc.server.runner.connections import LEAST_READ_BYTES, MOST_FRAGMENTS, Unread, is_stuck
 from hfsvc.testing import FakeTrajectorySource
