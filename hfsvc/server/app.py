@@ -24,7 +24,7 @@ from hfsvc.server.routes import jobs as downloads
 from hfsvc.server.routes import system as service
 from hfsvc.server.routes.effuse import EffuseSocket, effuse_route
 from hfsvc.server.routes.openapi import Description
-from hfsvc.server.routes.parameters import read_as
+from hfsvc.server.routes.parameters import read_source
 from hfsvc.server.state import Parts
 
 ROUTES = (
@@ -118,7 +118,7 @@ def _make_litestar(parts: Parts) -> Litestar:
         route_handlers=[*ROUTES, effuse_route(effuse)],
         dependencies={
             "parts": Provide(give_parts, sync_to_thread=False),
-            "reading": Provide(read_as, sync_to_thread=False),
+            "wanted": Provide(read_source, sync_to_thread=False),
         },
         exception_handlers={HTTPException: refuse, Exception: parts.words.response},
         lifespan=[lambda _: parts.jobs.open()],

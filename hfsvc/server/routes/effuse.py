@@ -13,12 +13,12 @@ from litestar import WebSocket, websocket
 from msgspec.structs import replace
 
 from hfsvc import atif
-from hfsvc.models import OnBadRow
+from hfsvc.models import OnBadRow, ReadOptions
 from hfsvc.protocols import TrajectorySource
 from hfsvc.server.errors import Busy, Words
 from hfsvc.server.limits import PAGE_ROWS, ByteBudget, Limits
 from hfsvc.server.metrics import Counts
-from hfsvc.server.open_sources import Reading, Sources
+from hfsvc.server.open_sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -132,7 +132,7 @@ class EffuseSocket:
         return success(name, correlation_id, data)
 
     def _source(self, on_bad_row: OnBadRow = "raise") -> TrajectorySource:
-        return self._sources.open(Reading(self._sources.name(None), on_bad_row=on_bad_row))
+        return self._sources.open(self._sources.name(None), ReadOptions(on_bad_row=on_bad_row))
 
     async def _count(self, _: str) -> bytes:
         return msgspec.json.encode({"count": await self._source().count()})

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 from hfsvc.errors import CursorMismatch
-from hfsvc.models import DownloadedDataset
+from hfsvc.models import DownloadedDataset, ReadOptions
 from hfsvc.opaque_text import pack, unpack
-from hfsvc.server.open_sources import Reading
 
 VERSION = 1
 
@@ -39,7 +38,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     offset: int
 
 
-def listing_of(repo: str, dataset: DownloadedDataset | None, reading: Reading, query: str | None) -> Listing:
+def listing_of(repo: str, dataset: DownloadedDataset | None, reading: ReadOptions, query: str | None) -> Listing:
     """The list of a dataset's rows that answer to a query.
 
     Args:

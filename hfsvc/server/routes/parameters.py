@@ -1,19 +1,26 @@
 """What requests may say: the parameters of routes, their bounds, and what the API's description says of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValidation
 
-from hfsvc.models import Style
+from hfsvc.models import ReadOptions, Style
 from hfsvc.protocols import KeyColumn
 from hfsvc.server.limits import PAGE_ROWS
-from hfsvc.server.open_sources import Reading
 from hfsvc.server.state import Using
 
 # Of integers that every reader of JSON keeps exactly.
 LARGEST = (1 << 53) - 1
 LONGEST_TEXT = 1000
+
+
+class SourceRequest(NamedTuple):
+    """A dataset, by its alias or id as asked for, and how it is read."""
+
+    name: str
+    options: ReadOptions
+
 
 Source = Annotated[
     str | None,
@@ -38,13 +45,15 @@ Episodes = Annotated[
     Literal["all", "last"], QueryParameter(description="Leave out rows that a later episode goes on from.")
 ]
 Result = Annotated[Literal["all", "success", "failure"], QueryParameter(description="How runs ended.")]
-ReadAs = NamedDependency[SkipValidation[Reading]]
 Lines = Annotated[
     Literal["atif", "rows"], QueryParameter(description="Documents alone, or each with its row, file and cursor.")
 ]
 
 
-def read_as(
+Wanted = NamedDependency[SkipValidation[SourceRequest]]
+
+
+def read_source(
     parts: Using,
     source: Source = None,
     style: FromQuery[Style] = "messages",
@@ -52,6 +61,7 @@ def read_as(
     split: Part = None,
     episodes: Episodes = "all",
     result: Result = "all",
-) -> Reading:
-    """Which dataset, and how it is read, from a request's query."""
-    return Reading(parts.sources.name(source), style, config=config, split=split, episodes=episodes, result=result)
+) -> SourceRequest:
+    """The source that a request's query asks for."""
+    options = ReadOptions(style=style, config=config, split=split, episodes=episodes, result=result)
+    return SourceRequest(parts.sources.name(source), options)

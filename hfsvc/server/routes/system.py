@@ -7,7 +7,8 @@ from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
-from hfsvc.pages.files import load_files
+from hfsvc.models import FACETS, SUMMARY_FIELDS
+from hfsvc.pages.files import index_page, load_files
 from hfsvc.server.errors import refuse_depth
 from hfsvc.server.metrics import Family, as_prometheus, transfer_families
 from hfsvc.server.routes.openapi import NOTHING, failing
@@ -15,9 +16,7 @@ from hfsvc.server.schemas import Health, Readiness, SessionOrder
 from hfsvc.server.state import Using
 
 PROMETHEUS = "text/plain; version=0.0.4"
-
-
-STATIC = load_files()
+STATIC = {**load_files(), "index.html": index_page(fields=SUMMARY_FIELDS, facets=FACETS)}
 
 
 @get("/", include_in_schema=False)

@@ -8,17 +8,30 @@ import msgspec
 from litestar import get
 from litestar.params import FromQuery, QueryParameter
 from litestar.types import ASGIApp
+from msgspec.structs import replace
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.errors import TrajectoryNotFound
 from hfsvc.models import FACETS, SummaryField, TrajectoryRow, ValueCounts, row_number
 from hfsvc.protocols import KeyColumn, TrajectorySource
-from hfsvc.server.open_sources import Reading
 from hfsvc.server.responses import Headers, HeldAnswer, Made, StreamedAnswer
 from hfsvc.server.routes.openapi import answering, failing
 from hfsvc.server.routes.page_cursor import listing_of, read_cursor, write_cursor
-from hfsvc.server.routes.parameters import LARGEST, By, Cursor, Key, Limit, Lines, Offset, Query, ReadAs, Row, Stop
+from hfsvc.server.routes.parameters import (
+    LARGEST,
+    By,
+    Cursor,
+    Key,
+    Limit,
+    Lines,
+    Offset,
+    Query,
+    Row,
+    SourceRequest,
+    Stop,
+    Wanted,
+)
 from hfsvc.server.schemas import FacetList, StepPage, SummaryList
 from hfsvc.server.state import Parts, Using
 
@@ -26,7 +39,9 @@ NDJSON = "application/x-ndjson"
 Fields = Annotated[
     list[SummaryField] | None,
     QueryParameter(
-        name="field", max_items=len(FACETS), description="Which fields; agent, model, task and result else."
+        name="field",
+        max_items=len(FACETS),
+        description=f"Which fields; {', '.join(FACETS[:-1])} and {FACETS[-1]} else.",
     ),
 ]
 
@@ -48,18 +63,18 @@ class Found(NamedTuple):
 
 @get("/api/trajectories", responses=failing(404, 409))
 async def list_trajectories(
-    parts: Using, reading: ReadAs, offset: Offset = 0, limit: Limit = 100, search: Query = None, cursor: Cursor = None
+    parts: Using, wanted: Wanted, offset: Offset = 0, limit: Limit = 100, search: Query = None, cursor: Cursor = None
 ) -> SummaryList:
     """Rows without their messages: by offset, or page after page by cursor, which then says where."""
-    source = parts.sources.open(reading)
-    repo = parts.sources.repo(reading.source)
-    listing = listing_of(repo, await parts.datasets.get_download_info(repo), reading, search)
+    source = parts.sources.open(*wanted)
+    repo = parts.sources.repo(wanted.name)
+    listing = listing_of(repo, await parts.datasets.get_download_info(repo), wanted.options, search)
     start = offset if cursor is None else read_cursor(cursor, listing)
     async with parts.lists:
         page = await source.list_summaries(start, limit, search)
     after = start + len(page.items)
     return SummaryList(
-        source=reading.source,
+        source=wanted.name,
         total=page.total,
         offset=page.offset,
         items=page.items,
@@ -69,43 +84,43 @@ async def list_trajectories(
 
 @get("/api/facets", responses=failing(404, 409))
 async def list_facets(
-    parts: Using, reading: ReadAs, fields: Fields = None, search: Query = None, limit: Limit = 100
+    parts: Using, wanted: Wanted, fields: Fields = None, search: Query = None, limit: Limit = 100
 ) -> FacetList:
     """The values of fields over the rows that a list with this query has, the most frequent first."""
-    source = parts.sources.open(reading)
+    source = parts.sources.open(*wanted)
     async with parts.lists:
         counts: dict[str, ValueCounts] = {
             field: await source.count_values(field, search, limit=limit) for field in fields or FACETS
         }
-    return FacetList(source=reading.source, facets=counts)
+    return FacetList(source=wanted.name, facets=counts)
 
 
 @get("/api/trajectories/{key:str}", responses={**failing(404, 409), **answering(Trajectory)})
-async def get_trajectory(parts: Using, reading: ReadAs, key: Key, by: By = None) -> ASGIApp:
+async def get_trajectory(parts: Using, wanted: Wanted, key: Key, by: By = None) -> ASGIApp:
     """One trajectory as ATIF. Headers tell its row (``Hfsvc-Row``), and how many answer (``Hfsvc-Matches``)."""
 
     def make(found: Found) -> bytes:
         return atif.encode(found.trajectory)
 
-    return _answer(parts, reading, Lookup(unquote(key), by), make)
+    return _answer(parts, wanted, Lookup(unquote(key), by), make)
 
 
 @get("/api/trajectories/{key:str}/steps", responses={**failing(404, 409), **answering(StepPage)})
 async def list_steps(
-    parts: Using, reading: ReadAs, key: Key, by: By = None, offset: Offset = 0, limit: Limit = 100
+    parts: Using, wanted: Wanted, key: Key, by: By = None, offset: Offset = 0, limit: Limit = 100
 ) -> ASGIApp:
     """Some steps of one trajectory, with the rest of its document."""
 
     def make(found: Found) -> bytes:
         return _step_page(found, offset, limit)
 
-    return _answer(parts, reading, Lookup(unquote(key), by), make)
+    return _answer(parts, wanted, Lookup(unquote(key), by), make)
 
 
 @get("/api/trajectories.jsonl", responses={**failing(404, 409), **answering(Trajectory, NDJSON)})
 async def stream_trajectories(
     parts: Using,
-    reading: ReadAs,
+    wanted: Wanted,
     start: Row = 0,
     stop: Stop = LARGEST,
     cursor: Cursor = None,
@@ -117,7 +132,7 @@ async def stream_trajectories(
     After a row that cannot be converted the last line is an error, and the connection is broken off; `skip_bad` leaves
     such rows out.
     """
-    source = parts.sources.open(reading._replace(on_bad_row="skip" if skip_bad else "raise"))
+    source = parts.sources.open(wanted.name, replace(wanted.options, on_bad_row="skip" if skip_bad else "raise"))
     encode = _encode_row if lines == "rows" else _encode_document
 
     async def chunks() -> AsyncGenerator[bytes, None]:
@@ -134,13 +149,13 @@ async def stream_trajectories(
     return StreamedAnswer(chunks, NDJSON, slots=parts.exports, last_words=last_words)
 
 
-def _answer(parts: Parts, reading: Reading, lookup: Lookup, encode: Callable[[Found], bytes]) -> ASGIApp:
-    source = parts.sources.open(reading)
+def _answer(parts: Parts, wanted: SourceRequest, lookup: Lookup, encode: Callable[[Found], bytes]) -> ASGIApp:
+    source = parts.sources.open(*wanted)
 
     async def make() -> Made:
         found = await _find(source, lookup)
         if found is None:
-            raise TrajectoryNotFound(source=reading.source, key=lookup.key, by=lookup.by)
+            raise TrajectoryNotFound(source=wanted.name, key=lookup.key, by=lookup.by)
         return Made(encode(found), _row_headers(found))
 
     return HeldAnswer(make, budget=parts.budget, limits=parts.limits)
@@ -159,7 +174,7 @@ def _row_headers(found: Found) -> Headers:
 
 def _step_page(found: Found, offset: int, limit: int) -> bytes:
     steps = found.trajectory.steps
-    cut = msgspec.structs.replace(found.trajectory, steps=steps[offset : offset + limit])
+    cut = replace(found.trajectory, steps=steps[offset : offset + limit])
     page = {"row": found.row, "total": len(steps), "offset": offset, "trajectory": msgspec.Raw(atif.encode(cut))}
     return msgspec.json.encode(page)
 
