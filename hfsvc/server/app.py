@@ -11,21 +11,21 @@ from litestar.openapi.config import OpenAPIConfig
 
 from hfsvc import __version__
 from hfsvc.containers import Container
-from hfsvc.server.errors import Words, refuse
+from hfsvc.server.errors import ErrorRenderer, http_exception_response
 from hfsvc.server.jobs import Jobs
 from hfsvc.server.limits import ByteBudget, Limits, Slots
-from hfsvc.server.metrics import Counts
+from hfsvc.server.metrics import ServerCounters
 from hfsvc.server.middleware.access import Access
 from hfsvc.server.middleware.guard import Guard
-from hfsvc.server.open_sources import Sources
+from hfsvc.server.open_sources import OpenSources
 from hfsvc.server.responses import Receive, Scope, Send
 from hfsvc.server.routes import datasets, trajectories
 from hfsvc.server.routes import jobs as downloads
 from hfsvc.server.routes import system as service
 from hfsvc.server.routes.effuse import EffuseSocket, effuse_route
-from hfsvc.server.routes.openapi import Description
+from hfsvc.server.routes.openapi import OpenApiPlugin
 from hfsvc.server.routes.parameters import read_source
-from hfsvc.server.state import Parts
+from hfsvc.server.state import AppState
 
 ROUTES = (
     datasets.list_datasets,
@@ -59,9 +59,9 @@ class ServerApp:
     lifespan events to itself opens `lifespan` instead.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._jobs = parts.jobs
-        self._app = Guard(_make_litestar(parts), access=parts.access, limits=parts.limits, counts=parts.counts)
+    def __init__(self, state: AppState) -> None:
+        self._jobs = state.jobs
+        self._app = Guard(_make_litestar(state), access=state.access, limits=state.limits, counts=state.counts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
@@ -85,52 +85,52 @@ def create_app(container: Container, *, access: Access | None = None, limits: Li
         access: Who may come in: everyone who reaches it by ``localhost`` or an IP address, unless given.
         limits: How much it takes on at once.
     """
-    return ServerApp(_make_parts(container, access or Access(), limits or Limits()))
+    return ServerApp(_make_state(container, access or Access(), limits or Limits()))
 
 
-def _make_parts(container: Container, access: Access, limits: Limits) -> Parts:
-    words, sources = Words(container.settings()), Sources(container)
-    return Parts(
+def _make_state(container: Container, access: Access, limits: Limits) -> AppState:
+    errors, sources = ErrorRenderer(container.settings()), OpenSources(container)
+    return AppState(
         container=container,
         datasets=container.datasets(),
         sources=sources,
-        jobs=Jobs(container.datasets(), sources, limits=limits, words=words, settings=container.settings()),
+        jobs=Jobs(container.datasets(), sources, limits=limits, errors=errors, settings=container.settings()),
         budget=ByteBudget(limits.held_bytes, wait_s=limits.held_wait_s),
         lists=anyio.CapacityLimiter(limits.lists),
         exports=Slots(limits.exports, "streams of trajectories"),
         watchers=Slots(limits.watchers, "streams of events"),
         access=access,
         limits=limits,
-        words=words,
-        counts=Counts(),
+        errors=errors,
+        counts=ServerCounters(),
     )
 
 
-def _make_litestar(parts: Parts) -> Litestar:
+def _make_litestar(state: AppState) -> Litestar:
     effuse = EffuseSocket(
-        parts.sources, budget=parts.budget, limits=parts.limits, words=parts.words, counts=parts.counts
+        state.sources, budget=state.budget, limits=state.limits, errors=state.errors, counts=state.counts
     )
 
-    def give_parts() -> Parts:
-        return parts
+    def give_state() -> AppState:
+        return state
 
     return Litestar(
         route_handlers=[*ROUTES, effuse_route(effuse)],
         dependencies={
-            "parts": Provide(give_parts, sync_to_thread=False),
+            "app": Provide(give_state, sync_to_thread=False),
             "wanted": Provide(read_source, sync_to_thread=False),
         },
-        exception_handlers={HTTPException: refuse, Exception: parts.words.response},
-        lifespan=[lambda _: parts.jobs.open()],
+        exception_handlers={HTTPException: http_exception_response, Exception: state.errors.response},
+        lifespan=[lambda _: state.jobs.open()],
         # What lies below this path and is not there is answered with a page of Litestar's: so nothing lies below it.
         openapi_config=OpenAPIConfig(
             title="hfsvc",
             version=__version__,
             path="/api/openapi.json",
-            render_plugins=[Description(path="/")],
+            render_plugins=[OpenApiPlugin(path="/")],
             use_handler_docstrings=True,
         ),
-        request_max_body_size=parts.limits.body_bytes,
+        request_max_body_size=state.limits.body_bytes,
         logging_config=None,
         debug=False,
     )

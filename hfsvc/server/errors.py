@@ -71,17 +71,17 @@ class JobNotFound(NotFound):
         return f"There is no job {self.id!r}."
 
 
-def status_of(error: HfsvcError) -> HTTPStatus:
+def http_status(error: HfsvcError) -> HTTPStatus:
     """The status that an error's class stands for; 500 where the server's own data or disk stands in the way."""
     return next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def plain_document(code: str, message: str, *, retryable: bool = False, hint: str | None = None) -> dict[str, Any]:
+def error_document(code: str, message: str, *, retryable: bool = False, hint: str | None = None) -> dict[str, Any]:
     """The document of an error that has no class of its own."""
     return {"code": code, "message": message, "retryable": retryable, "retryAfter": None, "hint": hint}
 
 
-class Words:
+class ErrorRenderer:
     """Says what went wrong to somebody who must not learn where the server keeps things.
 
     Args:
@@ -96,9 +96,9 @@ class Words:
         """An error as JSON; one that is no `HfsvcError` is logged, and tells nothing."""
         if not isinstance(error, HfsvcError):
             logger.error("an answer failed", exc_info=error)
-            return plain_document("failed", UNEXPECTED)
+            return error_document("failed", UNEXPECTED)
         found = error.document()
-        return found | {name: self.clean(found[name]) for name in ("message", "hint") if found[name]}
+        return found | {name: self.redact(found[name]) for name in ("message", "hint") if found[name]}
 
     def sentence(self, error: BaseException) -> str:
         """An error as one text."""
@@ -107,26 +107,26 @@ class Words:
 
     def response(self, _: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         """An error as what a request is answered with."""
-        status = status_of(error) if isinstance(error, HfsvcError) else 500
+        status = http_status(error) if isinstance(error, HfsvcError) else 500
         document = self.document(error)
         wait = document["retryAfter"]
         headers = {} if wait is None else {"Retry-After": f"{max(1, wait):.0f}"}
         return Response({"error": document}, status_code=int(status), headers=headers)
 
-    def clean(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """A text without the server's folders; paths below them stay, relative."""
         for folder in self._folders:
             text = folder.sub(lambda found: "" if found[0].endswith("/") else "…", text)
         return text
 
 
-def refuse(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+def http_exception_response(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """What Litestar itself refuses: addresses, methods, parameters and bodies."""
     code = CODES.get(error.status_code, "failed")
     details = error.extra if isinstance(error.extra, list) else []
     sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
     said = "There is no such address." if error.status_code == 404 else error.detail.split("\n")[0]
-    document = plain_document(code, "; ".join([said, *sentences]), hint=HINTS.get(error.status_code))
+    document = error_document(code, "; ".join([said, *sentences]), hint=HINTS.get(error.status_code))
     return Response({"error": document}, status_code=error.status_code, headers=_with_head(error.headers or {}))
 
 
@@ -137,9 +137,9 @@ def _with_head(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def refuse_depth(_: Request[Any, Any, Any], __: RecursionError) -> Response[Any]:
+def recursion_error_response(_: Request[Any, Any, Any], __: RecursionError) -> Response[Any]:
     """What an operation answers to a body that is nested deeper than anything it takes."""
-    document = plain_document("invalid_request", "The body is nested too deep.")
+    document = error_document("invalid_request", "The body is nested too deep.")
     return Response({"error": document}, status_code=400)
 
 

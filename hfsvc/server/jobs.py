@@ -14,9 +14,9 @@ import msgspec
 from hfsvc.datasets.request import parse_request
 from hfsvc.models import BytesReceived, DatasetRequest, Event
 from hfsvc.protocols import DatasetService
-from hfsvc.server.errors import Busy, JobNotFound, Words
+from hfsvc.server.errors import Busy, ErrorRenderer, JobNotFound
 from hfsvc.server.limits import Limits
-from hfsvc.server.open_sources import Sources
+from hfsvc.server.open_sources import OpenSources
 from hfsvc.server.schemas import (
     DatasetEntry,
     DownloadOrder,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Told(NamedTuple):
+class JobEvent(NamedTuple):
     """An event that is kept. `number` counts from 1 over the job."""
 
     number: int
@@ -59,7 +59,7 @@ class EventLog:
     def __init__(self, kept: int) -> None:
         self.ended = False
         self.last = 0
-        self._events: deque[Told] = deque(maxlen=kept)
+        self._events: deque[JobEvent] = deque(maxlen=kept)
         self._news = anyio.Event()
 
     def add(self, name: str, data: bytes, *, replaces: bool = False) -> None:
@@ -73,7 +73,7 @@ class EventLog:
         if replaces and self._events and self._events[-1].name == name:
             self._events.pop()
         self.last += 1
-        self._events.append(Told(self.last, name, data))
+        self._events.append(JobEvent(self.last, name, data))
         self.wake()
 
     def end(self, name: str, data: bytes) -> None:
@@ -86,7 +86,7 @@ class EventLog:
         self._news.set()
         self._news = anyio.Event()
 
-    def since(self, number: int) -> list[Told]:
+    def since(self, number: int) -> list[JobEvent]:
         """Kept events after one."""
         return [each for each in self._events if each.number > number]
 
@@ -126,7 +126,7 @@ class Jobs:
         datasets: Does the work.
         sources: Know what datasets are called.
         limits: How many there may be.
-        words: How failures are told.
+        errors: How failures are told.
         settings: Those of the downloads.
 
     Attributes:
@@ -134,13 +134,19 @@ class Jobs:
     """
 
     def __init__(
-        self, datasets: DatasetService, sources: Sources, *, limits: Limits, words: Words, settings: Settings
+        self,
+        datasets: DatasetService,
+        sources: OpenSources,
+        *,
+        limits: Limits,
+        errors: ErrorRenderer,
+        settings: Settings,
     ) -> None:
         self.closing = False
         self._datasets = datasets
         self._sources = sources
         self._limits = limits
-        self._words = words
+        self._errors = errors
         self._settings = settings
         self._jobs: dict[str, RunningJob] = {}
         self._group: TaskGroup | None = None
@@ -235,7 +241,7 @@ class Jobs:
                 dataset = await self._datasets.download(request, on_event=running.hear)
                 running.end("finished", dataset=entry_of(dataset, running.alias))
         except Exception as error:
-            running.end("failed", error=msgspec.convert(self._words.document(error), ErrorDocument))
+            running.end("failed", error=msgspec.convert(self._errors.document(error), ErrorDocument))
         finally:
             if running.job.state == "running":
                 running.end("cancelled")

@@ -95,7 +95,7 @@ class Slots:
             self.taken -= 1
 
 
-class Held:
+class Reservation:
     """A part of a budget. `size` is in bytes."""
 
     def __init__(self, budget: "ByteBudget", size: int) -> None:
@@ -104,7 +104,7 @@ class Held:
 
     def resize(self, size: int) -> None:
         """Hold as much as the answer has turned out to be; never waits."""
-        self._budget.give(self.size - size)
+        self._budget.release(self.size - size)
         self.size = size
 
 
@@ -123,7 +123,7 @@ class ByteBudget:
         self._more = anyio.Event()
 
     @asynccontextmanager
-    async def hold(self, size: int) -> AsyncIterator[Held]:
+    async def reserve(self, size: int) -> AsyncIterator[Reservation]:
         """Hold `size` bytes for as long as the context lasts; nothing waits for no bytes.
 
         Raises:
@@ -131,13 +131,13 @@ class ByteBudget:
         """
         if size:
             await self._take(size)
-        held = Held(self, size)
+        reservation = Reservation(self, size)
         try:
-            yield held
+            yield reservation
         finally:
-            held.resize(0)
+            reservation.resize(0)
 
-    def give(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Return bytes, or take more where `size` is negative."""
         self._free += size
         self._more.set()

@@ -14,7 +14,7 @@ from hfsvc.protocols import TrajectorySource
 KEPT = 16
 
 
-class Sources:
+class OpenSources:
     """Opens sources, and keeps those that were used last."""
 
     def __init__(self, container: Container) -> None:

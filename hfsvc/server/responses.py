@@ -20,14 +20,14 @@ PIECE_BYTES = 1 << 16
 Chunks = AsyncGenerator[bytes, None]
 
 
-class Made(NamedTuple):
+class Payload(NamedTuple):
     """A whole answer."""
 
     body: bytes
     headers: Headers
 
 
-class HeldAnswer:
+class BudgetedResponse:
     """An answer that counts against a budget from before it is made until it is sent.
 
     Args:
@@ -36,7 +36,7 @@ class HeldAnswer:
         limits: How much it counts for at first, and how long all of it may take.
     """
 
-    def __init__(self, make: Callable[[], Awaitable[Made]], *, budget: ByteBudget, limits: Limits) -> None:
+    def __init__(self, make: Callable[[], Awaitable[Payload]], *, budget: ByteBudget, limits: Limits) -> None:
         self._make = make
         self._budget = budget
         self._limits = limits
@@ -44,15 +44,15 @@ class HeldAnswer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with anyio.fail_after(self._limits.answer_s):
-                async with self._budget.hold(self._limits.held_estimate_bytes) as held:
+                async with self._budget.reserve(self._limits.held_estimate_bytes) as reservation:
                     made = await self._make()
-                    held.resize(len(made.body))
+                    reservation.resize(len(made.body))
                     await _send_whole(made, send)
         except TimeoutError:
             raise Busy(what="large answers") from None
 
 
-class StreamedAnswer:
+class StreamedResponse:
     """An answer without an end known beforehand. It stops making chunks when the reader leaves.
 
     Args:
@@ -68,12 +68,12 @@ class StreamedAnswer:
         media_type: str,
         *,
         slots: Slots,
-        last_words: Callable[[Exception], bytes] | None = None,
+        error_trailer: Callable[[Exception], bytes] | None = None,
     ) -> None:
         self._chunks = chunks
         self._media_type = media_type
         self._slots = slots
-        self._last_words = last_words
+        self._error_trailer = error_trailer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._slots.take():
@@ -82,7 +82,7 @@ class StreamedAnswer:
                 headers = [(b"content-type", self._media_type.encode())]
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 async with anyio.create_task_group() as group:
-                    group.start_soon(_cancel_when_gone, receive, group.cancel_scope)
+                    group.start_soon(_cancel_on_disconnect, receive, group.cancel_scope)
                     await self._send_all(first, chunks, send)
                     group.cancel_scope.cancel()
 
@@ -92,14 +92,14 @@ class StreamedAnswer:
             async for chunk in chunks:
                 await _send_pieces(chunk, send)
         except Exception as error:
-            if self._last_words is not None:
-                await _send_pieces(self._last_words(error), send)
+            if self._error_trailer is not None:
+                await _send_pieces(self._error_trailer(error), send)
             # Unended: a reader must not take what it has for all there is.
             raise
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _send_whole(made: Made, send: Send) -> None:
+async def _send_whole(made: Payload, send: Send) -> None:
     length = (b"content-length", str(len(made.body)).encode())
     headers = [(b"content-type", b"application/json"), length, *made.headers]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -114,7 +114,7 @@ async def _send_pieces(body: bytes, send: Send) -> None:
         await send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
-async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     scope.cancel()

@@ -8,15 +8,15 @@ from litestar.params import SkipValidation
 
 from hfsvc.containers import Container
 from hfsvc.protocols import DatasetService
-from hfsvc.server.errors import Words
+from hfsvc.server.errors import ErrorRenderer
 from hfsvc.server.jobs import Jobs
 from hfsvc.server.limits import ByteBudget, Limits, Slots
-from hfsvc.server.metrics import Counts
+from hfsvc.server.metrics import ServerCounters
 from hfsvc.server.middleware.access import Access
-from hfsvc.server.open_sources import Sources
+from hfsvc.server.open_sources import OpenSources
 
 
-class Parts(NamedTuple):
+class AppState(NamedTuple):
     """The parts of one app.
 
     Attributes:
@@ -27,7 +27,7 @@ class Parts(NamedTuple):
 
     container: Container
     datasets: DatasetService
-    sources: Sources
+    sources: OpenSources
     jobs: Jobs
     budget: ByteBudget
     lists: anyio.CapacityLimiter
@@ -35,8 +35,8 @@ class Parts(NamedTuple):
     watchers: Slots
     access: Access
     limits: Limits
-    words: Words
-    counts: Counts
+    errors: ErrorRenderer
+    counts: ServerCounters
 
 
-Using = NamedDependency[SkipValidation[Parts]]
+AppStateDep = NamedDependency[SkipValidation[AppState]]

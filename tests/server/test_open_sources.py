@@ -7,7 +7,7 @@ from dependency_injector import providers
 
 from hfsvc import Settings, open_container
 from hfsvc.models import ReadOptions
-from hfsvc.server.open_sources import KEPT, Sources
+from hfsvc.server.open_sources import KEPT, OpenSources
 from hfsvc.testing import FakeTrajectorySource
 
 MESSAGES = ReadOptions()
@@ -18,7 +18,7 @@ async def test_only_those_that_were_used_last_are_kept(root: Path) -> None:
         return FakeTrajectorySource([])
 
     async with open_container(Settings(root=root), source=providers.Callable(make)) as container:
-        sources = Sources(container)
+        sources = OpenSources(container)
         first, second, *others = (f"acme/{number}" for number in range(KEPT + 1))
         kept, forgotten = sources.open(first, MESSAGES), sources.open(second, MESSAGES)
         for each in (*others[:-1], first, others[-1]):
@@ -29,5 +29,5 @@ async def test_only_those_that_were_used_last_are_kept(root: Path) -> None:
 
 async def test_a_dataset_is_one_by_its_alias_and_by_its_id(root: Path) -> None:
     async with open_container(Settings(root=root)) as container:
-        sources = Sources(container)
+        sources = OpenSources(container)
         assert sources.open(sources.repo(None), MESSAGES) is sources.open(sources.name(None), MESSAGES)

@@ -8,7 +8,7 @@ from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValida
 from hfsvc.models import ReadOptions, Style
 from hfsvc.protocols import KeyColumn
 from hfsvc.server.limits import PAGE_ROWS
-from hfsvc.server.state import Using
+from hfsvc.server.state import AppStateDep
 
 # Of integers that every reader of JSON keeps exactly.
 LARGEST = (1 << 53) - 1
@@ -54,7 +54,7 @@ Wanted = NamedDependency[SkipValidation[SourceRequest]]
 
 
 def read_source(
-    parts: Using,
+    app: AppStateDep,
     source: Source = None,
     style: FromQuery[Style] = "messages",
     config: Part = None,
@@ -64,4 +64,4 @@ def read_source(
 ) -> SourceRequest:
     """The source that a request's query asks for."""
     options = ReadOptions(style=style, config=config, split=split, episodes=episodes, result=result)
-    return SourceRequest(parts.sources.name(source), options)
+    return SourceRequest(app.sources.name(source), options)

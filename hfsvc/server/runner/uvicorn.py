@@ -16,7 +16,7 @@ from anyio import to_thread
 from hfsvc.errors import InvalidSettings
 from hfsvc.server.app import ServerApp
 from hfsvc.server.limits import Limits
-from hfsvc.server.runner.connections import patient
+from hfsvc.server.runner.connections import limited_protocols
 
 BACKLOG = 1024
 # Each turn of the loop, which must be able to turn away what is too much before it takes in more.
@@ -34,7 +34,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: ServerApp, limits: Limits) -> None:
         self._served = app
-        http, ws = patient(limits)
+        http, ws = limited_protocols(limits)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -89,12 +89,12 @@ def bind(host: str, port: int) -> socket.socket:
         bound.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         bound.close()
-        raise _refused(host, port, error) from None
+        raise _bind_error(host, port, error) from None
     bound.setblocking(False)
     return bound
 
 
-def _refused(host: str, port: int, error: OSError | OverflowError) -> InvalidSettings:
+def _bind_error(host: str, port: int, error: OSError | OverflowError) -> InvalidSettings:
     if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL:
         return InvalidSettings(setting="host", reason=f"{host!r} is no address of this machine")
     reason = f"{host}:{port} cannot be listened at ({error}); --port 0 picks a free port"
@@ -129,7 +129,7 @@ async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None =
     """
     # What it logs at this level are broken connections, and errors that the app has logged already.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    limits = _fit(limits or Limits())
+    limits = _fit_open_files(limits or Limits())
     to_thread.current_default_thread_limiter().total_tokens = limits.threads
     server = Server(app, limits)
     running = asyncio.ensure_future(server.serve(sockets=[bound]))
@@ -141,7 +141,7 @@ async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None =
         raise
 
 
-def _fit(limits: Limits) -> Limits:
+def _fit_open_files(limits: Limits) -> Limits:
     allowed = _allow_open_files(limits.connections + SPARE)
     return msgspec.structs.replace(limits, connections=connections_within(allowed, limits.connections))
 
