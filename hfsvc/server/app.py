@@ -1,4 +1,4 @@
-"""The ASGI app over a container."""
+"""The ASGI app over a container: its routes, its error handlers, its guard, its lifespan."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,7 +61,7 @@ class ServerApp:
 
     def __init__(self, state: AppState) -> None:
         self._jobs = state.jobs
-        self._app = Guard(_make_litestar(state), access=state.access, limits=state.limits, counts=state.counts)
+        self._app = Guard(_make_litestar(state), access=state.access, limits=state.limits, counters=state.counters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
@@ -102,13 +102,13 @@ def _make_state(container: Container, access: Access, limits: Limits) -> AppStat
         access=access,
         limits=limits,
         errors=errors,
-        counts=ServerCounters(),
+        counters=ServerCounters(),
     )
 
 
 def _make_litestar(state: AppState) -> Litestar:
     effuse = EffuseSocket(
-        state.sources, budget=state.budget, limits=state.limits, errors=state.errors, counts=state.counts
+        state.sources, budget=state.budget, limits=state.limits, errors=state.errors, counters=state.counters
     )
 
     def give_state() -> AppState:

@@ -1,4 +1,4 @@
-"""Errors as answers: a status by class, one JSON document, and nothing about the server's disk."""
+"""HTTP responses to errors: a status by class, one JSON document, and nothing about the server's disk."""
 
 import logging
 import re
@@ -77,12 +77,12 @@ def http_status(error: HfsvcError) -> HTTPStatus:
 
 
 def error_document(code: str, message: str, *, retryable: bool = False, hint: str | None = None) -> dict[str, Any]:
-    """The document of an error that has no class of its own."""
+    """The JSON of an error that has no class of its own."""
     return {"code": code, "message": message, "retryable": retryable, "retryAfter": None, "hint": hint}
 
 
 class ErrorRenderer:
-    """Says what went wrong to somebody who must not learn where the server keeps things.
+    """Renders errors for readers who must not learn where the server keeps things.
 
     Args:
         settings: Their folders are left out of what is said.
@@ -106,7 +106,7 @@ class ErrorRenderer:
         return f"{found['message']} {found['hint']}" if found["hint"] else str(found["message"])
 
     def response(self, _: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        """An error as what a request is answered with."""
+        """An error as the response to a request; Litestar calls it."""
         status = http_status(error) if isinstance(error, HfsvcError) else 500
         document = self.document(error)
         wait = document["retryAfter"]
@@ -121,7 +121,7 @@ class ErrorRenderer:
 
 
 def http_exception_response(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    """What Litestar itself refuses: addresses, methods, parameters and bodies."""
+    """The response where Litestar itself refuses: addresses, methods, parameters and bodies."""
     code = CODES.get(error.status_code, "failed")
     details = error.extra if isinstance(error.extra, list) else []
     sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
@@ -138,7 +138,7 @@ def _with_head(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def recursion_error_response(_: Request[Any, Any, Any], __: RecursionError) -> Response[Any]:
-    """What an operation answers to a body that is nested deeper than anything it takes."""
+    """The response to a body that is nested deeper than anything an operation takes."""
     document = error_document("invalid_request", "The body is nested too deep.")
     return Response({"error": document}, status_code=400)
 

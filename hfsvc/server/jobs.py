@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobEvent(NamedTuple):
-    """An event that is kept. `number` counts from 1 over the job."""
+    """An event of a job. `number` counts from 1 over the job."""
 
     number: int
     name: str
@@ -44,7 +44,7 @@ class JobEvent(NamedTuple):
 
 
 class EventLog:
-    """Keeps the newest events of a job.
+    """The newest events of a job, for watchers that read at their own pace.
 
     Progress replaces the progress before it: what is lost first is what nobody needs.
 
@@ -60,7 +60,7 @@ class EventLog:
         self.ended = False
         self.last = 0
         self._events: deque[JobEvent] = deque(maxlen=kept)
-        self._news = anyio.Event()
+        self._changed = anyio.Event()
 
     def add(self, name: str, data: bytes, *, replaces: bool = False) -> None:
         """Add an event, and wake the watchers.
@@ -83,21 +83,21 @@ class EventLog:
 
     def wake(self) -> None:
         """Let watchers look again."""
-        self._news.set()
-        self._news = anyio.Event()
+        self._changed.set()
+        self._changed = anyio.Event()
 
     def since(self, number: int) -> list[JobEvent]:
         """Kept events after one."""
         return [each for each in self._events if each.number > number]
 
-    async def news(self, timeout_s: float) -> None:
+    async def wait(self, timeout_s: float) -> None:
         """Wait until there may be something new, but not for longer than a time."""
         with anyio.move_on_after(timeout_s):
-            await self._news.wait()
+            await self._changed.wait()
 
 
 class RunningJob:
-    """A job, its events, and how to stop it."""
+    """A download under way: its job, its events, and the scope that cancels it."""
 
     def __init__(self, job: Job, alias: str | None, kept_events: int) -> None:
         self.job = job
@@ -105,7 +105,7 @@ class RunningJob:
         self.log = EventLog(kept_events)
         self.scope = anyio.CancelScope()
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Keep what a download tells."""
         self.job = progress_of(self.job, event)
         name = type(event).__struct_config__.tag
@@ -120,7 +120,7 @@ class RunningJob:
 
 
 class Jobs:
-    """The jobs of an app, the newest last.
+    """All jobs of an app, the newest last: starts, finds, cancels and forgets them.
 
     Args:
         datasets: Does the work.
@@ -218,7 +218,7 @@ class Jobs:
         running = self.get(job_id)
         running.scope.cancel()
         while not running.log.ended:
-            await running.log.news(1)
+            await running.log.wait(1)
         return running.job
 
     def all(self) -> tuple[Job, ...]:
@@ -238,7 +238,7 @@ class Jobs:
     async def _run(self, running: RunningJob, request: DatasetRequest) -> None:
         try:
             with running.scope:
-                dataset = await self._datasets.download(request, on_event=running.hear)
+                dataset = await self._datasets.download(request, on_event=running.on_event)
                 running.end("finished", dataset=entry_of(dataset, running.alias))
         except Exception as error:
             running.end("failed", error=msgspec.convert(self._errors.document(error), ErrorDocument))

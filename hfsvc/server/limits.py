@@ -16,7 +16,7 @@ PAGE_ROWS = 1000
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a server.
+    """Bounds of a server: sizes, counts and times.
 
     Attributes:
         body_bytes: Of a request.
@@ -72,7 +72,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slots:
-    """How many of a kind there may be at once."""
+    """A limit on how many of a kind there are at once; whoever comes too late is refused."""
 
     def __init__(self, total: int, what: str) -> None:
         self._total = total
@@ -96,7 +96,7 @@ class Slots:
 
 
 class Reservation:
-    """A part of a budget. `size` is in bytes."""
+    """Bytes of a budget that one response holds. `size` is in bytes."""
 
     def __init__(self, budget: "ByteBudget", size: int) -> None:
         self._budget = budget
@@ -109,7 +109,7 @@ class Reservation:
 
 
 class ByteBudget:
-    """Bytes that may be held at once; those who wait are served in turn.
+    """A limit on the bytes held at once by all responses; those who wait are served in turn.
 
     Args:
         total: Of all that is held, as far as it was known when it was asked for.

@@ -1,4 +1,4 @@
-"""What the server counts, and how Prometheus reads it."""
+"""Metrics of the server, in Prometheus' text format."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,27 +8,27 @@ from hfsvc.metrics import Metrics
 
 
 class MetricFamily(NamedTuple):
-    """One metric: its name, what kind it is, what it tells, and its value for every set of labels."""
+    """One metric: its name, its kind, its help text, and its value for every set of labels."""
 
     name: str
     kind: str
-    about: str
+    help: str
     values: Mapping[str, float]
 
 
 class ServerCounters:
-    """Counts of one server.
+    """Counters of one server.
 
     Attributes:
-        answers: HTTP answers begun, by status.
+        responses: HTTP responses begun, by status.
         refused: Requests and sockets that did not come in, by the code of the refusal.
-        questions: Requests on sockets, by what they asked for.
+        socket_requests: Requests on sockets, by what they asked for.
         requests: HTTP requests under way.
         sockets: Sockets that are open.
     """
 
     def __init__(self) -> None:
-        self.answers: Counter[int] = Counter()
+        self.responses: Counter[int] = Counter()
         self.refused: Counter[str] = Counter()
         self.socket_requests: Counter[str] = Counter()
         self.requests = 0
@@ -37,7 +37,9 @@ class ServerCounters:
     def families(self) -> list[MetricFamily]:
         """Everything that is counted here."""
         return [
-            MetricFamily("hfsvc_http_answers_total", "counter", "HTTP answers by status.", _by("status", self.answers)),
+            MetricFamily(
+                "hfsvc_http_answers_total", "counter", "HTTP answers by status.", _by("status", self.responses)
+            ),
             MetricFamily("hfsvc_refused_total", "counter", "Requests that did not come in.", _by("code", self.refused)),
             MetricFamily(
                 "hfsvc_socket_requests_total", "counter", "Requests on sockets.", _by("request", self.socket_requests)
@@ -62,7 +64,7 @@ def as_prometheus(families: Iterable[MetricFamily]) -> str:
 
 
 def _lines(family: MetricFamily) -> Iterable[str]:
-    yield f"# HELP {family.name} {family.about}\n"
+    yield f"# HELP {family.name} {family.help}\n"
     yield f"# TYPE {family.name} {family.kind}\n"
     for labels, value in family.values.items():
         yield f"{family.name}{labels} {value}\n"

@@ -1,4 +1,4 @@
-"""The trajectory sources of a server: one for each dataset and way of reading, kept for what they have learned of it."""
+"""A cache of open trajectory sources: one for each dataset and way of reading, kept for what they have learned of it."""
 
 from collections import OrderedDict
 
@@ -15,7 +15,7 @@ KEPT = 16
 
 
 class OpenSources:
-    """Opens sources, and keeps those that were used last."""
+    """Opens trajectory sources by alias or id, and keeps those that were used last."""
 
     def __init__(self, container: Container) -> None:
         self._container = container

@@ -1,4 +1,4 @@
-"""Answers that are large or long: sent piece by piece, no faster than they are read, and never after the reader left."""
+"""ASGI responses that are large or long: sent piece by piece, no faster than they are read, never after the reader left."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -21,17 +21,17 @@ Chunks = AsyncGenerator[bytes, None]
 
 
 class Payload(NamedTuple):
-    """A whole answer."""
+    """Body and further headers of a whole response."""
 
     body: bytes
     headers: Headers
 
 
 class BudgetedResponse:
-    """An answer that counts against a budget from before it is made until it is sent.
+    """A JSON response that counts against a budget from before it is made until it is sent.
 
     Args:
-        make: Makes it; what it raises becomes the answer.
+        make: Makes it; what it raises becomes the response.
         budget: Where it counts.
         limits: How much it counts for at first, and how long all of it may take.
     """
@@ -45,19 +45,19 @@ class BudgetedResponse:
         try:
             with anyio.fail_after(self._limits.answer_s):
                 async with self._budget.reserve(self._limits.held_estimate_bytes) as reservation:
-                    made = await self._make()
-                    reservation.resize(len(made.body))
-                    await _send_whole(made, send)
+                    payload = await self._make()
+                    reservation.resize(len(payload.body))
+                    await _send_whole(payload, send)
         except TimeoutError:
             raise Busy(what="large answers") from None
 
 
 class StreamedResponse:
-    """An answer without an end known beforehand. It stops making chunks when the reader leaves.
+    """A response without an end known beforehand. It stops making chunks when the reader leaves.
 
     Args:
-        chunks: Makes them; what it raises before the first one becomes the answer.
-        media_type: Of the answer.
+        chunks: Makes them; what it raises before the first one becomes the response.
+        media_type: Of the response.
         slots: How many of these there may be at once.
         last_words: What is sent when it fails on the way, before the connection is broken off.
     """
@@ -99,11 +99,11 @@ class StreamedResponse:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _send_whole(made: Payload, send: Send) -> None:
-    length = (b"content-length", str(len(made.body)).encode())
-    headers = [(b"content-type", b"application/json"), length, *made.headers]
+async def _send_whole(payload: Payload, send: Send) -> None:
+    length = (b"content-length", str(len(payload.body)).encode())
+    headers = [(b"content-type", b"application/json"), length, *payload.headers]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await _send_pieces(made.body, send)
+    await _send_pieces(payload.body, send)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

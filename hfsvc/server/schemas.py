@@ -1,4 +1,4 @@
-"""What the REST API answers with: the library's structs without what is nobody's business outside."""
+"""Bodies of the REST API: the library's structs without what is nobody's business outside."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -32,7 +32,7 @@ class ErrorDocument(Model, frozen=True, kw_only=True):
 
 
 class ErrorAnswer(Model, frozen=True, kw_only=True):
-    """The body of every answer that is no success."""
+    """The body of every response that is no success."""
 
     error: ErrorDocument
 

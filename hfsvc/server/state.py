@@ -1,4 +1,4 @@
-"""The parts of one app, and how they are handed to its routes."""
+"""The state of one app, which its routes get by dependency injection."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from hfsvc.server.open_sources import OpenSources
 
 
 class AppState(NamedTuple):
-    """The parts of one app.
+    """What the routes of one app share.
 
     Attributes:
         lists: Lets so many lists be read, or their values counted, at once: each takes a thread, and threads keep memory.
@@ -36,7 +36,7 @@ class AppState(NamedTuple):
     access: Access
     limits: Limits
     errors: ErrorRenderer
-    counts: ServerCounters
+    counters: ServerCounters
 
 
 AppStateDep = NamedDependency[SkipValidation[AppState]]

@@ -1,4 +1,4 @@
-"""Who may come in: decisions about a request's head, before anything else is done with it. Pure."""
+"""Access rules: host, origin and token of a request's head, checked before anything else is done with it. Pure."""
 
 import hmac
 import re
@@ -24,7 +24,7 @@ _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\s]+)(?::(?P<po
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may come in.
+    """Access rules of a server: its token, and the origins and hosts that are let in.
 
     Attributes:
         token: Everyone must show it, as a bearer token or by the cookie it was exchanged for; None lets everyone in.
@@ -56,7 +56,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestHead(NamedTuple):
-    """What is looked at of a request. Header values are texts; what was not sent is None.
+    """The parts of a request that access rules look at. Header values are texts; what was not sent is None.
 
     Attributes:
         path: Below `prefix`, every segment percent-encoded.
@@ -83,7 +83,7 @@ class RequestHead(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why a request is not answered."""
+    """Why a request is refused: status, code, and a sentence."""
 
     status: int
     code: str

@@ -1,4 +1,4 @@
-"""What stands before the app: who may come in, how many at once, and what every answer carries."""
+"""ASGI middleware before the app: refuses what may not come in or is too much, and adds what every response carries."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -37,47 +37,47 @@ REFUSED_WITH: Mapping[int, Headers] = {
 
 
 class Guard:
-    """Lets requests through to the app behind it, or answers them itself.
+    """ASGI middleware that lets requests through to the app behind it, or answers them itself.
 
     Args:
         app: Gets paths without the prefix it is mounted under, every segment percent-encoded.
         access: Who may come in.
         limits: How many at once.
-        counts: Where it is counted.
+        counters: Where it is counted.
     """
 
-    def __init__(self, app: App, *, access: Access, limits: Limits, counts: ServerCounters) -> None:
+    def __init__(self, app: App, *, access: Access, limits: Limits, counters: ServerCounters) -> None:
         self._app = app
         self._access = access
         self._limits = limits
-        self._counts = counts
+        self._counters = counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._answer(scope, receive, send)
+            await self._handle_http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._open(scope, receive, send)
+            await self._handle_websocket(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         head = read_head(scope)
-        full = self._counts.requests >= self._limits.requests
+        full = self._counters.requests >= self._limits.requests
         refusal = BUSY if full else find_refusal(head, self._access, self._limits)
         tell = self._with_headers(head.origin, send)
         if refusal is not None:
-            self._counts.refused[refusal.code] += 1
+            self._counters.refused[refusal.code] += 1
             await _refuse(refusal, tell)
         elif head.preflight:
-            await _allow(head, self._access, tell)
+            await _answer_preflight(head, self._access, tell)
         elif head.method in {"GET", "HEAD"} and _is_bare_prefix(scope, head.prefix):
             await _redirect_into_prefix(scope, head.prefix, tell)
         else:
-            self._counts.requests += 1
+            self._counters.requests += 1
             try:
                 await self._forward(_scope_inside(scope, head), receive, tell)
             finally:
-                self._counts.requests -= 1
+                self._counters.requests -= 1
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
@@ -85,21 +85,21 @@ class Guard:
         else:
             await self._app(scope, receive, send)
 
-    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         head = read_head(scope)
-        full = self._counts.sockets >= self._limits.sockets
+        full = self._counters.sockets >= self._limits.sockets
         refusal = BUSY if full else find_refusal(head, self._access, self._limits)
         if refusal is None and head.path.strip("/") != SOCKET:
             refusal = NO_SOCKET
         if refusal is not None:
-            self._counts.refused[refusal.code] += 1
+            self._counters.refused[refusal.code] += 1
             await _refuse_socket(refusal, scope, send)
             return
-        self._counts.sockets += 1
+        self._counters.sockets += 1
         try:
             await self._app(_scope_inside(scope, head), receive, send)
         finally:
-            self._counts.sockets -= 1
+            self._counters.sockets -= 1
 
     def _with_headers(self, origin: str | None, send: Send) -> Send:
         """`send` that adds what every answer carries, and counts answers."""
@@ -107,7 +107,7 @@ class Guard:
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._counts.answers[message["status"]] += 1
+                self._counters.responses[message["status"]] += 1
                 message["headers"] = [*message["headers"], *added, *_cache_control(message["headers"])]
             await send(message)
 
@@ -254,7 +254,7 @@ async def _refuse_socket(refusal: Refusal, scope: Scope, send: Send) -> None:
     await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
 
 
-async def _allow(head: RequestHead, access: Access, send: Send) -> None:
+async def _answer_preflight(head: RequestHead, access: Access, send: Send) -> None:
     """The answer to a browser that asks whether a page may ask."""
     headers: Headers = []
     if is_allowed_origin(head.origin, access):

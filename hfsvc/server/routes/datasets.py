@@ -1,4 +1,4 @@
-"""The routes of what is on disk: datasets, and the sources that are known by name."""
+"""Routes of datasets: those on disk, and those that are known by name."""
 
 from typing import Annotated
 from urllib.parse import unquote

@@ -1,4 +1,4 @@
-"""The socket that the Effuse UI reads trajectories from: requests and answers as its desktop protocol has them.
+"""The WebSocket that the Effuse UI reads trajectories from: requests and responses as its desktop protocol has them.
 
 Source: src/desktop/protocol.ts, src/mainview/socket-client.ts and src/atif/schema.ts of OpenAgentsInc/openagents
 (December 2025).
@@ -51,28 +51,34 @@ class _RowRequest(msgspec.Struct):
 
 
 class Unanswerable(Exception):
-    """A request that is answered with an error; the text says why."""
+    """A request that gets an error for a response; the text says why."""
 
 
 class EffuseSocket:
-    """Answers the requests of sockets, of each one after the other.
+    """A server of the Effuse protocol: answers the requests of sockets, of each one after the other.
 
     Args:
         sources: The default source is what is read, one step a message.
         budget: Answers count against it until they are sent.
         limits: Of frames and answers.
         errors: How failures are told.
-        counts: Where requests are counted.
+        counters: Where requests are counted.
     """
 
     def __init__(
-        self, sources: OpenSources, *, budget: ByteBudget, limits: Limits, errors: ErrorRenderer, counts: ServerCounters
+        self,
+        sources: OpenSources,
+        *,
+        budget: ByteBudget,
+        limits: Limits,
+        errors: ErrorRenderer,
+        counters: ServerCounters,
     ) -> None:
         self._sources = sources
         self._budget = budget
         self._limits = limits
         self._errors = errors
-        self._counts = counts
+        self._counters = counters
         self._answers: dict[str, Callable[[str], Awaitable[bytes]]] = {
             "getHFTrajectoryCount": self._count,
             "getHFTrajectories": self._page,
@@ -120,7 +126,7 @@ class EffuseSocket:
             text: The whole frame.
         """
         make = self._answers.get(name)
-        self._counts.socket_requests[name if make else "unknown"] += 1
+        self._counters.socket_requests[name if make else "unknown"] += 1
         if make is None:
             return failure(name, correlation_id, f"This server does not know {REQUEST}{name[:100]}.")
         try:

@@ -1,4 +1,4 @@
-"""The routes of jobs: downloads that one request starts and others watch."""
+"""Routes of jobs: downloads that one request starts and others watch."""
 
 from collections.abc import AsyncGenerator, Callable
 from typing import Annotated
@@ -57,7 +57,7 @@ async def watch_job(app: AppStateDep, job_id: FromPath[str], last_event_id: Last
     log = app.jobs.get(job_id).log
     seen = _number(last_event_id)
     if log.ended and seen >= log.last:
-        return _nothing_more
+        return _no_content
 
     def events() -> AsyncGenerator[bytes, None]:
         return _watch(log, seen, closing=lambda: app.jobs.closing, beat_s=BEAT_S)
@@ -65,7 +65,7 @@ async def watch_job(app: AppStateDep, job_id: FromPath[str], last_event_id: Last
     return StreamedResponse(events, EVENT_STREAM, slots=app.watchers)
 
 
-async def _nothing_more(_: Scope, receive: Receive, send: Send) -> None:
+async def _no_content(_: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -101,6 +101,6 @@ async def _watch(
         if log.ended and after >= log.last:
             return
         if not told:
-            await log.news(beat_s)
+            await log.wait(beat_s)
             if log.last <= after:
                 yield b": still here\n\n"

@@ -1,4 +1,4 @@
-"""What the API's description says of answers and bodies, where handlers do not say it themselves."""
+"""The OpenAPI description of responses and bodies, where handlers do not say it themselves."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ NO_CONTENT = ResponseSpec(None, generate_examples=False, description="Success, w
 
 
 def error_responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """What an operation may answer instead of success: these, and what every operation may."""
+    """The responses that are no success: those with these statuses, and those of every operation."""
     every = (400, 401, 403, 414, 500, 503)
     return {status: _error(status) for status in sorted({*every, *statuses})}
 
@@ -22,12 +22,12 @@ def _error(status: int) -> ResponseSpec:
 
 
 def success_response(model: Any, media_type: str = "application/json") -> dict[int, ResponseSpec]:
-    """What an operation answers whose body is written elsewhere."""
+    """The response of an operation whose body is written elsewhere."""
     return {200: ResponseSpec(model, generate_examples=False, description="Success", media_type=media_type)}
 
 
 class OpenApiPlugin(JsonRenderPlugin):
-    """The API's description, which also says where unknown fields are refused."""
+    """Renders the OpenAPI description as JSON, and says in it where unknown fields are refused."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         for order in (DownloadOrder, SessionOrder):

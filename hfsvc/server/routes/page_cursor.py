@@ -1,4 +1,4 @@
-"""The cursor of a list: opaque text with which the next page goes on in the same list. Pure."""
+"""Cursors of pages: opaque texts with which the next page goes on in the same list. Pure."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -14,7 +14,7 @@ VERSION = 1
 
 
 class Listing(NamedTuple):
-    """What a page is part of.
+    """The list that a page is part of.
 
     Attributes:
         repo: The dataset.

@@ -1,4 +1,4 @@
-"""What requests may say: the parameters of routes, their bounds, and what the API's description says of them."""
+"""Parameters of routes: their types, their bounds, and what the OpenAPI description says of them."""
 
 from typing import Annotated, Literal, NamedTuple
 

@@ -1,4 +1,4 @@
-"""The routes of the server itself: sessions, health, metrics, and the files of its pages."""
+"""Routes of the server itself: sessions, health, metrics, and the files of its pages."""
 
 from typing import Any
 
@@ -78,5 +78,5 @@ async def is_ready(app: AppStateDep) -> Readiness:
 async def get_metrics(app: AppStateDep) -> Response[str]:
     """Counts in Prometheus' text format."""
     jobs = MetricFamily("hfsvc_jobs_running", "gauge", "Downloads under way.", {"": app.jobs.count("running")})
-    families = [*app.counts.families(), jobs, *transfer_families(app.container.metrics())]
+    families = [*app.counters.families(), jobs, *transfer_families(app.container.metrics())]
     return Response(as_prometheus(families), media_type=PROMETHEUS)

@@ -1,4 +1,4 @@
-"""The routes of trajectories: lists, facets, documents, steps, and the stream of all."""
+"""Routes of trajectories: lists, facets, documents, steps, and the stream of all."""
 
 from collections.abc import AsyncGenerator, Callable
 from typing import Annotated, NamedTuple
@@ -47,7 +47,7 @@ Fields = Annotated[
 
 
 class Lookup(NamedTuple):
-    """What a trajectory is looked up by: a key, and the column that has it; None for a row number, else any."""
+    """A key, and the column that has it; None for a row number, else for any."""
 
     key: str
     by: KeyColumn | None
@@ -107,7 +107,7 @@ async def get_trajectory(app: AppStateDep, wanted: Wanted, key: Key, by: By = No
     def make(found: LocatedTrajectory) -> bytes:
         return atif.encode(found.trajectory)
 
-    return _answer(app, wanted, Lookup(unquote(key), by), make)
+    return _one_trajectory(app, wanted, Lookup(unquote(key), by), make)
 
 
 @get("/api/trajectories/{key:str}/steps", responses={**error_responses(404, 409), **success_response(StepPage)})
@@ -119,7 +119,7 @@ async def list_steps(
     def make(found: LocatedTrajectory) -> bytes:
         return _step_page(found, offset, limit)
 
-    return _answer(app, wanted, Lookup(unquote(key), by), make)
+    return _one_trajectory(app, wanted, Lookup(unquote(key), by), make)
 
 
 @get("/api/trajectories.jsonl", responses={**error_responses(404, 409), **success_response(Trajectory, NDJSON)})
@@ -154,7 +154,7 @@ async def stream_trajectories(
     return StreamedResponse(chunks, NDJSON, slots=app.exports, error_trailer=error_trailer)
 
 
-def _answer(
+def _one_trajectory(
     app: AppState, wanted: SourceRequest, lookup: Lookup, encode: Callable[[LocatedTrajectory], bytes]
 ) -> ASGIApp:
     source = app.sources.open(*wanted)

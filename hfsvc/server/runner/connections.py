@@ -1,4 +1,4 @@
-"""Connections that bear only so much of their peer: uvicorn's own protocols, which would bear too much in some places.
+"""Protocols of uvicorn with limits on what a peer may do to a connection: slow, silent, stalled, or too many of them.
 
 A peer that connects and never finishes a request, one that asks and never reads, and one more than there is room for:
 all are dropped. One that sends more than it reads is not listened to. Seen in uvicorn 0.54, whose timeouts cover idle
@@ -33,7 +33,7 @@ TOO_LARGE = 1009
 
 
 class WriteBacklog(NamedTuple):
-    """What a peer has not read: how many bytes, after how many times that it had caught up."""
+    """Bytes that a peer has not read yet, and how often it had caught up before."""
 
     size: int
     caught_up: int
@@ -47,7 +47,7 @@ def has_stalled(before: WriteBacklog, now: WriteBacklog) -> bool:
 
 
 class StallDetector:
-    """Looks now and then whether a peer still reads, and breaks the connection off when it does not.
+    """A timer that breaks a connection off when its peer no longer reads.
 
     Args:
         transport: Of the connection.
@@ -81,7 +81,7 @@ class StallDetector:
 
 
 class LimitedHttpProtocol(H11Protocol):
-    """HTTP/1.1 whose requests must arrive in time, and whose answers must be read."""
+    """uvicorn's HTTP/1.1, where requests must arrive in time, and responses must be read."""
 
     limits: Limits
 
@@ -140,7 +140,7 @@ class LimitedHttpProtocol(H11Protocol):
 
 
 class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket whose messages must be read; the next one waits until the one before is.
+    """uvicorn's WebSocket, where messages must be read; the next one waits until the one before is.
 
     Pings are answered at once, so a peer that does not read is not listened to either.
     """

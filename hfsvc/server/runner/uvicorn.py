@@ -1,4 +1,4 @@
-"""Listening: the app over uvicorn, from a bound socket to a stop that keeps nobody waiting."""
+"""The app on uvicorn, from a bound socket to a stop that keeps nobody waiting."""
 
 import asyncio
 import errno
@@ -30,10 +30,10 @@ SPARE = 256
 
 
 class Server(uvicorn.Server):
-    """uvicorn, stopped by whoever awaits it: signals are theirs."""
+    """uvicorn's server, stopped by whoever awaits it: signals are theirs."""
 
     def __init__(self, app: ServerApp, limits: Limits) -> None:
-        self._served = app
+        self._app = app
         http, ws = limited_protocols(limits)
         super().__init__(
             uvicorn.Config(
@@ -68,7 +68,7 @@ class Server(uvicorn.Server):
             bound.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._served.close_streams()
+        self._app.close_streams()
         await super().shutdown(sockets)
 
 
