@@ -12,6 +12,7 @@ from hfsvc.cli.read_options import reading_options
 if TYPE_CHECKING:
     from hfsvc.containers import Container
     from hfsvc.export import Exported, ExportRequest
+    from hfsvc.models import ReadOptions
 
 STDOUT = Path("-")
 # As `hfsvc.export.FORMATS` has them; importing that takes a while.
@@ -54,7 +55,7 @@ class ShardType(click.ParamType[tuple[int, int]]):
     "--progress", type=click.Choice(["auto", "json", "none"]), default="auto", help="A bar, or events as JSON lines."
 )
 @reading_options
-def export_command(options: Options, dataset: str, reading: dict[str, Any], **given: Any) -> None:
+def export_command(options: Options, dataset: str, reading: "ReadOptions", **given: Any) -> None:
     """Write a dataset's trajectories into a file or a folder.
 
     The file is whole under its name, or not there.
@@ -84,10 +85,10 @@ def _check(options: Options, given: dict[str, Any]) -> None:
         raise click.UsageError("The engine ray writes --shards into files, without --shard or --cursor.")
 
 
-def _to_stdout(options: Options, dataset: str, reading: Any, given: dict[str, Any]) -> None:
+def _to_stdout(options: Options, dataset: str, reading: "ReadOptions", given: dict[str, Any]) -> None:
     from hfsvc.cli.output import say
     from hfsvc.cli.progress import show_export
-    from hfsvc.cli.run import run
+    from hfsvc.cli.run import open_source, run
     from hfsvc.export import export_to
     from hfsvc.export.formats import choose_stream
     from hfsvc.export.writers import stream_writer
@@ -96,15 +97,16 @@ def _to_stdout(options: Options, dataset: str, reading: Any, given: dict[str, An
     rows = {name: given[name] for name in ("start", "stop", "shard", "cursor")}
     with show_export(given["progress"], quiet=options.quiet) as listen:
         done = run(
-            options, lambda container: export_to(container.source(dataset, **reading), writer, on_event=listen, **rows)
+            options,
+            lambda container: export_to(open_source(container, dataset, reading), writer, on_event=listen, **rows),
         )
     if not options.quiet:
         say(_sentence(done, "stdout") + _going_on(done))
 
 
-def _to_files(options: Options, dataset: str, reading: Any, given: dict[str, Any]) -> "list[Exported]":
+def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dict[str, Any]) -> "list[Exported]":
     from hfsvc.cli.progress import show_export
-    from hfsvc.cli.run import repo_of, run
+    from hfsvc.cli.run import open_source, repo_of, run
     from hfsvc.export import ExportRequest, export_shards, export_trajectories
 
     engine, shards, progress = given.pop("engine"), given.pop("shards"), given.pop("progress")
@@ -114,7 +116,7 @@ def _to_files(options: Options, dataset: str, reading: Any, given: dict[str, Any
         async def work(container: "Container") -> "list[Exported]":
             if engine == "ray":
                 return await _with_ray(container, dataset, reading, request, shards)
-            source = container.source(dataset, **reading)
+            source = open_source(container, dataset, reading)
             if shards:
                 return await export_shards(source, request, shards, on_event=listen)
             return [await export_trajectories(source, request, on_event=listen)]
@@ -123,17 +125,16 @@ def _to_files(options: Options, dataset: str, reading: Any, given: dict[str, Any
 
 
 async def _with_ray(
-    container: "Container", dataset: str, reading: Any, request: "ExportRequest", shards: int | None
+    container: "Container", dataset: str, reading: "ReadOptions", request: "ExportRequest", shards: int | None
 ) -> "list[Exported]":
     from hfsvc.errors import NotDownloaded
     from hfsvc.export.ray_engine import export_with_ray
-    from hfsvc.models import ReadOptions
 
     repo = container.registry().repo_of(dataset)
     found = await container.datasets().get_download_info(repo)
     if found is None:
         raise NotDownloaded(repo=repo)
-    options = container.registry().read_options(found.repo, ReadOptions(**reading))
+    options = container.registry().read_options(found.repo, reading)
     return await export_with_ray(found, options, request, shards)
 
 

@@ -67,7 +67,7 @@ _STREAMED = (
 
 
 def storage_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds what says where rows are; the function gets it as `reading`, for ``container.source(name, **reading)``."""
+    """Adds what says where rows are; the function gets it as `reading`, `ReadOptions`."""
     return _gather(function, _STORED)
 
 
@@ -85,10 +85,9 @@ def _gather(function: Callable[..., Any], options: Iterable[Callable[..., Any]])
     @wraps(function)
     def gather(*args: Any, **given: Any) -> Any:
         found = {name: given.pop(name) for name in ReadOptions.__struct_fields__ if name in given}
-        reading = {name: value for name, value in found.items() if value}
-        if "columns" in reading:
-            reading["columns"] = dict(reading["columns"])
-        return function(*args, reading=reading, **given)
+        chosen = {name: value for name, value in found.items() if value}
+        chosen["columns"] = dict(found["columns"])
+        return function(*args, reading=ReadOptions(**chosen), **given)
 
     decorated: Callable[..., Any] = gather
     for option in reversed([*options]):

@@ -8,9 +8,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import msgspec
+
 from hfsvc.cli.errors import Terminated
 from hfsvc.cli.options import Options
 from hfsvc.containers import Container, open_container
+from hfsvc.models import ReadOptions
+from hfsvc.protocols import TrajectorySource
 from hfsvc.settings import Secret, Settings, load_settings
 
 T = TypeVar("T")
@@ -32,6 +36,11 @@ def repo_of(options: Options, dataset: str) -> str:
     from hfsvc.trajectories.registry import open_registry
 
     return open_registry(settings_of(options).sources).repo_of(dataset)
+
+
+def open_source(container: Container, dataset: str, reading: ReadOptions) -> TrajectorySource:
+    """A dataset's trajectories, read as the command's options say."""
+    return container.source(dataset, **msgspec.structs.asdict(reading))
 
 
 def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: Settings | None = None) -> T:

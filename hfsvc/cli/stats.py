@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +12,7 @@ from hfsvc.cli.read_options import storage_options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hfsvc.models import Bucket, DatasetStatistics, RoleStatistics
+    from hfsvc.models import Bucket, DatasetStatistics, ReadOptions, RoleStatistics
 
 BAR_WIDTH = 30
 # A terminal shows so many agents, models and results; the rest is one line.
@@ -23,13 +23,13 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 @command("stats")
 @click.argument("dataset", required=False)
 @storage_options
-def stats_command(options: Options, dataset: str | None, reading: dict[str, Any]) -> None:
+def stats_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Count a dataset's rows, messages and who speaks, in one pass over its files."""
     from hfsvc.cli.output import printable, write_json
-    from hfsvc.cli.run import run, source_of
+    from hfsvc.cli.run import open_source, run, source_of
 
     name = source_of(options, dataset)
-    found = run(options, lambda container: container.source(name, **reading).statistics())
+    found = run(options, lambda container: open_source(container, name, reading).statistics())
     if options.as_json:
         write_json(found)
     elif sys.stdout.isatty():

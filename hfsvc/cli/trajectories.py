@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from hfsvc.cli.options import Options, command
 from hfsvc.cli.read_options import reading_options, row_options, storage_options
 
 if TYPE_CHECKING:
     from hfsvc.atif import Trajectory
-    from hfsvc.models import KeyColumn, TrajectoryRow
+    from hfsvc.models import KeyColumn, ReadOptions, TrajectoryRow
     from hfsvc.protocols import TrajectorySource
 
 SHOWN_CHARACTERS = 400
@@ -21,13 +22,13 @@ STDOUT = Path("-")
 @command("count")
 @click.argument("dataset", required=False)
 @storage_options
-def count_command(options: Options, dataset: str | None, reading: dict[str, Any]) -> None:
+def count_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Count a dataset's trajectories, from the footers of its files."""
     from hfsvc.cli.output import write_json
-    from hfsvc.cli.run import run, source_of
+    from hfsvc.cli.run import open_source, run, source_of
 
     name = source_of(options, dataset)
-    count = run(options, lambda container: container.source(name, **reading).count())
+    count = run(options, lambda container: open_source(container, name, reading).count())
     if options.as_json:
         write_json({"source": name, "count": count})
     else:
@@ -38,13 +39,13 @@ def count_command(options: Options, dataset: str | None, reading: dict[str, Any]
 @click.argument("number", type=click.IntRange(min=1), default=1)
 @click.option("--dataset", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
 @reading_options
-def sample_command(options: Options, number: int, dataset: str | None, reading: dict[str, Any]) -> None:
+def sample_command(options: Options, number: int, dataset: str | None, reading: "ReadOptions") -> None:
     """Print the first NUMBER trajectories of a dataset (default: 1)."""
     from hfsvc.cli.output import write_json
-    from hfsvc.cli.run import run, source_of
+    from hfsvc.cli.run import open_source, run, source_of
 
     name = source_of(options, dataset)
-    found = run(options, lambda container: _first(container.source(name, **reading), number))
+    found = run(options, lambda container: _first(open_source(container, name, reading), number))
     if options.as_json:
         write_json([each.trajectory for each in found])
         return
@@ -76,21 +77,21 @@ async def _first(source: "TrajectorySource", number: int) -> "list[TrajectoryRow
 )
 @row_options
 def show_command(
-    options: Options, key: str, dataset: str | None, by: Any, html: Path | None, reading: dict[str, Any]
+    options: Options, key: str, dataset: str | None, by: Any, html: Path | None, reading: "ReadOptions"
 ) -> None:
     """Print one trajectory.
 
     KEY is a row number from 0, or a key of the dataset's own, a trial_name, a run_id or a task: the first row that has it.
     """
     from hfsvc.cli.output import write_json
-    from hfsvc.cli.run import run, source_of
+    from hfsvc.cli.run import open_source, run, source_of
 
     if html == STDOUT and options.as_json:
         raise click.UsageError("On stdout there is only the page itself: no --json.")
     name = source_of(options, dataset)
-    if html is not None:
-        reading = {"style": "structured", **reading}
-    row, trajectory = run(options, lambda container: _find(container.source(name, **reading), key, name, by))
+    if html is not None and click.get_current_context().params["style"] is None:
+        reading = msgspec.structs.replace(reading, style="structured")
+    row, trajectory = run(options, lambda container: _find(open_source(container, name, reading), key, name, by))
     if html is not None:
         _write_page(options, html, row, name, trajectory)
     elif options.as_json:

@@ -1,8 +1,10 @@
 """The files that the pages are made of, served and put into reports as they are: nothing builds them."""
 
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from string import Template
 from typing import NamedTuple
 
 MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -22,6 +24,13 @@ def load_files() -> dict[str, PageFile]:
     folder = files("hfsvc.pages") / "static"
     found = {each.name: each.read_bytes() for each in folder.iterdir() if _extension(each.name) in MEDIA_TYPES}
     return {name: _page_file(name, content) for name, content in found.items()}
+
+
+def index_page(**lists: Iterable[str]) -> PageFile:
+    """The page that shows everything; its scripts read there what the server tells it in lists of names."""
+    text = load_files()["index.html"].content.decode()
+    filled = Template(text).substitute({name: " ".join(names) for name, names in lists.items()})
+    return _page_file("index.html", filled.encode())
 
 
 def _page_file(name: str, content: bytes) -> PageFile:

@@ -1,36 +1,31 @@
-"""The ASGI app over a container."""
+"""The ASGI app over a container: its routes, its error handlers, its guard, its lifespan."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
 
 import anyio
-from litestar import Litestar, Request
+from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
-from litestar.response import Response
 
 from hfsvc import __version__
 from hfsvc.containers import Container
-from hfsvc.errors import HfsvcError
-from hfsvc.server.asgi import App, Receive, Scope, Send
-from hfsvc.server.budget import ByteBudget
-from hfsvc.server.errors import Words, plain_document, status_of
+from hfsvc.server.errors import ErrorRenderer, http_exception_response
 from hfsvc.server.jobs import Jobs
-from hfsvc.server.limits import Limits
-from hfsvc.server.metrics import Counts
+from hfsvc.server.limits import ByteBudget, Limits, Slots
+from hfsvc.server.metrics import ServerCounters
 from hfsvc.server.middleware.access import Access
 from hfsvc.server.middleware.guard import Guard
-from hfsvc.server.open_sources import Sources
-from hfsvc.server.responses import Slots
-from hfsvc.server.routes import datasets, facets, trajectories
+from hfsvc.server.open_sources import OpenSources
+from hfsvc.server.responses import Receive, Scope, Send
+from hfsvc.server.routes import datasets, trajectories
 from hfsvc.server.routes import jobs as downloads
 from hfsvc.server.routes import system as service
 from hfsvc.server.routes.effuse import EffuseSocket, effuse_route
-from hfsvc.server.routes.openapi import Description
-from hfsvc.server.routes.parameters import read_as
-from hfsvc.server.state import Parts
+from hfsvc.server.routes.openapi import OpenApiPlugin
+from hfsvc.server.routes.parameters import read_source
+from hfsvc.server.state import AppState
 
 ROUTES = (
     datasets.list_datasets,
@@ -47,7 +42,7 @@ ROUTES = (
     trajectories.get_trajectory,
     trajectories.list_steps,
     trajectories.stream_trajectories,
-    facets.list_facets,
+    trajectories.list_facets,
     service.get_index,
     service.get_static,
     service.open_session,
@@ -55,17 +50,6 @@ ROUTES = (
     service.is_ready,
     service.get_metrics,
 )
-CODES = {
-    400: "invalid_request",
-    401: "wrong_token",
-    404: "no_such_address",
-    405: "method_not_allowed",
-    413: "body_too_large",
-}
-HINTS = {
-    400: "The server's api/openapi.json tells what it takes.",
-    404: "The server's api/openapi.json tells all addresses. A slash inside a name is written %2F.",
-}
 
 
 class ServerApp:
@@ -75,10 +59,9 @@ class ServerApp:
     lifespan events to itself opens `lifespan` instead.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._jobs = parts.jobs
-        inner = cast("App", _make_litestar(parts))
-        self._app = Guard(inner, access=parts.access, limits=parts.limits, counts=parts.counts)
+    def __init__(self, state: AppState) -> None:
+        self._jobs = state.jobs
+        self._app = Guard(_make_litestar(state), access=state.access, limits=state.limits, counters=state.counters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
@@ -102,80 +85,52 @@ def create_app(container: Container, *, access: Access | None = None, limits: Li
         access: Who may come in: everyone who reaches it by ``localhost`` or an IP address, unless given.
         limits: How much it takes on at once.
     """
-    return ServerApp(_make_parts(container, access or Access(), limits or Limits()))
+    return ServerApp(_make_state(container, access or Access(), limits or Limits()))
 
 
-def _make_parts(container: Container, access: Access, limits: Limits) -> Parts:
-    words, sources = Words(container.settings()), Sources(container)
-    return Parts(
+def _make_state(container: Container, access: Access, limits: Limits) -> AppState:
+    errors, sources = ErrorRenderer(container.settings()), OpenSources(container)
+    return AppState(
         container=container,
         datasets=container.datasets(),
         sources=sources,
-        jobs=Jobs(container.datasets(), sources, limits=limits, words=words, settings=container.settings()),
+        jobs=Jobs(container.datasets(), sources, limits=limits, errors=errors, settings=container.settings()),
         budget=ByteBudget(limits.held_bytes, wait_s=limits.held_wait_s),
         lists=anyio.CapacityLimiter(limits.lists),
         exports=Slots(limits.exports, "streams of trajectories"),
         watchers=Slots(limits.watchers, "streams of events"),
         access=access,
         limits=limits,
-        words=words,
-        counts=Counts(),
+        errors=errors,
+        counters=ServerCounters(),
     )
 
 
-def _make_litestar(parts: Parts) -> Litestar:
+def _make_litestar(state: AppState) -> Litestar:
     effuse = EffuseSocket(
-        parts.sources, budget=parts.budget, limits=parts.limits, words=parts.words, counts=parts.counts
+        state.sources, budget=state.budget, limits=state.limits, errors=state.errors, counters=state.counters
     )
 
-    def give_parts() -> Parts:
-        return parts
-
-    def answer_failure(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        return _answer_failure(error, parts.words)
+    def give_state() -> AppState:
+        return state
 
     return Litestar(
         route_handlers=[*ROUTES, effuse_route(effuse)],
         dependencies={
-            "parts": Provide(give_parts, sync_to_thread=False),
-            "reading": Provide(read_as, sync_to_thread=False),
+            "app": Provide(give_state, sync_to_thread=False),
+            "wanted": Provide(read_source, sync_to_thread=False),
         },
-        exception_handlers={HTTPException: _answer_refusal, Exception: answer_failure},
-        lifespan=[lambda _: parts.jobs.open()],
+        exception_handlers={HTTPException: http_exception_response, Exception: state.errors.response},
+        lifespan=[lambda _: state.jobs.open()],
         # What lies below this path and is not there is answered with a page of Litestar's: so nothing lies below it.
         openapi_config=OpenAPIConfig(
             title="hfsvc",
             version=__version__,
             path="/api/openapi.json",
-            render_plugins=[Description(path="/")],
+            render_plugins=[OpenApiPlugin(path="/")],
             use_handler_docstrings=True,
         ),
-        request_max_body_size=parts.limits.body_bytes,
+        request_max_body_size=state.limits.body_bytes,
         logging_config=None,
         debug=False,
     )
-
-
-def _answer_refusal(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    """What Litestar itself refuses: addresses, methods, parameters and bodies."""
-    code = CODES.get(error.status_code, "failed")
-    details = error.extra if isinstance(error.extra, list) else []
-    sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
-    said = "There is no such address." if error.status_code == 404 else error.detail.split("\n")[0]
-    document = plain_document(code, "; ".join([said, *sentences]), hint=HINTS.get(error.status_code))
-    return Response({"error": document}, status_code=error.status_code, headers=_with_head(error.headers or {}))
-
-
-def _with_head(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers of a refusal, which name ``HEAD`` where ``GET`` is allowed: the guard makes the one the other."""
-    return {
-        name: value.replace("GET", "GET, HEAD") if name.lower() == "allow" else value for name, value in headers.items()
-    }
-
-
-def _answer_failure(error: Exception, words: Words) -> Response[Any]:
-    status = status_of(error) if isinstance(error, HfsvcError) else 500
-    document = words.document(error)
-    wait = document["retryAfter"]
-    headers = {} if wait is None else {"Retry-After": f"{max(1, wait):.0f}"}
-    return Response({"error": document}, status_code=int(status), headers=headers)

@@ -1,12 +1,16 @@
-"""Errors as answers: a status by class, one JSON document, and nothing about the server's disk."""
+"""HTTP responses to errors: a status by class, one JSON document, and nothing about the server's disk."""
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+from litestar import Request
+from litestar.exceptions import HTTPException
+from litestar.response import Response
 
 from hfsvc.errors import (
     CursorMismatch,
@@ -22,6 +26,17 @@ from hfsvc.errors import (
 from hfsvc.settings import Settings
 
 logger = logging.getLogger(__name__)
+CODES = {
+    400: "invalid_request",
+    401: "wrong_token",
+    404: "no_such_address",
+    405: "method_not_allowed",
+    413: "body_too_large",
+}
+HINTS = {
+    400: "The server's api/openapi.json tells what it takes.",
+    404: "The server's api/openapi.json tells all addresses. A slash inside a name is written %2F.",
+}
 UNEXPECTED = "The server failed in a way it should not; its log says more."
 STATUSES: tuple[tuple[type[HfsvcError], HTTPStatus], ...] = (
     (FixRequest, HTTPStatus.BAD_REQUEST),
@@ -56,18 +71,18 @@ class JobNotFound(NotFound):
         return f"There is no job {self.id!r}."
 
 
-def status_of(error: HfsvcError) -> HTTPStatus:
+def http_status(error: HfsvcError) -> HTTPStatus:
     """The status that an error's class stands for; 500 where the server's own data or disk stands in the way."""
     return next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def plain_document(code: str, message: str, *, retryable: bool = False, hint: str | None = None) -> dict[str, Any]:
-    """The document of an error that has no class of its own."""
+def error_document(code: str, message: str, *, retryable: bool = False, hint: str | None = None) -> dict[str, Any]:
+    """The JSON of an error that has no class of its own."""
     return {"code": code, "message": message, "retryable": retryable, "retryAfter": None, "hint": hint}
 
 
-class Words:
-    """Says what went wrong to somebody who must not learn where the server keeps things.
+class ErrorRenderer:
+    """Renders errors for readers who must not learn where the server keeps things.
 
     Args:
         settings: Their folders are left out of what is said.
@@ -81,20 +96,51 @@ class Words:
         """An error as JSON; one that is no `HfsvcError` is logged, and tells nothing."""
         if not isinstance(error, HfsvcError):
             logger.error("an answer failed", exc_info=error)
-            return plain_document("failed", UNEXPECTED)
+            return error_document("failed", UNEXPECTED)
         found = error.document()
-        return found | {name: self.clean(found[name]) for name in ("message", "hint") if found[name]}
+        return found | {name: self.redact(found[name]) for name in ("message", "hint") if found[name]}
 
     def sentence(self, error: BaseException) -> str:
         """An error as one text."""
         found = self.document(error)
         return f"{found['message']} {found['hint']}" if found["hint"] else str(found["message"])
 
-    def clean(self, text: str) -> str:
+    def response(self, _: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        """An error as the response to a request; Litestar calls it."""
+        status = http_status(error) if isinstance(error, HfsvcError) else 500
+        document = self.document(error)
+        wait = document["retryAfter"]
+        headers = {} if wait is None else {"Retry-After": f"{max(1, wait):.0f}"}
+        return Response({"error": document}, status_code=int(status), headers=headers)
+
+    def redact(self, text: str) -> str:
         """A text without the server's folders; paths below them stay, relative."""
         for folder in self._folders:
             text = folder.sub(lambda found: "" if found[0].endswith("/") else "…", text)
         return text
+
+
+def http_exception_response(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """The response where Litestar itself refuses: addresses, methods, parameters and bodies."""
+    code = CODES.get(error.status_code, "failed")
+    details = error.extra if isinstance(error.extra, list) else []
+    sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
+    said = "There is no such address." if error.status_code == 404 else error.detail.split("\n")[0]
+    document = error_document(code, "; ".join([said, *sentences]), hint=HINTS.get(error.status_code))
+    return Response({"error": document}, status_code=error.status_code, headers=_with_head(error.headers or {}))
+
+
+def _with_head(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers of a refusal, which name ``HEAD`` where ``GET`` is allowed: the guard makes the one the other."""
+    return {
+        name: value.replace("GET", "GET, HEAD") if name.lower() == "allow" else value for name, value in headers.items()
+    }
+
+
+def recursion_error_response(_: Request[Any, Any, Any], __: RecursionError) -> Response[Any]:
+    """The response to a body that is nested deeper than anything an operation takes."""
+    document = error_document("invalid_request", "The body is nested too deep.")
+    return Response({"error": document}, status_code=400)
 
 
 def _spellings(folders: Iterable[Path]) -> list[re.Pattern[str]]:

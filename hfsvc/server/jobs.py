@@ -2,10 +2,11 @@
 
 import logging
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import msgspec
@@ -13,10 +14,9 @@ import msgspec
 from hfsvc.datasets.request import parse_request
 from hfsvc.models import BytesReceived, DatasetRequest, Event
 from hfsvc.protocols import DatasetService
-from hfsvc.server.errors import Busy, JobNotFound, Words
-from hfsvc.server.events import EventLog
+from hfsvc.server.errors import Busy, ErrorRenderer, JobNotFound
 from hfsvc.server.limits import Limits
-from hfsvc.server.open_sources import Sources
+from hfsvc.server.open_sources import OpenSources
 from hfsvc.server.schemas import (
     DatasetEntry,
     DownloadOrder,
@@ -35,8 +35,69 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+class JobEvent(NamedTuple):
+    """An event of a job. `number` counts from 1 over the job."""
+
+    number: int
+    name: str
+    data: bytes
+
+
+class EventLog:
+    """The newest events of a job, for watchers that read at their own pace.
+
+    Progress replaces the progress before it: what is lost first is what nobody needs.
+
+    Args:
+        kept: How many events are kept at most.
+
+    Attributes:
+        ended: True once nothing more is added.
+        last: Number of the newest event; 0 before the first.
+    """
+
+    def __init__(self, kept: int) -> None:
+        self.ended = False
+        self.last = 0
+        self._events: deque[JobEvent] = deque(maxlen=kept)
+        self._changed = anyio.Event()
+
+    def add(self, name: str, data: bytes, *, replaces: bool = False) -> None:
+        """Add an event, and wake the watchers.
+
+        Args:
+            name: What kind of event it is.
+            data: As JSON.
+            replaces: Whether it stands for the newest one as well, if that is of the same kind.
+        """
+        if replaces and self._events and self._events[-1].name == name:
+            self._events.pop()
+        self.last += 1
+        self._events.append(JobEvent(self.last, name, data))
+        self.wake()
+
+    def end(self, name: str, data: bytes) -> None:
+        """Add the last event."""
+        self.ended = True
+        self.add(name, data)
+
+    def wake(self) -> None:
+        """Let watchers look again."""
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def since(self, number: int) -> list[JobEvent]:
+        """Kept events after one."""
+        return [each for each in self._events if each.number > number]
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait until there may be something new, but not for longer than a time."""
+        with anyio.move_on_after(timeout_s):
+            await self._changed.wait()
+
+
 class RunningJob:
-    """A job, its events, and how to stop it."""
+    """A download under way: its job, its events, and the scope that cancels it."""
 
     def __init__(self, job: Job, alias: str | None, kept_events: int) -> None:
         self.job = job
@@ -44,7 +105,7 @@ class RunningJob:
         self.log = EventLog(kept_events)
         self.scope = anyio.CancelScope()
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Keep what a download tells."""
         self.job = progress_of(self.job, event)
         name = type(event).__struct_config__.tag
@@ -59,13 +120,13 @@ class RunningJob:
 
 
 class Jobs:
-    """The jobs of an app, the newest last.
+    """All jobs of an app, the newest last: starts, finds, cancels and forgets them.
 
     Args:
         datasets: Does the work.
         sources: Know what datasets are called.
         limits: How many there may be.
-        words: How failures are told.
+        errors: How failures are told.
         settings: Those of the downloads.
 
     Attributes:
@@ -73,13 +134,19 @@ class Jobs:
     """
 
     def __init__(
-        self, datasets: DatasetService, sources: Sources, *, limits: Limits, words: Words, settings: Settings
+        self,
+        datasets: DatasetService,
+        sources: OpenSources,
+        *,
+        limits: Limits,
+        errors: ErrorRenderer,
+        settings: Settings,
     ) -> None:
         self.closing = False
         self._datasets = datasets
         self._sources = sources
         self._limits = limits
-        self._words = words
+        self._errors = errors
         self._settings = settings
         self._jobs: dict[str, RunningJob] = {}
         self._group: TaskGroup | None = None
@@ -151,7 +218,7 @@ class Jobs:
         running = self.get(job_id)
         running.scope.cancel()
         while not running.log.ended:
-            await running.log.news(1)
+            await running.log.wait(1)
         return running.job
 
     def all(self) -> tuple[Job, ...]:
@@ -171,10 +238,10 @@ class Jobs:
     async def _run(self, running: RunningJob, request: DatasetRequest) -> None:
         try:
             with running.scope:
-                dataset = await self._datasets.download(request, on_event=running.hear)
+                dataset = await self._datasets.download(request, on_event=running.on_event)
                 running.end("finished", dataset=entry_of(dataset, running.alias))
         except Exception as error:
-            running.end("failed", error=msgspec.convert(self._words.document(error), ErrorDocument))
+            running.end("failed", error=msgspec.convert(self._errors.document(error), ErrorDocument))
         finally:
             if running.job.state == "running":
                 running.end("cancelled")

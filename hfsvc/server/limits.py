@@ -1,6 +1,12 @@
-"""How much a server takes on at once, and how long it waits for others."""
+"""Limits of a server: how much it takes on at once, how long it waits for others, and who counts against them."""
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import anyio
 import msgspec
+
+from hfsvc.server.errors import Busy
 
 KiB = 1 << 10
 MiB = 1 << 20
@@ -10,7 +16,7 @@ PAGE_ROWS = 1000
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a server.
+    """Bounds of a server: sizes, counts and times.
 
     Attributes:
         body_bytes: Of a request.
@@ -63,3 +69,88 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     stall_s: float = 10.0
     keep_alive_s: int = 10
     stop_s: int = 3
+
+
+class Slots:
+    """A limit on how many of a kind there are at once; whoever comes too late is refused."""
+
+    def __init__(self, total: int, what: str) -> None:
+        self._total = total
+        self._what = what
+        self.taken = 0
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """One of them for as long as the context lasts.
+
+        Raises:
+            Busy: None is left.
+        """
+        if self.taken >= self._total:
+            raise Busy(what=self._what)
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+class Reservation:
+    """Bytes of a budget that one response holds. `size` is in bytes."""
+
+    def __init__(self, budget: "ByteBudget", size: int) -> None:
+        self._budget = budget
+        self.size = size
+
+    def resize(self, size: int) -> None:
+        """Hold as much as the answer has turned out to be; never waits."""
+        self._budget.release(self.size - size)
+        self.size = size
+
+
+class ByteBudget:
+    """A limit on the bytes held at once by all responses; those who wait are served in turn.
+
+    Args:
+        total: Of all that is held, as far as it was known when it was asked for.
+        wait_s: Seconds after which somebody who waits is sent away.
+    """
+
+    def __init__(self, total: int, *, wait_s: float) -> None:
+        self._free = total
+        self._wait_s = wait_s
+        self._turn = anyio.Lock()
+        self._more = anyio.Event()
+
+    @asynccontextmanager
+    async def reserve(self, size: int) -> AsyncIterator[Reservation]:
+        """Hold `size` bytes for as long as the context lasts; nothing waits for no bytes.
+
+        Raises:
+            Busy: There was no room in time.
+        """
+        if size:
+            await self._take(size)
+        reservation = Reservation(self, size)
+        try:
+            yield reservation
+        finally:
+            reservation.resize(0)
+
+    def release(self, size: int) -> None:
+        """Return bytes, or take more where `size` is negative."""
+        self._free += size
+        self._more.set()
+
+    async def _take(self, size: int) -> None:
+        if self._free >= size and not self._turn.locked():
+            self._free -= size
+            return
+        with anyio.move_on_after(self._wait_s):
+            async with self._turn:
+                while self._free < size:
+                    self._more = anyio.Event()
+                    await self._more.wait()
+                self._free -= size
+                return
+        raise Busy(what="large answers")

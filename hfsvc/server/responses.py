@@ -1,61 +1,42 @@
-"""Answers that are large or long: sent piece by piece, no faster than they are read, and never after the reader left."""
+"""ASGI responses that are large or long: sent piece by piece, no faster than they are read, never after the reader left."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, NamedTuple
 
 import anyio
 
-from hfsvc.server.asgi import Headers, Receive, Scope, Send
-from hfsvc.server.budget import ByteBudget
 from hfsvc.server.errors import Busy
-from hfsvc.server.limits import Limits
+from hfsvc.server.limits import ByteBudget, Limits, Slots
 
+# As loose as the specification, so that they fit those of every framework.
+Scope = Any
+Message = Any
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
 PIECE_BYTES = 1 << 16
 Chunks = AsyncGenerator[bytes, None]
 
 
-class Made(NamedTuple):
-    """A whole answer."""
+class Payload(NamedTuple):
+    """Body and further headers of a whole response."""
 
     body: bytes
     headers: Headers
 
 
-class Slots:
-    """How many of a kind there may be at once."""
-
-    def __init__(self, total: int, what: str) -> None:
-        self._total = total
-        self._what = what
-        self.taken = 0
-
-    @contextmanager
-    def take(self) -> Iterator[None]:
-        """One of them for as long as the context lasts.
-
-        Raises:
-            Busy: None is left.
-        """
-        if self.taken >= self._total:
-            raise Busy(what=self._what)
-        self.taken += 1
-        try:
-            yield
-        finally:
-            self.taken -= 1
-
-
-class HeldAnswer:
-    """An answer that counts against a budget from before it is made until it is sent.
+class BudgetedResponse:
+    """A JSON response that counts against a budget from before it is made until it is sent.
 
     Args:
-        make: Makes it; what it raises becomes the answer.
+        make: Makes it; what it raises becomes the response.
         budget: Where it counts.
         limits: How much it counts for at first, and how long all of it may take.
     """
 
-    def __init__(self, make: Callable[[], Awaitable[Made]], *, budget: ByteBudget, limits: Limits) -> None:
+    def __init__(self, make: Callable[[], Awaitable[Payload]], *, budget: ByteBudget, limits: Limits) -> None:
         self._make = make
         self._budget = budget
         self._limits = limits
@@ -63,20 +44,20 @@ class HeldAnswer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with anyio.fail_after(self._limits.answer_s):
-                async with self._budget.hold(self._limits.held_estimate_bytes) as held:
-                    made = await self._make()
-                    held.resize(len(made.body))
-                    await _send_whole(made, send)
+                async with self._budget.reserve(self._limits.held_estimate_bytes) as reservation:
+                    payload = await self._make()
+                    reservation.resize(len(payload.body))
+                    await _send_whole(payload, send)
         except TimeoutError:
             raise Busy(what="large answers") from None
 
 
-class StreamedAnswer:
-    """An answer without an end known beforehand. It stops making chunks when the reader leaves.
+class StreamedResponse:
+    """A response without an end known beforehand. It stops making chunks when the reader leaves.
 
     Args:
-        chunks: Makes them; what it raises before the first one becomes the answer.
-        media_type: Of the answer.
+        chunks: Makes them; what it raises before the first one becomes the response.
+        media_type: Of the response.
         slots: How many of these there may be at once.
         last_words: What is sent when it fails on the way, before the connection is broken off.
     """
@@ -87,12 +68,12 @@ class StreamedAnswer:
         media_type: str,
         *,
         slots: Slots,
-        last_words: Callable[[Exception], bytes] | None = None,
+        error_trailer: Callable[[Exception], bytes] | None = None,
     ) -> None:
         self._chunks = chunks
         self._media_type = media_type
         self._slots = slots
-        self._last_words = last_words
+        self._error_trailer = error_trailer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._slots.take():
@@ -101,7 +82,7 @@ class StreamedAnswer:
                 headers = [(b"content-type", self._media_type.encode())]
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 async with anyio.create_task_group() as group:
-                    group.start_soon(_cancel_when_gone, receive, group.cancel_scope)
+                    group.start_soon(_cancel_on_disconnect, receive, group.cancel_scope)
                     await self._send_all(first, chunks, send)
                     group.cancel_scope.cancel()
 
@@ -111,18 +92,18 @@ class StreamedAnswer:
             async for chunk in chunks:
                 await _send_pieces(chunk, send)
         except Exception as error:
-            if self._last_words is not None:
-                await _send_pieces(self._last_words(error), send)
+            if self._error_trailer is not None:
+                await _send_pieces(self._error_trailer(error), send)
             # Unended: a reader must not take what it has for all there is.
             raise
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _send_whole(made: Made, send: Send) -> None:
-    length = (b"content-length", str(len(made.body)).encode())
-    headers = [(b"content-type", b"application/json"), length, *made.headers]
+async def _send_whole(payload: Payload, send: Send) -> None:
+    length = (b"content-length", str(len(payload.body)).encode())
+    headers = [(b"content-type", b"application/json"), length, *payload.headers]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await _send_pieces(made.body, send)
+    await _send_pieces(payload.body, send)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -133,7 +114,7 @@ async def _send_pieces(body: bytes, send: Send) -> None:
         await send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
-async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     scope.cancel()

@@ -1,4 +1,4 @@
-"""What the REST API answers with: the library's structs without what is nobody's business outside."""
+"""Bodies of the REST API: the library's structs without what is nobody's business outside."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -32,7 +32,7 @@ class ErrorDocument(Model, frozen=True, kw_only=True):
 
 
 class ErrorAnswer(Model, frozen=True, kw_only=True):
-    """The body of every answer that is no success."""
+    """The body of every response that is no success."""
 
     error: ErrorDocument
 
@@ -194,17 +194,17 @@ class Readiness(Model, frozen=True, kw_only=True):
 
 def entry_of(dataset: DownloadedDataset, alias: str | None) -> DatasetEntry:
     """A dataset for a list."""
-    return DatasetEntry(**_facts(dataset, alias))
+    return DatasetEntry(**_entry_fields(dataset, alias))
 
 
 def info_of(dataset: DownloadedDataset, alias: str | None) -> DatasetInfo:
     """A dataset by itself."""
     found = splits_of(dataset.files, dataset.configs)
     configs = tuple(ConfigEntry(name=name, splits=tuple(splits)) for name, splits in found.items())
-    return DatasetInfo(**_facts(dataset, alias), files=dataset.files, configs=configs)
+    return DatasetInfo(**_entry_fields(dataset, alias), files=dataset.files, configs=configs)
 
 
-def _facts(dataset: DownloadedDataset, alias: str | None) -> dict[str, Any]:
+def _entry_fields(dataset: DownloadedDataset, alias: str | None) -> dict[str, Any]:
     return {
         "repo": dataset.repo,
         "alias": alias,

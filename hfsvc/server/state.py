@@ -1,4 +1,4 @@
-"""The parts of one app, and how they are handed to its routes."""
+"""The state of one app, which its routes get by dependency injection."""
 
 from typing import NamedTuple
 
@@ -8,18 +8,16 @@ from litestar.params import SkipValidation
 
 from hfsvc.containers import Container
 from hfsvc.protocols import DatasetService
-from hfsvc.server.budget import ByteBudget
-from hfsvc.server.errors import Words
+from hfsvc.server.errors import ErrorRenderer
 from hfsvc.server.jobs import Jobs
-from hfsvc.server.limits import Limits
-from hfsvc.server.metrics import Counts
+from hfsvc.server.limits import ByteBudget, Limits, Slots
+from hfsvc.server.metrics import ServerCounters
 from hfsvc.server.middleware.access import Access
-from hfsvc.server.open_sources import Sources
-from hfsvc.server.responses import Slots
+from hfsvc.server.open_sources import OpenSources
 
 
-class Parts(NamedTuple):
-    """The parts of one app.
+class AppState(NamedTuple):
+    """What the routes of one app share.
 
     Attributes:
         lists: Lets so many lists be read, or their values counted, at once: each takes a thread, and threads keep memory.
@@ -29,7 +27,7 @@ class Parts(NamedTuple):
 
     container: Container
     datasets: DatasetService
-    sources: Sources
+    sources: OpenSources
     jobs: Jobs
     budget: ByteBudget
     lists: anyio.CapacityLimiter
@@ -37,8 +35,8 @@ class Parts(NamedTuple):
     watchers: Slots
     access: Access
     limits: Limits
-    words: Words
-    counts: Counts
+    errors: ErrorRenderer
+    counters: ServerCounters
 
 
-Using = NamedDependency[SkipValidation[Parts]]
+AppStateDep = NamedDependency[SkipValidation[AppState]]

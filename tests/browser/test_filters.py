@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from .rich import PARTS, ROWS
+from .rich import DOCUMENTS, PARTS, ROWS
 from .servers import ALIAS, Served
 from .watched import Open
 
@@ -44,6 +44,17 @@ def test_values_are_offered_with_their_counts(served: Served, open_page: Open, s
     agent.press("Escape")
     expect(options).to_have_count(0)
     expect(agent).to_be_focused()
+
+
+def test_a_filter_that_no_row_has_a_value_for_is_not_offered(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.address}#/{quote(DOCUMENTS, safe='')}")
+    model = page.get_by_role("combobox", name="Model")
+    expect(page.get_by_role("combobox", name="Agent")).to_be_visible()
+    expect(model).to_be_hidden()
+    page.goto(f"{served.address}#/{quote(DOCUMENTS, safe='')}?model=glm")
+    expect(model).to_have_value("glm")
+    page.goto(parts(served))
+    expect(model).to_be_visible()
 
 
 def test_values_are_those_of_the_rows_that_other_filters_keep(served: Served, open_page: Open) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hfsvc.server.errors import Words
+from hfsvc.server.errors import ErrorRenderer
 from hfsvc.settings import Settings
 
 
@@ -22,4 +22,4 @@ from hfsvc.settings import Settings
     ],
 )
 def test_folders_of_the_server_are_left_out_and_nothing_else(text: str, said: str) -> None:
-    assert Words(Settings(root=Path("/data"), hf_cache=Path("/srv/cache/hub"))).clean(text) == said
+    assert ErrorRenderer(Settings(root=Path("/data"), hf_cache=Path("/srv/cache/hub"))).redact(text) == said

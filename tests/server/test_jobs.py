@@ -11,7 +11,7 @@ import pytest
 
 from hfsvc.models import BytesReceived, Retried
 from hfsvc.server import Limits
-from hfsvc.server.events import EventLog
+from hfsvc.server.jobs import EventLog
 
 from .worlds import OTHER, REPO, Held, World, error_of, open_app, open_served_world, open_world, until
 

@@ -6,8 +6,11 @@ from typing import Any
 from dependency_injector import providers
 
 from hfsvc import Settings, open_container
-from hfsvc.server.open_sources import KEPT, Reading, Sources
+from hfsvc.models import ReadOptions
+from hfsvc.server.open_sources import KEPT, OpenSources
 from hfsvc.testing import FakeTrajectorySource
+
+MESSAGES = ReadOptions()
 
 
 async def test_only_those_that_were_used_last_are_kept(root: Path) -> None:
@@ -15,16 +18,16 @@ async def test_only_those_that_were_used_last_are_kept(root: Path) -> None:
         return FakeTrajectorySource([])
 
     async with open_container(Settings(root=root), source=providers.Callable(make)) as container:
-        sources = Sources(container)
-        first, second, *others = (Reading(f"acme/{number}") for number in range(KEPT + 1))
-        kept, forgotten = sources.open(first), sources.open(second)
+        sources = OpenSources(container)
+        first, second, *others = (f"acme/{number}" for number in range(KEPT + 1))
+        kept, forgotten = sources.open(first, MESSAGES), sources.open(second, MESSAGES)
         for each in (*others[:-1], first, others[-1]):
-            sources.open(each)
-        assert sources.open(first) is kept
-        assert sources.open(second) is not forgotten
+            sources.open(each, MESSAGES)
+        assert sources.open(first, MESSAGES) is kept
+        assert sources.open(second, MESSAGES) is not forgotten
 
 
 async def test_a_dataset_is_one_by_its_alias_and_by_its_id(root: Path) -> None:
     async with open_container(Settings(root=root)) as container:
-        sources = Sources(container)
-        assert sources.open(Reading(sources.repo(None))) is sources.open(Reading(sources.name(None)))
+        sources = OpenSources(container)
+        assert sources.open(sources.repo(None), MESSAGES) is sources.open(sources.name(None), MESSAGES)

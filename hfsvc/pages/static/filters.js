@@ -3,22 +3,13 @@
 import { address, ask } from "./api.js";
 import { comboBox } from "./combobox.js";
 import { button, h } from "./dom.js";
-import { CHOICES, FIELDS, PARTS, UNFILTERED, isQuoted, listParts, quoted } from "./route.js";
-import { oneLine } from "./text.js";
+import { CHOICES, FIELDS, PARTS, UNFILTERED, isQuoted, isSameList, listParts, quoted } from "./route.js";
+import { oneLine, spoken } from "./text.js";
 import { count, counted } from "./units.js";
 import { verdictOf } from "./verdict.js";
 
 const TYPING_MS = 250;
 const SUGGESTED = 50;
-const LABELS = {
-  config: "Configuration",
-  split: "Split",
-  agent: "Agent",
-  model: "Model",
-  task: "Task",
-  result: "Result",
-  episodes: "Episodes",
-};
 const NAMES = { all: "all", success: "succeeded", failure: "failed", last: "last ones" };
 
 class Filters extends HTMLElement {
@@ -36,12 +27,12 @@ class Filters extends HTMLElement {
         spellcheck: "false",
       }),
     };
-    const fields = FIELDS.map((field) => this._makeCombo(field));
+    this._combos = FIELDS.map((field) => this._makeCombo(field));
     this._fields.result = h("select", { name: "result" }, CHOICES.result.map(choice));
     this._fields.episodes = h("select", { name: "episodes" }, CHOICES.episodes.map(choice));
     const { source, config, split, query, result, episodes } = this._fields;
     this._parts = Object.fromEntries(PARTS.map((name) => [name, labelled(name, name === "config" ? config : split)]));
-    const more = h("div.more", { id: "filters" }, fields, labelled("result", result), labelled("episodes", episodes));
+    const more = h("div.more", { id: "filters" }, this._combos, labelled("result", result), labelled("episodes", episodes));
     this._toggle = button("Filters", () => this._unfold(), {
       class: "unfold",
       "aria-expanded": false,
@@ -73,16 +64,34 @@ class Filters extends HTMLElement {
     this._fields.episodes.value = route.episodes;
     this._showResult(before?.source === route.source ? this._results : null);
     const active = Object.keys(UNFILTERED).filter((name) => name !== "query" && route[name] !== UNFILTERED[name]).length;
+    this._combos.forEach((combo, place) => (combo.hidden &&= !route[FIELDS[place]]));
     this._toggle.textContent = active ? `Filters (${active})` : "Filters";
     this._showParts(route, before?.source === route.source);
   }
 
-  /** Offer the results that the rows of a list have; called when the list is there. */
+  /** Offer what the rows of a list have; called when the list is there. */
   async learn() {
     const route = this._route;
-    const counts = await this._count("result", { ...route, result: "all" });
+    this._learnFields(route);
+    const counts = await this._count({ ...route, result: "all" }, "result");
     if (route === this._route && counts) {
-      this._showResult(counts);
+      this._showResult(counts.result);
+    }
+  }
+
+  /** Hide filters that no row of the dataset has a value for. */
+  async _learnFields(route) {
+    const whole = { ...route, ...UNFILTERED };
+    if (this._whole && isSameList(this._whole, whole)) {
+      return;
+    }
+    this._whole = whole;
+    const counts = await this._count(whole, null);
+    if (whole === this._whole) {
+      this._combos.forEach((combo, place) => {
+        const field = FIELDS[place];
+        combo.hidden = Boolean(counts) && !counts[field].values.length && !this._route[field];
+      });
     }
   }
 
@@ -93,15 +102,16 @@ class Filters extends HTMLElement {
   }
 
   _makeCombo(field) {
-    const properties = { name: field, placeholder: "any", maxlength: 200, "aria-label": LABELS[field] };
+    const properties = { name: field, placeholder: "any", maxlength: 200, "aria-label": label(field) };
     const { element, input } = comboBox(properties, (text) => this._suggest(field, text));
     this._fields[field] = input;
-    return h("div.field", {}, h("span", { "aria-hidden": "true" }, LABELS[field]), element);
+    return h("div.field", { hidden: true }, h("span", { "aria-hidden": "true" }, label(field)), element);
   }
 
   /** The values that a field has in rows that all other filters keep. A value that was chosen hides no other one. */
   async _suggest(field, text) {
-    const counts = await this._count(field, { ...this._route, [field]: isQuoted(text.trim()) ? "" : text });
+    const found = await this._count({ ...this._route, [field]: isQuoted(text.trim()) ? "" : text }, field);
+    const counts = found?.[field];
     const values = counts?.values ?? [];
     const options = values.map(({ value, rows }) => ({ value: quoted(value), label: oneLine(value, 200), note: count(rows) }));
     if (counts?.without) {
@@ -110,10 +120,10 @@ class Filters extends HTMLElement {
     return { options, more: counts?.others ? `${counted(counts.others, "row")} with other values: type to find them` : null };
   }
 
-  async _count(field, route) {
+  /** The values of a field in the rows of a list; of all that rows are filtered by, where it is null. */
+  async _count(route, field) {
     try {
-      const answer = await ask(address("api/facets", { ...listParts(route), field, limit: SUGGESTED }));
-      return answer.facets[field];
+      return (await ask(address("api/facets", { ...listParts(route), field, limit: SUGGESTED }))).facets;
     } catch {
       // Without suggestions a field is one to type into; what is wrong is said where the list is.
       return null;
@@ -177,7 +187,12 @@ class Filters extends HTMLElement {
 }
 
 function labelled(name, field) {
-  return h("label.field", {}, h("span", {}, LABELS[name]), field);
+  return h("label.field", {}, h("span", {}, label(name)), field);
+}
+
+function label(name) {
+  const text = name === "config" ? "configuration" : spoken(name);
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 function choice(value) {

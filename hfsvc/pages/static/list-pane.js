@@ -5,8 +5,9 @@ import { announce, button, h } from "./dom.js";
 import "./filters.js";
 import "./row-list.js";
 import { RowCache } from "./row-cache.js";
-import { UNFILTERED, isFiltered, isSameList, listParts, writeRoute } from "./route.js";
+import { SEARCHED, UNFILTERED, isFiltered, isSameList, listParts, writeRoute } from "./route.js";
 import { empty, failed, loading } from "./states.js";
+import { spoken } from "./text.js";
 import { counted } from "./units.js";
 
 const PATIENCE_MS = 1500;
@@ -142,7 +143,7 @@ class ListPane extends HTMLElement {
     }
     return empty(
       "Nothing matches",
-      "All words must occur in a row's agent, model, task, episode, names, date or result.",
+      `All words must occur in a row's ${SEARCHED.slice(0, -1).map(spoken).join(", ")} or ${spoken(SEARCHED.at(-1))}.`,
       button("Show all", () => this._showAll()),
     );
   }

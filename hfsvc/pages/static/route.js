@@ -6,12 +6,14 @@ export const CHOICES = {
   result: ["all", "success", "failure"],
   episodes: ["all", "last"],
 };
-/** What rows are filtered by: words that must occur, or "a whole value" in quotation marks. */
-export const FIELDS = ["agent", "model", "task"];
+/** What is searched of a row, as the server says. */
+export const SEARCHED = told("fields");
+/** What rows are filtered by, as the server says: words that must occur, or "a whole value" in quotation marks. */
+export const FIELDS = told("facets").filter((name) => !(name in CHOICES));
 /** Parts of a dataset. */
 export const PARTS = ["config", "split"];
 /** Filters that leave all rows in. */
-export const UNFILTERED = { query: "", agent: "", model: "", task: "", result: "all", episodes: "all" };
+export const UNFILTERED = { query: "", ...blank(FIELDS), result: "all", episodes: "all" };
 
 const QUOTED = /^"(?:[^"]|"")*"$/;
 
@@ -94,6 +96,15 @@ export function isSameList(one, other) {
 /** Whether two routes show the same document, whichever step of it. */
 export function isSameDocument(one, other) {
   return one.key === other.key && JSON.stringify(documentParts(one)) === JSON.stringify(documentParts(other));
+}
+
+/** A list that the server has written into the page. */
+function told(name) {
+  return document.documentElement.dataset[name].split(" ");
+}
+
+function blank(names) {
+  return Object.fromEntries(names.map((name) => [name, ""]));
 }
 
 function partsOf({ source, config, split }) {

@@ -13,6 +13,11 @@ const CUT_LINES = 40;
 const SEGMENT_CHARACTERS = 1 << 15;
 const MARKED_CHARACTERS = 1 << 16;
 
+/** The name of a field as people write it: "trace_source" is "trace source". */
+export function spoken(name) {
+  return name.replaceAll("_", " ");
+}
+
 /** What stands for a special character; colours stand for nothing, line ends for themselves. */
 function markOf(found) {
   if (found.startsWith("\x1b[")) {

@@ -1,4 +1,4 @@
-"""Who may come in: decisions about a request's head, before anything else is done with it. Pure."""
+"""Access rules: host, origin and token of a request's head, checked before anything else is done with it. Pure."""
 
 import hmac
 import re
@@ -24,7 +24,7 @@ _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\s]+)(?::(?P<po
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may come in.
+    """Access rules of a server: its token, and the origins and hosts that are let in.
 
     Attributes:
         token: Everyone must show it, as a bearer token or by the cookie it was exchanged for; None lets everyone in.
@@ -55,8 +55,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         return self.token is not None and hmac.compare_digest(text.encode(), self.token.reveal().encode())
 
 
-class Head(NamedTuple):
-    """What is looked at of a request. Header values are texts; what was not sent is None.
+class RequestHead(NamedTuple):
+    """The parts of a request that access rules look at. Header values are texts; what was not sent is None.
 
     Attributes:
         path: Below `prefix`, every segment percent-encoded.
@@ -83,7 +83,7 @@ class Head(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why a request is not answered."""
+    """Why a request is refused: status, code, and a sentence."""
 
     status: int
     code: str
@@ -135,7 +135,7 @@ def check_token(text: str) -> Secret:
     return Secret(token)
 
 
-def judge(head: Head, access: Access, limits: Limits) -> Refusal | None:
+def find_refusal(head: RequestHead, access: Access, limits: Limits) -> Refusal | None:
     """Why a request must not come in; None when it may."""
     if head.path_bytes > limits.path_bytes or head.query_bytes > limits.query_bytes:
         return Refusal(414, "address_too_long", "The address of the request is too long.")
@@ -143,7 +143,7 @@ def judge(head: Head, access: Access, limits: Limits) -> Refusal | None:
         return Refusal(400, "invalid_request", "The length of the request is told in two ways.")
     if not _is_own_host(head.host, access):
         return Refusal(403, "host_not_allowed", "The server does not go by this name; --allow-origin adds one.")
-    if _is_strangers(head, access) or (_needs_origin(head) and not _may_ask(head, access)):
+    if _is_cross_site(head, access) or (_needs_origin(head) and not _may_ask(head, access)):
         return Refusal(403, "origin_not_allowed", "Pages of this origin may not do that; --allow-origin lets them.")
     if not (head.preflight or _is_open(head) or _shows_token(head, access)):
         return Refusal(401, "token_required", "The server's token is missing or wrong: show it as a bearer token.")
@@ -195,17 +195,17 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _is_strangers(head: Head, access: Access) -> bool:
+def _is_cross_site(head: RequestHead, access: Access) -> bool:
     """Whether a page of another origin asks. It could not read the answer, but see how long it takes."""
     looks = head.navigates and head.method in SAFE_METHODS
     return head.site in OTHER_SITES and not looks and not is_allowed_origin(head.origin, access)
 
 
-def _needs_origin(head: Head) -> bool:
+def _needs_origin(head: RequestHead) -> bool:
     return head.kind == "websocket" or head.preflight or head.method not in SAFE_METHODS
 
 
-def _may_ask(head: Head, access: Access) -> bool:
+def _may_ask(head: RequestHead, access: Access) -> bool:
     # Browsers always name the origin in these requests: without one it is a program that asks.
     return head.origin is None or is_allowed_origin(head.origin, access) or _is_own_origin(head.origin, head.host)
 
@@ -220,11 +220,11 @@ def _is_own_origin(origin: str, host: str | None) -> bool:
     return page.host == here.host and (page.port or default) == (here.port or default)
 
 
-def _is_open(head: Head) -> bool:
+def _is_open(head: RequestHead) -> bool:
     return head.kind == "http" and (head.path in OPEN_PATHS or head.path.startswith("/static/"))
 
 
-def _shows_token(head: Head, access: Access) -> bool:
+def _shows_token(head: RequestHead, access: Access) -> bool:
     if access.token is None:
         return True
     scheme, _, shown = (head.authorization or "").partition(" ")

@@ -1,4 +1,4 @@
-"""What stands before the app: who may come in, how many at once, and what every answer carries."""
+"""ASGI middleware before the app: refuses what may not come in or is too much, and adds what every response carries."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -6,18 +6,17 @@ from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
-from hfsvc.server.asgi import App, Headers, Message, Receive, Scope, Send
-from hfsvc.server.errors import plain_document
+from hfsvc.server.errors import error_document
 from hfsvc.server.limits import Limits
-from hfsvc.server.metrics import Counts
-from hfsvc.server.middleware.access import Access, Head, Refusal, is_allowed_origin, judge
-from hfsvc.server.middleware.heads import answer_head
+from hfsvc.server.metrics import ServerCounters
+from hfsvc.server.middleware.access import Access, Refusal, RequestHead, find_refusal, is_allowed_origin
+from hfsvc.server.responses import App, Headers, Message, Receive, Scope, Send
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
-EVERY_ANSWER: Headers = [
+EVERY_RESPONSE: Headers = [
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -38,78 +37,78 @@ REFUSED_WITH: Mapping[int, Headers] = {
 
 
 class Guard:
-    """Lets requests through to the app behind it, or answers them itself.
+    """ASGI middleware that lets requests through to the app behind it, or answers them itself.
 
     Args:
         app: Gets paths without the prefix it is mounted under, every segment percent-encoded.
         access: Who may come in.
         limits: How many at once.
-        counts: Where it is counted.
+        counters: Where it is counted.
     """
 
-    def __init__(self, app: App, *, access: Access, limits: Limits, counts: Counts) -> None:
+    def __init__(self, app: App, *, access: Access, limits: Limits, counters: ServerCounters) -> None:
         self._app = app
         self._access = access
         self._limits = limits
-        self._counts = counts
+        self._counters = counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._answer(scope, receive, send)
+            await self._handle_http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._open(scope, receive, send)
+            await self._handle_websocket(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         head = read_head(scope)
-        full = self._counts.requests >= self._limits.requests
-        refusal = BUSY if full else judge(head, self._access, self._limits)
+        full = self._counters.requests >= self._limits.requests
+        refusal = BUSY if full else find_refusal(head, self._access, self._limits)
         tell = self._with_headers(head.origin, send)
         if refusal is not None:
-            self._counts.refused[refusal.code] += 1
+            self._counters.refused[refusal.code] += 1
             await _refuse(refusal, tell)
         elif head.preflight:
-            await _allow(head, self._access, tell)
-        elif head.method in {"GET", "HEAD"} and _is_bare(scope, head.prefix):
-            await _lead_inside(scope, head.prefix, tell)
+            await _answer_preflight(head, self._access, tell)
+        elif head.method in {"GET", "HEAD"} and _is_bare_prefix(scope, head.prefix):
+            await _redirect_into_prefix(scope, head.prefix, tell)
         else:
-            self._counts.requests += 1
+            self._counters.requests += 1
             try:
-                await self._let_in(_inside(scope, head), receive, tell)
+                await self._forward(_scope_inside(scope, head), receive, tell)
             finally:
-                self._counts.requests -= 1
+                self._counters.requests -= 1
 
-    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
-            await answer_head(self._app, scope, receive, send)
+            await _send_head(self._app, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         head = read_head(scope)
-        full = self._counts.sockets >= self._limits.sockets
-        refusal = BUSY if full else judge(head, self._access, self._limits)
+        full = self._counters.sockets >= self._limits.sockets
+        refusal = BUSY if full else find_refusal(head, self._access, self._limits)
         if refusal is None and head.path.strip("/") != SOCKET:
             refusal = NO_SOCKET
         if refusal is not None:
-            self._counts.refused[refusal.code] += 1
+            self._counters.refused[refusal.code] += 1
             await _refuse_socket(refusal, scope, send)
             return
-        self._counts.sockets += 1
+        self._counters.sockets += 1
         try:
-            await self._app(_inside(scope, head), receive, send)
+            await self._app(_scope_inside(scope, head), receive, send)
         finally:
-            self._counts.sockets -= 1
+            self._counters.sockets -= 1
 
     def _with_headers(self, origin: str | None, send: Send) -> Send:
         """`send` that adds what every answer carries, and counts answers."""
-        added = EVERY_ANSWER + self._for_origin(origin)
+        added = EVERY_RESPONSE + self._for_origin(origin)
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._counts.answers[message["status"]] += 1
-                message["headers"] = [*message["headers"], *added, *_unkept(message["headers"])]
+                self._counters.responses[message["status"]] += 1
+                message["headers"] = [*message["headers"], *added, *_cache_control(message["headers"])]
             await send(message)
 
         return tell
@@ -127,19 +126,19 @@ class Guard:
         ]
 
 
-def _unkept(headers: Headers) -> Headers:
+def _cache_control(headers: Headers) -> Headers:
     """That nobody keeps an answer which does not say otherwise: it may be for one reader only, and old in a moment."""
     return [] if any(name.lower() == b"cache-control" for name, _ in headers) else [(b"cache-control", b"no-store")]
 
 
-def read_head(scope: Scope) -> Head:
+def read_head(scope: Scope) -> RequestHead:
     """What is judged of a request."""
     headers = _joined_values(scope["headers"])
     kind: Literal["http", "websocket"] = "http" if scope["type"] == "http" else "websocket"
     method = str(scope.get("method", "GET"))
     prefix = _prefix(scope)
     path = _path_inside(scope, prefix)
-    return Head(
+    return RequestHead(
         kind=kind,
         method=method,
         prefix=prefix,
@@ -191,12 +190,12 @@ def _prefix(scope: Scope) -> str:
     return quote(told.rstrip("/") or cut)
 
 
-def _is_bare(scope: Scope, prefix: str) -> bool:
+def _is_bare_prefix(scope: Scope, prefix: str) -> bool:
     """Whether the prefix itself is asked for: pages there would look for their files beside it, not below."""
     return bool(prefix) and unquote_to_bytes(scope.get("raw_path") or b"") == unquote_to_bytes(prefix)
 
 
-async def _lead_inside(scope: Scope, prefix: str, send: Send) -> None:
+async def _redirect_into_prefix(scope: Scope, prefix: str, send: Send) -> None:
     # Relative, since whoever stands before the server may have cut off a part of the prefix.
     place = prefix.rpartition("/")[2].encode() + b"/"
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
@@ -205,21 +204,42 @@ async def _lead_inside(scope: Scope, prefix: str, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _inside(scope: Scope, head: Head) -> Scope:
+def _scope_inside(scope: Scope, head: RequestHead) -> Scope:
     path = head.path
     return {**scope, "path": path, "raw_path": path.encode(), "root_path": "", "hfsvc_prefix": head.prefix}
 
 
-def refusing(refusal: Refusal) -> tuple[Headers, bytes]:
+async def _send_head(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let the app answer GET, and send what comes before the body. Answers without an end are ended by it.
+
+    Whoever asks for a head has left when it has come.
+    """
+    begun = False
+
+    async def hear() -> Message:
+        return {"type": "http.disconnect"} if begun else await receive()
+
+    async def tell(message: Message) -> None:
+        nonlocal begun
+        if message["type"] == "http.response.start":
+            begun = True
+            await send(message)
+
+    await app({**scope, "method": "GET"}, hear, tell)
+    if begun:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def refusal_response(refusal: Refusal) -> tuple[Headers, bytes]:
     """The headers and the body of an answer that refuses. Pure."""
-    document = plain_document(refusal.code, refusal.message, retryable=refusal.status == 503)
+    document = error_document(refusal.code, refusal.message, retryable=refusal.status == 503)
     body = msgspec.json.encode({"error": document})
     headers: Headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     return headers + REFUSED_WITH.get(refusal.status, []), body
 
 
 async def _refuse(refusal: Refusal, send: Send) -> None:
-    headers, body = refusing(refusal)
+    headers, body = refusal_response(refusal)
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -228,13 +248,13 @@ async def _refuse_socket(refusal: Refusal, scope: Scope, send: Send) -> None:
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.code})
         return
-    headers, body = refusing(refusal)
-    headers = [*headers, *EVERY_ANSWER, *_unkept(headers)]
+    headers, body = refusal_response(refusal)
+    headers = [*headers, *EVERY_RESPONSE, *_cache_control(headers)]
     await send({"type": "websocket.http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
 
 
-async def _allow(head: Head, access: Access, send: Send) -> None:
+async def _answer_preflight(head: RequestHead, access: Access, send: Send) -> None:
     """The answer to a browser that asks whether a page may ask."""
     headers: Headers = []
     if is_allowed_origin(head.origin, access):

@@ -1,4 +1,4 @@
-"""The routes of what is on disk: datasets, and the sources that are known by name."""
+"""Routes of datasets: those on disk, and those that are known by name."""
 
 from typing import Annotated
 from urllib.parse import unquote
@@ -8,47 +8,47 @@ from litestar.params import FromQuery, PathParameter
 
 from hfsvc.errors import NotDownloaded
 from hfsvc.models import DownloadedDataset, VerifyReport
-from hfsvc.server.routes.openapi import failing
+from hfsvc.server.routes.openapi import error_responses
 from hfsvc.server.schemas import DatasetEntry, DatasetInfo, Deleted, SourceEntry, entry_of, info_of
-from hfsvc.server.state import Parts, Using
+from hfsvc.server.state import AppState, AppStateDep
 from hfsvc.trajectories.known_datasets import KnownDataset
 
 Repo = Annotated[str, PathParameter(description="Alias or id, percent-encoded: owner%2Fname.")]
 
 
-@get("/api/datasets", responses=failing())
-async def list_datasets(parts: Using) -> list[DatasetEntry]:
+@get("/api/datasets", responses=error_responses())
+async def list_datasets(app: AppStateDep) -> list[DatasetEntry]:
     """The datasets that are on disk, by id."""
-    return [entry_of(each, parts.sources.alias(each.repo)) for each in await parts.datasets.list_downloaded()]
+    return [entry_of(each, app.sources.alias(each.repo)) for each in await app.datasets.list_downloaded()]
 
 
-@get("/api/datasets/{repo:str}", responses=failing(404))
-async def get_dataset(parts: Using, repo: Repo) -> DatasetInfo:
+@get("/api/datasets/{repo:str}", responses=error_responses(404))
+async def get_dataset(app: AppStateDep, repo: Repo) -> DatasetInfo:
     """What is recorded of a dataset."""
-    found = await _recorded(parts, repo)
-    return info_of(found, parts.sources.alias(found.repo))
+    found = await _recorded(app, repo)
+    return info_of(found, app.sources.alias(found.repo))
 
 
-@post("/api/datasets/{repo:str}/verify", status_code=200, responses=failing(404, 507))
-async def verify_dataset(parts: Using, repo: Repo, repair: FromQuery[bool] = False) -> VerifyReport:
+@post("/api/datasets/{repo:str}/verify", status_code=200, responses=error_responses(404, 507))
+async def verify_dataset(app: AppStateDep, repo: Repo, repair: FromQuery[bool] = False) -> VerifyReport:
     """Hash a dataset's files again; with `repair` fetch the damaged ones. Answers when it is done."""
-    return await parts.datasets.verify(parts.sources.repo(unquote(repo)), repair=repair)
+    return await app.datasets.verify(app.sources.repo(unquote(repo)), repair=repair)
 
 
-@delete("/api/datasets/{repo:str}", status_code=200, responses=failing(404))
-async def delete_dataset(parts: Using, repo: Repo) -> Deleted:
+@delete("/api/datasets/{repo:str}", status_code=200, responses=error_responses(404))
+async def delete_dataset(app: AppStateDep, repo: Repo) -> Deleted:
     """Remove a dataset's recorded files from disk."""
-    found = await _recorded(parts, repo)
-    await parts.datasets.delete(found.repo)
+    found = await _recorded(app, repo)
+    await app.datasets.delete(found.repo)
     return Deleted(deleted=found.repo, bytes=found.total_bytes)
 
 
-@get("/api/sources", responses=failing())
-async def list_sources(parts: Using) -> list[SourceEntry]:
+@get("/api/sources", responses=error_responses())
+async def list_sources(app: AppStateDep) -> list[SourceEntry]:
     """The datasets that are known by name."""
-    default = parts.sources.repo(None)
-    here = {each.repo.casefold() for each in await parts.datasets.list_downloaded()}
-    return [_source(each, default, here) for each in parts.container.registry().all]
+    default = app.sources.repo(None)
+    here = {each.repo.casefold() for each in await app.datasets.list_downloaded()}
+    return [_source(each, default, here) for each in app.container.registry().all]
 
 
 def _source(known: KnownDataset, default: str, here: set[str]) -> SourceEntry:
@@ -61,9 +61,9 @@ def _source(known: KnownDataset, default: str, here: set[str]) -> SourceEntry:
     )
 
 
-async def _recorded(parts: Parts, repo: str) -> DownloadedDataset:
-    name = parts.sources.repo(unquote(repo))
-    found = await parts.datasets.get_download_info(name)
+async def _recorded(app: AppState, repo: str) -> DownloadedDataset:
+    name = app.sources.repo(unquote(repo))
+    found = await app.datasets.get_download_info(name)
     if found is None:
         raise NotDownloaded(repo=name)
     return found

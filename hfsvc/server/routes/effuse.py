@@ -1,4 +1,4 @@
-"""The socket that the Effuse UI reads trajectories from: requests and answers as its desktop protocol has them.
+"""The WebSocket that the Effuse UI reads trajectories from: requests and responses as its desktop protocol has them.
 
 Source: src/desktop/protocol.ts, src/mainview/socket-client.ts and src/atif/schema.ts of OpenAgentsInc/openagents
 (December 2025).
@@ -13,13 +13,12 @@ from litestar import WebSocket, websocket
 from msgspec.structs import replace
 
 from hfsvc import atif
-from hfsvc.models import OnBadRow
+from hfsvc.models import OnBadRow, ReadOptions
 from hfsvc.protocols import TrajectorySource
-from hfsvc.server.budget import ByteBudget
-from hfsvc.server.errors import Busy, Words
-from hfsvc.server.limits import PAGE_ROWS, Limits
-from hfsvc.server.metrics import Counts
-from hfsvc.server.open_sources import Reading, Sources
+from hfsvc.server.errors import Busy, ErrorRenderer
+from hfsvc.server.limits import PAGE_ROWS, ByteBudget, Limits
+from hfsvc.server.metrics import ServerCounters
+from hfsvc.server.open_sources import OpenSources
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,50 +34,58 @@ LARGE = frozenset({"getHFTrajectories", "getHFTrajectory"})
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class _Asked(msgspec.Struct):
+class _Request(msgspec.Struct):
     """What every request has. A correlation id that is no text is handed back as an empty one."""
 
     type: str
     correlation_id: Any = msgspec.field(default="", name="correlationId")
 
 
-class _Page(msgspec.Struct):
+class _PageRequest(msgspec.Struct):
     offset: Count = 0
     limit: Annotated[int, msgspec.Meta(ge=0, le=PAGE_ROWS)] = 100
 
 
-class _Row(msgspec.Struct):
+class _RowRequest(msgspec.Struct):
     index: Count
 
 
 class Unanswerable(Exception):
-    """A request that is answered with an error; the text says why."""
+    """A request that gets an error for a response; the text says why."""
 
 
 class EffuseSocket:
-    """Answers the requests of sockets, of each one after the other.
+    """A server of the Effuse protocol: answers the requests of sockets, of each one after the other.
 
     Args:
         sources: The default source is what is read, one step a message.
         budget: Answers count against it until they are sent.
         limits: Of frames and answers.
-        words: How failures are told.
-        counts: Where requests are counted.
+        errors: How failures are told.
+        counters: Where requests are counted.
     """
 
-    def __init__(self, sources: Sources, *, budget: ByteBudget, limits: Limits, words: Words, counts: Counts) -> None:
+    def __init__(
+        self,
+        sources: OpenSources,
+        *,
+        budget: ByteBudget,
+        limits: Limits,
+        errors: ErrorRenderer,
+        counters: ServerCounters,
+    ) -> None:
         self._sources = sources
         self._budget = budget
         self._limits = limits
-        self._words = words
-        self._counts = counts
+        self._errors = errors
+        self._counters = counters
         self._answers: dict[str, Callable[[str], Awaitable[bytes]]] = {
             "getHFTrajectoryCount": self._count,
             "getHFTrajectories": self._page,
             "getHFTrajectory": self._row,
         }
 
-    async def converse(self, socket: WebSocket[Any, Any, Any]) -> None:
+    async def serve_socket(self, socket: WebSocket[Any, Any, Any]) -> None:
         """Answer a socket until it is closed."""
         await socket.accept()
         while True:
@@ -94,13 +101,13 @@ class EffuseSocket:
 
     async def _reply(self, socket: WebSocket[Any, Any, Any], asked: tuple[str, str], text: str) -> None:
         try:
-            async with self._budget.hold(self._estimate(asked[0])) as held:
+            async with self._budget.reserve(self._estimate(asked[0])) as reservation:
                 answer = await self._make(asked, text)
-                held.resize(len(answer))
+                reservation.resize(len(answer))
                 with anyio.fail_after(self._limits.answer_s):
                     await socket.send_text(answer)
         except Busy as error:
-            await socket.send_text(failure(*asked, self._words.sentence(error)).decode())
+            await socket.send_text(failure(*asked, self._errors.sentence(error)).decode())
 
     async def _make(self, asked: tuple[str, str], text: str) -> str:
         with anyio.move_on_after(self._limits.answer_s):
@@ -119,7 +126,7 @@ class EffuseSocket:
             text: The whole frame.
         """
         make = self._answers.get(name)
-        self._counts.questions[name if make else "unknown"] += 1
+        self._counters.socket_requests[name if make else "unknown"] += 1
         if make is None:
             return failure(name, correlation_id, f"This server does not know {REQUEST}{name[:100]}.")
         try:
@@ -129,17 +136,17 @@ class EffuseSocket:
         except msgspec.ValidationError as error:
             return failure(name, correlation_id, f"The request cannot be meant: {error}.")
         except Exception as error:
-            return failure(name, correlation_id, self._words.sentence(error))
+            return failure(name, correlation_id, self._errors.sentence(error))
         return success(name, correlation_id, data)
 
     def _source(self, on_bad_row: OnBadRow = "raise") -> TrajectorySource:
-        return self._sources.open(Reading(self._sources.name(None), on_bad_row=on_bad_row))
+        return self._sources.open(self._sources.name(None), ReadOptions(on_bad_row=on_bad_row))
 
     async def _count(self, _: str) -> bytes:
         return msgspec.json.encode({"count": await self._source().count()})
 
     async def _page(self, text: str) -> bytes:
-        page = msgspec.json.decode(text, type=_Page)
+        page = msgspec.json.decode(text, type=_PageRequest)
         # The UI waits for ever after an error, and datasets exist whose every tenth row cannot be read.
         source = self._source(on_bad_row="skip")
         documents: list[bytes] = []
@@ -147,17 +154,17 @@ class EffuseSocket:
         # One after the other, so that a page that is too large is never held as a whole.
         async with aclosing(source.stream_trajectories(start=page.offset, stop=page.offset + page.limit)) as rows:
             async for trajectory in rows:
-                documents.append(atif.encode(as_effuse_reads_it(trajectory)))
+                documents.append(atif.encode(to_effuse(trajectory)))
                 size += len(documents[-1])
                 self._check_size(size, f"Rows {page.offset} to {page.offset + page.limit}")
         return b"[%s]" % b",".join(documents)
 
     async def _row(self, text: str) -> bytes:
-        index = msgspec.json.decode(text, type=_Row).index
+        index = msgspec.json.decode(text, type=_RowRequest).index
         trajectory = await self._source().get_trajectory(index)
         if trajectory is None:
             return b"null"
-        document = atif.encode(as_effuse_reads_it(trajectory))
+        document = atif.encode(to_effuse(trajectory))
         self._check_size(len(document), f"Row {index}")
         return document
 
@@ -170,7 +177,7 @@ class EffuseSocket:
 def read_request(text: str) -> tuple[str, str] | None:
     """The name and the correlation id of a request; None for a frame that is none, which is ignored. Pure."""
     try:
-        asked = msgspec.json.decode(text, type=_Asked)
+        asked = msgspec.json.decode(text, type=_Request)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     if not asked.type.startswith(REQUEST):
@@ -192,7 +199,7 @@ def _envelope(name: str, correlation_id: str, **rest: Any) -> bytes:
     return msgspec.json.encode({"type": f"response:{name}", "correlationId": correlation_id, **rest})
 
 
-def as_effuse_reads_it(trajectory: atif.Trajectory) -> atif.Trajectory:
+def to_effuse(trajectory: atif.Trajectory) -> atif.Trajectory:
     """A document of the one version that this UI reads, with what its schema requires and ATIF does not. Pure."""
     # Those that say this version as well: they may hold what came later, and lack what it asks for.
     trajectory = atif.convert_version(trajectory, VERSION).trajectory
@@ -201,12 +208,12 @@ def as_effuse_reads_it(trajectory: atif.Trajectory) -> atif.Trajectory:
         session_id=trajectory.session_id or UNKNOWN,
         agent=replace(trajectory.agent, model_name=trajectory.agent.model_name or UNKNOWN),
         steps=[step if step.timestamp is not None else replace(step, timestamp="") for step in trajectory.steps],
-        final_metrics=trajectory.final_metrics and _whole_totals(trajectory.final_metrics, trajectory.steps),
+        final_metrics=trajectory.final_metrics and _fill_totals(trajectory.final_metrics, trajectory.steps),
         extra=trajectory.extra and {name: _searchable(name, value) for name, value in trajectory.extra.items()},
     )
 
 
-def _whole_totals(totals: atif.FinalMetrics, steps: list[atif.Step]) -> atif.FinalMetrics:
+def _fill_totals(totals: atif.FinalMetrics, steps: list[atif.Step]) -> atif.FinalMetrics:
     """Totals with the three that are required: where they are missing, those of the steps."""
     metrics = [step.metrics for step in steps if step.metrics]
     found = {
@@ -228,7 +235,7 @@ def effuse_route(effuse: EffuseSocket) -> Any:
     """The socket's route."""
 
     @websocket("/ws")
-    async def converse(socket: WebSocket[Any, Any, Any]) -> None:
-        await effuse.converse(socket)
+    async def serve_socket(socket: WebSocket[Any, Any, Any]) -> None:
+        await effuse.serve_socket(socket)
 
-    return converse
+    return serve_socket

@@ -1,4 +1,4 @@
-"""What the API's description says of answers and bodies, where handlers do not say it themselves."""
+"""The OpenAPI description of responses and bodies, where handlers do not say it themselves."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from hfsvc.server.schemas import DownloadOrder, ErrorAnswer, SessionOrder
 
-NOTHING = ResponseSpec(None, generate_examples=False, description="Success, without a body")
+NO_CONTENT = ResponseSpec(None, generate_examples=False, description="Success, without a body")
 
 
-def failing(*statuses: int) -> dict[int, ResponseSpec]:
-    """What an operation may answer instead of success: these, and what every operation may."""
+def error_responses(*statuses: int) -> dict[int, ResponseSpec]:
+    """The responses that are no success: those with these statuses, and those of every operation."""
     every = (400, 401, 403, 414, 500, 503)
     return {status: _error(status) for status in sorted({*every, *statuses})}
 
@@ -21,13 +21,13 @@ def _error(status: int) -> ResponseSpec:
     return ResponseSpec(ErrorAnswer, generate_examples=False, description=f"An error with status {status}")
 
 
-def answering(model: Any, media_type: str = "application/json") -> dict[int, ResponseSpec]:
-    """What an operation answers whose body is written elsewhere."""
+def success_response(model: Any, media_type: str = "application/json") -> dict[int, ResponseSpec]:
+    """The response of an operation whose body is written elsewhere."""
     return {200: ResponseSpec(model, generate_examples=False, description="Success", media_type=media_type)}
 
 
-class Description(JsonRenderPlugin):
-    """The API's description, which also says where unknown fields are refused."""
+class OpenApiPlugin(JsonRenderPlugin):
+    """Renders the OpenAPI description as JSON, and says in it where unknown fields are refused."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         for order in (DownloadOrder, SessionOrder):

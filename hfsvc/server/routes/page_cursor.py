@@ -1,4 +1,4 @@
-"""The cursor of a list: opaque text with which the next page goes on in the same list. Pure."""
+"""Cursors of pages: opaque texts with which the next page goes on in the same list. Pure."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -7,15 +7,14 @@ from typing import NamedTuple
 import msgspec
 
 from hfsvc.errors import CursorMismatch
-from hfsvc.models import DownloadedDataset
+from hfsvc.models import DownloadedDataset, ReadOptions
 from hfsvc.opaque_text import pack, unpack
-from hfsvc.server.open_sources import Reading
 
 VERSION = 1
 
 
 class Listing(NamedTuple):
-    """What a page is part of.
+    """The list that a page is part of.
 
     Attributes:
         repo: The dataset.
@@ -39,7 +38,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     offset: int
 
 
-def listing_of(repo: str, dataset: DownloadedDataset | None, reading: Reading, query: str | None) -> Listing:
+def listing_of(repo: str, dataset: DownloadedDataset | None, reading: ReadOptions, query: str | None) -> Listing:
     """The list of a dataset's rows that answer to a query.
 
     Args:

@@ -1,18 +1,25 @@
-"""What requests may say: the parameters of routes, their bounds, and what the API's description says of them."""
+"""Parameters of routes: their types, their bounds, and what the OpenAPI description says of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValidation
 
-from hfsvc.models import KeyColumn, Style
+from hfsvc.models import KeyColumn, ReadOptions, Style
 from hfsvc.server.limits import PAGE_ROWS
-from hfsvc.server.open_sources import Reading
-from hfsvc.server.state import Using
+from hfsvc.server.state import AppStateDep
 
 # Of integers that every reader of JSON keeps exactly.
 LARGEST = (1 << 53) - 1
 LONGEST_TEXT = 1000
+
+
+class SourceRequest(NamedTuple):
+    """A dataset, by its alias or id as asked for, and how it is read."""
+
+    name: str
+    options: ReadOptions
+
 
 Source = Annotated[
     str | None,
@@ -37,20 +44,23 @@ Episodes = Annotated[
     Literal["all", "last"], QueryParameter(description="Leave out rows that a later episode goes on from.")
 ]
 Result = Annotated[Literal["all", "success", "failure"], QueryParameter(description="How runs ended.")]
-ReadAs = NamedDependency[SkipValidation[Reading]]
 Lines = Annotated[
     Literal["atif", "rows"], QueryParameter(description="Documents alone, or each with its row, file and cursor.")
 ]
 
 
-def read_as(
-    parts: Using,
+Wanted = NamedDependency[SkipValidation[SourceRequest]]
+
+
+def read_source(
+    app: AppStateDep,
     source: Source = None,
     style: FromQuery[Style] = "messages",
     config: Part = None,
     split: Part = None,
     episodes: Episodes = "all",
     result: Result = "all",
-) -> Reading:
-    """Which dataset, and how it is read, from a request's query."""
-    return Reading(parts.sources.name(source), style, config=config, split=split, episodes=episodes, result=result)
+) -> SourceRequest:
+    """The source that a request's query asks for."""
+    options = ReadOptions(style=style, config=config, split=split, episodes=episodes, result=result)
+    return SourceRequest(app.sources.name(source), options)

@@ -1,4 +1,4 @@
-"""The routes of the server itself: sessions, health, metrics, and the files of its pages."""
+"""Routes of the server itself: sessions, health, metrics, and the files of its pages."""
 
 from typing import Any
 
@@ -7,17 +7,16 @@ from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
-from hfsvc.pages.files import load_files
-from hfsvc.server.bodies import refuse_depth
-from hfsvc.server.metrics import Family, as_prometheus, transfer_families
-from hfsvc.server.routes.openapi import NOTHING, failing
+from hfsvc.models import FACETS, SUMMARY_FIELDS
+from hfsvc.pages.files import index_page, load_files
+from hfsvc.server.errors import recursion_error_response
+from hfsvc.server.metrics import MetricFamily, as_prometheus, transfer_families
+from hfsvc.server.routes.openapi import NO_CONTENT, error_responses
 from hfsvc.server.schemas import Health, Readiness, SessionOrder
-from hfsvc.server.state import Using
+from hfsvc.server.state import AppStateDep
 
 PROMETHEUS = "text/plain; version=0.0.4"
-
-
-STATIC = load_files()
+STATIC = {**load_files(), "index.html": index_page(fields=SUMMARY_FIELDS, facets=FACETS)}
 
 
 @get("/", include_in_schema=False)
@@ -45,12 +44,14 @@ def _static(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
 @post(
     "/session",
     status_code=204,
-    responses={**failing(413), 204: NOTHING},
-    exception_handlers={RecursionError: refuse_depth},
+    responses={**error_responses(413), 204: NO_CONTENT},
+    exception_handlers={RecursionError: recursion_error_response},
 )
-async def open_session(parts: Using, data: JSONBody[SessionOrder], request: Request[Any, Any, Any]) -> Response[None]:
+async def open_session(
+    app: AppStateDep, data: JSONBody[SessionOrder], request: Request[Any, Any, Any]
+) -> Response[None]:
     """Exchange the server's token for a cookie that pages send by themselves."""
-    access = parts.access
+    access = app.access
     if access.token is None:
         return Response(None, status_code=204)
     if not access.is_token(data.token):
@@ -61,21 +62,21 @@ async def open_session(parts: Using, data: JSONBody[SessionOrder], request: Requ
     return Response(None, status_code=204, headers={"Set-Cookie": cookie})
 
 
-@get("/healthz", responses=failing())
+@get("/healthz", responses=error_responses())
 async def is_alive() -> Health:
     """That the server answers at all."""
     return Health()
 
 
-@get("/readyz", responses=failing())
-async def is_ready(parts: Using) -> Readiness:
+@get("/readyz", responses=error_responses())
+async def is_ready(app: AppStateDep) -> Readiness:
     """That the server can read what is on disk."""
-    return Readiness(datasets=len(await parts.datasets.list_downloaded()))
+    return Readiness(datasets=len(await app.datasets.list_downloaded()))
 
 
-@get("/metrics", media_type=MediaType.TEXT, responses=failing())
-async def get_metrics(parts: Using) -> Response[str]:
+@get("/metrics", media_type=MediaType.TEXT, responses=error_responses())
+async def get_metrics(app: AppStateDep) -> Response[str]:
     """Counts in Prometheus' text format."""
-    jobs = Family("hfsvc_jobs_running", "gauge", "Downloads under way.", {"": parts.jobs.count("running")})
-    families = [*parts.counts.families(), jobs, *transfer_families(parts.container.metrics())]
+    jobs = MetricFamily("hfsvc_jobs_running", "gauge", "Downloads under way.", {"": app.jobs.count("running")})
+    families = [*app.counters.families(), jobs, *transfer_families(app.container.metrics())]
     return Response(as_prometheus(families), media_type=PROMETHEUS)

@@ -1,39 +1,59 @@
-"""The routes of trajectories: lists, documents, steps, and the stream of all."""
+"""Routes of trajectories: lists, facets, documents, steps, and the stream of all."""
 
 from collections.abc import AsyncGenerator, Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
 from litestar import get
-from litestar.params import FromQuery
+from litestar.params import FromQuery, QueryParameter
 from litestar.types import ASGIApp
+from msgspec.structs import replace
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.errors import TrajectoryNotFound
-from hfsvc.models import KeyColumn, TrajectoryRow, row_number
+from hfsvc.models import FACETS, KeyColumn, SummaryField, TrajectoryRow, ValueCounts, row_number
 from hfsvc.protocols import TrajectorySource
-from hfsvc.server.asgi import Headers, as_answer
-from hfsvc.server.open_sources import Reading
-from hfsvc.server.responses import HeldAnswer, Made, StreamedAnswer
-from hfsvc.server.routes.openapi import answering, failing
+from hfsvc.server.responses import BudgetedResponse, Headers, Payload, StreamedResponse
+from hfsvc.server.routes.openapi import error_responses, success_response
 from hfsvc.server.routes.page_cursor import listing_of, read_cursor, write_cursor
-from hfsvc.server.routes.parameters import LARGEST, By, Cursor, Key, Limit, Lines, Offset, Query, ReadAs, Row, Stop
-from hfsvc.server.schemas import StepPage, SummaryList
-from hfsvc.server.state import Parts, Using
+from hfsvc.server.routes.parameters import (
+    LARGEST,
+    By,
+    Cursor,
+    Key,
+    Limit,
+    Lines,
+    Offset,
+    Query,
+    Row,
+    SourceRequest,
+    Stop,
+    Wanted,
+)
+from hfsvc.server.schemas import FacetList, StepPage, SummaryList
+from hfsvc.server.state import AppState, AppStateDep
 
 NDJSON = "application/x-ndjson"
+Fields = Annotated[
+    list[SummaryField] | None,
+    QueryParameter(
+        name="field",
+        max_items=len(FACETS),
+        description=f"Which fields; {', '.join(FACETS[:-1])} and {FACETS[-1]} else.",
+    ),
+]
 
 
 class Lookup(NamedTuple):
-    """What a trajectory is looked up by: a key, and the column that has it; None for a row number, else any."""
+    """A key, and the column that has it; None for a row number, else for any."""
 
     key: str
     by: KeyColumn | None
 
 
-class Found(NamedTuple):
+class LocatedTrajectory(NamedTuple):
     """A trajectory and where it stands. `matches` is the number of rows that answer to the key."""
 
     row: int
@@ -41,20 +61,25 @@ class Found(NamedTuple):
     trajectory: Trajectory
 
 
-@get("/api/trajectories", responses=failing(404, 409))
+@get("/api/trajectories", responses=error_responses(404, 409))
 async def list_trajectories(
-    parts: Using, reading: ReadAs, offset: Offset = 0, limit: Limit = 100, search: Query = None, cursor: Cursor = None
+    app: AppStateDep,
+    wanted: Wanted,
+    offset: Offset = 0,
+    limit: Limit = 100,
+    search: Query = None,
+    cursor: Cursor = None,
 ) -> SummaryList:
     """Rows without their messages: by offset, or page after page by cursor, which then says where."""
-    source = parts.sources.open(reading)
-    repo = parts.sources.repo(reading.source)
-    listing = listing_of(repo, await parts.datasets.get_download_info(repo), reading, search)
+    source = app.sources.open(*wanted)
+    repo = app.sources.repo(wanted.name)
+    listing = listing_of(repo, await app.datasets.get_download_info(repo), wanted.options, search)
     start = offset if cursor is None else read_cursor(cursor, listing)
-    async with parts.lists:
+    async with app.lists:
         page = await source.list_summaries(start, limit, search)
     after = start + len(page.items)
     return SummaryList(
-        source=reading.source,
+        source=wanted.name,
         total=page.total,
         offset=page.offset,
         items=page.items,
@@ -62,32 +87,45 @@ async def list_trajectories(
     )
 
 
-@get("/api/trajectories/{key:str}", responses={**failing(404, 409), **answering(Trajectory)})
-async def get_trajectory(parts: Using, reading: ReadAs, key: Key, by: By = None) -> ASGIApp:
+@get("/api/facets", responses=error_responses(404, 409))
+async def list_facets(
+    app: AppStateDep, wanted: Wanted, fields: Fields = None, search: Query = None, limit: Limit = 100
+) -> FacetList:
+    """The values of fields over the rows that a list with this query has, the most frequent first."""
+    source = app.sources.open(*wanted)
+    async with app.lists:
+        counts: dict[str, ValueCounts] = {
+            field: await source.count_values(field, search, limit=limit) for field in fields or FACETS
+        }
+    return FacetList(source=wanted.name, facets=counts)
+
+
+@get("/api/trajectories/{key:str}", responses={**error_responses(404, 409), **success_response(Trajectory)})
+async def get_trajectory(app: AppStateDep, wanted: Wanted, key: Key, by: By = None) -> ASGIApp:
     """One trajectory as ATIF. Headers tell its row (``Hfsvc-Row``), and how many answer (``Hfsvc-Matches``)."""
 
-    def make(found: Found) -> bytes:
+    def make(found: LocatedTrajectory) -> bytes:
         return atif.encode(found.trajectory)
 
-    return _answer(parts, reading, Lookup(unquote(key), by), make)
+    return _one_trajectory(app, wanted, Lookup(unquote(key), by), make)
 
 
-@get("/api/trajectories/{key:str}/steps", responses={**failing(404, 409), **answering(StepPage)})
+@get("/api/trajectories/{key:str}/steps", responses={**error_responses(404, 409), **success_response(StepPage)})
 async def list_steps(
-    parts: Using, reading: ReadAs, key: Key, by: By = None, offset: Offset = 0, limit: Limit = 100
+    app: AppStateDep, wanted: Wanted, key: Key, by: By = None, offset: Offset = 0, limit: Limit = 100
 ) -> ASGIApp:
     """Some steps of one trajectory, with the rest of its document."""
 
-    def make(found: Found) -> bytes:
+    def make(found: LocatedTrajectory) -> bytes:
         return _step_page(found, offset, limit)
 
-    return _answer(parts, reading, Lookup(unquote(key), by), make)
+    return _one_trajectory(app, wanted, Lookup(unquote(key), by), make)
 
 
-@get("/api/trajectories.jsonl", responses={**failing(404, 409), **answering(Trajectory, NDJSON)})
+@get("/api/trajectories.jsonl", responses={**error_responses(404, 409), **success_response(Trajectory, NDJSON)})
 async def stream_trajectories(
-    parts: Using,
-    reading: ReadAs,
+    app: AppStateDep,
+    wanted: Wanted,
     start: Row = 0,
     stop: Stop = LARGEST,
     cursor: Cursor = None,
@@ -99,7 +137,7 @@ async def stream_trajectories(
     After a row that cannot be converted the last line is an error, and the connection is broken off; `skip_bad` leaves
     such rows out.
     """
-    source = parts.sources.open(reading._replace(on_bad_row="skip" if skip_bad else "raise"))
+    source = app.sources.open(wanted.name, replace(wanted.options, on_bad_row="skip" if skip_bad else "raise"))
     encode = _encode_row if lines == "rows" else _encode_document
 
     async def chunks() -> AsyncGenerator[bytes, None]:
@@ -110,38 +148,40 @@ async def stream_trajectories(
         finally:
             await rows.aclose()
 
-    def last_words(error: Exception) -> bytes:
-        return msgspec.json.encode({"error": parts.words.document(error)}) + b"\n"
+    def error_trailer(error: Exception) -> bytes:
+        return msgspec.json.encode({"error": app.errors.document(error)}) + b"\n"
 
-    return as_answer(StreamedAnswer(chunks, NDJSON, slots=parts.exports, last_words=last_words))
+    return StreamedResponse(chunks, NDJSON, slots=app.exports, error_trailer=error_trailer)
 
 
-def _answer(parts: Parts, reading: Reading, lookup: Lookup, encode: Callable[[Found], bytes]) -> ASGIApp:
-    source = parts.sources.open(reading)
+def _one_trajectory(
+    app: AppState, wanted: SourceRequest, lookup: Lookup, encode: Callable[[LocatedTrajectory], bytes]
+) -> ASGIApp:
+    source = app.sources.open(*wanted)
 
-    async def make() -> Made:
+    async def make() -> Payload:
         found = await _find(source, lookup)
         if found is None:
-            raise TrajectoryNotFound(source=reading.source, key=lookup.key, by=lookup.by)
-        return Made(encode(found), _row_headers(found))
+            raise TrajectoryNotFound(source=wanted.name, key=lookup.key, by=lookup.by)
+        return Payload(encode(found), _row_headers(found))
 
-    return as_answer(HeldAnswer(make, budget=parts.budget, limits=parts.limits))
+    return BudgetedResponse(make, budget=app.budget, limits=app.limits)
 
 
-async def _find(source: TrajectorySource, lookup: Lookup) -> Found | None:
+async def _find(source: TrajectorySource, lookup: Lookup) -> LocatedTrajectory | None:
     number = row_number(lookup.key) if lookup.by is None else None
     rows = await source.find_rows(lookup.key, by=lookup.by) if number is None else (number,)
     trajectory = await source.get_trajectory(rows[0]) if rows else None
-    return None if trajectory is None else Found(rows[0], len(rows), trajectory)
+    return None if trajectory is None else LocatedTrajectory(rows[0], len(rows), trajectory)
 
 
-def _row_headers(found: Found) -> Headers:
+def _row_headers(found: LocatedTrajectory) -> Headers:
     return [(b"hfsvc-row", str(found.row).encode()), (b"hfsvc-matches", str(found.matches).encode())]
 
 
-def _step_page(found: Found, offset: int, limit: int) -> bytes:
+def _step_page(found: LocatedTrajectory, offset: int, limit: int) -> bytes:
     steps = found.trajectory.steps
-    cut = msgspec.structs.replace(found.trajectory, steps=steps[offset : offset + limit])
+    cut = replace(found.trajectory, steps=steps[offset : offset + limit])
     page = {"row": found.row, "total": len(steps), "offset": offset, "trajectory": msgspec.Raw(atif.encode(cut))}
     return msgspec.json.encode(page)
 

@@ -1,4 +1,4 @@
-"""Connections that bear only so much of their peer: uvicorn's own protocols, which would bear too much in some places.
+"""Protocols of uvicorn with limits on what a peer may do to a connection: slow, silent, stalled, or too many of them.
 
 A peer that connects and never finishes a request, one that asks and never reads, and one more than there is room for:
 all are dropped. One that sends more than it reads is not listened to. Seen in uvicorn 0.54, whose timeouts cover idle
@@ -15,7 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from hfsvc.server.limits import Limits
 from hfsvc.server.middleware.access import Refusal
-from hfsvc.server.middleware.guard import EVERY_ANSWER, refusing
+from hfsvc.server.middleware.guard import EVERY_RESPONSE, refusal_response
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     from websockets.frames import Frame
 
 # Less than that in a whole `stall_s` is no reading.
-LEAST_READ_BYTES = 1 << 16
+MIN_READ_BYTES = 1 << 16
 # Of a socket at once: the smallest frames take six bytes, and fifty times as much once they are messages.
 RECEIVE_BYTES = 1 << 12
 # Of a message; empty ones count for nothing in its size.
-MOST_FRAGMENTS = 1 << 12
+MAX_FRAGMENTS = 1 << 12
 TOO_LARGE = 1009
 
 
-class Unread(NamedTuple):
-    """What a peer has not read: how many bytes, after how many times that it had caught up."""
+class WriteBacklog(NamedTuple):
+    """Bytes that a peer has not read yet, and how often it had caught up before."""
 
     size: int
     caught_up: int
 
 
-def is_stuck(before: Unread, now: Unread) -> bool:
+def has_stalled(before: WriteBacklog, now: WriteBacklog) -> bool:
     """Whether a peer has read next to nothing between two looks. Pure."""
     if before.size == 0 or now.size == 0 or now.caught_up > before.caught_up:
         return False
-    return now.size > before.size - LEAST_READ_BYTES
+    return now.size > before.size - MIN_READ_BYTES
 
 
-class ReadingWatch:
-    """Looks now and then whether a peer still reads, and breaks the connection off when it does not.
+class StallDetector:
+    """A timer that breaks a connection off when its peer no longer reads.
 
     Args:
         transport: Of the connection.
@@ -61,7 +61,7 @@ class ReadingWatch:
         self.caught_up = 0
         self._transport = transport
         self._stall_s = stall_s
-        self._before = Unread(0, 0)
+        self._before = WriteBacklog(0, 0)
         self._timer = self._again()
 
     def stop(self) -> None:
@@ -72,22 +72,22 @@ class ReadingWatch:
         return asyncio.get_running_loop().call_later(self._stall_s, self._look)
 
     def _look(self) -> None:
-        now = Unread(self._transport.get_write_buffer_size(), self.caught_up)
-        if is_stuck(self._before, now):
+        now = WriteBacklog(self._transport.get_write_buffer_size(), self.caught_up)
+        if has_stalled(self._before, now):
             self._transport.abort()
             return
         self._before = now
         self._timer = self._again()
 
 
-class PatientHttp(H11Protocol):
-    """HTTP/1.1 whose requests must arrive in time, and whose answers must be read."""
+class LimitedHttpProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, where requests must arrive in time, and responses must be read."""
 
     limits: Limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._watch = ReadingWatch(transport, self.limits.stall_s)
+        self._watch = StallDetector(transport, self.limits.stall_s)
         self._deadline: asyncio.TimerHandle | None = None
         self._expect_request()
         if len(self.connections) > self.limits.connections:
@@ -115,8 +115,8 @@ class PatientHttp(H11Protocol):
             # Another answer is under way.
             self.transport.abort()
             return
-        headers, body = refusing(Refusal(400, "invalid_request", msg))
-        answer = h11.Response(status_code=400, headers=[*headers, *EVERY_ANSWER], reason=b"Bad Request")
+        headers, body = refusal_response(Refusal(400, "invalid_request", msg))
+        answer = h11.Response(status_code=400, headers=[*headers, *EVERY_RESPONSE], reason=b"Bad Request")
         for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
@@ -139,8 +139,8 @@ class PatientHttp(H11Protocol):
         self._stop_expecting()
 
 
-class PatientSocket(WebSocketsSansIOProtocol):
-    """A WebSocket whose messages must be read; the next one waits until the one before is.
+class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, where messages must be read; the next one waits until the one before is.
 
     Pings are answered at once, so a peer that does not read is not listened to either.
     """
@@ -150,7 +150,7 @@ class PatientSocket(WebSocketsSansIOProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         transport.max_size = RECEIVE_BYTES
-        self._watch = ReadingWatch(transport, self.limits.stall_s)
+        self._watch = StallDetector(transport, self.limits.stall_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.stop()
@@ -168,7 +168,7 @@ class PatientSocket(WebSocketsSansIOProtocol):
 
     def handle_cont(self, event: "Frame") -> None:
         super().handle_cont(event)
-        if len(self.frames) > MOST_FRAGMENTS and not self.close_sent:
+        if len(self.frames) > MAX_FRAGMENTS and not self.close_sent:
             self.conn.fail(TOO_LARGE, "too many fragments")
             self.handle_parser_exception()
 
@@ -189,7 +189,7 @@ class PatientSocket(WebSocketsSansIOProtocol):
             raise ClientDisconnected
 
 
-def patient(limits: Limits) -> tuple[type[PatientHttp], type[PatientSocket]]:
+def limited_protocols(limits: Limits) -> tuple[type[LimitedHttpProtocol], type[LimitedWebSocketProtocol]]:
     """Both protocols with these limits, as uvicorn takes them."""
-    http = type("PatientHttp", (PatientHttp,), {"limits": limits})
-    return http, type("PatientSocket", (PatientSocket,), {"limits": limits})
+    http = type("PatientHttp", (LimitedHttpProtocol,), {"limits": limits})
+    return http, type("PatientSocket", (LimitedWebSocketProtocol,), {"limits": limits})

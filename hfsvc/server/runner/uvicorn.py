@@ -1,11 +1,12 @@
-"""Listening: the app over uvicorn, from a bound socket to a stop that keeps nobody waiting."""
+"""The app on uvicorn, from a bound socket to a stop that keeps nobody waiting."""
 
 import asyncio
 import errno
 import logging
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 import pyarrow as pa
@@ -15,8 +16,7 @@ from anyio import to_thread
 from hfsvc.errors import InvalidSettings
 from hfsvc.server.app import ServerApp
 from hfsvc.server.limits import Limits
-from hfsvc.server.runner.connections import patient
-from hfsvc.server.runner.descriptors import SPARE, allow_open_files, connections_within
+from hfsvc.server.runner.connections import limited_protocols
 
 BACKLOG = 1024
 # Each turn of the loop, which must be able to turn away what is too much before it takes in more.
@@ -25,14 +25,16 @@ ACCEPTED_AT_ONCE = 16
 PING_S = 20.0
 PONG_S = 40.0
 HEAD_BYTES = 32 << 10
+# Open files for data, for the process itself, and for connections that are about to be turned away.
+SPARE = 256
 
 
 class Server(uvicorn.Server):
-    """uvicorn, stopped by whoever awaits it: signals are theirs."""
+    """uvicorn's server, stopped by whoever awaits it: signals are theirs."""
 
     def __init__(self, app: ServerApp, limits: Limits) -> None:
-        self._served = app
-        http, ws = patient(limits)
+        self._app = app
+        http, ws = limited_protocols(limits)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -66,7 +68,7 @@ class Server(uvicorn.Server):
             bound.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._served.close_streams()
+        self._app.close_streams()
         await super().shutdown(sockets)
 
 
@@ -87,12 +89,12 @@ def bind(host: str, port: int) -> socket.socket:
         bound.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         bound.close()
-        raise _refused(host, port, error) from None
+        raise _bind_error(host, port, error) from None
     bound.setblocking(False)
     return bound
 
 
-def _refused(host: str, port: int, error: OSError | OverflowError) -> InvalidSettings:
+def _bind_error(host: str, port: int, error: OSError | OverflowError) -> InvalidSettings:
     if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL:
         return InvalidSettings(setting="host", reason=f"{host!r} is no address of this machine")
     reason = f"{host}:{port} cannot be listened at ({error}); --port 0 picks a free port"
@@ -127,7 +129,7 @@ async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None =
     """
     # What it logs at this level are broken connections, and errors that the app has logged already.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    limits = _fit(limits or Limits())
+    limits = _fit_open_files(limits or Limits())
     to_thread.current_default_thread_limiter().total_tokens = limits.threads
     server = Server(app, limits)
     running = asyncio.ensure_future(server.serve(sockets=[bound]))
@@ -139,6 +141,32 @@ async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None =
         raise
 
 
-def _fit(limits: Limits) -> Limits:
-    allowed = allow_open_files(limits.connections + SPARE)
+def _fit_open_files(limits: Limits) -> Limits:
+    allowed = _allow_open_files(limits.connections + SPARE)
     return msgspec.structs.replace(limits, connections=connections_within(allowed, limits.connections))
+
+
+def connections_within(allowed: int, wanted: int) -> int:
+    """How many connections there may be, where a process may have so many files open. Pure."""
+    return min(wanted, max(allowed // 2, allowed - SPARE))
+
+
+def _allow_open_files(wanted: int) -> int:
+    """Have the process allowed so many open files, or as many as the system gives; how many there may be now."""
+    if sys.platform == "win32":
+        return wanted
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if _is_enough(soft, wanted):
+        return wanted
+    more = wanted if _is_enough(hard, wanted) else hard
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+        return more
+    return soft
+
+
+def _is_enough(limit: int, wanted: int) -> bool:
+    # Below 0 there is no limit.
+    return limit < 0 or limit >= wanted

@@ -10,11 +10,11 @@ from hfsvc.errors import InvalidSettings
 from hfsvc.server.limits import Limits
 from hfsvc.server.middleware.access import (
     Access,
-    Head,
+    RequestHead,
     check_origin,
     check_token,
+    find_refusal,
     is_loopback,
-    judge,
     make_access,
     read_authority,
 )
@@ -23,7 +23,7 @@ from hfsvc.settings import Secret
 LIMITS = Limits()
 
 
-def head(**facts: Any) -> Head:
+def head(**facts: Any) -> RequestHead:
     usual: dict[str, Any] = {
         "kind": "http",
         "method": "GET",
@@ -36,11 +36,11 @@ def head(**facts: Any) -> Head:
         "cookies": {},
         "preflight": False,
     }
-    return Head(**(usual | facts))
+    return RequestHead(**(usual | facts))
 
 
 def verdict(access: Access | None = None, **facts: Any) -> str | None:
-    refusal = judge(head(**facts), access or Access(), LIMITS)
+    refusal = find_refusal(head(**facts), access or Access(), LIMITS)
     return refusal and refusal.code
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc import atif
-from hfsvc.server.routes.effuse import as_effuse_reads_it
+from hfsvc.server.routes.effuse import to_effuse
 
 DATA = os.environ.get("HFSVC_TEST_DATA")
 
@@ -79,7 +79,7 @@ class Document(msgspec.Struct):
 
 def read(document: Any) -> Document:
     """What the UI gets of a document."""
-    return msgspec.json.decode(atif.encode(as_effuse_reads_it(atif.decode(json.dumps(document)))), type=Document)
+    return msgspec.json.decode(atif.encode(to_effuse(atif.decode(json.dumps(document)))), type=Document)
 
 
 def document(step: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from websockets.frames import Frame, Opcode
 
 from hfsvc.models import TrajectoryRow
 from hfsvc.server import Limits
-from hfsvc.server.budget import ByteBudget
 from hfsvc.server.errors import Busy
+from hfsvc.server.limits import ByteBudget
 from hfsvc.server.runner import uvicorn as serving_module
-from hfsvc.server.runner.connections import LEAST_READ_BYTES, MOST_FRAGMENTS, Unread, is_stuck
+from hfsvc.server.runner.connections import MAX_FRAGMENTS, MIN_READ_BYTES, WriteBacklog, has_stalled
 from hfsvc.testing import FakeTrajectorySource
 from tests.server.routes.test_effuse import data, error, socket_of
 from tests.server.worlds import (
@@ -186,14 +186,14 @@ class TestReadersThatStop:
 
     def test_stuck_is_who_reads_next_to_nothing(self) -> None:
         def stuck(before: int, now: int, caught_up: int = 0) -> bool:
-            return is_stuck(Unread(before, 0), Unread(now, caught_up))
+            return has_stalled(WriteBacklog(before, 0), WriteBacklog(now, caught_up))
 
         assert stuck(100, 100)
-        assert stuck(MiB, MiB - LEAST_READ_BYTES + 1)
+        assert stuck(MiB, MiB - MIN_READ_BYTES + 1)
         assert stuck(100, 200)
         assert not stuck(0, MiB)
         assert not stuck(100, 0)
-        assert not stuck(MiB, MiB - LEAST_READ_BYTES)
+        assert not stuck(MiB, MiB - MIN_READ_BYTES)
         assert not stuck(MiB, MiB, caught_up=1)
 
 
@@ -289,7 +289,7 @@ class TestWritersThatDoNotStop:
     async def test_a_message_has_its_end(self, root: Path) -> None:
         async with open_served_world(root) as world:
             reader, writer = await open_raw_socket(world)
-            writer.write(frame(Opcode.TEXT, fin=False) + frame(Opcode.CONT, fin=False) * (MOST_FRAGMENTS + 1))
+            writer.write(frame(Opcode.TEXT, fin=False) + frame(Opcode.CONT, fin=False) * (MAX_FRAGMENTS + 1))
             await until_gone(world)
             assert b"too many fragments" in await read_to_end(reader)
             writer.close()
@@ -444,10 +444,10 @@ class TestBudget:
         order: list[str] = []
 
         async def take(name: str, size: int) -> None:
-            async with budget.hold(size):
+            async with budget.reserve(size):
                 order.append(name)
 
-        async with anyio.create_task_group() as group, budget.hold(8):
+        async with anyio.create_task_group() as group, budget.reserve(8):
             group.start_soon(take, "large", 9)
             await anyio.wait_all_tasks_blocked()
             group.start_soon(take, "small", 1)
@@ -457,24 +457,24 @@ class TestBudget:
 
     async def test_an_answer_counts_for_what_it_turned_out_to_be(self) -> None:
         budget = ByteBudget(10, wait_s=0.01)
-        async with budget.hold(8) as held:
+        async with budget.reserve(8) as held:
             held.resize(2)
-            async with budget.hold(8):
+            async with budget.reserve(8):
                 with pytest.raises(Busy):
-                    async with budget.hold(1):
+                    async with budget.reserve(1):
                         pass
             held.resize(30)
             with pytest.raises(Busy):
-                async with budget.hold(1):
+                async with budget.reserve(1):
                     pass
-        async with budget.hold(10):
+        async with budget.reserve(10):
             pass
 
     async def test_who_gives_up_leaves_no_trace(self) -> None:
         budget = ByteBudget(1, wait_s=30)
-        async with budget.hold(1):
+        async with budget.reserve(1):
             with anyio.move_on_after(0.01):
-                async with budget.hold(1):
+                async with budget.reserve(1):
                     pass
-        async with budget.hold(1):
+        async with budget.reserve(1):
             pass
