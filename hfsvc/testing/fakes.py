@@ -136,17 +136,19 @@ class FakeDatasetService:
         return make_plan(remote, files, inventory, recorded=entry.files if entry else ())
 
     def _bring(self, plan: DownloadPlan, content: _Files, notify: OnEvent) -> None:
-        folder = self._root / plan.repo
-        for path in plan.removed:
-            self._remove(folder / path)
         received = 0
         missing = [file for file in plan.files if not file.present]
         for file in missing:
             notify(FileStarted(path=file.path, size=file.size, kept_bytes=0))
-            self._put(folder / file.path, content[file.path])
             received += file.size
             notify(FileVerified(path=file.path, size=file.size, checksum=file.checksum or ""))
         notify(BytesReceived(received=received, total=_total(missing)))
+        # Last, and without another word: whoever listens sees the old commit until the new one is whole.
+        folder = self._root / plan.repo
+        for path in plan.removed:
+            self._remove(folder / path)
+        for file in missing:
+            self._put(folder / file.path, content[file.path])
 
     async def is_downloaded(self, repo: str) -> bool:
         entry = self._find(repo)

@@ -1,5 +1,6 @@
-"""The pytest plugin: a loopback Hub as a fixture, for tests with and without an event loop and for child processes."""
+"""The pytest plugin: a loopback Hub as a fixture, with and without an event loop, and what contract classes run on."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,18 @@ import pytest
 
 if TYPE_CHECKING:
     from hfsvc.testing.localhub import LocalHub
+
+
+pytest.register_assert_rewrite("hfsvc.testing.contracts")
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Contract classes run on pytest-asyncio, in both of its modes; on anyio's plugin where asked for, or left alone."""
+    if not isinstance(collector, pytest.Class) or (contracts := sys.modules.get("hfsvc.testing.contracts")) is None:
+        return
+    ours = (contracts.DatasetServiceContract, contracts.TrajectorySourceContract)
+    if issubclass(collector.obj, ours) and not collector.get_closest_marker("anyio"):
+        collector.add_marker("asyncio" if collector.config.pluginmanager.has_plugin("asyncio") else "anyio")
 
 
 @pytest.fixture

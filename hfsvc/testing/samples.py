@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from hfsvc.atif import Agent, Step, Trajectory
 from hfsvc.testing.shelltasks import conversation, make_task
 
 if TYPE_CHECKING:
@@ -61,6 +62,45 @@ def _row(rng: Random, number: int, jobs: Sequence[str]) -> dict[str, Any]:
         "run_id": rng.choice(jobs),
         "trial_name": f"{name}__{''.join(rng.choices(string.ascii_letters + string.digits, k=7))}",
     }
+
+
+def sample_row(number: int, **columns: Any) -> dict[str, Any]:
+    """One small row of the same nine columns; `columns` are put in place of its own."""
+    values = {
+        "conversations": sample_messages(f"text {number}"),
+        "agent": "terminus-2",
+        "model": "teacher",
+        "model_provider": "hosted",
+        "date": BEGINNING.isoformat(),
+        "task": f"task_{number}",
+        "episode": "episode-1",
+        "run_id": f"run-{number % 2}",
+        "trial_name": f"task_{number}__abc",
+    }
+    return values | columns
+
+
+def sample_rows(count: int, first: int = 0) -> list[dict[str, Any]]:
+    """Small rows with the numbers from `first` on."""
+    return [sample_row(number) for number in range(first, first + count)]
+
+
+def sample_messages(text: str) -> list[dict[str, str]]:
+    """A conversation of a question and its answer."""
+    return [{"role": "user", "content": text}, {"role": "assistant", "content": f"{text}!"}]
+
+
+def sample_trajectory(row: Mapping[str, Any]) -> Trajectory | None:
+    """A row as a trajectory, for sources that keep no files; None for one without messages."""
+    if not row["conversations"]:
+        return None
+    steps = [
+        Step(step_id=number, source="agent" if each["role"] == "assistant" else "user", message=each["content"])
+        for number, each in enumerate(row["conversations"], 1)
+    ]
+    agent = Agent(name=row["agent"] or "unknown", version="1", model_name=row["model"])
+    extra = {name: row[name] for name in ("task", "episode", "run_id", "trial_name", "date")}
+    return Trajectory(schema_version="ATIF-v1.4", agent=agent, steps=steps, extra=extra)
 
 
 def rows_table(

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import inspect
+import re
 import shlex
 import subprocess
 import sys
@@ -36,7 +37,7 @@ class Reader:
         self._names: dict[str, Any] = {"__name__": "example"}
 
     def follow(self, block: Block) -> None:
-        if block.language == "python" and "\nasync def test_" in block.text:
+        if block.language == "python" and re.search("^(async def test_|class Test)", block.text, re.MULTILINE):
             self._run_pytest(block)
         elif block.language == "python":
             self._run_python(block)
@@ -57,10 +58,20 @@ class Reader:
 
     def _run_pytest(self, block: Block) -> None:
         Path("test_example.py").write_text(block.text, encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_example.py"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            "asyncio_mode=auto",
+            "test_example.py",
+        ]
         ended = subprocess.run(command, capture_output=True, timeout=WAIT_S)
         assert ended.returncode == 0, ended.stdout.decode()
-        assert b"1 passed" in ended.stdout
+        assert b" passed" in ended.stdout
 
     def _run_command(self, step: Step) -> None:
         program, *arguments = shlex.split(step.command)

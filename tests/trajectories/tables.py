@@ -12,7 +12,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.models import ReadOptions, Style
 from hfsvc.protocols import TrajectorySource
 from hfsvc.testing import FakeDatasetService
-from hfsvc.testing.samples import rows_table
+from hfsvc.testing.samples import rows_table, sample_messages, sample_row, sample_rows
 from hfsvc.trajectories.layouts.conversation import RowLocation, Unreadable
 from hfsvc.trajectories.layouts.detect import choose_layout
 from hfsvc.trajectories.source import FileTrajectorySource
@@ -25,30 +25,7 @@ E = TypeVar("E", bound=Exception)
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 MESSAGES = pa.list_(MESSAGE)
 DATE = "2025-11-12T22:22:17.361875"
-
-
-def talk(text: str) -> list[dict[str, str]]:
-    return [{"role": "user", "content": text}, {"role": "assistant", "content": f"{text}!"}]
-
-
-def row(number: int, **columns: Any) -> dict[str, Any]:
-    """A row as the export writes it; `columns` are put in place of its own."""
-    values = {
-        "conversations": talk(f"text {number}"),
-        "agent": "terminus-2",
-        "model": "teacher",
-        "model_provider": "hosted",
-        "date": DATE,
-        "task": f"task_{number}",
-        "episode": "episode-1",
-        "run_id": f"run-{number % 2}",
-        "trial_name": f"task_{number}__abc",
-    }
-    return values | columns
-
-
-def rows(count: int, first: int = 0) -> list[dict[str, Any]]:
-    return [row(number) for number in range(first, first + count)]
+talk, row, rows = sample_messages, sample_row, sample_rows
 
 
 def table_of(conversations: pa.Array | Sequence[Any], **columns: Any) -> pa.Table:

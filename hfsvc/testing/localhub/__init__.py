@@ -12,6 +12,7 @@ from hfsvc.testing.localhub.distortions import (
     Pointer,
     WrongHash,
 )
+from hfsvc.testing.localhub.fault_rules import Exchange, Fault, FaultRule
 from hfsvc.testing.localhub.faults import (
     CaptivePortal,
     Cut,
@@ -29,9 +30,8 @@ from hfsvc.testing.localhub.faults import (
     mirror_of,
 )
 from hfsvc.testing.localhub.http_messages import Request, Response
-from hfsvc.testing.localhub.localhub import LocalHub
+from hfsvc.testing.localhub.local_hub import LocalHub
 from hfsvc.testing.localhub.records import RecordedRequest
-from hfsvc.testing.localhub.rules import Exchange, Fault, FaultRule
 
 __all__ = [
     "CaptivePortal",

@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from hfsvc.testing.localhub.bodies import XML, access_denied
+from hfsvc.testing.localhub.error_pages import XML, access_denied
+from hfsvc.testing.localhub.faulty_server import Answer
 from hfsvc.testing.localhub.http_messages import Request, Response, content_response, text_response
 from hfsvc.testing.localhub.records import RecordedRequest
 from hfsvc.testing.localhub.repos import Repository, StoredFile
-from hfsvc.testing.localhub.server import Answer
 from hfsvc.testing.localhub.wire import disposition
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hfsvc.testing.localhub.fault_rules import Exchange
 from hfsvc.testing.localhub.http_messages import Response, Slice, content_response
-from hfsvc.testing.localhub.rules import Exchange
 from hfsvc.testing.localhub.stored_content import Content
 
 MASK = "*" * 64

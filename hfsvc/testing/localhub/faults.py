@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from hfsvc.testing.localhub.bodies import HTML, PORTAL, XML, access_denied, html_page
+from hfsvc.testing.localhub.error_pages import HTML, PORTAL, XML, access_denied, html_page
+from hfsvc.testing.localhub.fault_rules import Exchange
 from hfsvc.testing.localhub.http_messages import Response, json_response, text_response
-from hfsvc.testing.localhub.rules import Exchange
 
 # ---- the connection -------------------------------------------------------------------------------------------------
 

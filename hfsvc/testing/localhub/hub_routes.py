@@ -13,12 +13,12 @@ from hfsvc.testing.localhub import wire
 from hfsvc.testing.localhub.card import read_card
 from hfsvc.testing.localhub.cdn import Grants
 from hfsvc.testing.localhub.distortions import gzipped, masked
+from hfsvc.testing.localhub.faulty_server import Answer
 from hfsvc.testing.localhub.http_messages import Request, Response, content_response, json_response, text_response
 from hfsvc.testing.localhub.rate_limit import FixedWindow
 from hfsvc.testing.localhub.records import Bucket, RecordedRequest
 from hfsvc.testing.localhub.repo_registry import Caller, Registry, Tokens, caller_of
 from hfsvc.testing.localhub.repos import Repository, Snapshot, StoredFile
-from hfsvc.testing.localhub.server import Answer
 from hfsvc.testing.localhub.stored_content import Content
 from hfsvc.testing.localhub.wire import HubError
 

@@ -11,10 +11,10 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
+from hfsvc.testing.localhub.fault_rules import Exchange, FaultRule
 from hfsvc.testing.localhub.http_messages import Request, Response, Slice, text_response
 from hfsvc.testing.localhub.records import Log, RecordedRequest, ServerName
 from hfsvc.testing.localhub.repos import StoredFile
-from hfsvc.testing.localhub.rules import Exchange, FaultRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from anyio.abc import TaskStatus
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from hfsvc.testing.localhub.cdn import Cdn, Grants
+from hfsvc.testing.localhub.fault_rules import Fault, FaultRule
+from hfsvc.testing.localhub.faulty_server import Server, Shared
 from hfsvc.testing.localhub.http import listen, serve
-from hfsvc.testing.localhub.hub import Hub, HubOptions
+from hfsvc.testing.localhub.hub_routes import Hub, HubOptions
 from hfsvc.testing.localhub.rate_limit import DEFAULT_QUOTA, FixedWindow
 from hfsvc.testing.localhub.records import Bucket, RecordedRequest, ServerName, matches
 from hfsvc.testing.localhub.repo_registry import Registry, Tokens
 from hfsvc.testing.localhub.repos import Gated, LfsRule, Repository, RepoState, is_lfs, lfs_file
-from hfsvc.testing.localhub.rules import Fault, FaultRule
-from hfsvc.testing.localhub.server import Server, Shared
 from hfsvc.testing.localhub.stored_content import Content
 
 HOST = "127.0.0.1"
