@@ -19,8 +19,8 @@ from hfsvc.store.inventory import Inventory, find_copies, find_kept, find_presen
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.safe_paths import check_together, inside, is_case_sensitive
 from hfsvc.store.staging import Staging, keep_notes_only, note_placed, only_notes_of, placed_paths
+from hfsvc.transfer.part_folder import PartFolder
 from hfsvc.transfer.part_paths import left_behind, part_name
-from hfsvc.transfer.parts import PartFolder
 
 
 class FolderStore:

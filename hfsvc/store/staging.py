@@ -19,8 +19,8 @@ from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import hash_file
 from hfsvc.store.safe_paths import parents
 from hfsvc.transfer.interfaces import Part
+from hfsvc.transfer.part_folder import PartFolder
 from hfsvc.transfer.part_paths import salvage
-from hfsvc.transfer.parts import PartFolder
 
 PLACED = "placed.txt"
 

@@ -1,6 +1,6 @@
 """Part files: a sparse file of the full size each, and a journal of the ranges that are in it.
 
-Everything here blocks: call it from a worker thread. `hfsvc.transfer.parts` makes parts of it.
+Everything here blocks: call it from a worker thread. `hfsvc.transfer.part_folder` makes parts of it.
 """
 
 import errno

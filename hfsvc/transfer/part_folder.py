@@ -1,4 +1,4 @@
-"""Parts of files on disk: large ones in part files with a journal, small ones in memory until they are whole."""
+"""The parts folder of a dataset: large files in part files with a journal, small ones in memory until they are whole."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ import anyio
 from anyio import from_thread, to_thread
 
 from hfsvc.aio.batching import ThreadBatcher
-from hfsvc.disk import disk_errors
+from hfsvc.disk import disk_error, disk_errors
 from hfsvc.files.checksum import checksum_of, kind_of
 from hfsvc.models import ByteRange, RemoteDataset, RemoteFile
 from hfsvc.transfer.part_file import PartFile
@@ -121,8 +121,11 @@ class DiskPart:
         self._file.close()
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
-        with disk_errors(self._folder, needed=self._size - self.received.total):
+        try:
             return await to_thread.run_sync(work, *args)
+        except OSError as error:
+            # Only now: other ranges have come in meanwhile.
+            raise disk_error(error, self._folder, self._size - self.received.total) from error
 
 
 class PartFolder:

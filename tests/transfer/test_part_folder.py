@@ -5,7 +5,7 @@ import pytest
 
 from hfsvc.models import RemoteDataset, RemoteFile
 from hfsvc.transfer.file_transfer import WRITE_PIECES
-from hfsvc.transfer.parts import SMALL_FILE_BYTES, DiskPart, MemoryPart, PartFolder
+from hfsvc.transfer.part_folder import SMALL_FILE_BYTES, DiskPart, MemoryPart, PartFolder
 from tests.builders import COMMIT, REPO, noise, sha256
 
 SMALL = b"abcde"
