@@ -1,4 +1,4 @@
-"""``hfsvc demo``: the whole way, on a Hub of its own."""
+"""The command ``demo``: download, verify, count and show, on a Hub of its own."""
 
 import tempfile
 from collections.abc import Callable

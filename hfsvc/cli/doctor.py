@@ -1,4 +1,4 @@
-"""``hfsvc doctor``: what works on the way to the Hub, and what does not."""
+"""The command ``doctor``: what works on the way to the Hub, and what does not."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 class Check(NamedTuple):
-    """One finding. `exit_code` is 0 where all is well."""
+    """The result of one check. `exit_code` is 0 where all is well."""
 
     check: str
     ok: bool

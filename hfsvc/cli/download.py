@@ -1,4 +1,4 @@
-"""``hfsvc download``."""
+"""The command ``download``: a request from options, its progress, and what was downloaded or would be."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How a command that failed ends: one sentence on stderr, or one JSON value, and an exit code."""
+"""The end of a command that failed: one sentence on stderr, or one JSON value, and an exit code."""
 
 import errno
 import os
@@ -19,8 +19,6 @@ from hfsvc.errors import HfsvcError
 USAGE = 2
 INTERRUPTED = 130
 TERMINATED = 143
-
-
 STDOUT = "/dev/stdout"
 # What a write says that names no file: files of our own are named in errors of our own.
 _WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}

@@ -1,4 +1,4 @@
-"""``hfsvc export``."""
+"""The command ``export``: trajectories into files, shards, or stdout."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command line's front door: which commands there are. Their modules load when they are run."""
+"""The command line program: its commands, whose modules load when they are run."""
 
 import importlib
 import os
@@ -12,12 +12,12 @@ from hfsvc import __version__
 
 _COMMANDS = {
     "download": ("hfsvc.cli.download", "Bring a dataset onto disk, verified, or up to date."),
-    "list": ("hfsvc.cli.store", "Show the datasets that are on disk."),
-    "info": ("hfsvc.cli.store", "Show what is recorded of a dataset."),
-    "path": ("hfsvc.cli.store", "Print the folder of a dataset."),
-    "verify": ("hfsvc.cli.store", "Hash a dataset's files again; --repair fetches the damaged ones."),
-    "sources": ("hfsvc.cli.sources", "Show the datasets that are known by name."),
-    "delete": ("hfsvc.cli.store", "Remove a dataset from disk."),
+    "list": ("hfsvc.cli.datasets", "Show the datasets that are on disk."),
+    "info": ("hfsvc.cli.datasets", "Show what is recorded of a dataset."),
+    "path": ("hfsvc.cli.datasets", "Print the folder of a dataset."),
+    "verify": ("hfsvc.cli.datasets", "Hash a dataset's files again; --repair fetches the damaged ones."),
+    "sources": ("hfsvc.cli.datasets", "Show the datasets that are known by name."),
+    "delete": ("hfsvc.cli.datasets", "Remove a dataset from disk."),
     "count": ("hfsvc.cli.trajectories", "Count a dataset's trajectories."),
     "sample": ("hfsvc.cli.trajectories", "Print the first trajectories of a dataset."),
     "show": ("hfsvc.cli.trajectories", "Print one trajectory."),
@@ -31,7 +31,7 @@ _COMMANDS = {
 
 
 class _LateGroup(click.Group):
-    """Lists commands without importing them."""
+    """A click group that lists commands without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -65,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (Exception, KeyboardInterrupt) as error:
-        failures = importlib.import_module("hfsvc.cli.errors")
-        sys.exit(failures.report(error, argv))
+        errors = importlib.import_module("hfsvc.cli.errors")
+        sys.exit(errors.report(error, argv))
 
 
 def run() -> None:

@@ -9,7 +9,7 @@ import click
 
 
 class Options(NamedTuple):
-    """What was given of them.
+    """The values of those options.
 
     Attributes:
         root: Instead of HFSVC_ROOT.

@@ -1,4 +1,4 @@
-"""What commands print."""
+"""What commands print: JSON, columns, facts, and words for a person, safe for the terminal."""
 
 import sys
 import unicodedata

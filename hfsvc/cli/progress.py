@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, or a download's events as NDJSON."""
+"""Progress on stderr: bars on a terminal, or events as NDJSON."""
 
 import os
 import sys

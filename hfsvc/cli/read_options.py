@@ -1,4 +1,4 @@
-"""The options of commands that read trajectories: which rows, and how they are stored."""
+"""Command line options for `ReadOptions`: which rows are read, and how they are stored."""
 
 from collections.abc import Callable, Iterable
 from functools import wraps

@@ -1,4 +1,4 @@
-"""From a command to the event loop and back: settings, container, signals, logs."""
+"""How commands run: settings, logs, a container, an event loop, and SIGTERM."""
 
 import asyncio
 import logging

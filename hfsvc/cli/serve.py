@@ -1,4 +1,4 @@
-"""``hfsvc serve``."""
+"""The command ``serve``: the server on a socket, over the store or over made-up trajectories."""
 
 import subprocess
 import sys

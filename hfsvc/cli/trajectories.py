@@ -1,5 +1,7 @@
-"""The commands about trajectories: ``count``, ``sample``, ``show``."""
+"""The commands ``count``, ``sample`` and ``show``: trajectories of a dataset."""
 
+import json
+from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from hfsvc.cli.options import Options, command
 from hfsvc.cli.read_options import reading_options, row_options, storage_options
 
 if TYPE_CHECKING:
-    from hfsvc.atif import Trajectory
+    from hfsvc.atif import Content, Step, Trajectory
     from hfsvc.models import KeyColumn, ReadOptions, TrajectoryRow
     from hfsvc.protocols import TrajectorySource
 
@@ -137,7 +139,6 @@ async def _find(source: "TrajectorySource", key: str, dataset: str, by: "KeyColu
 def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None = SHOWN_CHARACTERS) -> None:
     """A trajectory for a person: who, what, and every step's message, cut at `longest` characters."""
     from hfsvc.cli.output import printable
-    from hfsvc.cli.steps import step_texts
 
     model = trajectory.agent.model_name or "unknown model"
     task = (trajectory.extra or {}).get("task", "no task")
@@ -145,5 +146,25 @@ def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None 
     click.echo(printable(f"row {row}: {task}, {trajectory.agent.name} with {model}, {steps}"))
     for step in trajectory.steps:
         click.echo(f"--- {step.step_id} {step.source}")
-        for text in step_texts(step):
+        for text in _step_texts(step):
             click.echo(printable(text if longest is None or len(text) <= longest else f"{text[:longest]} …"))
+
+
+def _step_texts(step: "Step") -> Iterator[str]:
+    """What an agent thinks, what is said, what is called (after ``>``), and what comes back (after ``<``)."""
+    if step.reasoning_content:
+        yield f"(thinks) {step.reasoning_content.strip()}"
+    if (said := _text_of(step.message)) or not (step.tool_calls or step.observation):
+        yield said
+    for call in step.tool_calls or ():
+        yield f"> {call.function_name} {json.dumps(call.arguments, ensure_ascii=False, default=str)}"
+    for result in step.observation.results if step.observation else ():
+        yield f"< {_text_of(result.content or '')}"
+
+
+def _text_of(content: "Content") -> str:
+    from hfsvc.atif import TextPart
+
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.text if isinstance(part, TextPart) else f"[{part.source.path}]" for part in content)

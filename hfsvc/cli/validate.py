@@ -1,4 +1,4 @@
-"""``hfsvc validate``."""
+"""The command ``validate``: ATIF documents of files, folders and stdin, checked and counted."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""The commands about what is on disk: ``list``, ``info``, ``path``, ``verify``, ``delete``."""
+"""The commands ``list``, ``info``, ``path``, ``verify``, ``sources`` and ``delete``: datasets, on disk and by name."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ import msgspec
 from hfsvc.cli.options import Options, command
 
 if TYPE_CHECKING:
+    from hfsvc.containers import Container
     from hfsvc.models import DatasetConfig
     from hfsvc.trajectories.files.splits import Splits
 
@@ -120,6 +121,40 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
             say(f"{report.repo}: {checked}, {len(report.damaged)} damaged{advice}")
     if not report.ok:
         sys.exit(6)
+
+
+@command("sources")
+def sources_command(options: Options) -> None:
+    """Show the datasets that are known by name, and how they are read.
+
+    Your own are those of the file HFSVC_SOURCES, and of installed packages.
+    """
+    from hfsvc.cli.output import write_columns, write_json
+    from hfsvc.cli.run import run
+
+    found = run(options, _known_datasets)
+    if options.as_json:
+        write_json(found)
+    elif options.quiet:
+        write_columns((), [(each["alias"],) for each in found])
+    else:
+        rows = [
+            (
+                each["alias"],
+                each["repo"],
+                each["layout"] or "found out",
+                "here" if each["onDisk"] else "-",
+                each["about"],
+            )
+            for each in found
+        ]
+        write_columns(("ALIAS", "DATASET", "LAYOUT", "ON DISK", "ABOUT"), rows)
+
+
+async def _known_datasets(container: "Container") -> list[dict[str, Any]]:
+    here = {each.repo.casefold() for each in await container.datasets().list_downloaded()}
+    known = container.registry().all
+    return [msgspec.to_builtins(each) | {"onDisk": each.repo.casefold() in here} for each in known]
 
 
 @command("delete")
