@@ -122,17 +122,11 @@ def _write_page(options: Options, file: Path, row: int, source: str, trajectory:
 
 async def _find(source: "TrajectorySource", key: str, dataset: str, by: "KeyColumn | None") -> "tuple[int, Trajectory]":
     from hfsvc.cli.output import say
-    from hfsvc.errors import TrajectoryNotFound
-    from hfsvc.models import row_number
+    from hfsvc.trajectories.lookup import look_up
 
-    number = row_number(key) if by is None else None
-    rows = await source.find_rows(key, by=by) if number is None else ()
-    row = rows[0] if rows else number
-    trajectory = None if row is None else await source.get_trajectory(row)
-    if row is None or trajectory is None:
-        raise TrajectoryNotFound(source=dataset, key=key if number is None else number, by=by)
-    if len(rows) > 1:
-        say(f"{len(rows)} rows answer to {key}; this is the first of them, row {row}.")
+    row, matches, trajectory = await look_up(source, key, by=by, name=dataset)
+    if matches > 1:
+        say(f"{matches} rows answer to {key}; this is the first of them, row {row}.")
     return row, trajectory
 
 

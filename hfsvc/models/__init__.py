@@ -22,7 +22,6 @@ from hfsvc.models.events import BytesReceived, Event, FileStarted, FileVerified,
 from hfsvc.models.trajectories import (
     FACETS,
     KEY_COLUMNS,
-    LONGEST_NUMBER,
     SUMMARY_FIELDS,
     Bucket,
     DatasetStatistics,
@@ -43,14 +42,12 @@ from hfsvc.models.trajectories import (
     TrajectorySummary,
     ValueCount,
     ValueCounts,
-    row_number,
 )
 
 __all__ = [
     "DEFAULT_INCLUDE",
     "FACETS",
     "KEY_COLUMNS",
-    "LONGEST_NUMBER",
     "SUMMARY_FIELDS",
     "Bucket",
     "ByteRange",
@@ -91,5 +88,4 @@ __all__ = [
     "ValueCount",
     "ValueCounts",
     "VerifyReport",
-    "row_number",
 ]

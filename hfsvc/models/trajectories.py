@@ -23,7 +23,6 @@ FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result", "trace_s
 KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 KEY_COLUMNS: tuple[KeyColumn, ...] = get_args(KeyColumn)
 LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json", "atif"]
-LONGEST_NUMBER = 15
 
 
 class ReadOptions(Model, frozen=True, kw_only=True):
@@ -224,9 +223,3 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
     agents: dict[str, int]
     models: dict[str, int]
     results: dict[str, int]
-
-
-def row_number(key: str) -> int | None:
-    """The row that a key names by its number; None for a key that is a text. Pure."""
-    # Digits of other scripts are a text, and so are more of them than any dataset has rows for.
-    return int(key) if key.isascii() and key.isdecimal() and len(key) <= LONGEST_NUMBER else None

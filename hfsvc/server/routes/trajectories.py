@@ -1,7 +1,7 @@
 """Routes of trajectories: lists, facets, documents, steps, and the stream of all."""
 
 from collections.abc import AsyncGenerator, Callable
-from typing import Annotated, NamedTuple
+from typing import Annotated
 from urllib.parse import unquote
 
 import msgspec
@@ -12,9 +12,7 @@ from msgspec.structs import replace
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
-from hfsvc.errors import TrajectoryNotFound
-from hfsvc.models import FACETS, KeyColumn, SummaryField, TrajectoryRow, ValueCounts, row_number
-from hfsvc.protocols import TrajectorySource
+from hfsvc.models import FACETS, KeyColumn, SummaryField, TrajectoryRow, ValueCounts
 from hfsvc.server.responses import BudgetedResponse, Headers, Payload, StreamedResponse
 from hfsvc.server.routes.openapi import error_responses, success_response
 from hfsvc.server.routes.page_cursor import listing_of, read_cursor, write_cursor
@@ -34,6 +32,7 @@ from hfsvc.server.routes.parameters import (
 )
 from hfsvc.server.schemas import FacetList, StepPage, SummaryList
 from hfsvc.server.state import AppState, AppStateDep
+from hfsvc.trajectories.lookup import LocatedTrajectory, look_up
 
 NDJSON = "application/x-ndjson"
 Fields = Annotated[
@@ -44,21 +43,6 @@ Fields = Annotated[
         description=f"Which fields; {', '.join(FACETS[:-1])} and {FACETS[-1]} else.",
     ),
 ]
-
-
-class Lookup(NamedTuple):
-    """A key, and the column that has it; None for a row number, else for any."""
-
-    key: str
-    by: KeyColumn | None
-
-
-class LocatedTrajectory(NamedTuple):
-    """A trajectory and where it stands. `matches` is the number of rows that answer to the key."""
-
-    row: int
-    matches: int
-    trajectory: Trajectory
 
 
 @get("/api/trajectories", responses=error_responses(404, 409))
@@ -107,7 +91,7 @@ async def get_trajectory(app: AppStateDep, wanted: Wanted, key: Key, by: By = No
     def make(found: LocatedTrajectory) -> bytes:
         return atif.encode(found.trajectory)
 
-    return _one_trajectory(app, wanted, Lookup(unquote(key), by), make)
+    return _one_trajectory(app, wanted, key, by, make)
 
 
 @get("/api/trajectories/{key:str}/steps", responses={**error_responses(404, 409), **success_response(StepPage)})
@@ -119,7 +103,7 @@ async def list_steps(
     def make(found: LocatedTrajectory) -> bytes:
         return _step_page(found, offset, limit)
 
-    return _one_trajectory(app, wanted, Lookup(unquote(key), by), make)
+    return _one_trajectory(app, wanted, key, by, make)
 
 
 @get("/api/trajectories.jsonl", responses={**error_responses(404, 409), **success_response(Trajectory, NDJSON)})
@@ -155,24 +139,15 @@ async def stream_trajectories(
 
 
 def _one_trajectory(
-    app: AppState, wanted: SourceRequest, lookup: Lookup, encode: Callable[[LocatedTrajectory], bytes]
+    app: AppState, wanted: SourceRequest, key: str, by: KeyColumn | None, encode: Callable[[LocatedTrajectory], bytes]
 ) -> ASGIApp:
     source = app.sources.open(*wanted)
 
     async def make() -> Payload:
-        found = await _find(source, lookup)
-        if found is None:
-            raise TrajectoryNotFound(source=wanted.name, key=lookup.key, by=lookup.by)
+        found = await look_up(source, unquote(key), by=by, name=wanted.name)
         return Payload(encode(found), _row_headers(found))
 
     return BudgetedResponse(make, budget=app.budget, limits=app.limits)
-
-
-async def _find(source: TrajectorySource, lookup: Lookup) -> LocatedTrajectory | None:
-    number = row_number(lookup.key) if lookup.by is None else None
-    rows = await source.find_rows(lookup.key, by=lookup.by) if number is None else (number,)
-    trajectory = await source.get_trajectory(rows[0]) if rows else None
-    return None if trajectory is None else LocatedTrajectory(rows[0], len(rows), trajectory)
 
 
 def _row_headers(found: LocatedTrajectory) -> Headers:
