@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from hfsvc.notebook import download, preload
     from hfsvc.pages import make_report
     from hfsvc.protocols import DatasetService, TrajectorySource
-    from hfsvc.server import ServerApp, create_app
+    from hfsvc.server import ServerAccess, ServerApp, ServerLimits, create_app, make_access
     from hfsvc.settings import Secret, Settings, load_settings
     from hfsvc.trajectories.known_datasets import KnownDataset
     from hfsvc.trajectories.styles.to_rows import to_rows
@@ -75,7 +75,7 @@ _NAMES = {
     "errors": "HfsvcError",
     "trajectories.known_datasets": "KnownDataset",
     "settings": "Secret Settings load_settings",
-    "server": "ServerApp create_app",
+    "server": "ServerAccess ServerApp ServerLimits create_app make_access",
     "atif": "Trajectory",
     "notebook": "download preload",
     "pages": "make_report",
@@ -115,7 +115,9 @@ __all__ = [
     "RoleStatistics",
     "RowsExported",
     "Secret",
+    "ServerAccess",
     "ServerApp",
+    "ServerLimits",
     "Settings",
     "SummaryPage",
     "Trajectory",
@@ -132,6 +134,7 @@ __all__ = [
     "export_to",
     "export_trajectories",
     "load_settings",
+    "make_access",
     "make_report",
     "open_container",
     "preload",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hfsvc.containers import Container
-    from hfsvc.server import Access
+    from hfsvc.server import ServerAccess
     from hfsvc.settings import Settings
 
 # As xdg-open finds one, which tells whether it did; else as Python does.
@@ -84,7 +84,7 @@ def _check_extra() -> None:
     del litestar, uvicorn, websockets
 
 
-def _access(host: str, token: str | None, origins: tuple[str, ...]) -> "Access":
+def _access(host: str, token: str | None, origins: tuple[str, ...]) -> "ServerAccess":
     from hfsvc.server.middleware.access import check_token, is_loopback, make_access
 
     if token is None and not is_loopback(host):
@@ -110,7 +110,7 @@ def _demo_settings(options: Options) -> "Iterator[Settings]":
 
 
 async def _serve(
-    container: "Container", options: Options, access: "Access", bound: Any, open_browser: bool, demo: bool
+    container: "Container", options: Options, access: "ServerAccess", bound: Any, open_browser: bool, demo: bool
 ) -> None:
     import anyio
 

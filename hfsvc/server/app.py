@@ -13,9 +13,9 @@ from hfsvc import __version__
 from hfsvc.containers import Container
 from hfsvc.server.errors import ErrorRenderer, http_exception_response
 from hfsvc.server.jobs import Jobs
-from hfsvc.server.limits import ByteBudget, Limits, Slots
+from hfsvc.server.limits import ByteBudget, ServerLimits, Slots
 from hfsvc.server.metrics import ServerCounters
-from hfsvc.server.middleware.access import Access
+from hfsvc.server.middleware.access import ServerAccess
 from hfsvc.server.middleware.guard import Guard
 from hfsvc.server.open_sources import OpenSources
 from hfsvc.server.responses import Receive, Scope, Send
@@ -77,7 +77,9 @@ class ServerApp:
         self._jobs.close()
 
 
-def create_app(container: Container, *, access: Access | None = None, limits: Limits | None = None) -> ServerApp:
+def create_app(
+    container: Container, *, access: ServerAccess | None = None, limits: ServerLimits | None = None
+) -> ServerApp:
     """The server over a container, which the caller opens before and closes after it.
 
     Args:
@@ -85,10 +87,10 @@ def create_app(container: Container, *, access: Access | None = None, limits: Li
         access: Who may come in: everyone who reaches it by ``localhost`` or an IP address, unless given.
         limits: How much it takes on at once.
     """
-    return ServerApp(_make_state(container, access or Access(), limits or Limits()))
+    return ServerApp(_make_state(container, access or ServerAccess(), limits or ServerLimits()))
 
 
-def _make_state(container: Container, access: Access, limits: Limits) -> AppState:
+def _make_state(container: Container, access: ServerAccess, limits: ServerLimits) -> AppState:
     errors, sources = ErrorRenderer(container.settings()), OpenSources(container)
     return AppState(
         container=container,

@@ -15,7 +15,7 @@ from hfsvc.datasets.request import parse_request
 from hfsvc.models import BytesReceived, DatasetRequest, Event
 from hfsvc.protocols import DatasetService
 from hfsvc.server.errors import Busy, ErrorRenderer, JobNotFound
-from hfsvc.server.limits import Limits
+from hfsvc.server.limits import ServerLimits
 from hfsvc.server.open_sources import OpenSources
 from hfsvc.server.schemas import (
     DatasetEntry,
@@ -138,7 +138,7 @@ class Jobs:
         datasets: DatasetService,
         sources: OpenSources,
         *,
-        limits: Limits,
+        limits: ServerLimits,
         errors: ErrorRenderer,
         settings: Settings,
     ) -> None:

@@ -15,7 +15,7 @@ PAGE_ROWS = 1000
 """Longest page of summaries, steps or trajectories."""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of a server: sizes, counts and times.
 
     Attributes:

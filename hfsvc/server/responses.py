@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import anyio
 
 from hfsvc.server.errors import Busy
-from hfsvc.server.limits import ByteBudget, Limits, Slots
+from hfsvc.server.limits import ByteBudget, ServerLimits, Slots
 
 # As loose as the specification, so that they fit those of every framework.
 Scope = Any
@@ -36,7 +36,7 @@ class BudgetedResponse:
         limits: How much it counts for at first, and how long all of it may take.
     """
 
-    def __init__(self, make: Callable[[], Awaitable[Payload]], *, budget: ByteBudget, limits: Limits) -> None:
+    def __init__(self, make: Callable[[], Awaitable[Payload]], *, budget: ByteBudget, limits: ServerLimits) -> None:
         self._make = make
         self._budget = budget
         self._limits = limits

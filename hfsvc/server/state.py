@@ -10,9 +10,9 @@ from hfsvc.containers import Container
 from hfsvc.protocols import DatasetService
 from hfsvc.server.errors import ErrorRenderer
 from hfsvc.server.jobs import Jobs
-from hfsvc.server.limits import ByteBudget, Limits, Slots
+from hfsvc.server.limits import ByteBudget, ServerLimits, Slots
 from hfsvc.server.metrics import ServerCounters
-from hfsvc.server.middleware.access import Access
+from hfsvc.server.middleware.access import ServerAccess
 from hfsvc.server.open_sources import OpenSources
 
 
@@ -33,8 +33,8 @@ class AppState(NamedTuple):
     lists: anyio.CapacityLimiter
     exports: Slots
     watchers: Slots
-    access: Access
-    limits: Limits
+    access: ServerAccess
+    limits: ServerLimits
     errors: ErrorRenderer
     counters: ServerCounters
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from hfsvc.models import BytesReceived, Retried
-from hfsvc.server import Limits
+from hfsvc.server import ServerLimits
 from hfsvc.server.jobs import EventLog
 
 from .worlds import OTHER, REPO, Held, World, error_of, open_app, open_served_world, open_world, until
@@ -150,14 +150,14 @@ class TestJobs:
             assert (answer.status_code, error_of(answer)["code"]) == (404, "job_not_found")
 
     async def test_there_are_only_so_many_at_once(self, root: Path, held: Held) -> None:
-        async with open_world(root, datasets=held, limits=Limits(jobs=1)) as world:
+        async with open_world(root, datasets=held, limits=ServerLimits(jobs=1)) as world:
             await start(world)
             answer = await world.client.post("/api/jobs", json={"repo": OTHER})
             assert (answer.status_code, error_of(answer)["code"]) == (503, "busy")
             held.go_on.set()
 
     async def test_old_ones_are_forgotten(self, root: Path) -> None:
-        async with open_world(root, limits=Limits(kept_jobs=1)) as world:
+        async with open_world(root, limits=ServerLimits(kept_jobs=1)) as world:
             jobs = []
             for _ in range(3):
                 jobs.append(await start(world))
@@ -208,13 +208,13 @@ class TestEvents:
                 assert [each async for each in events] == []
 
     async def test_there_are_only_so_many_watchers(self, root: Path, held: Held) -> None:
-        async with open_world(root, datasets=held, limits=Limits(watchers=0)) as world:
+        async with open_world(root, datasets=held, limits=ServerLimits(watchers=0)) as world:
             job = await start(world)
             answer = await world.client.get(f"/api/jobs/{job['id']}/events")
             assert (answer.status_code, error_of(answer)["code"]) == (503, "busy")
 
     async def test_a_watcher_that_leaves_frees_its_place(self, root: Path, held: Held) -> None:
-        async with open_served_world(root, datasets=held, limits=Limits(watchers=1)) as world:
+        async with open_served_world(root, datasets=held, limits=ServerLimits(watchers=1)) as world:
             job = await start(world)
             for _ in range(3):
                 await watch_when_free(world, job["id"])

@@ -22,7 +22,7 @@ from hfsvc.models import (
     ValueCounts,
 )
 from hfsvc.protocols import DatasetService, TrajectorySource
-from hfsvc.server import Access, Limits, ServerApp, create_app
+from hfsvc.server import ServerAccess, ServerApp, ServerLimits, create_app
 from hfsvc.server.runner.uvicorn import address_of, bind, serve
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 
@@ -145,8 +145,8 @@ async def open_app(
     *,
     source: TrajectorySource | Callable[..., TrajectorySource] | None = None,
     datasets: DatasetService | None = None,
-    access: Access | None = None,
-    limits: Limits | None = None,
+    access: ServerAccess | None = None,
+    limits: ServerLimits | None = None,
 ) -> AsyncIterator[ServerApp]:
     """An app over fakes, its lifespan not yet open. A source may be made by what takes its options."""
     source = source or FakeTrajectorySource([trajectory()])
@@ -168,7 +168,7 @@ async def open_world(root: Path, **settings: Any) -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def serving(app: ServerApp, limits: Limits | None = None) -> AsyncIterator[str]:
+async def serving(app: ServerApp, limits: ServerLimits | None = None) -> AsyncIterator[str]:
     """The app on a socket; gives its address."""
     bound = bind("127.0.0.1", 0)
     address = address_of(bound)
@@ -182,7 +182,7 @@ async def serving(app: ServerApp, limits: Limits | None = None) -> AsyncIterator
 
 
 @asynccontextmanager
-async def open_served_world(root: Path, *, limits: Limits | None = None, **settings: Any) -> AsyncIterator[World]:
+async def open_served_world(root: Path, *, limits: ServerLimits | None = None, **settings: Any) -> AsyncIterator[World]:
     """A server on a socket."""
     async with (
         open_app(root, limits=limits, **settings) as app,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hfsvc.errors import InvalidSettings
-from hfsvc.server.limits import Limits
+from hfsvc.server.limits import ServerLimits
 from hfsvc.settings import Secret
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -23,7 +23,7 @@ OPEN_PATHS = frozenset({"/", "/session", "/healthz", "/readyz"})
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\s]+)(?::(?P<port>\d{1,5}))?", re.ASCII)
 
 
-class Access(msgspec.Struct, frozen=True, kw_only=True):
+class ServerAccess(msgspec.Struct, frozen=True, kw_only=True):
     """Access rules of a server: its token, and the origins and hosts that are let in.
 
     Attributes:
@@ -99,7 +99,7 @@ class Authority(NamedTuple):
 
 def make_access(
     *, token: Secret | None = None, allow_origins: Iterable[str] = (), allow_hosts: Iterable[str] = ()
-) -> Access:
+) -> ServerAccess:
     """Access as options give it; the hosts of allowed origins count as names of the server.
 
     Raises:
@@ -107,7 +107,7 @@ def make_access(
     """
     origins = frozenset(map(check_origin, allow_origins))
     hosts = {host.lower() for host in allow_hosts} | {urlsplit(origin).hostname or "" for origin in origins}
-    return Access(token=token, allow_origins=origins, allow_hosts=frozenset(hosts))
+    return ServerAccess(token=token, allow_origins=origins, allow_hosts=frozenset(hosts))
 
 
 def check_origin(text: str) -> str:
@@ -135,7 +135,7 @@ def check_token(text: str) -> Secret:
     return Secret(token)
 
 
-def find_refusal(head: RequestHead, access: Access, limits: Limits) -> Refusal | None:
+def find_refusal(head: RequestHead, access: ServerAccess, limits: ServerLimits) -> Refusal | None:
     """Why a request must not come in; None when it may."""
     if head.path_bytes > limits.path_bytes or head.query_bytes > limits.query_bytes:
         return Refusal(414, "address_too_long", "The address of the request is too long.")
@@ -150,7 +150,7 @@ def find_refusal(head: RequestHead, access: Access, limits: Limits) -> Refusal |
     return None
 
 
-def is_allowed_origin(origin: str | None, access: Access) -> bool:
+def is_allowed_origin(origin: str | None, access: ServerAccess) -> bool:
     """Whether a page of another origin was let in by name."""
     return origin is not None and origin in access.allow_origins
 
@@ -178,7 +178,7 @@ def _read_origin(text: str) -> tuple[str, Authority | None]:
     return scheme, read_authority(rest) if separator and scheme in DEFAULT_PORTS else None
 
 
-def _is_own_host(host: str | None, access: Access) -> bool:
+def _is_own_host(host: str | None, access: ServerAccess) -> bool:
     """Whether a name is not one that a stranger's page could have pointed here: an address is no name at all."""
     found = read_authority(host) if host else None
     if found is None:
@@ -195,7 +195,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _is_cross_site(head: RequestHead, access: Access) -> bool:
+def _is_cross_site(head: RequestHead, access: ServerAccess) -> bool:
     """Whether a page of another origin asks. It could not read the answer, but see how long it takes."""
     looks = head.navigates and head.method in SAFE_METHODS
     return head.site in OTHER_SITES and not looks and not is_allowed_origin(head.origin, access)
@@ -205,7 +205,7 @@ def _needs_origin(head: RequestHead) -> bool:
     return head.kind == "websocket" or head.preflight or head.method not in SAFE_METHODS
 
 
-def _may_ask(head: RequestHead, access: Access) -> bool:
+def _may_ask(head: RequestHead, access: ServerAccess) -> bool:
     # Browsers always name the origin in these requests: without one it is a program that asks.
     return head.origin is None or is_allowed_origin(head.origin, access) or _is_own_origin(head.origin, head.host)
 
@@ -224,7 +224,7 @@ def _is_open(head: RequestHead) -> bool:
     return head.kind == "http" and (head.path in OPEN_PATHS or head.path.startswith("/static/"))
 
 
-def _shows_token(head: RequestHead, access: Access) -> bool:
+def _shows_token(head: RequestHead, access: ServerAccess) -> bool:
     if access.token is None:
         return True
     scheme, _, shown = (head.authorization or "").partition(" ")

@@ -7,9 +7,9 @@ from urllib.parse import quote, unquote_to_bytes
 import msgspec
 
 from hfsvc.server.errors import error_document
-from hfsvc.server.limits import Limits
+from hfsvc.server.limits import ServerLimits
 from hfsvc.server.metrics import ServerCounters
-from hfsvc.server.middleware.access import Access, Refusal, RequestHead, find_refusal, is_allowed_origin
+from hfsvc.server.middleware.access import Refusal, RequestHead, ServerAccess, find_refusal, is_allowed_origin
 from hfsvc.server.responses import App, Headers, Message, Receive, Scope, Send
 
 POLICY = (
@@ -46,7 +46,7 @@ class Guard:
         counters: Where it is counted.
     """
 
-    def __init__(self, app: App, *, access: Access, limits: Limits, counters: ServerCounters) -> None:
+    def __init__(self, app: App, *, access: ServerAccess, limits: ServerLimits, counters: ServerCounters) -> None:
         self._app = app
         self._access = access
         self._limits = limits
@@ -254,7 +254,7 @@ async def _refuse_socket(refusal: Refusal, scope: Scope, send: Send) -> None:
     await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
 
 
-async def _answer_preflight(head: RequestHead, access: Access, send: Send) -> None:
+async def _answer_preflight(head: RequestHead, access: ServerAccess, send: Send) -> None:
     """The answer to a browser that asks whether a page may ask."""
     headers: Headers = []
     if is_allowed_origin(head.origin, access):

@@ -16,7 +16,7 @@ from hfsvc import atif
 from hfsvc.models import OnBadRow, ReadOptions
 from hfsvc.protocols import TrajectorySource
 from hfsvc.server.errors import Busy, ErrorRenderer
-from hfsvc.server.limits import PAGE_ROWS, ByteBudget, Limits
+from hfsvc.server.limits import PAGE_ROWS, ByteBudget, ServerLimits
 from hfsvc.server.metrics import ServerCounters
 from hfsvc.server.open_sources import OpenSources
 
@@ -70,7 +70,7 @@ class EffuseSocket:
         sources: OpenSources,
         *,
         budget: ByteBudget,
-        limits: Limits,
+        limits: ServerLimits,
         errors: ErrorRenderer,
         counters: ServerCounters,
     ) -> None:

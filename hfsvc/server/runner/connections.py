@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from hfsvc.server.limits import Limits
+from hfsvc.server.limits import ServerLimits
 from hfsvc.server.middleware.access import Refusal
 from hfsvc.server.middleware.guard import EVERY_RESPONSE, refusal_response
 
@@ -83,7 +83,7 @@ class StallDetector:
 class LimitedHttpProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, where requests must arrive in time, and responses must be read."""
 
-    limits: Limits
+    limits: ServerLimits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -145,7 +145,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
     Pings are answered at once, so a peer that does not read is not listened to either.
     """
 
-    limits: Limits
+    limits: ServerLimits
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -189,7 +189,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
             raise ClientDisconnected
 
 
-def limited_protocols(limits: Limits) -> tuple[type[LimitedHttpProtocol], type[LimitedWebSocketProtocol]]:
+def limited_protocols(limits: ServerLimits) -> tuple[type[LimitedHttpProtocol], type[LimitedWebSocketProtocol]]:
     """Both protocols with these limits, as uvicorn takes them."""
     http = type("PatientHttp", (LimitedHttpProtocol,), {"limits": limits})
     return http, type("PatientSocket", (LimitedWebSocketProtocol,), {"limits": limits})

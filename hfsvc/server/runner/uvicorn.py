@@ -15,7 +15,7 @@ from anyio import to_thread
 
 from hfsvc.errors import InvalidSettings
 from hfsvc.server.app import ServerApp
-from hfsvc.server.limits import Limits
+from hfsvc.server.limits import ServerLimits
 from hfsvc.server.runner.connections import limited_protocols
 
 BACKLOG = 1024
@@ -32,7 +32,7 @@ SPARE = 256
 class Server(uvicorn.Server):
     """uvicorn's server, stopped by whoever awaits it: signals are theirs."""
 
-    def __init__(self, app: ServerApp, limits: Limits) -> None:
+    def __init__(self, app: ServerApp, limits: ServerLimits) -> None:
         self._app = app
         http, ws = limited_protocols(limits)
         super().__init__(
@@ -119,7 +119,7 @@ def choose_allocator() -> None:
         pa.set_memory_pool(pa.system_memory_pool())
 
 
-async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None = None) -> None:
+async def serve(app: ServerApp, bound: socket.socket, *, limits: ServerLimits | None = None) -> None:
     """Serve until cancelled; then answers under way are given a moment, streams and sockets are closed.
 
     Args:
@@ -129,7 +129,7 @@ async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None =
     """
     # What it logs at this level are broken connections, and errors that the app has logged already.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    limits = _fit_open_files(limits or Limits())
+    limits = _fit_open_files(limits or ServerLimits())
     to_thread.current_default_thread_limiter().total_tokens = limits.threads
     server = Server(app, limits)
     running = asyncio.ensure_future(server.serve(sockets=[bound]))
@@ -141,7 +141,7 @@ async def serve(app: ServerApp, bound: socket.socket, *, limits: Limits | None =
         raise
 
 
-def _fit_open_files(limits: Limits) -> Limits:
+def _fit_open_files(limits: ServerLimits) -> ServerLimits:
     allowed = _allow_open_files(limits.connections + SPARE)
     return msgspec.structs.replace(limits, connections=connections_within(allowed, limits.connections))
 

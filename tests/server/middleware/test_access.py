@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.errors import InvalidSettings
-from hfsvc.server.limits import Limits
+from hfsvc.server.limits import ServerLimits
 from hfsvc.server.middleware.access import (
-    Access,
     RequestHead,
+    ServerAccess,
     check_origin,
     check_token,
     find_refusal,
@@ -20,7 +20,7 @@ from hfsvc.server.middleware.access import (
 )
 from hfsvc.settings import Secret
 
-LIMITS = Limits()
+LIMITS = ServerLimits()
 
 
 def head(**facts: Any) -> RequestHead:
@@ -39,8 +39,8 @@ def head(**facts: Any) -> RequestHead:
     return RequestHead(**(usual | facts))
 
 
-def verdict(access: Access | None = None, **facts: Any) -> str | None:
-    refusal = find_refusal(head(**facts), access or Access(), LIMITS)
+def verdict(access: ServerAccess | None = None, **facts: Any) -> str | None:
+    refusal = find_refusal(head(**facts), access or ServerAccess(), LIMITS)
     return refusal and refusal.code
 
 
@@ -146,7 +146,7 @@ TOKEN = Secret("geheim-ü")
 
 
 def test_a_token_is_shown_as_bearer_or_by_its_cookie() -> None:
-    access = Access(token=TOKEN)
+    access = ServerAccess(token=TOKEN)
     assert verdict(access) == "token_required"
     assert verdict(access, authorization="Bearer geheim-ü") is None
     assert verdict(access, authorization="bearer  geheim-ü") is None
@@ -159,11 +159,11 @@ def test_a_token_is_shown_as_bearer_or_by_its_cookie() -> None:
 
 
 def test_where_no_token_is_asked_for_no_text_is_one() -> None:
-    assert not Access().is_token("")
+    assert not ServerAccess().is_token("")
 
 
 def test_cookies_tell_nothing_of_their_token_and_differ() -> None:
-    one, other = Access(token=TOKEN), Access(token=Secret("another"))
+    one, other = ServerAccess(token=TOKEN), ServerAccess(token=Secret("another"))
     assert one.cookie_name != other.cookie_name
     assert one.cookie_value != other.cookie_value
     assert "geheim" not in one.cookie_value
@@ -171,15 +171,15 @@ def test_cookies_tell_nothing_of_their_token_and_differ() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/session", "/healthz", "/readyz", "/static/session.js"])
 def test_what_holds_no_data_is_open(path: str) -> None:
-    assert verdict(Access(token=TOKEN), path=path) is None
-    assert verdict(Access(token=TOKEN), path=path, kind="websocket") == "token_required"
+    assert verdict(ServerAccess(token=TOKEN), path=path) is None
+    assert verdict(ServerAccess(token=TOKEN), path=path, kind="websocket") == "token_required"
 
 
 @pytest.mark.parametrize(
     "path", ["/metrics", "/api/openapi.json", "/static", "/static%2F", "/healthz/", "//healthz", ""]
 )
 def test_all_else_wants_the_token(path: str) -> None:
-    assert verdict(Access(token=TOKEN), path=path) == "token_required"
+    assert verdict(ServerAccess(token=TOKEN), path=path) == "token_required"
 
 
 def test_long_addresses_are_refused_first() -> None:

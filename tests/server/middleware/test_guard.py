@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from hfsvc.server import Access, Limits
+from hfsvc.server import ServerAccess, ServerLimits
 from hfsvc.server.middleware.access import make_access
 from hfsvc.settings import Secret
 from tests.server.worlds import Counted, Held, World, error_of, open_app, open_world
 
 PAGE = "https://pages.example"
-TOKEN = Access(token=Secret("geheim"))
+TOKEN = ServerAccess(token=Secret("geheim"))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ async def test_bodies_have_their_bound(world: World) -> None:
 
 
 async def test_there_are_only_so_many_requests_at_once(root: Path) -> None:
-    async with open_world(root, limits=Limits(requests=0)) as world:
+    async with open_world(root, limits=ServerLimits(requests=0)) as world:
         answer = await world.client.get("/healthz")
         assert (answer.status_code, error_of(answer)["code"]) == (503, "busy")
         assert answer.headers["retry-after"] == "1"

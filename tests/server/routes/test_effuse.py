@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hfsvc.models import OnBadRow
-from hfsvc.server import Access, Limits
+from hfsvc.server import ServerAccess, ServerLimits
 from hfsvc.server.middleware.access import make_access
 from hfsvc.server.routes.effuse import failure, read_request, success
 from hfsvc.settings import Secret
@@ -162,18 +162,18 @@ class TestFailures:
         assert "cannot be meant" in await error(socket, name, **fields)
 
     async def test_an_answer_that_takes_too_long_is_an_error(self, root: Path) -> None:
-        async with open_socket(root, Waiting([trajectory()]), limits=Limits(answer_s=0.1)) as socket:
+        async with open_socket(root, Waiting([trajectory()]), limits=ServerLimits(answer_s=0.1)) as socket:
             assert "busy" in await error(socket, "getHFTrajectoryCount")
             assert await data(socket, "getHFTrajectory", index=0)
 
     async def test_answers_over_the_bound_are_errors_and_are_never_held_as_a_whole(self, root: Path) -> None:
         source = Counted([trajectory(message="m" * KiB)] * 500)
-        async with open_socket(root, source, limits=Limits(answer_bytes=100 * KiB)) as socket:
+        async with open_socket(root, source, limits=ServerLimits(answer_bytes=100 * KiB)) as socket:
             assert "ask for fewer rows" in await error(socket, "getHFTrajectories", limit=500)
             assert source.given < 110
             assert source.streams == 0
             assert len(await data(socket, "getHFTrajectories", limit=50)) == 50
-        async with open_socket(root, source, limits=Limits(answer_bytes=KiB)) as socket:
+        async with open_socket(root, source, limits=ServerLimits(answer_bytes=KiB)) as socket:
             assert "ask for fewer rows" in await error(socket, "getHFTrajectory", index=0)
 
 
@@ -278,7 +278,7 @@ class TestWhoMayOpen:
             assert refused.value.response.status_code in {400, 403}
 
     async def test_with_a_token_only_who_shows_it(self, root: Path, source: Counted) -> None:
-        access = Access(token=Secret("geheim"))
+        access = ServerAccess(token=Secret("geheim"))
         async with open_served_world(root, source=source, access=access) as world:
             with pytest.raises(InvalidStatus) as refused:
                 async with socket_of(world):
@@ -290,7 +290,7 @@ class TestWhoMayOpen:
                     assert await data(socket, "getHFTrajectoryCount") == {"count": 4}
 
     async def test_only_so_many_at_once(self, root: Path, source: Counted) -> None:
-        async with open_served_world(root, source=source, limits=Limits(sockets=1)) as world, socket_of(world):
+        async with open_served_world(root, source=source, limits=ServerLimits(sockets=1)) as world, socket_of(world):
             with pytest.raises(InvalidStatus) as refused:
                 async with socket_of(world):
                     pass

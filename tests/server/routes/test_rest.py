@@ -12,7 +12,7 @@ import pytest
 from hfsvc import atif
 from hfsvc.errors import DamagedIndex, GatedDataset, HubUnavailable, NoSpace, RateLimited
 from hfsvc.models import VerifyReport
-from hfsvc.server import Limits
+from hfsvc.server import ServerLimits
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 from tests.server.conftest import TASKS
 from tests.server.worlds import REPO, Counted, Crowded, World, error_of, open_world, trajectory
@@ -102,7 +102,10 @@ class TestTrajectories:
     @pytest.mark.parametrize("path", ["/api/trajectories", "/api/facets"])
     async def test_only_so_many_look_over_all_rows_at_once(self, root: Path, path: str) -> None:
         source = Crowded([trajectory()])
-        async with open_world(root, source=source, limits=Limits(lists=2)) as world, anyio.create_task_group() as group:
+        async with (
+            open_world(root, source=source, limits=ServerLimits(lists=2)) as world,
+            anyio.create_task_group() as group,
+        ):
             for _ in range(6):
                 group.start_soon(world.client.get, path)
         assert source.most == 2
@@ -273,7 +276,7 @@ class TestLines:
         assert (answer.status_code, answer.content) == (200, b"")
 
     async def test_there_are_only_so_many_at_once(self, root: Path, source: Counted) -> None:
-        async with open_world(root, source=source, limits=Limits(exports=0)) as world:
+        async with open_world(root, source=source, limits=ServerLimits(exports=0)) as world:
             answer = await world.client.get("/api/trajectories.jsonl")
             assert (answer.status_code, error_of(answer)["code"]) == (503, "busy")
             assert answer.headers["retry-after"] == "1"

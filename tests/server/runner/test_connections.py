@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from hfsvc.models import TrajectoryRow
-from hfsvc.server import Limits
+from hfsvc.server import ServerLimits
 from hfsvc.server.errors import Busy
 from hfsvc.server.limits import ByteBudget
 from hfsvc.server.runner import uvicorn as serving_module
@@ -40,7 +40,7 @@ from tests.server.worlds import (
 
 MiB = 1 << 20
 # So that what waits for a peer that does nothing is soon over.
-HASTY = Limits(stall_s=0.2, request_s=0.2, keep_alive_s=1, stop_s=1)
+HASTY = ServerLimits(stall_s=0.2, request_s=0.2, keep_alive_s=1, stop_s=1)
 # More than the system's own buffers of a connection hold.
 LARGE = trajectory(message="x" * MiB)
 ROWS = 400
@@ -79,7 +79,7 @@ class TestReadersThatStop:
 
     async def test_memory_stays_flat_however_many_do_not_read(self, root: Path) -> None:
         source = Counted([LARGE] * ROWS)
-        async with open_served_world(root, source=source, limits=Limits(stall_s=60, stop_s=0)) as world:
+        async with open_served_world(root, source=source, limits=ServerLimits(stall_s=60, stop_s=0)) as world:
             await world.client.get("/api/trajectories/0")
             gc.collect()
             tracemalloc.start()
@@ -117,7 +117,7 @@ class TestReadersThatStop:
 
     async def test_others_are_answered_meanwhile(self, root: Path) -> None:
         source = Counted([LARGE] * 24)
-        async with open_served_world(root, source=source, limits=Limits(stop_s=0)) as world:
+        async with open_served_world(root, source=source, limits=ServerLimits(stop_s=0)) as world:
             _, writer = await ask_without_reading(world)
             await until(lambda: source.given == 24)
             async with socket_of(world) as other:
@@ -125,7 +125,7 @@ class TestReadersThatStop:
             writer.close()
 
     async def test_an_answer_counts_until_it_is_read(self, root: Path) -> None:
-        limits = Limits(held_bytes=30 * MiB, held_wait_s=0.2, stop_s=0)
+        limits = ServerLimits(held_bytes=30 * MiB, held_wait_s=0.2, stop_s=0)
         source = Counted([LARGE] * 24)
         async with open_served_world(root, source=source, limits=limits) as world:
             reader, writer = await ask_without_reading(world)
@@ -137,7 +137,7 @@ class TestReadersThatStop:
             writer.close()
 
     async def test_a_document_counts_until_it_is_read(self, root: Path) -> None:
-        limits = Limits(held_bytes=30 * MiB, held_wait_s=0.2, stop_s=0)
+        limits = ServerLimits(held_bytes=30 * MiB, held_wait_s=0.2, stop_s=0)
         source = FakeTrajectorySource([trajectory(message="x" * (24 * MiB)), trajectory()])
         async with open_served_world(root, source=source, limits=limits) as world:
             reader, writer = await request(world, "/api/trajectories/0")
@@ -153,7 +153,7 @@ class TestReadersThatStop:
         monkeypatch.setattr(serving_module, "PING_S", 0.05)
         monkeypatch.setattr(serving_module, "PONG_S", 0.05)
         source = Counted([LARGE] * 24)
-        async with open_served_world(root, source=source, limits=Limits(stall_s=600, stop_s=0)) as world:
+        async with open_served_world(root, source=source, limits=ServerLimits(stall_s=600, stop_s=0)) as world:
             reader, writer = await ask_without_reading(world)
             await until(lambda: source.given == 24)
             await until_gone(world)
@@ -163,7 +163,7 @@ class TestReadersThatStop:
 
     @pytest.mark.parametrize("over_socket", [False, True])
     async def test_no_answer_counts_for_ever(self, root: Path, over_socket: bool) -> None:
-        limits = Limits(answer_s=1, held_bytes=30 * MiB, held_wait_s=0.1, stall_s=600, stop_s=0)
+        limits = ServerLimits(answer_s=1, held_bytes=30 * MiB, held_wait_s=0.1, stall_s=600, stop_s=0)
         rows = [LARGE] * 24 if over_socket else [trajectory(message="x" * (24 * MiB)), LARGE]
         async with open_served_world(root, source=Counted(rows), limits=limits) as world:
             asked = ask_without_reading(world) if over_socket else request(world, "/api/trajectories/0")
@@ -180,7 +180,7 @@ class TestReadersThatStop:
                 await anyio.sleep_forever()
                 raise AssertionError
 
-        async with open_served_world(root, source=Stuck([]), limits=Limits(answer_s=0.1)) as world:
+        async with open_served_world(root, source=Stuck([]), limits=ServerLimits(answer_s=0.1)) as world:
             answer = await world.client.get("/api/trajectories/task")
             assert (answer.status_code, error_of(answer)["code"]) == (503, "busy")
 
@@ -245,7 +245,7 @@ class TestWritersThatDoNotStop:
     async def test_pings_are_taken_no_faster_than_pongs_are_read(self, root: Path, between: str) -> None:
         message = frame(Opcode.TEXT, between.encode()) if between else b""
         pings = (frame(Opcode.PING, b"x" * 125) * 10 + message) * 100
-        async with open_served_world(root, limits=Limits(stall_s=60, stop_s=0)) as world:
+        async with open_served_world(root, limits=ServerLimits(stall_s=60, stop_s=0)) as world:
             _, writer = await open_raw_socket(world)
             sent = 0
 
@@ -265,7 +265,7 @@ class TestWritersThatDoNotStop:
     async def test_few_messages_are_taken_in_while_one_is_answered(self, root: Path) -> None:
         # As much as one read of the server's could take.
         small = frame(Opcode.TEXT) * 40_000
-        async with open_served_world(root, source=Waiting([]), limits=Limits(stop_s=0)) as world:
+        async with open_served_world(root, source=Waiting([]), limits=ServerLimits(stop_s=0)) as world:
             sockets = [await open_raw_socket(world) for _ in range(8)]
             gc.collect()
             tracemalloc.start()
@@ -314,7 +314,7 @@ class TestWritersThatStop:
             assert (await world.client.get("/healthz")).status_code == 200
 
     async def test_a_socket_may_be_silent_for_longer_than_a_request(self, root: Path) -> None:
-        limits = Limits(request_s=0.2, stop_s=0)
+        limits = ServerLimits(request_s=0.2, stop_s=0)
         async with open_served_world(root, limits=limits) as world, socket_of(world) as socket:
             reader, writer = await connect(world)
             await read_to_end(reader)
@@ -357,7 +357,7 @@ class TestWritersThatStop:
             writer.close()
 
     async def test_one_connection_too_many_is_closed_unheard(self, root: Path) -> None:
-        async with open_served_world(root, limits=Limits(connections=2)) as world:
+        async with open_served_world(root, limits=ServerLimits(connections=2)) as world:
             first = await request(world, "/healthz")
             await first[0].readuntil(b"}")
             second = await connect(world)
@@ -407,7 +407,7 @@ class TestReadersThatLeave:
 class TestStopping:
     async def test_nobody_keeps_it_waiting(self, root: Path) -> None:
         source = Counted([LARGE] * ROWS)
-        limits = Limits(stop_s=0)
+        limits = ServerLimits(stop_s=0)
         async with open_app(root, source=source, limits=limits) as app:
             async with serving(app, limits) as address:
                 world = World(app, None, address)  # type: ignore[arg-type]
@@ -427,7 +427,7 @@ class TestStopping:
 
     async def test_watchers_are_sent_home_at_once(self, root: Path) -> None:
         datasets = Held(root, contents())
-        limits = Limits(stop_s=600)
+        limits = ServerLimits(stop_s=600)
         async with open_app(root, datasets=datasets, limits=limits) as app:
             async with serving(app, limits) as address, httpx.AsyncClient(base_url=address, trust_env=False) as client:
                 job = (await client.post("/api/jobs", json={"repo": "acme/notes"})).json()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from anyio import to_thread
 
-from hfsvc.server import Limits
+from hfsvc.server import ServerLimits
 from hfsvc.server.runner.uvicorn import SPARE, connections_within
 from tests.builders import run_python
 from tests.server.worlds import open_served_world
@@ -25,7 +25,7 @@ main()
 
 
 async def test_only_so_many_threads_read(root: Path) -> None:
-    async with open_served_world(root, limits=Limits(threads=3)) as world:
+    async with open_served_world(root, limits=ServerLimits(threads=3)) as world:
         await world.client.get("/healthz")
         assert to_thread.current_default_thread_limiter().total_tokens == 3
 
