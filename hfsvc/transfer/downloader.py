@@ -200,11 +200,11 @@ class Downloader:
         elif location.content is not None:
             await stream.write(_one(location.content[job.wanted.start : job.wanted.stop]))
             return
-        async with self._slots.limiter:
+        async with self._slots:
             await self._retries.cooldown.wait()
             described = transfer.file.path, stream.position, transfer.span(job.wanted).stop
-            used, allowed = self._slots.limiter.borrowed_tokens, self._slots.limiter.total_tokens
-            logger.debug("%s: bytes %d to %d begin, stream %d of %d", *described, used, allowed)
+            counts = self._slots.used, self._slots.allowed
+            logger.debug("%s: bytes %d to %d begin, stream %d of %d", *described, *counts)
             async with self._source.open(location, transfer.file, job.wanted) as chunks:
                 await stream.write(chunks)
             logger.debug("%s: bytes %d to %d are there", *described)

@@ -25,7 +25,7 @@ class FileLocation:
         self._cooldown = cooldown
         self._file = file
         self._known = known
-        self._asking = anyio.Lock()
+        self._asking = anyio.Lock(fast_acquire=True)
         self._asked = 0
         self._unanswered: HfsvcError | None = None
 
