@@ -114,7 +114,7 @@ def test_an_error_is_one_in_an_answer(page: Page) -> None:
 
 def test_the_way_back_from_a_row_that_is_not_there(served: Served, open_page: Open) -> None:
     page = open_page(f"{served.address}#/{ALIAS}/250", allowed=("404",), size=(800, 600))
-    expect(page.get_by_role("alert")).to_contain_text("no trajectory for key '250'")
+    expect(page.get_by_role("alert")).to_contain_text("no trajectory for row 250")
     page.get_by_role("link", name="Show the list").click()
     expect(page.get_by_text("250 trajectories")).to_be_visible()
 
