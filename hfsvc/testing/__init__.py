@@ -1,4 +1,4 @@
-"""For tests of services built on hfsvc: a loopback Hub with faults, and both protocols without any Hub.
+"""Tools for tests of services built on hfsvc: a loopback Hub with faults, and fakes of both protocols.
 
 Importing this costs nothing until it is used.
 """

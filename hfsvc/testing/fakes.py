@@ -1,4 +1,4 @@
-"""Both protocols without a Hub and without files to read: what tests put into the fakes is what comes out.
+"""Fakes of both protocols, without a Hub and without files to read: what tests put in is what comes out.
 
 `FakeDatasetService` "downloads" what was published into it; `FakeTrajectorySource` holds trajectories in memory.
 """
@@ -53,7 +53,7 @@ _Files = dict[str, bytes]
 
 
 class FakeDatasetService:
-    """Keeps published datasets in memory and "downloads" them into a folder. One process, one task at a time.
+    """A `DatasetService` that "downloads" datasets from memory into a folder. One process, one task at a time.
 
     It keeps what `hfsvc.protocols.DatasetService` guarantees as far as one caller sees: globs, commits, updates,
     events, errors. There are no tokens and no branches but ``main``.
@@ -227,7 +227,7 @@ def _total(files: list[PlannedFile]) -> int:
 
 
 class FakeTrajectorySource:
-    """Holds trajectories in memory and answers as `hfsvc.protocols.TrajectorySource` guarantees.
+    """A `TrajectorySource` over trajectories in memory; it keeps what `hfsvc.protocols` guarantees.
 
     Keys and summaries are read from ``trajectory.extra`` (task, episode, trial_name, run_id, date, result, key).
 

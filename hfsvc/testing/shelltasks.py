@@ -38,7 +38,7 @@ Are you sure you want to mark the task as complete? It will be graded as it is n
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ShellTurn:
     """One answer of the agent and what the terminal shows after it. `commands` are lines without the line feed."""
 
     analysis: str
@@ -48,34 +48,34 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ShellTask:
     """A task in words, and the turns that solve it."""
 
     family: str
     description: str
-    turns: tuple[Turn, ...]
+    turns: tuple[ShellTurn, ...]
 
 
 def _listing(rng: Random, folder: str, suffix: str, count: int) -> list[tuple[str, int]]:
     return [(f"{folder}/{rng.randbytes(4).hex()}{suffix}", rng.randrange(200, 900_000)) for _ in range(count)]
 
 
-def _find_large(rng: Random) -> Task:
+def _find_large(rng: Random) -> ShellTask:
     limit = rng.choice((10, 50, 100, 250))
     files = sorted(_listing(rng, "/srv/data", rng.choice((".dat", ".img", ".log")), rng.randrange(40, 120)))
     shown = "\n".join(f"{size:>9} {name}" for name, size in files)
     large = [name for name, size in files if size > limit * 1000]
-    return Task(
+    return ShellTask(
         "task",
         f"Write the names of all files below /srv/data that are larger than {limit} kB to /app/large.txt, sorted.",
         (
-            Turn(
+            ShellTurn(
                 "Nothing is known yet.",
                 "Look at what is there.",
                 ("find /srv/data -type f -printf '%9s %p\\n'",),
                 shown,
             ),
-            Turn(
+            ShellTurn(
                 f"{len(files)} files, and {len(large)} of them are above the limit.",
                 "Let find select them, and sort by name.",
                 (f"find /srv/data -type f -size +{limit}000c | sort > /app/large.txt", "cat /app/large.txt"),
@@ -85,18 +85,20 @@ def _find_large(rng: Random) -> Task:
     )
 
 
-def _checksums(rng: Random) -> Task:
+def _checksums(rng: Random) -> ShellTask:
     files = sorted(name for name, _ in _listing(rng, "/app/release", ".tar", rng.randrange(50, 120)))
     sums = [f"{rng.randbytes(32).hex()}  {name}" for name in files]
     broken = rng.choice(files)
     verdicts = "\n".join(f"{name}: {'FAILED' if name == broken else 'OK'}" for name in files)
-    return Task(
+    return ShellTask(
         "task",
         "One archive in /app/release does not fit SHA256SUMS. Write its name to /app/broken.txt.",
         (
-            Turn("The list of checksums comes first.", "Read it.", ("cat /app/SHA256SUMS",), "\n".join(sums)),
-            Turn("All archives are listed.", "Let sha256sum compare.", ("sha256sum -c /app/SHA256SUMS",), verdicts),
-            Turn(
+            ShellTurn("The list of checksums comes first.", "Read it.", ("cat /app/SHA256SUMS",), "\n".join(sums)),
+            ShellTurn(
+                "All archives are listed.", "Let sha256sum compare.", ("sha256sum -c /app/SHA256SUMS",), verdicts
+            ),
+            ShellTurn(
                 f"Only {broken} fails.",
                 "Write it down.",
                 (f"echo {broken} > /app/broken.txt",),
@@ -106,7 +108,7 @@ def _checksums(rng: Random) -> Task:
     )
 
 
-def _count_errors(rng: Random) -> Task:
+def _count_errors(rng: Random) -> ShellTask:
     codes = [rng.choice((200, 200, 301, 404, 404, 500, 503)) for _ in range(rng.randrange(80, 180))]
     lines = [
         f"10.0.{rng.randrange(256)}.{rng.randrange(256)} - [{rng.randbytes(8).hex()}] "
@@ -115,12 +117,14 @@ def _count_errors(rng: Random) -> Task:
     ]
     totals = "\n".join(f"{codes.count(code):>7} {code}" for code in sorted(set(codes)))
     count = "awk '{print $(NF-1)}' /var/log/web.log | sort | uniq -c"
-    return Task(
+    return ShellTask(
         "task",
         "Count the status codes in /var/log/web.log and write one line for each, count and code, to /app/codes.txt.",
         (
-            Turn("The format of the log is not known.", "Look at it.", ("cat /var/log/web.log",), "\n".join(lines)),
-            Turn(
+            ShellTurn(
+                "The format of the log is not known.", "Look at it.", ("cat /var/log/web.log",), "\n".join(lines)
+            ),
+            ShellTurn(
                 "The status is the last field but one.",
                 "Count it.",
                 (f"{count} > /app/codes.txt", "cat /app/codes.txt"),
@@ -130,38 +134,40 @@ def _count_errors(rng: Random) -> Task:
     )
 
 
-def _rename(rng: Random) -> Task:
+def _rename(rng: Random) -> ShellTask:
     names = sorted(f"IMG {rng.randbytes(5).hex()} ({number}).JPG" for number in range(rng.randrange(40, 100)))
     fixed = [name.lower().replace(" ", "_").replace("(", "").replace(")", "") for name in names]
     loop = 'for f in *; do n=$(echo "$f" | tr "A-Z " "a-z_" | tr -d "()"); mv -- "$f" "$n"; done'
-    return Task(
+    return ShellTask(
         "task",
         "Give the pictures in /app/pictures names without blanks, brackets and capitals.",
         (
-            Turn("The names must be seen first.", "List them.", ("cd /app/pictures", "ls -1"), "\n".join(names)),
-            Turn("Blanks become underscores, brackets go.", "Rename in a loop.", (loop,), ""),
-            Turn("The loop said nothing, which is good.", "Check the names.", ("ls -1",), "\n".join(fixed)),
+            ShellTurn("The names must be seen first.", "List them.", ("cd /app/pictures", "ls -1"), "\n".join(names)),
+            ShellTurn("Blanks become underscores, brackets go.", "Rename in a loop.", (loop,), ""),
+            ShellTurn("The loop said nothing, which is good.", "Check the names.", ("ls -1",), "\n".join(fixed)),
         ),
     )
 
 
-def _sort_table(rng: Random) -> Task:
+def _sort_table(rng: Random) -> ShellTask:
     rows = [
         f"{rng.randrange(100_000)},{rng.randbytes(6).hex()},{rng.random():.4f}" for _ in range(rng.randrange(80, 180))
     ]
     ordered = sorted(rows, key=lambda row: int(row.split(",")[0]))
     sort = "(head -1 table.csv; tail -n +2 table.csv | sort -t, -k1,1n) > sorted.csv"
-    return Task(
+    return ShellTask(
         "task",
         "Sort /app/table.csv by its first column, as numbers, keep the header, and write it to /app/sorted.csv.",
         (
-            Turn("The table may have a header.", "Print it.", ("cat table.csv",), "\n".join(["id,key,score", *rows])),
-            Turn("It has one.", "Sort the rest.", (sort, "cat sorted.csv"), "\n".join(["id,key,score", *ordered])),
+            ShellTurn(
+                "The table may have a header.", "Print it.", ("cat table.csv",), "\n".join(["id,key,score", *rows])
+            ),
+            ShellTurn("It has one.", "Sort the rest.", (sort, "cat sorted.csv"), "\n".join(["id,key,score", *ordered])),
         ),
     )
 
 
-def _null_check(rng: Random) -> Task:
+def _null_check(rng: Random) -> ShellTask:
     name = f"Order{rng.randrange(1000)}Service"
     fields = [f"    private readonly int _slot{rng.randbytes(4).hex()};" for _ in range(rng.randrange(60, 140))]
     source = "\n".join([
@@ -173,20 +179,22 @@ def _null_check(rng: Random) -> Task:
     ])
     fixed = '    public string Label(Order order) => order?.Customer?.Name ?? "";'
     fix = f"sed -i 's/order.Customer.Name/order?.Customer?.Name ?? \"\"/' src/{name}.cs"
-    return Task(
+    return ShellTask(
         "inferredbugs",
         f"A check reports that `Label` in src/{name}.cs may read a null customer. Repair it.",
         (
-            Turn("The source comes first.", "Read the file.", (f"cat src/{name}.cs",), source),
-            Turn(
+            ShellTurn("The source comes first.", "Read the file.", (f"cat src/{name}.cs",), source),
+            ShellTurn(
                 "`order` and its customer may both be null.", "Guard both.", (fix, f"grep Label src/{name}.cs"), fixed
             ),
-            Turn("The guard is in place.", "Build it.", ("dotnet build --nologo",), "Build succeeded.\n    0 Error(s)"),
+            ShellTurn(
+                "The guard is in place.", "Build it.", ("dotnet build --nologo",), "Build succeeded.\n    0 Error(s)"
+            ),
         ),
     )
 
 
-def _look_around(rng: Random) -> Turn:
+def _look_around(rng: Random) -> ShellTurn:
     """A turn that brings the task no further, as agents take them."""
     unit = rng.choice(("cron", "nginx", "sshd", "backup"))
     lines = [
@@ -194,7 +202,7 @@ def _look_around(rng: Random) -> Turn:
         f"{rng.choice(('started', 'finished', 'retried'))} job {rng.randbytes(16).hex()}"
         for number in range(rng.randrange(30, 90))
     ]
-    return Turn(
+    return ShellTurn(
         f"Something else may touch these files; {unit} is a candidate.",
         "Look at its log before going on.",
         (f"journalctl -u {unit} --no-pager",),
@@ -202,7 +210,7 @@ def _look_around(rng: Random) -> Turn:
     )
 
 
-KINDS: tuple[Callable[[Random], Task], ...] = (
+KINDS: tuple[Callable[[Random], ShellTask], ...] = (
     _find_large,
     _checksums,
     _count_errors,
@@ -212,20 +220,20 @@ KINDS: tuple[Callable[[Random], Task], ...] = (
 )
 
 
-def make_task(rng: Random) -> Task:
+def make_task(rng: Random) -> ShellTask:
     """A task of any kind, at times with detours; the same generator state gives the same task."""
     task = rng.choice(KINDS)(rng)
     detours = tuple(_look_around(rng) for _ in range(rng.choice((0, 0, 1, 2, 3, 5, 8))))
     return replace(task, turns=(task.turns[0], *detours, *task.turns[1:]))
 
 
-def conversation(task: Task, rng: Random) -> list[dict[str, str]]:
+def conversation(task: ShellTask, rng: Random) -> list[dict[str, str]]:
     """The messages of one attempt: user and assistant in turns, the assistant last, completion told twice."""
     messages = [_message("user", _opening(task))]
     for turn in task.turns:
         messages.append(_message("assistant", _answer(turn, rng)))
         messages.append(_message("user", _screen(turn, rng)))
-    done = Turn("The task is solved and checked.", "Nothing is left to do.", (), "")
+    done = ShellTurn("The task is solved and checked.", "Nothing is left to do.", (), "")
     messages.append(_message("assistant", _answer(done, rng, complete=True)))
     messages.append(_message("user", CONFIRM.format(screen=PROMPT_LINE)))
     closing = f"Let me look back: {task.turns[-1].analysis}\n" if rng.random() < 0.3 else ""
@@ -237,7 +245,7 @@ def _message(role: str, content: str) -> dict[str, str]:
     return {"content": content, "role": role}
 
 
-def _opening(task: Task) -> str:
+def _opening(task: ShellTask) -> str:
     screen = PROMPT_LINE + "\n" * SCREEN_LINES
     return (
         f"{INSTRUCTIONS}\nTask Description:\n{task.description}\n\n"
@@ -245,7 +253,7 @@ def _opening(task: Task) -> str:
     )
 
 
-def _answer(turn: Turn, rng: Random, *, complete: bool = False) -> str:
+def _answer(turn: ShellTurn, rng: Random, *, complete: bool = False) -> str:
     commands = [{"keystrokes": f"{line}\n", "duration": rng.choice((0.1, 0.5, 1.0))} for line in turn.commands]
     answer: dict[str, Any] = {"analysis": turn.analysis, "plan": turn.plan, "commands": commands}
     if complete:
@@ -253,7 +261,7 @@ def _answer(turn: Turn, rng: Random, *, complete: bool = False) -> str:
     return "\n" + json.dumps(answer, indent=2)
 
 
-def _screen(turn: Turn, rng: Random) -> str:
+def _screen(turn: ShellTurn, rng: Random) -> str:
     warned = (
         "Previous response had warnings:\nWARNINGS: - Extra text before the JSON object\n\n"
         if rng.random() < 0.1

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hfsvc.testing import LocalHub
-from hfsvc.testing.localhub import CaptivePortal, Corrupt, RateLimited, Status
+from hfsvc.testing.localhub import CaptivePortal, Corrupt, Status, TooManyRequests
 from tests.cli.command import ALIAS, FILE, REPO, Command, tree
 
 
@@ -128,7 +128,7 @@ def test_a_captive_portal(hfsvc: Command, hub: LocalHub, work: Path) -> None:
 
 
 def test_a_quota_that_is_used_up(hfsvc: Command, hub: LocalHub, work: Path) -> None:
-    hub.fault(RateLimited(left=0, reset_s=7200, retry_after="7200"))
+    hub.fault(TooManyRequests(left=0, reset_s=7200, retry_after="7200"))
     ended = hfsvc("download", ALIAS, "--json")
     assert ended.code == 5
     assert ended.error["code"] == "rate_limited"

@@ -9,8 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from hfsvc.errors import DownloadFailed, FileNotFound, HubUnavailable, TransferStalled
-from hfsvc.errors import RateLimited as Limited
+from hfsvc.errors import DownloadFailed, FileNotFound, HubUnavailable, RateLimited, TransferStalled
 from hfsvc.models import BytesReceived, Event, Retried
 from hfsvc.protocols import DatasetService
 from hfsvc.settings import Secret
@@ -29,11 +28,11 @@ from hfsvc.testing.localhub import (
     OtherRange,
     OtherTotal,
     Pointer,
-    RateLimited,
     Response,
     Stall,
     Status,
     TooManyConnections,
+    TooManyRequests,
 )
 from hfsvc.transfer import progress, retry
 
@@ -56,7 +55,7 @@ class Says429:
     """429 with a wait of next to nothing."""
 
     def apply(self, exchange: Exchange, response: Response) -> Response:
-        return RateLimited(retry_after="0.01").apply(exchange, response)
+        return TooManyRequests(retry_after="0.01").apply(exchange, response)
 
 
 PASSING = [
@@ -77,7 +76,7 @@ PASSING = [
     pytest.param(OtherRange(), id="another range"),
     pytest.param(OtherTotal(), id="another total"),
     pytest.param(Pointer(), id="the LFS pointer"),
-    pytest.param(RateLimited(), id="429"),
+    pytest.param(TooManyRequests(), id="429"),
     pytest.param(Chunked(), id="without a length"),
 ]
 
@@ -247,7 +246,7 @@ async def test_a_wait_that_the_server_told_is_known_when_it_is_given_up(local_hu
     assert local_hub.count(server="cdn") == 1
 
 
-@pytest.mark.parametrize("fault", [RateLimited(retry_after="1"), RateLimited()], ids=["told", "not told"])
+@pytest.mark.parametrize("fault", [TooManyRequests(retry_after="1"), TooManyRequests()], ids=["told", "not told"])
 async def test_one_refusal_of_the_cdn_holds_all_streams_back(
     local_hub: LocalHub, root: Path, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,9 +270,9 @@ async def test_a_cdn_that_limits_for_ever_is_given_up_after_the_tries_of_one_str
     local_hub: LocalHub, root: Path
 ) -> None:
     local_hub.write(REPO, "file.parquet", BIG)
-    limit = local_hub.fault(RateLimited(), server="cdn")
+    limit = local_hub.fault(TooManyRequests(), server="cdn")
     async with open_service(local_hub, root, connections_per_file=4) as service:
-        with pytest.raises(Limited):
+        with pytest.raises(RateLimited):
             await service.download(everything())
     assert limit.fired <= 8 + 4
 

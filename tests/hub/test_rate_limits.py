@@ -6,8 +6,7 @@ import pytest
 from hfsvc.errors import HubUnavailable, RateLimited
 from hfsvc.models import Event, Retried
 from hfsvc.testing import LocalHub
-from hfsvc.testing.localhub import RateLimited as Limited
-from hfsvc.testing.localhub import Status
+from hfsvc.testing.localhub import Status, TooManyRequests
 
 from ..builders import REPO, everything, of_kind, open_service
 
@@ -23,16 +22,16 @@ def hub(local_hub: LocalHub) -> LocalHub:
 @pytest.mark.parametrize(
     "fault",
     [
-        Limited(),
-        Limited(kind="html"),
-        Limited(retry_after="0"),
-        Limited(retry_after="Thu, 01 Jan 1970 00:00:00 GMT"),
-        Limited(retry_after="soon"),
-        Limited(left=5, reset_s=300),
+        TooManyRequests(),
+        TooManyRequests(kind="html"),
+        TooManyRequests(retry_after="0"),
+        TooManyRequests(retry_after="Thu, 01 Jan 1970 00:00:00 GMT"),
+        TooManyRequests(retry_after="soon"),
+        TooManyRequests(left=5, reset_s=300),
     ],
     ids=str,
 )
-async def test_a_passing_429_is_waited_out(hub: LocalHub, root: Path, fault: Limited, path: str) -> None:
+async def test_a_passing_429_is_waited_out(hub: LocalHub, root: Path, fault: TooManyRequests, path: str) -> None:
     hub.fault(fault, server="hub", path=path, times=1)
     async with open_service(hub, root) as service:
         assert len((await service.download(everything())).files) == 3
@@ -52,7 +51,7 @@ async def test_an_empty_window_is_waited_for_once_by_all(
 
 
 async def test_a_wait_longer_than_the_callers_patience_is_told_with_its_length(hub: LocalHub, root: Path) -> None:
-    hub.fault(Limited(left=0, reset_s=299), server="hub")
+    hub.fault(TooManyRequests(left=0, reset_s=299), server="hub")
     async with open_service(hub, root, give_up_after_s=10) as service:
         with pytest.raises(RateLimited) as caught:
             await service.download(everything())
@@ -61,7 +60,7 @@ async def test_a_wait_longer_than_the_callers_patience_is_told_with_its_length(h
 
 
 async def test_every_caller_keeps_to_a_wait_that_one_was_told(hub: LocalHub, root: Path) -> None:
-    hub.fault(Limited(left=0, reset_s=299), server="hub", times=1)
+    hub.fault(TooManyRequests(left=0, reset_s=299), server="hub", times=1)
     async with open_service(hub, root, give_up_after_s=10) as service:
         for _ in range(2):
             with pytest.raises(RateLimited):
@@ -70,7 +69,7 @@ async def test_every_caller_keeps_to_a_wait_that_one_was_told(hub: LocalHub, roo
 
 
 async def test_a_hub_that_limits_for_ever_is_given_up(hub: LocalHub, root: Path) -> None:
-    hub.fault(Limited(), server="hub")
+    hub.fault(TooManyRequests(), server="hub")
     async with open_service(hub, root) as service:
         with pytest.raises(RateLimited):
             await service.download(everything())

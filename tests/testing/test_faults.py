@@ -24,12 +24,12 @@ from hfsvc.testing.localhub import (
     OtherRange,
     OtherTotal,
     Pointer,
-    RateLimited,
     Redirect,
     Response,
     Stall,
     Status,
     TooManyConnections,
+    TooManyRequests,
     WithHeader,
     WithoutHeader,
     WrongHash,
@@ -134,7 +134,7 @@ def test_status_in_other_words(hub: LocalHub, client: httpx.Client, kind: Any, b
 
 
 def test_rate_limited_with_all_its_headers(hub: LocalHub, client: httpx.Client) -> None:
-    hub.fault(RateLimited(left=0, reset_s=7, retry_after="3"))
+    hub.fault(TooManyRequests(left=0, reset_s=7, retry_after="3"))
     response = client.get(TREE)
     assert response.status_code == 429
     assert response.headers["RateLimit"] == '"api";r=0;t=7'
@@ -143,7 +143,7 @@ def test_rate_limited_with_all_its_headers(hub: LocalHub, client: httpx.Client) 
 
 
 def test_rate_limited_by_an_edge(hub: LocalHub, client: httpx.Client) -> None:
-    hub.fault(RateLimited(kind="html"))
+    hub.fault(TooManyRequests(kind="html"))
     response = client.get(resolve("README.md"))
     assert response.status_code == 429
     assert not {"ratelimit", "retry-after"} & set(response.headers)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from hfsvc.testing.localhub.error_pages import XML, access_denied
-from hfsvc.testing.localhub.faulty_server import Answer
+from hfsvc.testing.localhub.faulty_server import RoutedResponse
 from hfsvc.testing.localhub.http_messages import Request, Response, content_response, text_response
 from hfsvc.testing.localhub.records import RecordedRequest
 from hfsvc.testing.localhub.repos import Repository, StoredFile
@@ -68,13 +68,13 @@ class Cdn:
     def __init__(self, grants: Grants) -> None:
         self._grants = grants
 
-    async def answer(self, request: Request, record: RecordedRequest) -> Answer:
-        """Content, or 403 with XML."""
+    async def answer(self, request: Request, record: RecordedRequest) -> RoutedResponse:
+        """The content, or 403 with XML."""
         grant = self._grants.find(request.target)
         if grant is None:
-            return Answer(_denied("Access denied"))
+            return RoutedResponse(_denied("Access denied"))
         record.repo, record.file = grant.repo, grant.file.path
-        return Answer(self._content(request, grant), grant.file)
+        return RoutedResponse(self._content(request, grant), grant.file)
 
     def _content(self, request: Request, grant: Grant) -> Response:
         if time.time() >= grant.expires:

@@ -1,4 +1,4 @@
-"""What can go wrong with content and listings, as values: other bytes, other ranges, other hashes."""
+"""Faults of content and listings, as values: other bytes, other ranges, other hashes."""
 
 import gzip
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from hfsvc.testing.localhub.fault_rules import Exchange
 from hfsvc.testing.localhub.http_messages import Response, Slice, content_response
-from hfsvc.testing.localhub.stored_content import Content
+from hfsvc.testing.localhub.stored_content import StoredContent
 
 MASK = "*" * 64
 
@@ -16,10 +16,10 @@ MASK = "*" * 64
 # ---- another body ---------------------------------------------------------------------------------------------------
 
 
-def _whole(response: Response) -> Content:
+def _whole(response: Response) -> StoredContent:
     if isinstance(response.body, Slice):
         return response.body.content
-    return Content.of(response.body)
+    return StoredContent.of(response.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,9 @@ class Pointer:
     def apply(self, exchange: Exchange, response: Response) -> Response:
         if exchange.file is None or exchange.file.sha256 is None:
             return response
-        return content_response(exchange.request, Content.of(exchange.file.pointer), {"Content-Type": "text/plain"})
+        return content_response(
+            exchange.request, StoredContent.of(exchange.file.pointer), {"Content-Type": "text/plain"}
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Bodies that are no JSON: the HTML of edges and proxies, the XML of an object store."""
+"""Error pages that are no JSON: the HTML of edges and proxies, the XML of an object store."""
 
 HTML = "text/html; charset=utf-8"
 XML = "application/xml"

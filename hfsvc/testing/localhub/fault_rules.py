@@ -1,4 +1,4 @@
-"""Which requests a fault befalls: told apart from what it does."""
+"""Rules that say which requests a fault befalls, apart from what the fault does to them."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -10,7 +10,7 @@ from hfsvc.testing.localhub.repos import StoredFile
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What a fault may look at.
+    """A request as a fault sees it, with the file that it is about.
 
     Attributes:
         file: The file that the request is about, where it exists.

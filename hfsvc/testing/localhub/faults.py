@@ -1,4 +1,4 @@
-"""What can go wrong with a connection, a status or a header, as values.
+"""Faults of connections, statuses and headers, as values.
 
 ``hub.fault(Cut(after=1000), server="cdn", path="*.parquet", times=3)``
 """
@@ -89,7 +89,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class RateLimited:
+class TooManyRequests:
     """429, with `RateLimit` where `left` and `reset_s` are told, and with `Retry-After` where that is given."""
 
     left: int | None = None

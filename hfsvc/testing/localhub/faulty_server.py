@@ -1,4 +1,4 @@
-"""What Hub and CDN have in common: records, faults, delays, and the count of what is under way."""
+"""The server around the routes of Hub and CDN: it records requests, lets faults change answers, delays and counts."""
 
 import threading
 import traceback
@@ -18,8 +18,8 @@ from hfsvc.testing.localhub.repos import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer, and what it is about."""
+class RoutedResponse:
+    """The response of a route, and the file and commit that it is about."""
 
     response: Response
     file: StoredFile | None = None
@@ -27,14 +27,14 @@ class Answer:
 
 
 class Routes(Protocol):
-    """A server's own answers. They also tell the record what the request is about."""
+    """The answers of one of the servers, before faults. They also tell the record what the request is about."""
 
-    async def answer(self, request: Request, record: RecordedRequest) -> Answer: ...
+    async def answer(self, request: Request, record: RecordedRequest) -> RoutedResponse: ...
 
 
 @dataclass
 class Shared:
-    """What both servers and the test's thread look at."""
+    """State of both servers and the test's thread: the log, the rules, and a gate for what stalls."""
 
     log: Log = field(default_factory=Log)
     rules: list[FaultRule] = field(default_factory=list)
@@ -65,8 +65,8 @@ class Shared:
 
 
 @dataclass
-class Server:
-    """One of the two servers: takes requests, asks its routes, lets faults change the answer.
+class FaultyServer:
+    """The Hub or the CDN with faults in the way: takes requests, asks its routes, lets faults change the answer.
 
     Attributes:
         latency_s: Time before each answer.

@@ -24,7 +24,7 @@ PIECES_PER_S = 50
 SENDFILE = hasattr(os, "sendfile")
 
 
-class Hangup(Exception):
+class EndConnection(Exception):
     """Ends a connection, with RST where `reset` is set."""
 
     def __init__(self, *, reset: bool = False) -> None:
@@ -33,7 +33,7 @@ class Hangup(Exception):
 
 
 class App(Protocol):
-    """What the server asks for answers."""
+    """The application behind the server: it gives a response to each request."""
 
     bytes_per_s: float | None
 
@@ -72,7 +72,7 @@ class Wire:
         """All of the bytes.
 
         Raises:
-            Hangup: The client has gone.
+            EndConnection: The client has gone.
         """
         left = memoryview(data)
         while left:
@@ -81,13 +81,13 @@ class Wire:
             except BlockingIOError:
                 await anyio.wait_writable(self._sock)
             except OSError:
-                raise Hangup from None
+                raise EndConnection from None
 
     async def send_file(self, descriptor: int, start: int, stop: int) -> None:
         """Bytes of an open file, without a copy through this process.
 
         Raises:
-            Hangup: The client has gone, or the file has become shorter.
+            EndConnection: The client has gone, or the file has become shorter.
         """
         while start < stop:
             try:
@@ -96,9 +96,9 @@ class Wire:
                 await anyio.wait_writable(self._sock)
                 continue
             except OSError:
-                raise Hangup from None
+                raise EndConnection from None
             if not sent:
-                raise Hangup
+                raise EndConnection
             start += sent
 
     def close(self, *, reset: bool = False) -> None:
@@ -131,7 +131,7 @@ async def _converse(wire: Wire, app: App) -> None:
     try:
         async with app.connection():
             await _answer_all(wire, app)
-    except Hangup as hangup:
+    except EndConnection as hangup:
         reset = hangup.reset
     finally:
         wire.close(reset=reset)
@@ -179,7 +179,7 @@ async def _deliver(wire: Wire, state: h11.Connection, app: App, method: str, res
         await _stall(wire, app)
     if how.instead is not None:
         await wire.send(how.instead)
-        raise Hangup(reset=how.reset)
+        raise EndConnection(reset=how.reset)
     await wire.send(state.send(_head(response)) or b"")
     if method != "HEAD" and response.status not in {204, 304}:
         await _send_body(wire, state, app, response)
@@ -204,7 +204,7 @@ async def _send_body(wire: Wire, state: h11.Connection, app: App, response: Resp
             await _stall(wire, app)
         await body.send_until(stop)
     if how.cut_after is not None:
-        raise Hangup(reset=how.reset)
+        raise EndConnection(reset=how.reset)
 
 
 async def _stall(wire: Wire, app: App) -> None:
@@ -222,7 +222,7 @@ async def _stall(wire: Wire, app: App) -> None:
         await wire.receive()
         tasks.cancel_scope.cancel()
     if gone:
-        raise Hangup
+        raise EndConnection
 
 
 class _Body:

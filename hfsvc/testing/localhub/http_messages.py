@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from hfsvc.testing.localhub.stored_content import Content
+from hfsvc.testing.localhub.stored_content import StoredContent
 
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -54,7 +54,7 @@ class Request:
 class Slice:
     """Bytes of a content from `start` to before `stop`."""
 
-    content: Content
+    content: StoredContent
     start: int
     stop: int
 
@@ -135,7 +135,7 @@ def satisfy(asked: tuple[int, int | None] | None, size: int) -> Satisfied:
     return (start, stop) if start < size else "unsatisfiable"
 
 
-def content_response(request: Request, content: Content, headers: Mapping[str, str]) -> Response:
+def content_response(request: Request, content: StoredContent, headers: Mapping[str, str]) -> Response:
     """200, 206 or 416 for a file, as its range asks (RFC 9110 §14)."""
     part = satisfy(request.range, content.size)
     if part == "unsatisfiable":

@@ -13,13 +13,13 @@ from hfsvc.testing.localhub import wire
 from hfsvc.testing.localhub.card import read_card
 from hfsvc.testing.localhub.cdn import Grants
 from hfsvc.testing.localhub.distortions import gzipped, masked
-from hfsvc.testing.localhub.faulty_server import Answer
+from hfsvc.testing.localhub.faulty_server import RoutedResponse
 from hfsvc.testing.localhub.http_messages import Request, Response, content_response, json_response, text_response
 from hfsvc.testing.localhub.rate_limit import FixedWindow
 from hfsvc.testing.localhub.records import Bucket, RecordedRequest
-from hfsvc.testing.localhub.repo_registry import Caller, Registry, Tokens, caller_of
-from hfsvc.testing.localhub.repos import Repository, Snapshot, StoredFile
-from hfsvc.testing.localhub.stored_content import Content
+from hfsvc.testing.localhub.repo_registry import Caller, RepoRegistry, Tokens, caller_of
+from hfsvc.testing.localhub.repos import CommitTree, Repository, StoredFile
+from hfsvc.testing.localhub.stored_content import StoredContent
 from hfsvc.testing.localhub.wire import HubError
 
 OPEN_FILES = frozenset({"README.md", ".gitattributes"})
@@ -42,7 +42,7 @@ class Visit:
     repo: Repository
     revision: str
     path: str
-    snapshot: Snapshot
+    tree: CommitTree
 
     @property
     def open_to_caller(self) -> bool:
@@ -71,12 +71,12 @@ class Hub:
     """Routes of the Hub. `origin` and `cdn_origin` are set once the ports are known."""
 
     def __init__(
-        self, registry: Registry, grants: Grants, windows: Mapping[Bucket, FixedWindow], options: HubOptions
+        self, registry: RepoRegistry, grants: Grants, windows: Mapping[Bucket, FixedWindow], options: HubOptions
     ) -> None:
         self.origin = ""
         self.cdn_origin = ""
         self._registry, self._grants, self._windows, self._options = registry, grants, windows, options
-        self._verbs: dict[str, Callable[[Visit], Answer | Response]] = {
+        self._verbs: dict[str, Callable[[Visit], RoutedResponse | Response]] = {
             "info": self._info,
             "revision": self._info,
             "tree": self._tree,
@@ -88,22 +88,22 @@ class Hub:
             "raw": self._raw,
         }
 
-    async def answer(self, request: Request, record: RecordedRequest) -> Answer:
+    async def answer(self, request: Request, record: RecordedRequest) -> RoutedResponse:
         """The answer to any request, with the headers that all answers of the Hub carry."""
         record.bucket = _bucket(request.raw_path)
         window = self._windows[record.bucket] if record.bucket else None
         allowed = window is None or window.take()
         try:
-            answer = await self._route_anywhere(request, record) if allowed else Answer(_limited())
+            answer = await self._route_anywhere(request, record) if allowed else RoutedResponse(_limited())
         except HubError as error:
-            answer = Answer(error.response)
+            answer = RoutedResponse(error.response)
         common = {"X-Request-Id": request.headers.get("x-request-id") or str(uuid.uuid4())}
         if "authorization" not in request.headers:
             common["X-HF-Warning"] = "unauthenticated; Set a token to get higher rate limits."
         common |= window.headers() if window else {}
-        return Answer(answer.response.adding(common), answer.file, answer.commit)
+        return RoutedResponse(answer.response.adding(common), answer.file, answer.commit)
 
-    async def _route_anywhere(self, request: Request, record: RecordedRequest) -> Answer:
+    async def _route_anywhere(self, request: Request, record: RecordedRequest) -> RoutedResponse:
         """Route at once where nothing needs to be looked up on disk, in a worker thread otherwise."""
         _, parts = _split(request.raw_path)
         repo = self._registry.known("/".join(parts[:2]))
@@ -111,10 +111,10 @@ class Hub:
             return self._route(request, record)
         return await anyio.to_thread.run_sync(self._route, request, record)
 
-    def _route(self, request: Request, record: RecordedRequest) -> Answer:
+    def _route(self, request: Request, record: RecordedRequest) -> RoutedResponse:
         caller = caller_of(request, self._options.tokens)
         if request.raw_path == "/api/whoami-v2":
-            return Answer(_whoami(caller))
+            return RoutedResponse(_whoami(caller))
         head, parts = _split(request.raw_path)
         if head is None or not parts:
             raise HubError(404, "Sorry, we can't find the page you are looking for.")
@@ -122,21 +122,21 @@ class Hub:
         repo = self._visible(asked, caller)
         rest = parts[asked.count("/") + 1 :]
         if repo.id != asked:
-            return Answer(_moved(request, head, repo.id, rest))
+            return RoutedResponse(_moved(request, head, repo.id, rest))
         record.repo = repo.id
         return self._visit(request, record, caller, repo, head, rest)
 
     def _visit(
         self, request: Request, record: RecordedRequest, caller: Caller, repo: Repository, head: str, rest: list[str]
-    ) -> Answer:
+    ) -> RoutedResponse:
         verb, revision, path = _verb(head, [unquote(part) for part in rest])
         if verb not in self._verbs:
             raise HubError(404, "Sorry, we can't find the page you are looking for.")
-        snapshot = repo.refresh(revision)
-        if snapshot is None:
+        tree = repo.refresh(revision)
+        if tree is None:
             raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
-        found = self._verbs[verb](Visit(request, record, caller, repo, revision, path, snapshot))
-        return found if isinstance(found, Answer) else Answer(found, commit=snapshot.commit)
+        found = self._verbs[verb](Visit(request, record, caller, repo, revision, path, tree))
+        return found if isinstance(found, RoutedResponse) else RoutedResponse(found, commit=tree.commit)
 
     def _asked_repo(self, parts: list[str]) -> str:
         names = [unquote(part) for part in parts[:2]]
@@ -153,7 +153,7 @@ class Hub:
     # ---- the API ----------------------------------------------------------------------------------------------------
 
     def _info(self, visit: Visit) -> Response:
-        values = {**wire.info(visit.repo, visit.snapshot, _card(visit)), "siblings": self._siblings(visit)}
+        values = {**wire.info(visit.repo, visit.tree, _card(visit)), "siblings": self._siblings(visit)}
         wanted = [value for key, value in visit.request.query if key in {"expand", "expand[]"}]
         if unknown := [name for name in wanted if name not in wire.INFO_FIELDS]:
             raise HubError(400, f"Invalid expand: {unknown[0]}. Valid values: {', '.join(wire.INFO_FIELDS)}")
@@ -162,12 +162,12 @@ class Hub:
         return json_response(values)
 
     def _siblings(self, visit: Visit) -> list[dict[str, Any]]:
-        files = [*visit.snapshot.files.values(), *visit.repo.extra.values()]
+        files = [*visit.tree.files.values(), *visit.repo.extra.values()]
         return wire.siblings(files, blobs=visit.request.flag("blobs"), hidden=not visit.open_to_caller)
 
     def _tree(self, visit: Visit) -> Response:
         recursive, expand = visit.request.flag("recursive"), visit.request.flag("expand")
-        entries = wire.tree_entries(visit.snapshot, visit.path, recursive=recursive, xet=self._options.xet)
+        entries = wire.tree_entries(visit.tree, visit.path, recursive=recursive, xet=self._options.xet)
         if entries is None:
             raise HubError(404, f'{visit.path} does not exist on "{visit.revision}"', "EntryNotFound")
         if not visit.path:
@@ -199,9 +199,9 @@ class Hub:
         return wire.file_entry(file, xet=self._options.xet)
 
     def _entry_at(self, visit: Visit, path: str) -> dict[str, Any] | None:
-        if file := visit.repo.file(visit.snapshot, path):
+        if file := visit.repo.file(visit.tree, path):
             return self._entry(file)
-        folder = visit.snapshot.folders.get(path)
+        folder = visit.tree.folders.get(path)
         return wire.folder_entry(path, folder) if folder else None
 
     def _shown(
@@ -209,11 +209,11 @@ class Hub:
     ) -> Sequence[Mapping[str, Any]]:
         if not visit.open_to_caller:
             entries = [masked(entry) for entry in entries]
-        return [wire.expanded(entry, visit.snapshot.commit) for entry in entries] if expand else entries
+        return [wire.expanded(entry, visit.tree.commit) for entry in entries] if expand else entries
 
     # ---- content ----------------------------------------------------------------------------------------------------
 
-    def _resolve(self, visit: Visit) -> Answer:
+    def _resolve(self, visit: Visit) -> RoutedResponse:
         file = self._readable_file(visit)
         if visit.request.headers.get("if-none-match") == f'"{file.etag}"':
             response = Response(304).adding({"ETag": f'"{file.etag}"'})
@@ -221,8 +221,8 @@ class Hub:
             response = self._to_cdn(visit, file)
         else:
             response = _to_cache(visit, file)
-        commit = visit.snapshot.commit
-        return Answer(response.adding({"X-Repo-Commit": commit}), file, commit)
+        commit = visit.tree.commit
+        return RoutedResponse(response.adding({"X-Repo-Commit": commit}), file, commit)
 
     def _to_cdn(self, visit: Visit, file: StoredFile) -> Response:
         if self._options.cdn_url is None:
@@ -237,27 +237,27 @@ class Hub:
             "Cache-Control": "no-store",
         }
         if self._options.xet:
-            route = f"{self.origin}/api/datasets/{visit.repo.id}/xet-read-token/{visit.snapshot.commit}"
+            route = f"{self.origin}/api/datasets/{visit.repo.id}/xet-read-token/{visit.tree.commit}"
             linked |= {"X-Xet-Hash": file.xet_hash, "Link": f'<{route}>; rel="xet-auth"'}
         return text_response(f"Found. Redirecting to {location}", 302).adding(linked)
 
-    def _cached(self, visit: Visit) -> Answer:
+    def _cached(self, visit: Visit) -> RoutedResponse:
         file = self._readable_file(visit)
-        return Answer(_git_content(visit, file, file.content), file, visit.snapshot.commit)
+        return RoutedResponse(_git_content(visit, file, file.content), file, visit.tree.commit)
 
-    def _raw(self, visit: Visit) -> Answer:
+    def _raw(self, visit: Visit) -> RoutedResponse:
         file = self._readable_file(visit)
-        content = Content.of(file.pointer) if file.sha256 else file.content
-        return Answer(_git_content(visit, file, content), file, visit.snapshot.commit)
+        content = StoredContent.of(file.pointer) if file.sha256 else file.content
+        return RoutedResponse(_git_content(visit, file, content), file, visit.tree.commit)
 
     def _readable_file(self, visit: Visit) -> StoredFile:
         if visit.repo.state.disabled:
             raise HubError(403, "Access to this resource is disabled.")
         if not visit.open_to_caller and visit.path not in OPEN_FILES:
             raise wire.gated(visit.repo.id, anonymous=visit.caller.anonymous)
-        file = visit.repo.file(visit.snapshot, visit.path)
+        file = visit.repo.file(visit.tree, visit.path)
         if file is None:
-            raise wire.entry_not_found(visit.snapshot.commit)
+            raise wire.entry_not_found(visit.tree.commit)
         visit.record.file = file.path
         return file
 
@@ -319,18 +319,18 @@ def _moved(request: Request, head: str, repo: str, rest: list[str]) -> Response:
 
 
 def _to_cache(visit: Visit, file: StoredFile) -> Response:
-    where = f"/api/resolve-cache/datasets/{visit.repo.id}/{visit.snapshot.commit}/{quote(file.path)}"
+    where = f"/api/resolve-cache/datasets/{visit.repo.id}/{visit.tree.commit}/{quote(file.path)}"
     location = f"{where}?{quote(visit.request.raw_path, safe='')}=&etag=%22{file.oid}%22"
     words = f"Temporary Redirect. Redirecting to {location}"
     return text_response(words, 307, Location=location).adding({"X-Linked-ETag": f'"{file.oid}"'})
 
 
-def _git_content(visit: Visit, file: StoredFile, content: Content) -> Response:
+def _git_content(visit: Visit, file: StoredFile, content: StoredContent) -> Response:
     named = {
         "Content-Type": wire.content_type(file.path),
         "Content-Disposition": wire.disposition(file.path),
         "ETag": f'"{file.oid}"',
-        "X-Repo-Commit": visit.snapshot.commit,
+        "X-Repo-Commit": visit.tree.commit,
     }
     response = content_response(visit.request, content, named)
     packs = "gzip" in visit.request.headers.get("accept-encoding", "") and named["Content-Type"].startswith("text/")
@@ -342,5 +342,5 @@ def _git_content(visit: Visit, file: StoredFile, content: Content) -> Response:
 def _card(visit: Visit) -> Mapping[str, Any]:
     if visit.repo.state.card is not None:
         return visit.repo.state.card
-    readme = visit.snapshot.files.get("README.md")
+    readme = visit.tree.files.get("README.md")
     return read_card(readme.content.read_all().decode("utf-8", "replace")) if readme else {}

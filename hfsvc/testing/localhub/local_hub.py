@@ -1,4 +1,4 @@
-"""The hub that tests hold in their hands: it starts both servers on a thread of their own and stops them."""
+"""`LocalHub`, which tests hold in their hands: it starts both servers on a thread of their own and stops them."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -15,14 +15,14 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from hfsvc.testing.localhub.cdn import Cdn, Grants
 from hfsvc.testing.localhub.fault_rules import Fault, FaultRule
-from hfsvc.testing.localhub.faulty_server import Server, Shared
+from hfsvc.testing.localhub.faulty_server import FaultyServer, Shared
 from hfsvc.testing.localhub.http import listen, serve
 from hfsvc.testing.localhub.hub_routes import Hub, HubOptions
 from hfsvc.testing.localhub.rate_limit import DEFAULT_QUOTA, FixedWindow
 from hfsvc.testing.localhub.records import Bucket, RecordedRequest, ServerName, matches
-from hfsvc.testing.localhub.repo_registry import Registry, Tokens
+from hfsvc.testing.localhub.repo_registry import RepoRegistry, Tokens
 from hfsvc.testing.localhub.repos import Gated, LfsRule, Repository, RepoState, is_lfs, lfs_file
-from hfsvc.testing.localhub.stored_content import Content
+from hfsvc.testing.localhub.stored_content import StoredContent
 
 HOST = "127.0.0.1"
 WAIT_S = 10.0
@@ -77,15 +77,15 @@ class LocalHub:
         self.options = HubOptions(tokens=tokens, page_size=page_size, cdn_url=cdn_url, xet=xet)
         self._ports: tuple[int, int] = (port, cdn_port)
         self._shared = Shared()
-        self._registry = Registry(self.folder, lfs)
+        self._registry = RepoRegistry(self.folder, lfs)
         self._grants = Grants(url_lifetime_s)
         self._windows: dict[Bucket, FixedWindow] = {
             bucket: FixedWindow(bucket, quota.get(bucket, DEFAULT_QUOTA[bucket]), window_s) for bucket in BUCKETS
         }
         self._hub = Hub(self._registry, self._grants, self._windows, self.options)
         self._servers = (
-            Server("hub", self._hub, self._shared, latency_s, bytes_per_s),
-            Server("cdn", Cdn(self._grants), self._shared, latency_s, bytes_per_s),
+            FaultyServer("hub", self._hub, self._shared, latency_s, bytes_per_s),
+            FaultyServer("cdn", Cdn(self._grants), self._shared, latency_s, bytes_per_s),
         )
         self._portal: BlockingPortal | None = None
         self._stack = ExitStack()
@@ -144,10 +144,10 @@ class LocalHub:
 
     def refresh(self, repo: str, revision: str = "main") -> str:
         """Look at the folder, and give the commit of a branch, tag or ref as it is now."""
-        snapshot = self._repo(repo).refresh(revision)
-        if snapshot is None:
+        tree = self._repo(repo).refresh(revision)
+        if tree is None:
             raise LookupError(f"{repo} has no revision {revision}")
-        return snapshot.commit
+        return tree.commit
 
     def configure(
         self,
@@ -195,7 +195,7 @@ class LocalHub:
         for entry in entries:
             if isinstance(entry, str):
                 data = f"injected as {entry!r}\n".encode()
-                found.extra[entry] = lfs_file(entry, Content.of(data), hashlib.sha256(data).hexdigest())
+                found.extra[entry] = lfs_file(entry, StoredContent.of(data), hashlib.sha256(data).hexdigest())
             else:
                 found.injected.append(dict(entry))
 

@@ -1,4 +1,4 @@
-"""What the servers saw: one record a request, and a way to wait for something to happen."""
+"""The log of the servers: one record a request, and a way to wait for something to happen."""
 
 import threading
 from collections.abc import Callable, Mapping

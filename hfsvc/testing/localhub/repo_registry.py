@@ -14,7 +14,7 @@ Tokens = Mapping[str, Collection[str]]
 
 
 @dataclass
-class Registry:
+class RepoRegistry:
     """Repositories below a folder: ``<folder>/<owner>/<name>``."""
 
     folder: Path

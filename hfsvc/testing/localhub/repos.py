@@ -1,4 +1,4 @@
-"""What lies in the folder: repositories, their commits, and the files of a commit with the ids git and LFS give them."""
+"""Repositories of a folder, their commits, and the files of a commit with the ids git and LFS give them."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hfsvc.testing.localhub.stored_content import Content, git_sha1
+from hfsvc.testing.localhub.stored_content import StoredContent, git_sha1
 
 KEPT_FILE_BYTES = 4 * 1024 * 1024
 KEPT_REPO_BYTES = 64 * 1024 * 1024
@@ -41,7 +41,7 @@ class StoredFile:
     """
 
     path: str
-    content: Content
+    content: StoredContent
     oid: str
     sha256: str | None = None
 
@@ -66,8 +66,8 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Snapshot:
-    """A commit: its files by path, and git's ids of its folders (``""`` is the root)."""
+class CommitTree:
+    """The tree of a commit: its files by path, and git's ids of its folders (``""`` is the root)."""
 
     commit: str
     files: Mapping[str, StoredFile]
@@ -104,8 +104,8 @@ class Repository:
     extra: dict[str, StoredFile] = field(default_factory=dict)
     injected: list[dict[str, Any]] = field(default_factory=list)
     hub_id: str = ""
-    _commits: dict[str, Snapshot] = field(default_factory=dict)
-    _heads: dict[str, Snapshot] = field(default_factory=dict)
+    _commits: dict[str, CommitTree] = field(default_factory=dict)
+    _heads: dict[str, CommitTree] = field(default_factory=dict)
     _kept_bytes: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -116,7 +116,7 @@ class Repository:
         """True for a commit that is known, so that nothing needs to be scanned."""
         return revision in self._commits and revision not in self.branches
 
-    def refresh(self, revision: str) -> Snapshot | None:
+    def refresh(self, revision: str) -> CommitTree | None:
         """The commit that a branch, tag or commit id stands for; None where there is none.
 
         A branch's folder is looked at, and the branch moves when its files changed. A commit stays what it was.
@@ -129,9 +129,9 @@ class Repository:
             self._heads[name] = self._commits[head.commit] = head
         return head
 
-    def file(self, snapshot: Snapshot, path: str) -> StoredFile | None:
+    def file(self, tree: CommitTree, path: str) -> StoredFile | None:
         """A file of a commit."""
-        return snapshot.files.get(path) or self.extra.get(path)
+        return tree.files.get(path) or self.extra.get(path)
 
     def refs(self) -> dict[str, str]:
         """Commit of each ref, as last scanned."""
@@ -145,20 +145,20 @@ class Repository:
         wanted = "main" if revision == "HEAD" else revision
         return next((name for name in (wanted, f"refs/tags/{wanted}") if name in self.branches), None)
 
-    def _scan(self, name: str) -> Snapshot:
+    def _scan(self, name: str) -> CommitTree:
         root, old = self.branches[name], self._heads.get(name)
         known = old.files if old else {}
         files = {path: self._file(path, full, known.get(path)) for path, full in sorted(walk(root))}
         if old and len(old.files) == len(files) and all(known.get(path) is file for path, file in files.items()):
             return old
         folders = folder_oids({path: file.oid for path, file in files.items()})
-        return Snapshot(name if COMMIT.fullmatch(name) else commit_id(folders[""]), files, folders)
+        return CommitTree(name if COMMIT.fullmatch(name) else commit_id(folders[""]), files, folders)
 
     def _file(self, path: str, full: Path, known: StoredFile | None) -> StoredFile:
         found = full.stat()
         if known and (known.size, known.content.stamp, known.content.path) == (found.st_size, found.st_mtime_ns, full):
             return known
-        content = Content(found.st_size, full, found.st_mtime_ns, self._kept(full, found.st_size))
+        content = StoredContent(found.st_size, full, found.st_mtime_ns, self._kept(full, found.st_size))
         if self.lfs(path, content.size):
             return lfs_file(path, content, self.declared.get(path) or content.digest("sha256"))
         return StoredFile(path, content, content.digest("sha1", f"blob {content.size}\0".encode()))
@@ -170,7 +170,7 @@ class Repository:
         return full.read_bytes()
 
 
-def lfs_file(path: str, content: Content, sha256: str) -> StoredFile:
+def lfs_file(path: str, content: StoredContent, sha256: str) -> StoredFile:
     """A file that git holds as a pointer."""
     pointer = StoredFile(path, content, "", sha256).pointer
     return StoredFile(path, content, git_sha1("blob", pointer), sha256)

@@ -16,7 +16,7 @@ class ContentGone(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class StoredContent:
     """A file's bytes as they were when it was scanned.
 
     Attributes:
@@ -34,7 +34,7 @@ class Content:
     flips: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, data: bytes) -> "Content":
+    def of(cls, data: bytes) -> "StoredContent":
         """Content that lies in memory."""
         return cls(size=len(data), data=data)
 
@@ -43,7 +43,7 @@ class Content:
         """True while the bytes must be read from the disk."""
         return self.path is not None and self.data is None
 
-    def corrupted(self, at: int) -> "Content":
+    def corrupted(self, at: int) -> "StoredContent":
         """The same size, with one byte wrong; a negative `at` counts from the end."""
         return replace(self, flips=(*self.flips, at % self.size)) if self.size else self
 

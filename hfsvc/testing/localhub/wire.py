@@ -1,4 +1,4 @@
-"""What the Hub writes: JSON and headers, as seen from its live answers and its own clients in 2026."""
+"""JSON and headers as the Hub writes them, seen from its live answers and its own clients in 2026."""
 
 import base64
 import mimetypes
@@ -11,7 +11,7 @@ import msgspec
 
 from hfsvc.testing.localhub.distortions import masked
 from hfsvc.testing.localhub.http_messages import Request, Response, json_response, text_response
-from hfsvc.testing.localhub.repos import Repository, Snapshot, StoredFile
+from hfsvc.testing.localhub.repos import CommitTree, Repository, StoredFile
 
 DATE = "2026-01-01T00:00:00.000Z"
 EXPANDED_PAGE = 50
@@ -108,16 +108,16 @@ def expanded(entry: Mapping[str, Any], commit: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=8)
-def tree_entries(snapshot: Snapshot, below: str, *, recursive: bool, xet: bool) -> tuple[Mapping[str, Any], ...] | None:
+def tree_entries(tree: CommitTree, below: str, *, recursive: bool, xet: bool) -> tuple[Mapping[str, Any], ...] | None:
     """Everything below a folder, or only its members, in path order; None when there is no such folder.
 
     Remembered, because a large tree is asked for page by page.
     """
-    if below not in snapshot.folders:
+    if below not in tree.folders:
         return None
     prefix = f"{below}/" if below else ""
-    folders = [folder_entry(path, oid) for path, oid in snapshot.folders.items() if path]
-    entries = [*folders, *(file_entry(file, xet=xet) for file in snapshot.files.values())]
+    folders = [folder_entry(path, oid) for path, oid in tree.folders.items() if path]
+    entries = [*folders, *(file_entry(file, xet=xet) for file in tree.files.values())]
     found = [entry for entry in entries if entry["path"].startswith(prefix)]
     if not recursive:
         found = [entry for entry in found if "/" not in entry["path"][len(prefix) :]]
@@ -148,15 +148,15 @@ def _offset(cursor: str) -> int:
         raise HubError(400, "Invalid cursor") from None
 
 
-def info(repo: Repository, snapshot: Snapshot, card: Mapping[str, Any]) -> dict[str, Any]:
+def info(repo: Repository, tree: CommitTree, card: Mapping[str, Any]) -> dict[str, Any]:
     """A dataset's info with every default field but `siblings`."""
     license_tags = [f"license:{card['license']}"] if "license" in card else []
-    used = sum(file.size for file in snapshot.files.values())
+    used = sum(file.size for file in tree.files.values())
     return {
         "_id": repo.hub_id,
         "id": repo.id,
         "author": repo.id.split("/")[0],
-        "sha": snapshot.commit,
+        "sha": tree.commit,
         "lastModified": DATE,
         "createdAt": DATE,
         "private": repo.state.private,
