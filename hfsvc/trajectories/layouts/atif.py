@@ -42,7 +42,7 @@ class DocumentMetadata:
     """What documents say of themselves; `run_id` is their session where nothing else is."""
 
     def __init__(self) -> None:
-        self.columns: Mapping[str, str] = dict.fromkeys(("agent", "model", *_EXTRA), DOCUMENT)
+        self.columns: Mapping[str, tuple[str, ...]] = dict.fromkeys(("agent", "model", *_EXTRA), (DOCUMENT,))
 
     def texts(self, batch: pa.RecordBatch, names: Collection[str]) -> dict[str, list[str | None]]:
         said = [_said(head) for head in _heads(batch)]
@@ -81,14 +81,14 @@ class AtifLayout:
         return counts_of_rows(self.conversations(batch))
 
 
-def fit(schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None) -> AtifLayout | str:
+def fit(schema: pa.Schema, options: ReadOptions) -> list[AtifLayout] | str:
     """The reader of a file with these columns, or what they lack to be documents."""
     if DOCUMENT not in schema.names:
         return "it is no file of JSON"
     missing = [key for key in _KEYS if key not in schema.names]
     if missing and options.layout != AtifLayout.name:
         return f"its objects have no {' and no '.join(missing)}"
-    return AtifLayout()
+    return [AtifLayout()]
 
 
 def _documents(batch: pa.RecordBatch) -> list[bytes | None]:
