@@ -5,6 +5,7 @@ All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times
 
 from hfsvc.models.base import Model
 from hfsvc.models.datasets import (
+    DATA_GLOBS,
     DEFAULT_INCLUDE,
     ByteRange,
     DamagedFile,
@@ -47,6 +48,7 @@ from hfsvc.models.trajectories import (
 )
 
 __all__ = [
+    "DATA_GLOBS",
     "DEFAULT_INCLUDE",
     "FACETS",
     "KEY_COLUMNS",

@@ -22,7 +22,18 @@ FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result", "trace_s
 # Columns of the summaries in which a key is looked for, in this order.
 KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 KEY_COLUMNS: tuple[KeyColumn, ...] = get_args(KeyColumn)
-LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json", "atif"]
+LayoutName = Literal[
+    "harbor",
+    "openai",
+    "sharegpt",
+    "swe-agent",
+    "json",
+    "openhands",
+    "agent-trace",
+    "atif",
+    "query-answers",
+    "prompt-completion",
+]
 LONGEST_NUMBER = 15
 
 

@@ -10,7 +10,17 @@ from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, InvalidSettings
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.base import RowFile
-from hfsvc.trajectories.layouts import atif, harbor, objects, openai, sharegpt, swe_agent
+from hfsvc.trajectories.layouts import (
+    agent_trace,
+    atif,
+    harbor,
+    objects,
+    openai,
+    openhands_events,
+    question_and_answer,
+    sharegpt,
+    swe_agent,
+)
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import CALLS, NO_UTF8, Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.in_turn import EMPTY, InTurnLayout
@@ -27,8 +37,15 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
     "sharegpt": sharegpt.fit,
     "swe-agent": swe_agent.fit,
     "json": objects.fit,
+    "openhands": openhands_events.fit,
+    "agent-trace": agent_trace.fit,
     "atif": atif.fit,
+    "query-answers": question_and_answer.fit_answers,
+    "prompt-completion": question_and_answer.fit_completion,
 }
+
+
+_PAIRS = frozenset({"query-answers", "prompt-completion"})
 
 
 class LayoutChoice(NamedTuple):
@@ -146,6 +163,9 @@ def judge_layouts(
 
 
 def _in_turn(layouts: list[Layout], held: Sequence[Layout]) -> Layout | None:
+    if any(each.name not in _PAIRS for each in held):
+        # Of preferences and the like the messages are told twice; they are long, and seldom empty.
+        layouts = [each for each in layouts if each.name not in _PAIRS]
     if len(layouts) < 2:
         return layouts[0] if layouts else None
     return InTurnLayout(layouts, next((each for each in layouts if each in held), layouts[0]))

@@ -4,7 +4,7 @@ A message is an object with ``role`` and ``content``, ``from`` and ``value``, or
 goes to `Message.fields`. A row has them as a JSON text, a list of JSON texts or of maps, a struct of lists, or bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -82,16 +82,7 @@ class ObjectLayout:
         return any(each.get(key) is not None for each in objects for key in keys)
 
     def _message(self, found: dict[str, Any]) -> Message:
-        role = next((name for name in self._roles if name in found), None)
-        content = next((name for name in self._contents if found.get(name) is not None), None)
-        fields = {
-            name: read_listed(value) if name in CALLS else value
-            for name, value in found.items()
-            if value is not None and name not in {role, content}
-        }
-        speaker = found[role] if role else None
-        named = speaker is None or isinstance(speaker, str)
-        return Message(speaker if named else str(speaker), found[content] if content else None, fields or NO_FIELDS)
+        return message_of(found, self._roles, self._contents)
 
     def leaves_to_count(self, leaves: list[str]) -> list[str]:
         return [self.messages]
@@ -102,6 +93,22 @@ class ObjectLayout:
 
     def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
         return counts_of_rows(self.conversations(batch))
+
+
+def message_of(
+    found: Mapping[str, Any], roles: tuple[str, ...] = ROLES, contents: tuple[str, ...] = CONTENTS
+) -> Message:
+    """An object as a message: the first of `roles` that is there, and the first of `contents` that is not null."""
+    role = next((name for name in roles if name in found), None)
+    content = next((name for name in contents if found.get(name) is not None), None)
+    fields = {
+        name: read_listed(value) if name in CALLS else value
+        for name, value in found.items()
+        if value is not None and name not in {role, content}
+    }
+    speaker = found[role] if role else None
+    named = speaker is None or isinstance(speaker, str)
+    return Message(speaker if named else str(speaker), found[content] if content else None, fields or NO_FIELDS)
 
 
 def fit(schema: pa.Schema, options: ReadOptions) -> list[ObjectLayout] | str:
@@ -177,6 +184,9 @@ def _listed(value: Any) -> Objects | str:
     if isinstance(value, dict):
         value = _transposed(value)
     value = read_listed(value)
+    if isinstance(value, list) and value and all(isinstance(each, list) for each in value):
+        # Turns in pairs.
+        value = [each for pair in value for each in pair]
     if not isinstance(value, list):
         return "its JSON is no list of messages"
     strange = next((index for index, each in enumerate(value) if not isinstance(each, dict)), None)

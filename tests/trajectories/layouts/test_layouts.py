@@ -139,7 +139,7 @@ HEADS: list[tuple[dict[str, list[str | None]], str | None]] = [
     ({"messages": [None, None], "trace": ["words", None]}, "messages"),
     ({"messages": ["words", '[{"role": "user", "content": "a"}]']}, "messages"),
     ({"messages": ['[{"source": "agent", "action": "run"}]'], "trace": ['[{"role": "a", "content": "b"}]']}, "trace"),
-    ({"messages": ['[{"source": "agent", "action": "run"}]']}, None),
+    ({"messages": ['[{"kind": "agent", "said": "run"}]']}, None),
 ]
 
 
