@@ -199,6 +199,7 @@ def _transposed(value: dict[str, Any]) -> Any:
     """Lists by key as objects in a list: what `datasets` makes of a sequence of structs. Anything else as it is."""
     columns = {key: each for key, each in value.items() if each is not None}
     lists = [each for each in columns.values() if isinstance(each, list)]
-    if not columns or len(lists) < len(columns) or len(set(map(len, lists))) != 1:
+    is_table = bool(columns.keys() & {*ROLES}) and len(lists) == len(columns) and len(set(map(len, lists))) == 1
+    if not is_table:
         return next((columns[name] for name in LIKELY_COLUMNS if isinstance(columns.get(name), list)), value)
     return [dict(zip(columns, each, strict=True)) for each in zip(*lists, strict=True)]
