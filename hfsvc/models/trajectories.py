@@ -30,6 +30,7 @@ LayoutName = Literal[
     "json",
     "openhands",
     "agent-trace",
+    "turns",
     "atif",
     "query-answers",
     "prompt-completion",

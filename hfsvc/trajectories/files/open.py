@@ -16,16 +16,29 @@ from hfsvc.trajectories.files.file_names import is_table
 from hfsvc.trajectories.files.json import JsonRowFile
 from hfsvc.trajectories.files.parquet import ParquetRowFile, open_parquet
 from hfsvc.trajectories.files.session_logs import SessionRowFile, is_session
+from hfsvc.trajectories.files.turn_rows import TurnRowFile, session_column
 
 
 @contextmanager
 def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
-    """A file of a dataset, by the ending of its name: parquet, Arrow, CSV, else JSON.
+    """A file of a dataset, by the ending of its name: parquet, Arrow, CSV, else JSON. Rows that are turns come by session.
 
     Raises:
         BadParquet: It is damaged, or cut.
         NotDownloaded: It is gone.
     """
+    try:
+        with _opened(folder, file, repo) as rows:
+            session = session_column(rows.schema)
+            yield rows if session is None else TurnRowFile(rows, session)
+    except BadParquet as error:
+        if error.file == file and error.hint is None:
+            error.hint = damage_hint(repo)
+        raise
+
+
+@contextmanager
+def _opened(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
     if file.lower().endswith(".parquet"):
         with open_parquet(folder, file, repo) as parquet:
             yield ParquetRowFile(parquet)
@@ -41,10 +54,6 @@ def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
         raise NotDownloaded(repo=repo, missing=(file,)) from error
     except (OSError, pa.ArrowException) as error:
         raise bad_parquet(file, error, repo) from error
-    except BadParquet as error:
-        if error.file == file and error.hint is None:
-            error.hint = damage_hint(repo)
-        raise
 
 
 def _json_or_session(content: BinaryIO, file: str) -> RowFile:

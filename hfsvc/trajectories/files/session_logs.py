@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from hfsvc.trajectories.files.base import RowGroup
 from hfsvc.trajectories.files.json_documents import Document
+from hfsvc.trajectories.files.turn_rows import SESSIONS
 
 SESSION = "(session)"
 """The column that holds the whole log, a line an event."""
@@ -35,7 +36,13 @@ def is_session(documents: Iterable[Document]) -> bool:
     lines = [each for each in map(_object, islice(documents, _LOOKED_AT)) if each is not None]
     if any(name in line for line in lines for name in _ROWS) or len(lines) < 2:
         return False
-    return any(mark <= line.keys() for line in lines for mark in _MARKS) or _has_header(lines)
+    return any(mark <= line.keys() for line in lines for mark in _MARKS) or _has_header(lines) or _are_messages(lines)
+
+
+def _are_messages(lines: Sequence[Mapping[str, msgspec.Raw]]) -> bool:
+    """Whether a file is the list of one conversation's messages, as mini-swe-agent writes it."""
+    alike = all("role" in line and ("content" in line or "tool_calls" in line) for line in lines)
+    return alike and not any(name in line for line in lines for name in SESSIONS)
 
 
 def _has_header(lines: Sequence[Mapping[str, msgspec.Raw]]) -> bool:
@@ -79,6 +86,7 @@ class SessionRowFile:
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         if start == 0:
-            whole = b"\n".join(each.text.strip() for each in self._documents())
+            # Between strings, where alone JSON may have one, the end of a line is a blank.
+            whole = b"\n".join(each.text.strip().replace(b"\n", b" ") for each in self._documents())
             # As bytes first: Arrow would refuse what is no UTF-8.
             yield 0, pa.record_batch([pa.array([whole], pa.large_binary()).view(pa.large_string())], [SESSION])

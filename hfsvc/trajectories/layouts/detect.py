@@ -20,6 +20,7 @@ from hfsvc.trajectories.layouts import (
     question_and_answer,
     sharegpt,
     swe_agent,
+    turn_columns,
 )
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import CALLS, NO_UTF8, Conversation, Message, Unreadable
@@ -39,6 +40,7 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
     "json": objects.fit,
     "openhands": openhands_events.fit,
     "agent-trace": agent_trace.fit,
+    "turns": turn_columns.fit,
     "atif": atif.fit,
     "query-answers": question_and_answer.fit_answers,
     "prompt-completion": question_and_answer.fit_completion,

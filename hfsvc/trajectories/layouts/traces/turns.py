@@ -40,6 +40,11 @@ class TurnBuilder:
         self._calls: list[dict[str, Any]] = []
         self._kept: dict[str, Any] = {}
 
+    @property
+    def thinks(self) -> bool:
+        """Whether the agent has thought, and neither said nor called anything yet."""
+        return bool(self._thoughts) and not (self._content or self._calls)
+
     def think(self, text: str) -> None:
         """A piece of thinking; a new message where the agent has said or called something already."""
         if self._content or self._calls:
@@ -64,7 +69,7 @@ class TurnBuilder:
         fields = dict(kept or {}) if id is None else {"tool_call_id": id, **(kept or {})}
         self.add("tool", content, fields)
 
-    def add(self, role: str, content: Any, fields: Mapping[str, Any] | None = None) -> None:
+    def add(self, role: str | None, content: Any, fields: Mapping[str, Any] | None = None) -> None:
         """A message of somebody else."""
         self.close()
         self.messages.append(Message(role, content, fields or {}))
