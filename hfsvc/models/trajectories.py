@@ -79,6 +79,33 @@ class KeptText(Model, frozen=True, kw_only=True):
     reason: str
 
 
+class RuledOutLayout(Model, frozen=True, kw_only=True):
+    """A layout that a file does not have, and what it lacks."""
+
+    layout: LayoutName
+    reason: str
+
+
+class FileLayout(Model, frozen=True, kw_only=True):
+    """Which layout a file of a dataset has, and why.
+
+    Attributes:
+        file: Path below the dataset's folder.
+        rows: That it holds.
+        layout: The one that it is read by; None where none fits, or it holds no rows.
+        column: That holds the messages.
+        reason: Why this one.
+        ruled_out: The others, and what they lack.
+    """
+
+    file: str
+    rows: int
+    layout: LayoutName | None
+    column: str | None
+    reason: str
+    ruled_out: tuple[RuledOutLayout, ...] = ()
+
+
 class Fidelity(Model, frozen=True, kw_only=True):
     """What a row's document recovered of what the row had flattened into text.
 

@@ -84,7 +84,7 @@ class JsonRowFile:
         first = next(self.documents())
         if isinstance(reason := read_row(first.text), str):
             words = f"none of its rows is a JSON object: {_place(first)} {_why(first.text) or reason}"
-            raise BadParquet(file=self._name, reason=words)
+            raise BadParquet(file=self._name, reason=words, hint="Write it in UTF-8, an object a line.")
 
     def _find_survey(self) -> FileScan:
         stat = os.fstat(self._file.fileno())

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,14 +27,14 @@ def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
         BadParquet: It is damaged, or cut.
         NotDownloaded: It is gone.
     """
-    try:
-        with _opened(folder, file, repo) as rows:
-            session = session_column(rows.schema)
-            yield rows if session is None else TurnRowFile(rows, session)
-    except BadParquet as error:
-        if error.file == file and error.hint is None:
-            error.hint = damage_hint(repo)
-        raise
+    with ExitStack() as opened:
+        try:
+            rows = opened.enter_context(_opened(folder, file, repo))
+        except BadParquet as error:
+            error.hint = error.hint or damage_hint(repo)
+            raise
+        session = session_column(rows.schema)
+        yield rows if session is None else TurnRowFile(rows, session)
 
 
 @contextmanager

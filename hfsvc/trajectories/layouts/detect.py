@@ -1,6 +1,6 @@
 """Detection of a file's layout: by its columns, and by what its first rows hold in them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -23,9 +23,10 @@ from hfsvc.trajectories.layouts import (
     turn_columns,
 )
 from hfsvc.trajectories.layouts.base import Layout
-from hfsvc.trajectories.layouts.conversation import CALLS, NO_UTF8, Conversation, Message, Unreadable
+from hfsvc.trajectories.layouts.conversation import CALLS, LIKELY_COLUMNS, NO_UTF8, Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.in_turn import EMPTY, InTurnLayout
 from hfsvc.trajectories.layouts.metadata import ABOUT_FIELDS
+from hfsvc.trajectories.layouts.nearest import NearestColumn, nearest_column
 
 LONGEST_TYPE = 60
 # How many batches of a file are looked at for a row that holds something.
@@ -47,6 +48,9 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
 }
 
 
+_OTHERS = (
+    "events of OpenHands, logs of agents, turns by session, ATIF documents, prompt and completion, query and answers"
+)
 _PAIRS = frozenset({"query-answers", "prompt-completion"})
 
 
@@ -57,11 +61,13 @@ class LayoutChoice(NamedTuple):
         layout: The one that was chosen; None where none fits.
         held: The columns whose first rows hold messages, by layout.
         ruled_out: What was looked for and not found, by layout.
+        nearest: The column that looks most like messages, where no layout fits.
     """
 
     layout: Layout | None
     held: tuple[tuple[LayoutName, str], ...]
     ruled_out: tuple[tuple[LayoutName, str], ...]
+    nearest: NearestColumn | None = None
 
 
 def layout_of(rows: RowFile, file: str, options: ReadOptions) -> Layout:
@@ -77,19 +83,25 @@ def layout_of(rows: RowFile, file: str, options: ReadOptions) -> Layout:
 def explain_layout(rows: RowFile, file: str, options: ReadOptions) -> LayoutChoice:
     """Which layout an open file has, and why; see `layout_of`."""
     candidates, ruled_out = fitting_layouts(rows.schema, file, options)
-    columns = [*dict.fromkeys(column for layout in candidates for column in layout.columns)]
     choice = judge_layouts(candidates, ruled_out, None, options)
-    if not candidates or not rows.rows:
-        return choice
-    try:
-        for _, head in islice(rows.batches(columns, 0), MOST_BATCHES):
-            choice = judge_layouts(candidates, ruled_out, head, options)
-            if choice.held:
-                break
-    except (pa.ArrowException, OSError):
-        # Whoever reads the rows is told; counting them needs none.
-        pass
+    columns = [*dict.fromkeys(column for layout in candidates for column in layout.columns)]
+    for head in _heads(rows, columns) if candidates else ():
+        choice = judge_layouts(candidates, ruled_out, head, options)
+        if choice.held:
+            return choice
+    if choice.layout is None:
+        once = [name for name in rows.schema.names if rows.schema.names.count(name) == 1]
+        return choice._replace(nearest=nearest_column(rows.schema, next(_heads(rows, once), None)))
     return choice
+
+
+def _heads(rows: RowFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The first batches of a file, as far as they can be read: who reads on is told of damage."""
+    try:
+        for _, head in islice(rows.batches(columns, 0), MOST_BATCHES) if rows.rows else ():
+            yield head
+    except (pa.ArrowException, OSError):
+        return
 
 
 def choose_layout(schema: pa.Schema, file: str, options: ReadOptions, head: pa.RecordBatch | None = None) -> Layout:
@@ -204,7 +216,7 @@ def _speaks(message: Message) -> bool:
 
 def _chosen(choice: LayoutChoice, schema: pa.Schema, file: str) -> Layout:
     if choice.layout is None:
-        raise BadParquet(file=file, reason=_nothing_fits(schema, choice.ruled_out))
+        raise BadParquet(file=file, reason=_nothing_fits(schema, choice))
     return choice.layout
 
 
@@ -214,9 +226,27 @@ def _misnamed(schema: pa.Schema, options: ReadOptions) -> str | None:
     return f"it has no column {', '.join(missing)}; it has {_listed(schema)}" if missing else None
 
 
-def _nothing_fits(schema: pa.Schema, reasons: Sequence[tuple[str, str]]) -> str:
-    told = "; ".join(f"{name}: {reason}" for name, reason in reasons)
-    return f"its columns fit no layout ({told}); it has {_listed(schema)}. --layout and --column say where messages are"
+def _nothing_fits(schema: pa.Schema, choice: LayoutChoice) -> str:
+    """What is said of a file of unknown shape, in three lines."""
+    name, reason = max(choice.ruled_out, key=lambda each: _nearness(*each))
+    near = choice.nearest
+    advice = f"{', '.join(near.keys)} in {near.column!r}: {near.advice()}" if near else "--column messages=NAME"
+    return (
+        f"its columns fit no layout; it has {_listed(schema)}.\n"
+        f"Looked for were role and content, or from and value, in a column {', '.join(LIKELY_COLUMNS)}; and {_OTHERS}.\n"
+        f"Nearest is the layout {name}: {reason}. Say where messages are: {advice}"
+    )
+
+
+def _nearness(name: LayoutName, reason: str) -> int:
+    """How much of a layout a file has, as what it lacks tells."""
+    if reason.startswith("it has ") and " columns '" in reason and not reason.startswith("it has no "):
+        return 4
+    if reason.startswith(("the messages in", "the role", "the content", "the value", "the text", "the from")):
+        return 3
+    if reason.startswith("'"):
+        return 3 if name == "json" else 2
+    return int(reason.startswith("its column "))
 
 
 def _listed(schema: pa.Schema) -> str:

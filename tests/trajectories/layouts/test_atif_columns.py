@@ -69,5 +69,5 @@ async def test_summaries_tell_of_documents_in_columns(root: Path, tmp_path: Path
 
 async def test_a_text_that_is_no_document_is_none(root: Path) -> None:
     table = pa.table({"trajectory": [json.dumps({"steps": []})]})
-    with pytest.raises(BadParquet, match="atif: 'trajectory': it is no ATIF document: it has no agent"):
+    with pytest.raises(BadParquet, match="Nearest is the layout json: 'trajectory': its JSON is no list of messages"):
         await read(root, {"a.parquet": parquet(table)})

@@ -103,16 +103,37 @@ def test_every_layout_has_a_name_that_can_be_asked_for() -> None:
         layout_of(pa.schema([("messages", MESSAGES)]), layout="opnai")
 
 
-def test_what_was_looked_for_is_told_when_nothing_fits() -> None:
+def test_what_was_looked_for_is_told_in_three_lines_when_nothing_fits() -> None:
     schema = pa.schema([("messages", pa.list_(pa.int8())), ("trajectory", pa.list_(SHAREGPT)), ("n", pa.int8())])
     with pytest.raises(BadParquet) as raised:
         layout_of(schema)
-    told = str(raised.value)
-    assert all(f"{name}: " in told for name in LAYOUTS)
-    assert "its column 'messages' is list<item: int8>, not a list of messages" in told
-    assert "it has messages (list<item: int8>), trajectory (list<" in told
-    assert "n (int8)" in told
-    assert "--column" in told
+    found, looked_for, nearest = str(raised.value).split("\n")
+    assert "it has messages (list<item: int8>), trajectory (list<" in found
+    assert "n (int8)" in found
+    assert "messages, conversations, conversation, trajectory" in looked_for
+    assert nearest.startswith("Nearest is the layout openai: its column 'messages' is list<item: int8>, not a list of")
+    assert "--column messages=NAME" in nearest
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        parquet(pa.table({"n": [1], "dialog": [[{"speaker": "a", "utterance": "b", "n": 1}]]})),
+        parquet(pa.table({"n": ["words"], "dialog": ['[{"speaker": "a", "utterance": "b", "n": 1}]']})),
+    ],
+)
+async def test_the_column_that_would_have_to_be_named_is_told(root: Path, content: bytes) -> None:
+    with pytest.raises(BadParquet) as raised:
+        await (await open_source(root, {"a.parquet": content})).count()
+    advice = (
+        "speaker, utterance, n in 'dialog': --column messages=dialog --column role=speaker --column content=utterance"
+    )
+    assert str(raised.value).endswith(f"Say where messages are: {advice}.")
+    columns = {"messages": "dialog", "role": "speaker", "content": "utterance"}
+    source = await open_source(root / "named", {"a.parquet": content}, columns=columns)
+    trajectory = await source.get_trajectory(0)
+    assert trajectory is not None
+    assert trajectory.steps[0].message == "b"
 
 
 def test_a_column_that_was_named_must_be_there() -> None:
@@ -542,7 +563,7 @@ async def test_one_dataset_may_have_several_layouts(root: Path) -> None:
 
 async def test_a_text_that_is_no_json_is_no_layout(root: Path) -> None:
     source = await open_source(root, {"a.parquet": parquet(pa.table({"messages": ["words"], "trace": ["more"]}))})
-    with pytest.raises(BadParquet, match="json: 'messages': it is no JSON"):
+    with pytest.raises(BadParquet, match="Nearest is the layout json: 'messages': it is no JSON"):
         await source.count()
 
 
