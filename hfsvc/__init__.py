@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         DownloadPlan,
         Event,
         Fidelity,
+        FileLayout,
         FileStarted,
         FileVerified,
         Finished,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         ReadOptions,
         Retried,
         RoleStatistics,
+        RuledOutLayout,
         SummaryPage,
         TrajectoryRow,
         TrajectorySummary,
@@ -64,8 +66,8 @@ __version__ = "0.1.0"
 _NAMES = {
     "models": (
         "Bucket BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics Distribution "
-        "DownloadPlan DownloadedDataset Event Fidelity FileStarted FileVerified Finished KeptText OnEvent "
-        "Planned PlannedFile ReadOptions Retried RoleStatistics SummaryPage TrajectoryRow TrajectorySummary "
+        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
+        "Planned PlannedFile ReadOptions Retried RoleStatistics RuledOutLayout SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
     "containers": "Container open_container",
@@ -100,6 +102,7 @@ __all__ = [
     "ExportRequest",
     "Exported",
     "Fidelity",
+    "FileLayout",
     "FileStarted",
     "FileVerified",
     "Finished",
@@ -114,6 +117,7 @@ __all__ = [
     "Retried",
     "RoleStatistics",
     "RowsExported",
+    "RuledOutLayout",
     "Secret",
     "ServerAccess",
     "ServerApp",

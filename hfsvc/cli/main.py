@@ -17,6 +17,7 @@ _COMMANDS = {
     "path": ("hfsvc.cli.datasets", "Print the folder of a dataset."),
     "verify": ("hfsvc.cli.datasets", "Hash a dataset's files again; --repair fetches the damaged ones."),
     "sources": ("hfsvc.cli.datasets", "Show the datasets that are known by name."),
+    "layouts": ("hfsvc.cli.layouts", "Show how each file of a dataset is read, and why."),
     "delete": ("hfsvc.cli.datasets", "Remove a dataset from disk."),
     "count": ("hfsvc.cli.trajectories", "Count a dataset's trajectories."),
     "sample": ("hfsvc.cli.trajectories", "Print the first trajectories of a dataset."),

@@ -46,8 +46,8 @@ class _Input(NamedTuple):
 def validate_command(options: Options, file: tuple[str, ...], *, strict: bool, no_validate_images: bool) -> None:
     """Check ATIF documents, with the verdicts of Harbor's validator.
 
-    A FILE is a document, an array of documents or JSON Lines (.jsonl, .ndjson), also compressed (.gz, .zst), or a folder
-    with such files, or - for stdin. Ends with exit code 6 when something is invalid.
+    A FILE is a document, an array of documents or JSON Lines (.jsonl, .ndjson), also compressed (.gz, .zst, .bz2,
+    .xz), or a folder with such files, or - for stdin. Ends with exit code 6 when something is invalid.
     """
     inputs = [each for name in file for each in _inputs(name)]
     total = sum(each.size for each in inputs)

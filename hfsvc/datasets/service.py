@@ -33,6 +33,7 @@ from hfsvc.transfer.progress import OnRetry, retry_events
 class _State(NamedTuple):
     """A dataset on the Hub beside what is recorded of it; `dataset` is it where there is nothing to do."""
 
+    request: ResolvedRequest
     remote: RemoteDataset
     entry: IndexEntry | None
     listing: list[RemoteFile]
@@ -80,7 +81,7 @@ class HubDatasetService:
                     # Whoever held it may have brought this commit, or a newer one than was resolved before.
                     remote = await self._resolve(request, on_retry)
                     state = await self._compare(request, remote, on_retry)
-                dataset = state.dataset or await self._fetch(request, state, on_event)
+                dataset = state.dataset or await self._fetch(state, on_event)
         else:
             dataset = state.dataset
         on_event(Finished(dataset=dataset))
@@ -95,8 +96,8 @@ class HubDatasetService:
         entry = await self._entry(remote)
         check_same_repository(entry, remote)
         if entry and request.is_recorded(entry, remote.commit) and await self._store.is_complete(entry):
-            return _State(remote, entry, [], await self._confirm(request, remote, entry))
-        return _State(remote, entry, await self._list(request, remote, entry, on_retry))
+            return _State(request, remote, entry, [], await self._confirm(request, remote, entry))
+        return await self._list(request, remote, entry, on_retry)
 
     async def _confirm(self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry) -> DownloadedDataset:
         await self._store.tidy(entry)
@@ -109,15 +110,16 @@ class HubDatasetService:
 
     async def _list(
         self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry | None, on_retry: OnRetry | None
-    ) -> list[RemoteFile]:
+    ) -> _State:
         listing = [file async for file in self._hub.list_files(remote, token=request.token, on_retry=on_retry)]
+        request = request.among([file.path for file in listing], entry)
         if not select(listing, request.wanted(entry)):
             raise nothing_selected(remote, listing, request.wanted(entry))
-        return listing
+        return _State(request, remote, entry, listing)
 
-    async def _fetch(self, request: ResolvedRequest, state: _State, on_event: OnEvent) -> DownloadedDataset:
-        remote, entry = state.remote, state.entry
-        plan = await self._plan(request, state)
+    async def _fetch(self, state: _State, on_event: OnEvent) -> DownloadedDataset:
+        request, remote, entry = state.request, state.remote, state.entry
+        plan = await self._plan(state)
         check_room(plan, str(self._store.root))
         await self._store.check_places(plan)
         on_event(Planned(plan=plan))
@@ -128,11 +130,11 @@ class HubDatasetService:
         await staging.publish(entry, new)
         return self._store.dataset(new)
 
-    async def _plan(self, request: ResolvedRequest, state: _State) -> DownloadPlan:
-        files = select(state.listing, request.selections(state.entry))
+    async def _plan(self, state: _State) -> DownloadPlan:
+        files = select(state.listing, state.request.selections(state.entry))
         for file in files:
             check_path(file.path)
-        inventory = await self._store.inspect(state.remote, files, state.entry, force=request.force)
+        inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
         recorded = state.entry.files if state.entry else ()
         return make_plan(state.remote, files, inventory, recorded=recorded, requests_left=self._hub.requests_left())
 
@@ -140,7 +142,7 @@ class HubDatasetService:
         resolved = parse_request(request, self._settings)
         remote = await self._resolve(resolved, None)
         entry = await self._entry(remote)
-        return await self._plan(resolved, _State(remote, entry, await self._list(resolved, remote, entry, None)))
+        return await self._plan(await self._list(resolved, remote, entry, None))
 
     async def _entry(self, remote: RemoteDataset) -> IndexEntry | None:
         # Not by other names: another repository may have taken over the name that this one was once asked for by.

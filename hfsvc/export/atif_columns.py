@@ -190,4 +190,4 @@ def read_parquet(path: Path) -> Iterator[Trajectory]:
             for _, batch in iter_batches(parquet, schema.names, 0):
                 yield from trajectories_of(batch)
     except pa.ArrowException as error:
-        raise bad_parquet(path, error) from error
+        raise bad_parquet(str(path), error) from error

@@ -5,6 +5,7 @@ All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times
 
 from hfsvc.models.base import Model
 from hfsvc.models.datasets import (
+    DATA_GLOBS,
     DEFAULT_INCLUDE,
     ByteRange,
     DamagedFile,
@@ -28,6 +29,7 @@ from hfsvc.models.trajectories import (
     Distribution,
     EpisodeFilter,
     Fidelity,
+    FileLayout,
     KeptText,
     KeyColumn,
     LayoutName,
@@ -35,6 +37,7 @@ from hfsvc.models.trajectories import (
     ReadOptions,
     ResultFilter,
     RoleStatistics,
+    RuledOutLayout,
     Style,
     SummaryField,
     SummaryPage,
@@ -45,6 +48,7 @@ from hfsvc.models.trajectories import (
 )
 
 __all__ = [
+    "DATA_GLOBS",
     "DEFAULT_INCLUDE",
     "FACETS",
     "KEY_COLUMNS",
@@ -62,6 +66,7 @@ __all__ = [
     "EpisodeFilter",
     "Event",
     "Fidelity",
+    "FileLayout",
     "FileStarted",
     "FileVerified",
     "Finished",
@@ -80,6 +85,7 @@ __all__ = [
     "ResultFilter",
     "Retried",
     "RoleStatistics",
+    "RuledOutLayout",
     "Style",
     "SummaryField",
     "SummaryPage",

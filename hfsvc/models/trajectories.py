@@ -22,7 +22,19 @@ FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result", "trace_s
 # Columns of the summaries in which a key is looked for, in this order.
 KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 KEY_COLUMNS: tuple[KeyColumn, ...] = get_args(KeyColumn)
-LayoutName = Literal["harbor", "openai", "sharegpt", "swe-agent", "json", "atif"]
+LayoutName = Literal[
+    "harbor",
+    "openai",
+    "sharegpt",
+    "swe-agent",
+    "json",
+    "openhands",
+    "agent-trace",
+    "turns",
+    "atif",
+    "query-answers",
+    "prompt-completion",
+]
 
 
 class ReadOptions(Model, frozen=True, kw_only=True):
@@ -64,6 +76,33 @@ class KeptText(Model, frozen=True, kw_only=True):
 
     message: int
     reason: str
+
+
+class RuledOutLayout(Model, frozen=True, kw_only=True):
+    """A layout that a file does not have, and what it lacks."""
+
+    layout: LayoutName
+    reason: str
+
+
+class FileLayout(Model, frozen=True, kw_only=True):
+    """Which layout a file of a dataset has, and why.
+
+    Attributes:
+        file: Path below the dataset's folder.
+        rows: That it holds.
+        layout: The one that it is read by; None where none fits, or it holds no rows.
+        column: That holds the messages.
+        reason: Why this one.
+        ruled_out: The others, and what they lack.
+    """
+
+    file: str
+    rows: int
+    layout: LayoutName | None
+    column: str | None
+    reason: str
+    ruled_out: tuple[RuledOutLayout, ...] = ()
 
 
 class Fidelity(Model, frozen=True, kw_only=True):

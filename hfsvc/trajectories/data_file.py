@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset, ReadOptions
 from hfsvc.trajectories.files.base import RowFile, RowGroup
 from hfsvc.trajectories.files.open import open_rows
@@ -57,9 +58,21 @@ def find_data_files(dataset: DownloadedDataset, options: ReadOptions) -> Iterato
     for path in choose_files(dataset.repo, dataset.files, dataset.configs, config=options.config, split=options.split):
         with open_rows(dataset.local_path, path, dataset.repo) as rows:
             content = content_of(dataset, path) or ""
-            layout = layout_of(rows, path, options)
+            layout = _layout(rows, path, options)
+            if layout is None:
+                continue
             yield DataFile(path, first, first + rows.rows, content, layout, rows.schema, rows.leaves, rows.groups)
             first += rows.rows
+
+
+def _layout(rows: RowFile, path: str, options: ReadOptions) -> Layout | None:
+    """The layout of a file; None for an empty one without the columns of any."""
+    try:
+        return layout_of(rows, path, options)
+    except BadParquet:
+        if rows.rows:
+            raise
+        return None
 
 
 def content_of(dataset: DownloadedDataset, file: str) -> str | None:

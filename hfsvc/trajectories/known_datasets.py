@@ -127,15 +127,13 @@ KNOWN = (
     KnownDataset(
         alias="agent-data-collection",
         repo="neulab/agent-data-collection",
-        about="many sources in one layout, a configuration each (MIT)",
-        layout="sharegpt",
+        about="many sources, a configuration each, in JSON Lines (MIT)",
         key="id",
     ),
     KnownDataset(
         alias="agentinstruct",
         repo="zai-org/AgentInstruct",
         about="1,866 runs that write what they do as words (Apache-2.0)",
-        layout="sharegpt",
         key="id",
         splits=("os", "db", "alfworld", "webshop", "kg", "mind2web"),
     ),
@@ -143,7 +141,6 @@ KNOWN = (
         alias="toucan",
         repo="Agent-Ark/Toucan-1.5M",
         about="tool use against real servers, all columns texts (Apache-2.0)",
-        layout="json",
         key="uuid",
     ),
 )

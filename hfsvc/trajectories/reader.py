@@ -100,7 +100,7 @@ def _arrow_errors(dataset: DownloadedDataset, file: DataFile) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise bad_parquet(dataset.local_path / file.path, error) from error
+        raise bad_parquet(file.path, error, dataset.repo) from error
 
 
 class RowReader(Generic[T]):

@@ -182,6 +182,7 @@ class Snapshot:
 
 def _numbering(dataset: DownloadedDataset, files: list[DataFile]) -> Numbering:
     if not files:
-        raise BadParquet(file=dataset.repo, reason="none of its files on disk holds rows: parquet, JSON Lines or JSON")
+        looked_for = "parquet, Arrow, JSON Lines, JSON or CSV"
+        raise BadParquet(file=dataset.repo, reason=f"none of its files on disk holds rows: {looked_for}")
     counts = ((each.path, each.stop - each.first) for each in files)
     return number_rows(dataset.repo, dataset.commit, counts)

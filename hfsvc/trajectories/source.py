@@ -14,6 +14,7 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow, FileNotFound
 from hfsvc.models import (
+    DATA_GLOBS,
     DatasetRequest,
     DatasetStatistics,
     KeyColumn,
@@ -26,7 +27,6 @@ from hfsvc.models import (
 from hfsvc.protocols import DatasetService
 from hfsvc.trajectories.batch_mapper import BatchMapper, layout_columns, map_rows, row_of, trajectory_of, unless_bad
 from hfsvc.trajectories.data_file import DataFile
-from hfsvc.trajectories.files.file_names import DATA_GLOBS
 from hfsvc.trajectories.index.facets import cut
 from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.reader import RowReader, read_few

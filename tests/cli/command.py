@@ -46,9 +46,10 @@ class Ended(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What the command says went wrong: the last line on stderr, and no traceback before it."""
+        """What the command says went wrong: the last words on stderr, and no traceback before them."""
         assert "Traceback" not in self.err
-        last = self.err.splitlines()[-1]
+        begin = self.err.rfind("\nError: ") + 1
+        last = self.err[begin:].rstrip("\n")
         assert last.startswith("Error: ")
         return last.removeprefix("Error: ")
 

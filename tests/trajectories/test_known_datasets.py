@@ -1,12 +1,20 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 import pytest
 
 from hfsvc.errors import UnknownSource
 from hfsvc.hub.urls import check_repo_id
 from hfsvc.models import ReadOptions
 from hfsvc.settings import DEFAULT_SOURCE
+from hfsvc.testing import FakeDatasetService
 from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset
 from hfsvc.trajectories.layouts.detect import LAYOUTS
 from hfsvc.trajectories.registry import Registry
+from hfsvc.trajectories.source import FileTrajectorySource
+from tests.trajectories.tables import parquet, talk
 
 REGISTRY = Registry(KNOWN)
 MINE = KnownDataset(alias="mine", repo="acme/Notes", layout="openai", key="id", columns={"messages": "history"})
@@ -94,3 +102,40 @@ def test_what_is_asked_for_wins() -> None:
 def test_an_unknown_dataset_is_read_as_it_is_asked_for() -> None:
     given = ReadOptions(layout="json", columns={"messages": "talk"})
     assert REGISTRY.read_options(MINE.repo, given) is given
+
+
+# ---- rows as the Hub has them ---------------------------------------------------------------------------------------
+
+HARBOR = {"conversations": talk("a"), "agent": "terminus-2", "model": "m", "task": "t", "trial_name": "t__x"}
+CALLS = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": []}]
+FROM = [{"from": "human", "value": "a"}, {"from": "gpt", "value": "a!"}]
+TURNS = [{"role": "user", "text": "a", "system_prompt": None}, {"role": "ai", "text": "a!", "system_prompt": None}]
+ROWS: dict[str, dict[str, Any]] = {
+    "swe-smith": {"messages": json.dumps(talk("a")), "instance_id": "i", "traj_id": "i.1", "resolved": True},
+    "swe-gym": {"messages": CALLS, "instance_id": "i", "run_id": "r", "resolved": False},
+    "swe-agent-nebius": {"trajectory": TURNS, "instance_id": "i", "target": True},
+    "swe-rebench-openhands": {"trajectory": CALLS, "trajectory_id": "x", "instance_id": "i", "resolved": 1},
+    "swe-zero": {"trajectory": CALLS, "trajectory_id": "x", "instance_id": "i", "license": "mit"},
+    "mini-swe-agent-plus": {"messages": talk("a"), "instance_id": "i"},
+    "agent-data-collection": {"id": "os_1", "conversations": FROM, "system": "be kind"},
+    "agentinstruct": {"id": "os_1", "conversations": FROM},
+    "toucan": {"uuid": "u", "messages": json.dumps(talk("a")), "question": "a", "available_tools": "[]"},
+}
+IN_LINES = {"agent-data-collection"}
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.alias)
+@pytest.mark.parametrize("form", ["as on the Hub", "parquet", "jsonl"])
+async def test_every_known_dataset_is_read_in_the_form_that_the_hub_has(
+    root: Path, known: KnownDataset, form: str
+) -> None:
+    row = ROWS.get(known.alias, HARBOR)
+    in_lines = form == "jsonl" or (form != "parquet" and known.alias in IN_LINES)
+    files = {"a.jsonl": json.dumps(row).encode()} if in_lines else {"a.parquet": parquet(pa.Table.from_pylist([row]))}
+    options = REGISTRY.read_options(known.repo, ReadOptions(style="structured"))
+    source = FileTrajectorySource(known.repo, datasets=FakeDatasetService(root, {known.repo: files}), options=options)
+    await source.ensure_downloaded()
+    trajectory = await source.get_trajectory(0)
+    assert trajectory is not None
+    assert [step.source for step in trajectory.steps][-2:] == ["user", "agent"]
+    assert known.key is None or trajectory.trajectory_id == row[known.key]

@@ -121,15 +121,15 @@ def test_media_in_a_closed_folder_are_missing(tmp_path: Path) -> None:
 
 
 def test_files_that_end_like_documents_in_order(tmp_path: Path) -> None:
-    wanted = ["a.json", "b.jsonl", "c.ndjson.gz", "deep/er/a.json.zst", "deep/z.json"]
-    others = ["a.txt", "b.parquet", ".hidden.json", ".git/a.json", "json", "a.json.bz2", "a.gz"]
+    wanted = ["a.json", "b.jsonl", "c.ndjson.gz", "d.json.bz2", "da.JSONL.xz", "deep/er/a.json.zst", "deep/z.json"]
+    others = ["a.txt", "b.parquet", ".hidden.json", ".git/a.json", "json", "a.json.lz4", "a.gz"]
     for name in wanted + others:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     found = [path.relative_to(tmp_path).as_posix() for path in files_of(tmp_path)]
     assert sorted(found) == wanted
-    assert found == [*wanted[:3], "deep/z.json", "deep/er/a.json.zst"]
+    assert found == [*wanted[:5], "deep/z.json", "deep/er/a.json.zst"]
 
 
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import { h } from "./dom.js";
 import { oneLine } from "./text.js";
 
-const SAID = { true: true, false: false };
+const GOOD = ["true", "yes", "pass", "passed", "success", "succeeded", "successful", "resolved", "solved"];
+const BAD = ["false", "no", "fail", "failed", "failure", "unresolved", "unsolved", "error"];
+const SAID = Object.fromEntries([...GOOD.map((word) => [word, true]), ...BAD.map((word) => [word, false])]);
 
 /** "success", "failure", or null where there is no result. */
 export function verdictOf(result) {
   const text = String(result ?? "").trim();
-  if (!text) {
+  if (!text || text.toLowerCase() === "nan") {
     return null;
   }
   return (SAID[text.toLowerCase()] ?? Number(text) > 0) ? "success" : "failure";

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hfsvc.trajectories.files.lenient_json import read_json
+
 T = TypeVar("T")
 
 
@@ -18,6 +20,16 @@ def is_text(kind: pa.DataType) -> bool:
         return is_text(kind.storage_type)
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
     return any(is_kind(kind) for is_kind in texts)
+
+
+def is_json(kind: pa.DataType) -> bool:
+    """Whether a column holds JSON texts, and says so, as `datasets` writes columns of mixed values since 5.0."""
+    return isinstance(kind, pa.BaseExtensionType) and kind.extension_name == "arrow.json"
+
+
+def is_binary(kind: pa.DataType) -> bool:
+    """Whether a column holds bytes, which are texts where their writer had no type for those."""
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -38,6 +50,8 @@ def texts_of(column: pa.Array) -> list[str | None]:
     Raises:
         UnicodeDecodeError: Parquet does not promise that text is UTF-8.
     """
+    if is_json(column.type):
+        return [value if value is None or isinstance(value, str) else str(value) for value in values_of(column)]
     if isinstance(column, pa.ExtensionArray):
         return texts_of(column.storage)
     return column.to_pylist()  # type: ignore[no-any-return]
@@ -45,6 +59,8 @@ def texts_of(column: pa.Array) -> list[str | None]:
 
 def written_texts(column: pa.Array) -> list[str | None]:
     """The values of any column as texts; what is no text is written as one."""
+    if is_json(column.type):
+        return [_plain_text(text) for text in written_texts(column.storage)]
     if isinstance(column, pa.ExtensionArray):
         return written_texts(column.storage)
     if pa.types.is_dictionary(column.type):
@@ -59,6 +75,22 @@ def written_texts(column: pa.Array) -> list[str | None]:
     except (OverflowError, ValueError):
         values = [_moment(each) for each in column]
     return [None if value is None else _written(value) for value in values]
+
+
+def _plain_text(text: str | None) -> str | None:
+    """What a JSON text says where that is a text or nothing, else the JSON."""
+    value = _decoded(text)
+    return value if value is None or isinstance(value, str) else text
+
+
+def _decoded(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return read_json(text).value
+    except (ValueError, RecursionError):
+        # Nothing checks that a column that is marked as JSON holds it.
+        return text
 
 
 def _moment(value: pa.Scalar) -> Any:
@@ -85,6 +117,8 @@ def values_of(column: pa.Array) -> list[Any]:
         UnicodeDecodeError: A text is no UTF-8.
     """
     kind = column.type
+    if is_json(kind):
+        return [_decoded(text) for text in texts_of(column.storage)]
     if isinstance(column, pa.ExtensionArray):
         return values_of(column.storage)
     if pa.types.is_dictionary(kind):
@@ -118,6 +152,25 @@ def _objects(structs: pa.StructArray) -> list[dict[str, Any] | None]:
 def _mappings(column: pa.MapArray) -> list[dict[str, Any] | None]:
     rows = values_of(column.cast(pa.list_(column.type.field(0).type)))
     return [None if row is None else {str(entry["key"]): entry.get("value") for entry in row} for row in rows]
+
+
+def unwritable(column: pa.Array) -> frozenset[int]:
+    """The places of values that hold a number which JSON has none for, at any depth; `values_of` makes it null."""
+    kind = column.type
+    if pa.types.is_floating(kind):
+        odd = pc.call_function("invert", [pc.call_function("is_finite", [column])]).fill_null(False)
+        return frozenset(pc.call_function("indices_nonzero", [odd]).to_pylist())
+    if not _holds_floats(kind):
+        return frozenset()
+    if pa.types.is_struct(kind):
+        return frozenset().union(*map(unwritable, column.flatten()))
+    parents = pc.call_function("list_parent_indices", [column]) if is_list(kind) else None
+    return frozenset(parents[each].as_py() for each in unwritable(column.flatten())) if parents else frozenset()
+
+
+def _holds_floats(kind: pa.DataType) -> bool:
+    inner = (kind.field(index).type for index in range(kind.num_fields))
+    return any(pa.types.is_floating(each) or _holds_floats(each) for each in inner)
 
 
 def lengths_of(column: pa.Array) -> list[int | None]:

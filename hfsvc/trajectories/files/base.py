@@ -1,7 +1,6 @@
 """What every format of files has in common: record batches, row groups, and rows that could not be read."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
@@ -61,9 +60,31 @@ class RowFile(Protocol):
         ...
 
 
-def bad_parquet(path: Path, error: Exception) -> BadParquet:
-    """What is said of a file that Arrow cannot read; the first line of its words."""
-    return BadParquet(file=str(path), reason=str(error).partition("\n")[0])
+def bad_parquet(file: str, error: Exception, repo: str | None = None) -> BadParquet:
+    """What is said of a file that cannot be read; the first line of the error's words.
+
+    Args:
+        file: Its path in the dataset.
+        error: What reading it raised.
+        repo: The dataset, which may be verified.
+    """
+    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+    return BadParquet(file=file, reason=reason, hint=damage_hint(repo) if repo else None)
+
+
+def damage_hint(repo: str) -> str:
+    """What to do about a file that may be damaged."""
+    return f"Whether it is what the Hub has, says hfsvc verify {repo}; with --repair it is fetched again."
+
+
+def small_pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The rows of a batch in batches of at most `BATCH_BYTES`, or a single row; none of an empty one."""
+    if batch.num_rows <= 1 or batch.nbytes <= BATCH_BYTES:
+        yield from [batch] if batch.num_rows else []
+        return
+    half = batch.num_rows // 2
+    yield from small_pieces(batch.slice(0, half))
+    yield from small_pieces(batch.slice(half))
 
 
 def with_unreadable(batch: pa.RecordBatch, reasons: Mapping[int, str]) -> pa.RecordBatch:

@@ -5,12 +5,6 @@ Source: the Hub's rules for file names, as documented and as `datasets` has them
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
-
-from hfsvc.models import DEFAULT_INCLUDE
-
-DATA_GLOBS: Final = (DEFAULT_INCLUDE, ("**/*.{jsonl,ndjson}{,.gz,.zst}",), ("**/*.json{,.gz,.zst}",))
-"""Globs of files that may hold rows; the first that matches any file is enough."""
 
 _ALL_FILES = "train"
 _KEYWORDS = {
@@ -20,30 +14,64 @@ _KEYWORDS = {
 }
 _SHARD = re.compile(r"data/([^/]+)-\d{5}-of-\d{5}[^/]*\.[^/]*")
 _BETWEEN = r"[\-._ 0-9]"
+_SPLIT = re.compile(rf"({'|'.join(word for words in _KEYWORDS.values() for word in words)}|data)({_BETWEEN}|$)")
 
-_PARQUET = re.compile(r".*\.parquet")
-_LINES = re.compile(r".*\.(jsonl|ndjson)(\.gz|\.zst)?")
-_DOCUMENTS = re.compile(r".*\.json(\.gz|\.zst)?")
+
+def _ending(endings: str) -> re.Pattern[str]:
+    return re.compile(rf"(.*/)?([^/]*)\.({endings})(\.(gz|zst|bz2|xz))?", re.IGNORECASE)
+
+
+_PARQUET = re.compile(r".*\.parquet", re.IGNORECASE)
+_ARROW = re.compile(r".*\.arrow", re.IGNORECASE)
+_LINES = _ending("jsonl|ndjson")
+_DOCUMENTS = _ending("json|traj")
+_TABLES = _ending("csv|tsv")
 # As those who run agents name the document of a run, between files of other kinds.
-_TRAJECTORY = re.compile(r"(.*/)?([^/]*[._-])?(trajectory|trajectories|atif)([._-][^/]*)?\.json(\.gz|\.zst)?")
+_TRAJECTORY = re.compile(
+    r"(.*/)?([^/]*[._-])?(trajectory|trajectories|atif)([._-][^/]*)?\.json(\.(gz|zst|bz2|xz))?", re.IGNORECASE
+)
+_RUN = re.compile(r"(.*/)?trajectory\.json(\.(gz|zst|bz2|xz))?")
 _NO_DATA = frozenset({"config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"})
 
 
 def data_files(files: Iterable[str]) -> tuple[str, ...]:
-    """The files that hold rows: all parquet files; without any, all JSON Lines; without those, JSON documents.
+    """The files that hold rows: all parquet files; without any, all Arrow files, JSON Lines, JSON documents, or tables.
 
-    Of JSON documents, those that are named as trajectories count, where there are any. What the Hub and its tools keep
-    beside data is none: hidden files, folders whose names begin with ``__``, descriptions of datasets.
+    Of JSON documents, those that are named as trajectories count, where there are any. JSON Lines beside the
+    ``trajectory.json`` of runs are their logs. What the Hub and its tools keep beside data is none: hidden files, folders
+    whose names begin with ``__``, descriptions of datasets.
     """
     files = tuple(files)
     shown = tuple(path for path in files if not _is_aside(path))
     families = (
         tuple(filter(_PARQUET.fullmatch, files)),
-        tuple(filter(_LINES.fullmatch, shown)),
+        tuple(filter(_ARROW.fullmatch, shown)),
+        _without_logs(shown),
         tuple(filter(_TRAJECTORY.fullmatch, shown)),
         tuple(filter(_DOCUMENTS.fullmatch, shown)),
+        tuple(filter(_TABLES.fullmatch, shown)),
     )
     return next(filter(None, families), ())
+
+
+def is_table(path: str) -> bool:
+    """Whether a file's name says that it is CSV or TSV."""
+    return bool(_TABLES.fullmatch(path))
+
+
+def _without_logs(files: Sequence[str]) -> tuple[str, ...]:
+    """The JSON Lines that are no logs of runs: those in other top folders, or that are called as a split is."""
+    lines = tuple(filter(_LINES.fullmatch, files))
+    jobs = {path.partition("/")[0] if "/" in path else "" for path in files if _RUN.fullmatch(path)}
+    if not jobs or any(map(_is_named_as_split, lines)):
+        return lines
+    # What lies on top belongs to the runs below it.
+    return tuple(path for path in lines if "/" in path and "" not in jobs and path.partition("/")[0] not in jobs)
+
+
+def _is_named_as_split(path: str) -> bool:
+    found = _LINES.fullmatch(path)
+    return bool(found and _SPLIT.match(found[2]))
 
 
 def _is_aside(path: str) -> bool:

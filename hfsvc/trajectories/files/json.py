@@ -7,6 +7,7 @@ Strings are what they are, any other value is its JSON text, null is null.
 import io
 import json
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
@@ -60,6 +61,8 @@ class JsonRowFile:
         self._file = file
         self._name = name
         self._survey = self._find_survey()
+        if self._survey.rows and not self._survey.columns:
+            self._check_objects()
         self.rows: int = self._survey.rows
         self.schema: pa.Schema = pa.schema([(key, pa.large_string()) for key in (*self._survey.columns, DOCUMENT)])
 
@@ -73,21 +76,28 @@ class JsonRowFile:
         return (RowGroup(0, self.rows, os.fstat(self._file.fileno()).st_size),) if self.rows else ()
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-        for documents in group_documents(islice(self._documents(), start, None), len(columns)):
+        for documents in group_documents(islice(self.documents(), start, None), len(columns)):
             yield start, batch_of(documents, columns)
             start += len(documents)
+
+    def _check_objects(self) -> None:
+        first = next(self.documents())
+        if isinstance(reason := read_row(first.text), str):
+            words = f"none of its rows is a JSON object: {_place(first)} {_why(first.text) or reason}"
+            raise BadParquet(file=self._name, reason=words, hint="Write it in UTF-8, an object a line.")
 
     def _find_survey(self) -> FileScan:
         stat = os.fstat(self._file.fileno())
         key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if (known := _surveys.get(key)) is None:
-            known = survey(each.text for each in self._documents())
+            known = survey(each.text for each in self.documents())
             if len(_surveys) >= _MOST_SURVEYS:
                 _surveys.clear()
             _surveys[key] = known
         return known
 
-    def _documents(self) -> Iterator[Document]:
+    def documents(self) -> Iterator[Document]:
+        """Its rows as they stand in it."""
         self._file.seek(0)
         # Whoever reads it to its end closes it, and this file is read again.
         stream = io.FileIO(self._file.fileno(), closefd=False)
@@ -140,6 +150,18 @@ def _place(document: Document) -> str:
     if document.line is not None:
         return f"line {document.line}"
     return "its text" if document.index is None else f"item {document.index} of its array"
+
+
+def _why(text: bytes) -> str | None:
+    """What a text is that is no JSON line; None where nobody can tell."""
+    bare = text.strip()
+    if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in text:
+        return "is UTF-16 or UTF-32, and must be UTF-8"
+    if bare in {b"{", b"["}:
+        return "only opens an object that is printed over several lines; JSON Lines have a whole one in each"
+    if b"\r" in bare and b"\n" not in bare:
+        return "goes on to the end of the file: its lines end in CR alone, and must in LF"
+    return None
 
 
 def _documents_of(documents: Sequence[Document], rows: Sequence[Row]) -> list[bytes | None]:

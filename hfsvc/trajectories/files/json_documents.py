@@ -6,6 +6,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from lzma import LZMAError, LZMAFile
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Literal
 
@@ -19,9 +20,9 @@ BUFFER_BYTES = 1 << 20
 Shape = Literal["json", "lines", "unknown"]
 
 _SHAPES: dict[str, Shape] = {".json": "json", ".jsonl": "lines", ".ndjson": "lines"}
-_COMPRESSED = {".gz", ".zst"}
-# RFC 1952, RFC 8878.
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
+# RFC 1952, RFC 8878, and the formats' own descriptions.
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -39,9 +40,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def shape_of(name: str) -> Shape:
-    """What the ending of a file's name promises; ``.gz`` and ``.zst`` behind it do not count."""
-    path = PurePath(name)
-    ending = PurePath(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix
+    """What the ending of a file's name promises, in any case of letters; that of a compression behind it does not count."""
+    path = PurePath(name.lower())
+    ending = PurePath(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
     return _SHAPES.get(ending, "unknown")
 
 
@@ -70,8 +71,8 @@ def read_documents(stream: BinaryIO, name: str = "-", *, as_rows: bool = False) 
     """The documents of an open stream, in order; memory holds one at a time.
 
     A ``.json`` text is an array of documents, or one document; ``.jsonl`` and ``.ndjson`` hold one a line, blank lines left
-    out. Under another name the text counts as JSON Lines when its first line is JSON by itself. Gzip and Zstandard are told
-    from the first bytes.
+    out. Under another name the text counts as JSON Lines when its first line is JSON by itself. Gzip, Zstandard, bzip2
+    and xz are told from the first bytes.
 
     Args:
         stream: Is read, and closed at the end.
@@ -83,7 +84,7 @@ def read_documents(stream: BinaryIO, name: str = "-", *, as_rows: bool = False) 
         BadDocuments: The stream breaks off, or is damaged, or an array does not end as it should; whole documents before
             it came.
     """
-    with _reading(name), _decompressed(stream) as reader:
+    with _reading(name), decompressed(stream) as reader:
         shape = shape_of(name)
         if as_rows:
             shape = "lines" if shape == "lines" else "unknown"
@@ -95,25 +96,33 @@ def read_documents(stream: BinaryIO, name: str = "-", *, as_rows: bool = False) 
 def _reading(name: str) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        raise BadDocuments(file=name, reason=(error.strerror or str(error)).rstrip(".")) from error
+    except (OSError, EOFError, LZMAError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadDocuments(file=name, reason=reason.rstrip(".")) from error
     except BrokenArray as error:
         raise BadDocuments(file=name, reason=str(error)) from error
 
 
 @contextmanager
-def _decompressed(stream: BinaryIO) -> Iterator[io.BufferedReader]:
+def decompressed(stream: BinaryIO) -> Iterator[io.BufferedReader]:
+    """A stream as it was before it was compressed, if it was; its first bytes tell how."""
     with _buffered(stream) as reader:
-        head = reader.peek(4)
+        head = reader.peek(6)
         codec = next((codec for magic, codec in _MAGIC.items() if head.startswith(magic)), None)
         if codec is None:
             yield reader
             return
-        # Late: most files are not compressed, and pyarrow takes a while to load.
-        import pyarrow as pa
-
-        with _buffered(pa.CompressedInputStream(reader, codec)) as unpacked:
+        with _buffered(_unpacking(reader, codec)) as unpacked:
             yield unpacked
+
+
+def _unpacking(reader: io.BufferedReader, codec: str) -> Any:
+    if codec == "xz":
+        return LZMAFile(reader)
+    # Late: most files are not compressed, and pyarrow takes a while to load.
+    import pyarrow as pa
+
+    return pa.CompressedInputStream(reader, codec)
 
 
 def _buffered(stream: Any) -> io.BufferedReader:

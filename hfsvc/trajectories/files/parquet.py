@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hfsvc.errors import NotDownloaded
-from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup, bad_parquet
+from hfsvc.trajectories.files.base import MAX_BATCH_ROWS, RowGroup, bad_parquet, small_pieces
 
 # Larger batches are no quicker, and Arrow keeps several times the size of one.
 USUAL_BYTES = 1 << 20
@@ -52,7 +52,7 @@ def open_parquet(folder: Path, file: str, repo: str) -> Iterator[pq.ParquetFile]
     except FileNotFoundError as error:
         raise NotDownloaded(repo=repo, missing=(file,)) from error
     except (pa.ArrowException, OSError) as error:
-        raise bad_parquet(folder / file, error) from error
+        raise bad_parquet(file, error, repo) from error
 
 
 def batch_rows(parquet: pq.ParquetFile) -> int:
@@ -91,7 +91,7 @@ def iter_batches(parquet: pq.ParquetFile, columns: list[str], start: int) -> Ite
     groups, first = groups_from(parquet, start)
     for batch in _decoded(parquet, groups, columns):
         skipped = min(max(0, start - first), batch.num_rows)
-        for piece in _pieces(batch.slice(skipped)):
+        for piece in small_pieces(batch.slice(skipped)):
             yield first + skipped, piece
             skipped += piece.num_rows
         first += batch.num_rows
@@ -108,12 +108,3 @@ def _decoded(parquet: pq.ParquetFile, groups: list[int], columns: list[str]) -> 
 def _nests_dictionary(kind: pa.DataType) -> bool:
     inner = [kind.field(index).type for index in range(kind.num_fields)]
     return any(pa.types.is_dictionary(each) or _nests_dictionary(each) for each in inner)
-
-
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    if batch.num_rows <= 1 or batch.nbytes <= BATCH_BYTES:
-        yield from [batch] if batch.num_rows else []
-        return
-    half = batch.num_rows // 2
-    yield from _pieces(batch.slice(0, half))
-    yield from _pieces(batch.slice(half))

@@ -11,6 +11,7 @@ from hfsvc.trajectories.files.arrow_values import texts_of
 from hfsvc.trajectories.index.episodes import EpisodeRow
 from hfsvc.trajectories.index.query import Word, one_space, read_query
 from hfsvc.trajectories.layouts.base import Layout
+from hfsvc.trajectories.layouts.metadata import columns_read
 
 # Filters look at what names an attempt, too.
 TEXTS = tuple(dict.fromkeys((*SUMMARY_FIELDS, *EpisodeRow._fields[1:])))
@@ -25,8 +26,7 @@ SCHEMA = pa.schema([
 
 def summary_columns(leaves: list[str], layout: Layout) -> list[str]:
     """The columns a summary needs; of the messages only what tells how many there are."""
-    named = [layout.metadata.columns[name] for name in TEXTS if name in layout.metadata.columns]
-    return [*dict.fromkeys([*named, *layout.leaves_to_count(leaves)])]
+    return [*dict.fromkeys([*columns_read(layout.metadata, TEXTS), *layout.leaves_to_count(leaves)])]
 
 
 def summarise(batch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:

@@ -1,9 +1,9 @@
-"""The layout ``atif``: rows of JSON files that are ATIF documents already. Pure.
+"""The layout ``atif``: rows that are ATIF documents already, as objects of a JSON file or in columns. Pure.
 
 They are handed on as they are, in every style, once they are found valid.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,8 +11,10 @@ import pyarrow as pa
 
 from hfsvc.atif import Trajectory, check
 from hfsvc.models import SUMMARY_FIELDS, LayoutName, ReadOptions
+from hfsvc.trajectories.files.arrow_values import is_binary, is_text
 from hfsvc.trajectories.files.json import DOCUMENT
-from hfsvc.trajectories.layouts.conversation import Unreadable
+from hfsvc.trajectories.layouts.atif_documents import COLUMNS, NoDocument, documents_in, documents_of
+from hfsvc.trajectories.layouts.conversation import LIKELY_COLUMNS, Unreadable
 from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
 
 # What only documents have together; their other fields may be missing.
@@ -38,14 +40,18 @@ class _Head(msgspec.Struct, frozen=True):
 _read_head = msgspec.json.Decoder(_Head).decode
 
 
+ReadDocuments = Callable[[pa.RecordBatch], list[bytes | NoDocument | None]]
+
+
 class DocumentMetadata:
     """What documents say of themselves; `run_id` is their session where nothing else is."""
 
-    def __init__(self) -> None:
-        self.columns: Mapping[str, str] = dict.fromkeys(("agent", "model", *_EXTRA), DOCUMENT)
+    def __init__(self, columns: Sequence[str], documents: ReadDocuments) -> None:
+        self.columns: Mapping[str, tuple[str, ...]] = dict.fromkeys(("agent", "model", *_EXTRA), tuple(columns))
+        self._documents = documents
 
     def texts(self, batch: pa.RecordBatch, names: Collection[str]) -> dict[str, list[str | None]]:
-        said = [_said(head) for head in _heads(batch)]
+        said = [_said(head) for head in map(_head, self._documents(batch))]
         return {name: [each.get(name) for each in said] for name in self.columns if name in names}
 
 
@@ -56,50 +62,72 @@ def _said(head: _Head) -> dict[str, str | None]:
 
 
 class AtifLayout:
-    """Rows that are documents."""
+    """Rows that are documents.
+
+    Args:
+        columns: Those that hold them.
+        documents: The documents in a batch with these columns.
+    """
 
     name: LayoutName = "atif"
-    messages = DOCUMENT
 
-    def __init__(self) -> None:
-        self.metadata = DocumentMetadata()
-
-    @property
-    def columns(self) -> list[str]:
-        return [DOCUMENT]
+    def __init__(self, columns: Sequence[str], documents: ReadDocuments) -> None:
+        self.messages = columns[-1]
+        self.columns = [*columns]
+        self.metadata = DocumentMetadata(columns, documents)
+        self._documents = documents
 
     def conversations(self, batch: pa.RecordBatch) -> Iterator[Trajectory | Unreadable]:
-        return map(_checked, _documents(batch))
+        return (_checked(document, self.messages) for document in self._documents(batch))
 
     def leaves_to_count(self, leaves: list[str]) -> list[str]:
-        return [DOCUMENT]
+        return self.columns
 
     def count(self, batch: pa.RecordBatch) -> list[int]:
-        return [len(head.steps) for head in _heads(batch)]
+        return [len(head.steps) for head in map(_head, self._documents(batch))]
 
     def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
         return counts_of_rows(self.conversations(batch))
 
 
-def fit(schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None) -> AtifLayout | str:
-    """The reader of a file with these columns, or what they lack to be documents."""
-    if DOCUMENT not in schema.names:
-        return "it is no file of JSON"
+def fit(schema: pa.Schema, options: ReadOptions) -> list[AtifLayout] | str:
+    """The readers of a file with these columns, or what they lack to be documents."""
     missing = [key for key in _KEYS if key not in schema.names]
-    if missing and options.layout != AtifLayout.name:
-        return f"its objects have no {' and no '.join(missing)}"
-    return AtifLayout()
+    found = [_in_column(name) for name in _whole_columns(schema, options)]
+    if DOCUMENT in schema.names:
+        if not missing or options.layout == AtifLayout.name:
+            found.insert(0, AtifLayout([DOCUMENT], _texts))
+    elif not missing:
+        found.insert(0, AtifLayout([*filter(COLUMNS.__contains__, schema.names)], documents_of))
+    return found or f"its rows have no {' and no '.join(missing)}"
 
 
-def _documents(batch: pa.RecordBatch) -> list[bytes | None]:
+def _whole_columns(schema: pa.Schema, options: ReadOptions) -> list[str]:
+    wanted = (options.columns["messages"],) if "messages" in options.columns else ("atif", "document", *LIKELY_COLUMNS)
+    once = [name for name in wanted if schema.names.count(name) == 1]
+    return [name for name in once if _may_be_document(schema.field(name).type)]
+
+
+def _may_be_document(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return {"agent", "steps"} <= {field.name for field in kind}
+    return (is_text(kind) or is_binary(kind)) and not pa.types.is_null(kind)
+
+
+def _in_column(name: str) -> AtifLayout:
+    return AtifLayout([name], lambda batch: documents_in(batch.column(name)))
+
+
+def _texts(batch: pa.RecordBatch) -> list[bytes | NoDocument | None]:
     # As bytes: one that is no UTF-8 must not take the others with it.
-    documents: list[bytes | None] = batch.column(DOCUMENT).cast(pa.large_binary()).to_pylist()
-    return documents
+    return [*batch.column(DOCUMENT).cast(pa.large_binary()).to_pylist()]
 
 
-def _checked(document: bytes | None) -> Trajectory | Unreadable:
+def _checked(document: bytes | NoDocument | None, column: str) -> Trajectory | Unreadable:
     if document is None:
         return Unreadable(None, "it is null")
+    if isinstance(document, NoDocument):
+        return Unreadable(column, str(document))
     report = check(document)
     if report.trajectory:
         return report.trajectory
@@ -108,9 +136,8 @@ def _checked(document: bytes | None) -> Trajectory | Unreadable:
     return Unreadable(None, f"it is no valid ATIF document: {first}{more}")
 
 
-def _heads(batch: pa.RecordBatch) -> Iterator[_Head]:
-    for document in _documents(batch):
-        try:
-            yield _read_head(document or b"{}")
-        except (ValueError, RecursionError):
-            yield _Head()
+def _head(document: bytes | NoDocument | None) -> _Head:
+    try:
+        return _read_head(document if isinstance(document, bytes) else b"{}")
+    except (ValueError, RecursionError):
+        return _Head()

@@ -1,6 +1,6 @@
 """The protocol that every layout implements: how the rows of a file become conversations."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import pyarrow as pa
@@ -15,8 +15,8 @@ class RowMetadata(Protocol):
     """The columns of rows beside their messages: agent, model, task and the like."""
 
     @property
-    def columns(self) -> Mapping[str, str]:
-        """``{what hfsvc calls it: its column}``."""
+    def columns(self) -> Mapping[str, Sequence[str]]:
+        """``{what hfsvc calls it: its columns}``, of which the first that holds something counts."""
         ...
 
     def texts(self, batch: pa.RecordBatch, names: Collection[str]) -> Mapping[str, list[str | None]]:

@@ -8,8 +8,15 @@ NO_FIELDS: Mapping[str, Any] = {}
 CALLS = ("tool_calls", "function_call")
 """Fields of a message that hold calls."""
 
+LIKELY_COLUMNS = ("messages", "conversations", "conversation", "trajectory", "traj", "trace", "history")
+"""Columns that may hold messages, the likeliest first."""
+
 REASONING = ("reasoning_content", "reasoning", "thinking", "thought")
 """Fields of a message that hold what the agent thought."""
+
+
+NO_UTF8 = "it is no UTF-8"
+"""What is said of a row whose text is none."""
 
 
 class Message(NamedTuple):
@@ -33,10 +40,12 @@ class Conversation(NamedTuple):
         messages: In the row's order, at least one.
         columns: The row's other columns that are not null, by the names that hfsvc has for them: ``agent``, ``model``,
             ``date``, ``task``, …; any other column under its own name.
+        notes: Messages, from 0, that are otherwise than the row has them, and how.
     """
 
     messages: list[Message]
     columns: dict[str, Any]
+    notes: tuple[tuple[int, str], ...] = ()
 
 
 class RowLocation(NamedTuple):

@@ -1,43 +1,107 @@
-"""Detection of a file's layout by its columns, and where they do not tell, by its first rows."""
+"""Detection of a file's layout: by its columns, and by what its first rows hold in them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 import pyarrow as pa
 
+from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet, InvalidSettings
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.base import RowFile
-from hfsvc.trajectories.layouts import atif, harbor, json_text, openai, sharegpt, swe_agent
+from hfsvc.trajectories.layouts import (
+    agent_trace,
+    atif,
+    harbor,
+    objects,
+    openai,
+    openhands_events,
+    question_and_answer,
+    sharegpt,
+    swe_agent,
+    turn_columns,
+)
 from hfsvc.trajectories.layouts.base import Layout
+from hfsvc.trajectories.layouts.conversation import CALLS, LIKELY_COLUMNS, NO_UTF8, Conversation, Message, Unreadable
+from hfsvc.trajectories.layouts.in_turn import EMPTY, InTurnLayout
 from hfsvc.trajectories.layouts.metadata import ABOUT_FIELDS
+from hfsvc.trajectories.layouts.nearest import NearestColumn, nearest_column
 
 LONGEST_TYPE = 60
-Fit = Callable[[pa.Schema, ReadOptions, pa.RecordBatch | None], Layout | str]
+# How many batches of a file are looked at for a row that holds something.
+MOST_BATCHES = 16
+Fit = Callable[[pa.Schema, ReadOptions], Sequence[Layout] | str]
 # The first that fits is taken.
 LAYOUTS: Mapping[LayoutName, Fit] = {
     "harbor": harbor.fit,
     "openai": openai.fit,
     "sharegpt": sharegpt.fit,
     "swe-agent": swe_agent.fit,
-    "json": json_text.fit,
+    "json": objects.fit,
+    "openhands": openhands_events.fit,
+    "agent-trace": agent_trace.fit,
+    "turns": turn_columns.fit,
     "atif": atif.fit,
+    "query-answers": question_and_answer.fit_answers,
+    "prompt-completion": question_and_answer.fit_completion,
 }
 
 
+_OTHERS = (
+    "events of OpenHands, logs of agents, turns by session, ATIF documents, prompt and completion, query and answers"
+)
+_PAIRS = frozenset({"query-answers", "prompt-completion"})
+
+
+class LayoutChoice(NamedTuple):
+    """Which layout a file has, and why.
+
+    Attributes:
+        layout: The one that was chosen; None where none fits.
+        held: The columns whose first rows hold messages, by layout.
+        ruled_out: What was looked for and not found, by layout.
+        nearest: The column that looks most like messages, where no layout fits.
+    """
+
+    layout: Layout | None
+    held: tuple[tuple[LayoutName, str], ...]
+    ruled_out: tuple[tuple[LayoutName, str], ...]
+    nearest: NearestColumn | None = None
+
+
 def layout_of(rows: RowFile, file: str, options: ReadOptions) -> Layout:
-    """The layout of an open file. Blocks where the first rows are needed: call it from a worker thread.
+    """The layout of an open file. Blocks while the first rows are read: call it from a worker thread.
 
     Raises:
         BadParquet: It fits none.
         InvalidSettings: There is no layout of the name that was asked for.
     """
-    layout = choose_layout(rows.schema, file, options)
-    if layout.name != "json" or options.layout is not None:
-        return layout
-    # A type does not say what a text holds.
-    texts = json_text.text_columns(rows.schema, options)
-    head = next((batch for _, batch in rows.batches(texts, 0)), None)
-    return choose_layout(rows.schema, file, options, head)
+    return _chosen(explain_layout(rows, file, options), rows.schema, file)
+
+
+def explain_layout(rows: RowFile, file: str, options: ReadOptions) -> LayoutChoice:
+    """Which layout an open file has, and why; see `layout_of`."""
+    candidates, ruled_out = fitting_layouts(rows.schema, file, options)
+    choice = judge_layouts(candidates, ruled_out, None, options)
+    columns = [*dict.fromkeys(column for layout in candidates for column in layout.columns)]
+    for head in _heads(rows, columns) if candidates else ():
+        choice = judge_layouts(candidates, ruled_out, head, options)
+        if choice.held:
+            return choice
+    if choice.layout is None:
+        once = [name for name in rows.schema.names if rows.schema.names.count(name) == 1]
+        return choice._replace(nearest=nearest_column(rows.schema, next(_heads(rows, once), None)))
+    return choice
+
+
+def _heads(rows: RowFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The first batches of a file, as far as they can be read: who reads on is told of damage."""
+    try:
+        for _, head in islice(rows.batches(columns, 0), MOST_BATCHES) if rows.rows else ():
+            yield head
+    except (pa.ArrowException, OSError):
+        return
 
 
 def choose_layout(schema: pa.Schema, file: str, options: ReadOptions, head: pa.RecordBatch | None = None) -> Layout:
@@ -47,26 +111,113 @@ def choose_layout(schema: pa.Schema, file: str, options: ReadOptions, head: pa.R
         schema: Its columns.
         file: Its name, for the error.
         options: The layout, where it is known, and other names of columns.
-        head: Its first rows. Types do not tell whether a text is JSON; without them, it is taken to be.
+        head: Its first rows. Types do not tell whether objects are messages; without rows, they are taken to be.
 
     Raises:
         BadParquet: It has not the columns of the one that was asked for, or of any.
         InvalidSettings: There is no layout of that name.
     """
+    candidates, ruled_out = fitting_layouts(schema, file, options)
+    return _chosen(judge_layouts(candidates, ruled_out, head, options), schema, file)
+
+
+def fitting_layouts(
+    schema: pa.Schema, file: str, options: ReadOptions
+) -> tuple[list[Layout], list[tuple[LayoutName, str]]]:
+    """The layouts that fit the types of columns, the likeliest first, and why the others do not. Pure."""
     if options.layout not in {None, *LAYOUTS}:
         raise InvalidSettings(setting="layout", reason=f"{options.layout!r} is none of {', '.join(LAYOUTS)}")
     if reason := _misnamed(schema, options):
         raise BadParquet(file=file, reason=reason)
     wanted = LAYOUTS if options.layout is None else {options.layout: LAYOUTS[options.layout]}
-    found = [(name, fit(schema, options, head)) for name, fit in wanted.items()]
-    fitting = [each for _, each in found if not isinstance(each, str)]
-    if not fitting:
-        raise BadParquet(file=file, reason=_nothing_fits(schema, found))
-    # A column of null type fits several; one that holds something is preferred.
-    chosen = min(fitting, key=lambda layout: pa.types.is_null(schema.field(layout.messages).type))
-    if twice := next((name for name in chosen.columns if schema.names.count(name) > 1), None):
-        raise BadParquet(file=file, reason=f"it has {schema.names.count(twice)} columns {twice!r}")
-    return chosen
+    found = [(name, fit(schema, options)) for name, fit in wanted.items()]
+    ruled_out = [(name, each) for name, each in found if isinstance(each, str)]
+    fitting = [layout for _, each in found if not isinstance(each, str) for layout in each]
+    doubled = {layout: twice for layout in fitting if (twice := _doubled(layout, schema))}
+    ruled_out += [
+        (layout.name, f"it has {schema.names.count(twice)} columns {twice!r}") for layout, twice in doubled.items()
+    ]
+    return _filled_first([layout for layout in fitting if layout not in doubled], schema), ruled_out
+
+
+def _filled_first(layouts: list[Layout], schema: pa.Schema) -> list[Layout]:
+    """Those whose column has a type; all of them where none has."""
+    filled = [each for each in layouts if not pa.types.is_null(schema.field(each.messages).type)]
+    return filled or layouts[:1]
+
+
+def _doubled(layout: Layout, schema: pa.Schema) -> str | None:
+    return next((name for name in layout.columns if schema.names.count(name) > 1), None)
+
+
+def judge_layouts(
+    candidates: Sequence[Layout],
+    ruled_out: Sequence[tuple[LayoutName, str]],
+    head: pa.RecordBatch | None,
+    options: ReadOptions,
+) -> LayoutChoice:
+    """The choice among layouts that fit a file's types, by what they find in its first rows. Pure.
+
+    A layout that finds something else than messages is ruled out, unless it was asked for. Of those that find messages
+    the first is taken, and of rows where it finds nothing, the next.
+    """
+    words = [None if head is None else other_than_messages(layout, head) for layout in candidates]
+    judged = [*zip(candidates, words, strict=True)]
+    strange = [(layout, word) for layout, word in judged if word and word not in EMPTY]
+    held = [layout for layout, word in judged if head is not None and word is None]
+    left = [layout for layout, word in judged if not word or word in EMPTY] or (candidates if options.layout else ())
+    once: dict[str, Layout] = {}
+    for layout in left:
+        once.setdefault(layout.messages, layout)
+    return LayoutChoice(
+        _in_turn([*once.values()], held),
+        tuple((layout.name, layout.messages) for layout in held),
+        (*ruled_out, *((layout.name, f"{layout.messages!r}: {word}") for layout, word in strange)),
+    )
+
+
+def _in_turn(layouts: list[Layout], held: Sequence[Layout]) -> Layout | None:
+    if any(each.name not in _PAIRS for each in held):
+        # Of preferences and the like the messages are told twice; they are long, and seldom empty.
+        layouts = [each for each in layouts if each.name not in _PAIRS]
+    if len(layouts) < 2:
+        return layouts[0] if layouts else None
+    return InTurnLayout(layouts, next((each for each in layouts if each in held), layouts[0]))
+
+
+def other_than_messages(layout: Layout, head: pa.RecordBatch) -> str | None:
+    """What a layout finds in the first rows that is no message; None where one of them holds what somebody says."""
+    reason = "it is empty"
+    for row in layout.conversations(head.select(layout.columns)):
+        found = _other(row)
+        if found is None:
+            return None
+        reason = found if reason in EMPTY else reason
+    return reason
+
+
+def _other(row: Conversation | Trajectory | Unreadable) -> str | None:
+    if isinstance(row, Trajectory):
+        return None
+    if isinstance(row, Unreadable):
+        # Damage of a row tells nothing of the others.
+        return "it is empty" if row.column is None or row.reason == NO_UTF8 else row.reason
+    if any(map(_speaks, row.messages)):
+        return None
+    if any(message.role is None and message.fields for message in row.messages):
+        return "no message in it has a role, and a content or calls"
+    return "it is empty"
+
+
+def _speaks(message: Message) -> bool:
+    called = any(name in message.fields for name in CALLS)
+    return message.role is not None and (message.content is not None or called)
+
+
+def _chosen(choice: LayoutChoice, schema: pa.Schema, file: str) -> Layout:
+    if choice.layout is None:
+        raise BadParquet(file=file, reason=_nothing_fits(schema, choice))
+    return choice.layout
 
 
 def _misnamed(schema: pa.Schema, options: ReadOptions) -> str | None:
@@ -75,9 +226,27 @@ def _misnamed(schema: pa.Schema, options: ReadOptions) -> str | None:
     return f"it has no column {', '.join(missing)}; it has {_listed(schema)}" if missing else None
 
 
-def _nothing_fits(schema: pa.Schema, reasons: Sequence[tuple[str, Layout | str]]) -> str:
-    told = "; ".join(f"{name}: {reason}" for name, reason in reasons)
-    return f"its columns fit no layout ({told}); it has {_listed(schema)}. --layout and --column say where messages are"
+def _nothing_fits(schema: pa.Schema, choice: LayoutChoice) -> str:
+    """What is said of a file of unknown shape, in three lines."""
+    name, reason = max(choice.ruled_out, key=lambda each: _nearness(*each))
+    near = choice.nearest
+    advice = f"{', '.join(near.keys)} in {near.column!r}: {near.advice()}" if near else "--column messages=NAME"
+    return (
+        f"its columns fit no layout; it has {_listed(schema)}.\n"
+        f"Looked for were role and content, or from and value, in a column {', '.join(LIKELY_COLUMNS)}; and {_OTHERS}.\n"
+        f"Nearest is the layout {name}: {reason}. Say where messages are: {advice}"
+    )
+
+
+def _nearness(name: LayoutName, reason: str) -> int:
+    """How much of a layout a file has, as what it lacks tells."""
+    if reason.startswith("it has ") and " columns '" in reason and not reason.startswith("it has no "):
+        return 4
+    if reason.startswith(("the messages in", "the role", "the content", "the value", "the text", "the from")):
+        return 3
+    if reason.startswith("'"):
+        return 3 if name == "json" else 2
+    return int(reason.startswith("its column "))
 
 
 def _listed(schema: pa.Schema) -> str:

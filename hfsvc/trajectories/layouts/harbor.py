@@ -6,7 +6,8 @@ Source: the export's layout as published in 2025 and 2026. Columns may be missin
 
 from functools import partial
 
-from hfsvc.trajectories.layouts.structs import MessageShape, fit_structs
+from hfsvc.trajectories.layouts.fitting import fit_shape
+from hfsvc.trajectories.layouts.structs import MessageShape
 
 SHAPE = MessageShape("harbor", ("conversations",), "role", ("content",))
-fit = partial(fit_structs, SHAPE)
+fit = partial(fit_shape, SHAPE)

@@ -3,13 +3,15 @@
 Source: the columns of public datasets of trajectories in 2025 and 2026.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from hfsvc.models import ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_list, is_text, values_of, written_texts
+from hfsvc.trajectories.files.lenient_json import read_listed
+from hfsvc.trajectories.layouts.base import RowMetadata
 
 # What hfsvc calls a column, and what datasets call it; the first that a file has is it. The row's own key is not among
 # them: columns of these names repeat in some datasets, so only who knows the dataset can say which is one.
@@ -45,6 +47,10 @@ SHORT_TEXTS = frozenset({
     "trajectory_id",
     "uuid",
 })
+# What is written where a run has no result, in small letters.
+_NO_RESULT = frozenset({"", "nan"})
+# What JSON texts hold where there are none.
+_NO_TOOLS = frozenset({"[]", "null"})
 # Names in `ReadOptions.columns` that are no column's, but of fields of the messages.
 ABOUT_FIELDS = frozenset({"role", "content"})
 
@@ -52,40 +58,68 @@ ABOUT_FIELDS = frozenset({"role", "content"})
 class MetadataColumns:
     """The columns of a file that are read beside its messages.
 
+    Where a file has several columns of one meaning, a row has it from the first that holds something.
+
     Args:
         schema: Its columns.
-        messages: The one that holds the messages.
+        messages: Those that hold the messages.
         options: Which other names columns have.
 
     Attributes:
-        columns: ``{what hfsvc calls it: its column}``, in the file's order.
+        columns: ``{what hfsvc calls it: its columns, the likeliest first}``, in the file's order.
     """
 
-    def __init__(self, schema: pa.Schema, messages: str, options: ReadOptions) -> None:
-        free = [field for field in schema if field.name != messages]
+    def __init__(self, schema: pa.Schema, messages: Collection[str], options: ReadOptions) -> None:
+        free = [field for field in schema if field.name not in messages]
+        # One of two columns of a name cannot be read; only what is known by name is missed.
+        once = [field for field in free if schema.names.count(field.name) == 1]
         called = _requested(options) | dict(_known(free, options))
-        named = set(called.values())
-        called |= {field.name: field.name for field in free if field.name not in named and _is_short(field)}
+        named = {columns[0] for columns in called.values()}
+        called |= {field.name: (field.name,) for field in once if field.name not in named and _is_short(field)}
         order = {name: index for index, name in enumerate(schema.names)}
-        self.columns = dict(sorted(called.items(), key=lambda item: order.get(item[1], -1)))
+        self.columns = dict(sorted(called.items(), key=lambda item: order.get(item[1][0], -1)))
 
     def texts(self, batch: pa.RecordBatch, names: Collection[str]) -> dict[str, list[str | None]]:
         """The columns of a batch that hfsvc calls by `names`, as far as the file has them, written as texts."""
-        wanted = {name: column for name, column in self.columns.items() if name in names}
-        return {name: written_texts(batch.column(column)) for name, column in wanted.items()}
+        wanted = {name: columns for name, columns in self.columns.items() if name in names}
+        return {name: _joined(name, columns, batch, _texts) for name, columns in wanted.items()}
 
     def rows(self, batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
         """What every row of a batch has, by hfsvc's names; what is null is left out."""
-        columns = {name: _values(name, batch.column(column)) for name, column in self.columns.items()}
+        columns = {name: _joined(name, columns, batch, _values) for name, columns in self.columns.items()}
         for values in zip(*columns.values(), strict=True) if columns else ((),) * batch.num_rows:
             yield {name: value for name, value in zip(columns, values, strict=True) if value is not None}
 
 
-def _requested(options: ReadOptions) -> dict[str, str]:
-    return {name: column for name, column in options.columns.items() if name not in {"messages", *ABOUT_FIELDS}}
+def columns_read(metadata: RowMetadata, names: Collection[str] | None = None) -> list[str]:
+    """The columns that hold what hfsvc calls by `names`; None for all of them."""
+    wanted = (columns for name, columns in metadata.columns.items() if names is None or name in names)
+    return [*dict.fromkeys(column for columns in wanted for column in columns)]
 
 
-def _known(fields: list[pa.Field], options: ReadOptions) -> Iterator[tuple[str, str]]:
+def _joined(
+    name: str, columns: Sequence[str], batch: pa.RecordBatch, read: Callable[[str, pa.Array], list[Any]]
+) -> list[Any]:
+    """The values of a column; where it is empty, those of the next one that is not."""
+    first, *others = columns
+    values = read(name, batch.column(first))
+    for other in others:
+        if not any(map(_is_empty, values)):
+            break
+        more = read(name, batch.column(other))
+        values = [one if _is_empty(two) or not _is_empty(one) else two for one, two in zip(values, more, strict=True)]
+    return values
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ("", []) or (isinstance(value, str) and value in _NO_TOOLS)
+
+
+def _requested(options: ReadOptions) -> dict[str, tuple[str, ...]]:
+    return {name: (column,) for name, column in options.columns.items() if name not in {"messages", *ABOUT_FIELDS}}
+
+
+def _known(fields: list[pa.Field], options: ReadOptions) -> Iterator[tuple[str, tuple[str, ...]]]:
     kinds = {field.name: field.type for field in fields if not pa.types.is_null(field.type)}
     for name, columns in NAMES.items():
         # Tools are large, and the style `messages` has no place for them.
@@ -93,7 +127,7 @@ def _known(fields: list[pa.Field], options: ReadOptions) -> Iterator[tuple[str, 
             continue
         found = [each for each in columns if each in kinds and (name == "tools" or not _is_nested(kinds[each]))]
         if found:
-            yield name, found[0]
+            yield name, tuple(found)
 
 
 def _is_short(field: pa.Field) -> bool:
@@ -113,6 +147,14 @@ def _is_nested(kind: pa.DataType) -> bool:
     return bool(pa.types.is_nested(kind) or is_list(kind))
 
 
+def _texts(name: str, column: pa.Array) -> list[str | None]:
+    texts = written_texts(column)
+    return (
+        [None if text is None or text.lower() in _NO_RESULT else text for text in texts] if name == "result" else texts
+    )
+
+
 def _values(name: str, column: pa.Array) -> list[Any]:
-    as_text = is_text(column.type) or (name in NAMES and name != "tools") or name == "key"
-    return written_texts(column) if as_text else values_of(column)
+    if name == "tools":
+        return [read_listed(each) for each in (written_texts(column) if is_text(column.type) else values_of(column))]
+    return _texts(name, column) if is_text(column.type) or name in NAMES or name == "key" else values_of(column)

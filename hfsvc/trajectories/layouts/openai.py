@@ -7,9 +7,9 @@ of this layout too: what the text says is for the style to find out.
 
 from functools import partial
 
-from hfsvc.trajectories.layouts.structs import MessageShape, fit_structs
+from hfsvc.trajectories.layouts.conversation import LIKELY_COLUMNS
+from hfsvc.trajectories.layouts.fitting import fit_shape
+from hfsvc.trajectories.layouts.structs import MessageShape
 
-SHAPE = MessageShape(
-    "openai", ("messages", "conversations", "trajectory", "trace", "history"), "role", ("content",), parts=True
-)
-fit = partial(fit_structs, SHAPE)
+SHAPE = MessageShape("openai", LIKELY_COLUMNS, "role", ("content",), parts=True)
+fit = partial(fit_shape, SHAPE)

@@ -5,7 +5,10 @@ Roles are ``human``, ``gpt``, ``function_call`` and ``observation``; the system'
 
 from functools import partial
 
-from hfsvc.trajectories.layouts.structs import MessageShape, fit_structs
+from hfsvc.trajectories.layouts.fitting import fit_shape
+from hfsvc.trajectories.layouts.structs import MessageShape
 
-SHAPE = MessageShape("sharegpt", ("conversations", "messages", "trajectory"), "from", ("value",))
-fit = partial(fit_structs, SHAPE)
+SHAPE = MessageShape(
+    "sharegpt", ("conversations", "conversation", "messages", "trajectory", "traj"), "from", ("value",), parts=True
+)
+fit = partial(fit_shape, SHAPE)

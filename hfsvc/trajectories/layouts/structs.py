@@ -10,10 +10,22 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from hfsvc.models import LayoutName, ReadOptions
-from hfsvc.trajectories.files.arrow_values import cut, is_list, is_text, lengths_of, texts_of, values_of
-from hfsvc.trajectories.layouts.conversation import NO_FIELDS, Conversation, Message, Unreadable
+from hfsvc.trajectories.files.arrow_values import (
+    cut,
+    is_binary,
+    is_json,
+    is_list,
+    is_text,
+    lengths_of,
+    texts_of,
+    unwritable,
+    values_of,
+    written_texts,
+)
+from hfsvc.trajectories.files.lenient_json import NO_NUMBER, read_listed
+from hfsvc.trajectories.layouts.conversation import CALLS, NO_FIELDS, NO_UTF8, Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.message_counts import MessageCounts, count_text, counts_of_rows
-from hfsvc.trajectories.layouts.metadata import MetadataColumns
+from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 
 
 class MessageShape(NamedTuple):
@@ -46,7 +58,7 @@ class StructLayout:
 
     @property
     def columns(self) -> list[str]:
-        return [self.messages, *dict.fromkeys(self.metadata.columns.values())]
+        return [self.messages, *columns_read(self.metadata)]
 
     def conversations(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
         try:
@@ -55,15 +67,27 @@ class StructLayout:
             # Row by row, so that only the rows that hold it are lost.
             yield from self._one_by_one(batch)
             return
-        for columns, messages in rows:
+        notes = self._notes(batch.column(self.messages))
+        for row, (columns, messages) in enumerate(rows):
             if messages:
-                yield Conversation(messages, columns)
+                yield Conversation(messages, columns, notes.get(row, ()))
             else:
                 yield Unreadable(self.messages, "it is null" if messages is None else "it is empty")
 
+    def _notes(self, column: pa.Array) -> dict[int, tuple[tuple[int, str], ...]]:
+        """By row: messages that hold what is made null."""
+        odd = frozenset() if pa.types.is_null(column.type) else unwritable(column.flatten())
+        notes: dict[int, tuple[tuple[int, str], ...]] = {}
+        first = 0
+        for row, length in enumerate(lengths_of(column)) if odd else ():
+            inside = [each - first for each in sorted(odd) if first <= each < first + (length or 0)]
+            notes[row] = tuple((message, NO_NUMBER) for message in inside)
+            first += length or 0
+        return notes
+
     def _one_by_one(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
         if batch.num_rows == 1:
-            yield Unreadable(self.messages, "it is no UTF-8")
+            yield Unreadable(self.messages, NO_UTF8)
             return
         for index in range(batch.num_rows):
             yield from self.conversations(batch.slice(index, 1))
@@ -74,7 +98,7 @@ class StructLayout:
             return iter([None] * batch.num_rows)
         # `flatten` leaves out what lies under null rows, and under null messages.
         fields = _fields(column.flatten())
-        roles = texts_of(fields.pop(self._role))
+        roles = _texts(fields.pop(self._role))
         contents = values_of(fields.pop(self._content[0]))
         others = _objects(fields)
         messages = map(self._merged, roles, contents, others) if others else map(Message, roles, contents)
@@ -107,7 +131,7 @@ class StructLayout:
         if characters is None:
             return None
         try:
-            roles = texts_of(fields[self._role])
+            roles = _texts(fields[self._role])
         except UnicodeDecodeError:
             return None
         return MessageCounts([length or None for length in lengths_of(column)], roles, characters)
@@ -117,18 +141,30 @@ def _fields(structs: pa.StructArray) -> dict[str, pa.Array]:
     return {field.name: values for field, values in zip(structs.type, structs.flatten(), strict=True)}
 
 
+def _texts(column: pa.Array) -> list[str | None]:
+    return written_texts(column) if is_binary(column.type) else texts_of(column)
+
+
+def _field(name: str, column: pa.Array) -> list[Any]:
+    values = values_of(column)
+    if name in CALLS and is_list(column.type) and is_text(column.type.value_type):
+        return [read_listed(each) for each in values]
+    return values
+
+
 def _objects(fields: Mapping[str, pa.Array]) -> list[dict[str, Any]]:
     """What each message has of some fields; an empty list where none of them holds anything."""
-    filled = {name: values_of(values) for name, values in fields.items() if values.null_count < len(values)}
+    filled = {name: _field(name, values) for name, values in fields.items() if values.null_count < len(values)}
     rows = zip(*filled.values(), strict=True) if filled else ()
     return [{name: value for name, value in zip(filled, row, strict=True) if value is not None} for row in rows]
 
 
-def fit_structs(
-    shape: MessageShape, schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None
-) -> StructLayout | str:
-    """The reader of a file with these columns, or what they lack to be of this shape; types tell all of it."""
-    wanted = _override(shape, options)
+def fit_structs(shape: MessageShape, schema: pa.Schema, options: ReadOptions) -> list[StructLayout] | str:
+    """The readers of columns of this shape, the likeliest first, or what a file with these columns lacks; types tell.
+
+    A column that is null throughout comes last.
+    """
+    wanted = override_shape(shape, options)
     present = [name for name in wanted.columns if name in schema.names]
     if not present:
         return f"it has no column {' or '.join(map(repr, wanted.columns))}"
@@ -136,12 +172,12 @@ def fit_structs(
     fitting = [name for name, reason in reasons.items() if reason is None]
     if not fitting:
         return ", and ".join(filter(None, reasons.values()))
-    # One that holds nothing is read only where there is no other.
-    messages = min(fitting, key=lambda name: pa.types.is_null(schema.field(name).type))
-    return StructLayout(wanted, messages, MetadataColumns(schema, messages, options))
+    ordered = sorted(fitting, key=lambda name: pa.types.is_null(schema.field(name).type))
+    return [StructLayout(wanted, name, MetadataColumns(schema, ordered, options)) for name in ordered]
 
 
-def _override(shape: MessageShape, options: ReadOptions) -> MessageShape:
+def override_shape(shape: MessageShape, options: ReadOptions) -> MessageShape:
+    """The shape with the column and the fields that options name."""
     given = options.columns
     return shape._replace(
         columns=(given["messages"],) if "messages" in given else shape.columns,
@@ -161,13 +197,13 @@ def _misfit(shape: MessageShape, column: str, schema: pa.Schema) -> str | None:
     fields = {field.name: field.type for field in kind.value_type}
     if lacking := {shape.role, shape.content[0]} - fields.keys():
         return f"the messages in {column!r} have no field {' and '.join(sorted(lacking))}"
-    if not is_text(fields[shape.role]):
+    if not is_text(fields[shape.role]) and not is_binary(fields[shape.role]):
         return f"the {shape.role} of the messages in {column!r} is {fields[shape.role]}, not text"
     return _content_misfit(shape, column, fields[shape.content[0]])
 
 
 def _content_misfit(shape: MessageShape, column: str, kind: pa.DataType) -> str | None:
-    if is_text(kind) or (shape.parts and is_list(kind)):
+    if is_text(kind) or is_binary(kind) or (shape.parts and (is_list(kind) or is_json(kind))):
         return None
     return (
         f"the {shape.content[0]} of the messages in {column!r} is {kind}, not text{' or parts' if shape.parts else ''}"

@@ -5,7 +5,8 @@ A system's turn has its text in ``system_prompt``, and none in ``text``.
 
 from functools import partial
 
-from hfsvc.trajectories.layouts.structs import MessageShape, fit_structs
+from hfsvc.trajectories.layouts.fitting import fit_shape
+from hfsvc.trajectories.layouts.structs import MessageShape
 
-SHAPE = MessageShape("swe-agent", ("trajectory", "history", "messages"), "role", ("text", "system_prompt"))
-fit = partial(fit_structs, SHAPE)
+SHAPE = MessageShape("swe-agent", ("trajectory", "history", "messages", "traj"), "role", ("text", "system_prompt"))
+fit = partial(fit_shape, SHAPE)

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory
-from hfsvc.models import Fidelity, ReadOptions, Style
+from hfsvc.models import Fidelity, KeptText, ReadOptions, Style
 from hfsvc.trajectories.files.base import unreadable_rows
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import Conversation, RowLocation, Unreadable
@@ -53,7 +54,15 @@ def convert(
         if isinstance(found, Trajectory):
             yield location, BuiltTrajectory(found, fidelity_of(found))
         else:
-            yield location, found if isinstance(found, Unreadable) else BuiltTrajectory(*build(found, location))
+            yield location, found if isinstance(found, Unreadable) else _built(found, location, build)
+
+
+def _built(row: Conversation, location: RowLocation, build: Build) -> BuiltTrajectory:
+    trajectory, fidelity = build(row, location)
+    if row.notes:
+        noted = tuple(KeptText(message=message, reason=reason) for message, reason in row.notes)
+        fidelity = msgspec.structs.replace(fidelity, kept_as_text=noted + fidelity.kept_as_text)
+    return BuiltTrajectory(trajectory, fidelity)
 
 
 def fidelity_of(document: Trajectory) -> Fidelity:

@@ -71,9 +71,9 @@ def test_what_is_left_out_has_a_later_episode_and_what_stays_has_none(
 @pytest.mark.parametrize(
     ("results", "filters"),
     [
-        (["1.0", "0.5", "1", "true", "True", "inf"], {"all", "success"}),
-        (["0.0", "0", "-1.0", "false", "False", "nan", "AgentTimeoutError", ""], {"all", "failure"}),
-        ([None], {"all"}),
+        (["1.0", "0.5", "1", "true", "True", "inf", "pass", "Resolved", "success"], {"all", "success"}),
+        (["0.0", "0", "-1.0", "false", "False", "fail", "unresolved", "AgentTimeoutError"], {"all", "failure"}),
+        ([None, "", " ", "nan", "NaN"], {"all"}),
     ],
 )
 def test_a_result_passes_the_filters_that_it_fits(results: list[str | None], filters: set[ResultFilter]) -> None:

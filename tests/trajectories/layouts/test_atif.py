@@ -90,11 +90,11 @@ async def test_documents_are_summed_up_and_found(root: Path) -> None:
 
 async def test_other_json_is_no_document(root: Path) -> None:
     source = await open_source(root / "a", {"a.json": text([{"steps": [], "agent": {}}])})
-    with pytest.raises(BadParquet, match="atif: its objects have no schema_version"):
+    with pytest.raises(BadParquet, match="fit no layout; it has steps"):
         await source.count()
     asked = await open_source(root / "b", {"a.json": text([{"steps": []}])}, layout="atif")
     assert await asked.count() == 1
-    with pytest.raises(BadParquet, match="it is no file of JSON"):
+    with pytest.raises(BadParquet, match="its rows have no schema_version and no steps"):
         await (await open_source(root / "c", {"a.parquet": parquet(rows(1))}, layout="atif")).count()
 
 

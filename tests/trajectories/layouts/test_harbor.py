@@ -29,9 +29,10 @@ REPO = "acme/notes"
 
 
 def fit(schema: pa.Schema) -> StructLayout:
-    found = harbor.fit(schema, ReadOptions())
-    assert isinstance(found, StructLayout), found
-    return found
+    readers = harbor.fit(schema, ReadOptions())
+    assert not isinstance(readers, str), readers
+    assert isinstance(readers[0], StructLayout), readers
+    return readers[0]
 
 
 def batches_of(table: pa.Table) -> list[pa.RecordBatch]:
@@ -449,15 +450,13 @@ def test_a_file_with_messages_fits(kind: str) -> None:
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
-        ([], "no column 'conversations'); it has no columns"),
+        ([], "it has no columns"),
         (
             [("Conversations", MESSAGES), ("messages", MESSAGES)],
             "it has Conversations (list<item: struct<role: string, content: string>>), messages",
         ),
-        ([("conversations", pa.string())], "is string, not a list of messages"),
-        ([("conversations", pa.list_(pa.string()))], "not a list of messages"),
+        ([("conversations", pa.int64())], "is int64, not a list of messages"),
         ([("conversations", pa.list_(MESSAGES))], "not a list of messages"),
-        ([("conversations", MESSAGE)], "not a list of messages"),
         ([("conversations", pa.map_(pa.string(), pa.string()))], "not a list of messages"),
         ([("conversations", pa.list_(pa.struct([("from", pa.string()), ("value", pa.string())])))], "content and role"),
         ([("conversations", pa.list_(pa.struct([("role", pa.string())])))], "no field content"),

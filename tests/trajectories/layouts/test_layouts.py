@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hfsvc import atif
 from hfsvc.errors import BadParquet, InvalidSettings
 from hfsvc.models import LayoutName, ReadOptions, Style
+from hfsvc.trajectories.files.lenient_json import HALF_CHARACTER, NO_NUMBER
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.detect import LAYOUTS, choose_layout
@@ -102,16 +103,37 @@ def test_every_layout_has_a_name_that_can_be_asked_for() -> None:
         layout_of(pa.schema([("messages", MESSAGES)]), layout="opnai")
 
 
-def test_what_was_looked_for_is_told_when_nothing_fits() -> None:
-    schema = pa.schema([("messages", pa.list_(TEXT)), ("trajectory", SHAREGPT.value_type), ("n", pa.int8())])
+def test_what_was_looked_for_is_told_in_three_lines_when_nothing_fits() -> None:
+    schema = pa.schema([("messages", pa.list_(pa.int8())), ("trajectory", pa.list_(SHAREGPT)), ("n", pa.int8())])
     with pytest.raises(BadParquet) as raised:
         layout_of(schema)
-    told = str(raised.value)
-    assert all(f"{name}: " in told for name in LAYOUTS)
-    assert "its column 'messages' is list<item: string>, not a list of messages" in told
-    assert "it has messages (list<item: string>), trajectory (struct<" in told
-    assert "n (int8)" in told
-    assert "--column" in told
+    found, looked_for, nearest = str(raised.value).split("\n")
+    assert "it has messages (list<item: int8>), trajectory (list<" in found
+    assert "n (int8)" in found
+    assert "messages, conversations, conversation, trajectory" in looked_for
+    assert nearest.startswith("Nearest is the layout openai: its column 'messages' is list<item: int8>, not a list of")
+    assert "--column messages=NAME" in nearest
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        parquet(pa.table({"n": [1], "dialog": [[{"speaker": "a", "utterance": "b", "n": 1}]]})),
+        parquet(pa.table({"n": ["words"], "dialog": ['[{"speaker": "a", "utterance": "b", "n": 1}]']})),
+    ],
+)
+async def test_the_column_that_would_have_to_be_named_is_told(root: Path, content: bytes) -> None:
+    with pytest.raises(BadParquet) as raised:
+        await (await open_source(root, {"a.parquet": content})).count()
+    advice = (
+        "speaker, utterance, n in 'dialog': --column messages=dialog --column role=speaker --column content=utterance"
+    )
+    assert str(raised.value).endswith(f"Say where messages are: {advice}.")
+    columns = {"messages": "dialog", "role": "speaker", "content": "utterance"}
+    source = await open_source(root / "named", {"a.parquet": content}, columns=columns)
+    trajectory = await source.get_trajectory(0)
+    assert trajectory is not None
+    assert trajectory.steps[0].message == "b"
 
 
 def test_a_column_that_was_named_must_be_there() -> None:
@@ -136,7 +158,9 @@ HEADS: list[tuple[dict[str, list[str | None]], str | None]] = [
     ({"messages": ['["a"]'], "trajectory": ["{}"]}, None),
     ({"messages": ["[]"], "trace": ['[{"from": "human", "value": "a"}]']}, "trace"),
     ({"messages": [None, None], "trace": ["words", None]}, "messages"),
-    ({"messages": ["words", '[{"role": "user"}]']}, "messages"),
+    ({"messages": ["words", '[{"role": "user", "content": "a"}]']}, "messages"),
+    ({"messages": ['[{"source": "agent", "action": "run"}]'], "trace": ['[{"role": "a", "content": "b"}]']}, "trace"),
+    ({"messages": ['[{"kind": "agent", "said": "run"}]']}, None),
 ]
 
 
@@ -145,7 +169,7 @@ def test_the_first_rows_tell_whether_a_text_is_json(columns: dict[str, list[str 
     table = pa.table(columns, pa.schema([(name, TEXT) for name in columns]))
     (head,) = table.to_batches()
     if expected is None:
-        with pytest.raises(BadParquet, match="no JSON list of messages"):
+        with pytest.raises(BadParquet, match=r"'messages': (it is no JSON|message 0 in it|none of its objects)"):
             layout_of(table, head)
     else:
         assert layout_of(table, head).messages == expected
@@ -366,7 +390,6 @@ def assert_valid(found: list[Any], readable: list[bool]) -> None:
          Message("assistant", None, {"function_call": {"name": "f", "arguments": "{}"}})),
         ({"role": 3, "content": 4}, Message("3", 4)),
         ({"content": "a"}, Message(None, "a")),
-        ({}, Message(None, None)),
     ],
 )  # fmt: skip
 def test_a_message_in_json_is_read_by_its_keys(written: dict[str, Any], expected: Message) -> None:
@@ -383,10 +406,10 @@ def test_a_message_in_json_is_read_by_its_keys(written: dict[str, Any], expected
         ('[{"role": "user"', "it is no JSON: Expecting ',' delimiter"),
         ("[]", "it is empty"),
         ("{}", "its JSON is no list of messages"),
-        ('"[]"', "its JSON is no list of messages"),
+        ('"[]"', "it is empty"),
+        ('[{}, {"kind": "a"}]', "none of its objects is a message: they have kind"),
         ('[{}, "a"]', "message 1 in it is no object"),
         ("[" * 100_000, "it is no JSON"),
-        ('[{"content": "\\ud83d"}]', "it is no JSON: 'utf-8' codec can't encode character '\\ud83d'"),
     ],
 )
 def test_a_text_without_messages_has_a_reason(text: str | None, reason: str) -> None:
@@ -400,8 +423,11 @@ def test_a_text_without_messages_has_a_reason(text: str | None, reason: str) -> 
 
 
 def test_what_pythons_writer_adds_to_json_is_read() -> None:
-    table = pa.table({"messages": ['[{"role": "user", "content": "a", "score": NaN, "cost": 1e400}]']})
-    assert only(read(table)).messages == [Message("user", "a")]
+    second = '{"role": "user", "content": "a\\ud83d", "score": NaN, "cost": 1e400}'
+    table = pa.table({"messages": [f'[{{"role": "system", "content": ""}}, {second}]']})
+    found = only(read(table))
+    assert found.messages == [Message("system", ""), Message("user", "a\ufffd")]
+    assert found.notes == ((1, NO_NUMBER), (1, HALF_CHARACTER))
 
 
 def test_json_that_is_no_utf_8_spoils_its_row_only() -> None:
@@ -426,10 +452,18 @@ json_messages = st.lists(
 )
 
 
+def says(row: list[dict[str, Any]]) -> bool:
+    keys = ("role", "from", "content", "value", "text")
+    return any(message.get(key) is not None for message in row for key in keys)
+
+
 @given(rows=st.lists(json_values | json_messages, min_size=1, max_size=3), style=st.sampled_from([*STYLES]))
 def test_any_json_is_a_valid_document_or_has_a_reason(rows: list[Any], style: Style) -> None:
     (batch,) = pa.table({"messages": [json.dumps(row) for row in rows]}).to_batches()
-    readable = [isinstance(row, list) and bool(row) and all(isinstance(each, dict) for each in row) for row in rows]
+    readable = [
+        isinstance(row, list) and bool(row) and all(isinstance(each, dict) for each in row) and says(row)
+        for row in rows
+    ]
     found = list(trajectories_of(batch, "acme/notes", 0, style))
     assert [not isinstance(each, Unreadable) for each in found] == readable
     for each in found:
@@ -529,7 +563,7 @@ async def test_one_dataset_may_have_several_layouts(root: Path) -> None:
 
 async def test_a_text_that_is_no_json_is_no_layout(root: Path) -> None:
     source = await open_source(root, {"a.parquet": parquet(pa.table({"messages": ["words"], "trace": ["more"]}))})
-    with pytest.raises(BadParquet, match="the text in 'messages' and 'trace' is no JSON list of messages"):
+    with pytest.raises(BadParquet, match="Nearest is the layout json: 'messages': it is no JSON"):
         await source.count()
 
 

@@ -1,0 +1,65 @@
+"""``hfsvc layouts``."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hfsvc.cli.options import Options, command
+from hfsvc.cli.read_options import storage_options
+
+if TYPE_CHECKING:
+    from hfsvc.containers import Container
+    from hfsvc.models import FileLayout
+
+
+@command("layouts")
+@click.argument("dataset", required=False)
+@storage_options
+def layouts_command(options: Options, dataset: str | None, reading: dict[str, Any]) -> None:
+    """Show how each file of a dataset is read: which layout it has, why, and what was ruled out.
+
+    DATASET is the default source unless given.
+    """
+    from hfsvc.cli.output import write_columns, write_json
+    from hfsvc.cli.run import run, source_of
+
+    name = source_of(options, dataset)
+    found = run(options, lambda container: _explain(container, name, reading))
+    if options.as_json:
+        write_json({"source": name, "files": found})
+    elif options.quiet:
+        write_columns((), [(each.file, each.layout or "-") for each in found])
+    else:
+        rows = [(each.file, f"{each.rows:,}", each.layout or "-", each.column or "-", each.reason) for each in found]
+        write_columns(("FILE", "ROWS", "LAYOUT", "COLUMN", "WHY"), rows)
+        _say_ruled_out(found)
+
+
+def _say_ruled_out(found: "list[FileLayout]") -> None:
+    """The reasons, once where they are the same for several files."""
+    from hfsvc.cli.output import printable, say
+
+    said: dict[tuple[str, str], list[str]] = {}
+    for file in found:
+        for each in file.ruled_out:
+            said.setdefault((each.layout, each.reason), []).append(file.file)
+    for (layout, reason), files in said.items():
+        where = (
+            "" if len(files) == len(found) else f" in {files[0]}" + (f" and {len(files) - 1} more" * (len(files) > 1))
+        )
+        say(printable(f"not {layout}{where}: {reason}"))
+
+
+async def _explain(container: "Container", name: str, reading: dict[str, Any]) -> "list[FileLayout]":
+    from anyio import to_thread
+
+    from hfsvc.errors import NotDownloaded
+    from hfsvc.models import ReadOptions
+    from hfsvc.trajectories.explained import explain_files
+
+    repo = container.registry().repo_of(name)
+    dataset = await container.datasets().get_download_info(repo)
+    if dataset is None:
+        raise NotDownloaded(repo=repo)
+    options = container.registry().read_options(dataset.repo, ReadOptions(**reading))
+    return await to_thread.run_sync(lambda: [*explain_files(dataset, options)])

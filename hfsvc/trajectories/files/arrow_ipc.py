@@ -1,0 +1,67 @@
+"""Arrow files as record batches, of either form: with a footer, or a bare stream. Everything here blocks: call it from a worker thread.
+
+Source: `datasets` writes streams into its cache and in ``save_to_disk``; others write files.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from hfsvc.trajectories.files.base import MAX_BATCH_ROWS, RowGroup, small_pieces
+
+_MAGIC = b"ARROW1"
+
+
+class ArrowRowFile:
+    """An open Arrow file. Its bytes are mapped into memory, so that passing over rows costs nothing.
+
+    Args:
+        mapped: All of it.
+    """
+
+    def __init__(self, mapped: pa.Buffer) -> None:
+        self._mapped = mapped
+        self._has_footer = mapped.slice(0, min(len(_MAGIC), mapped.size)).to_pybytes() == _MAGIC
+        self.schema: pa.Schema = self._open().schema
+        self.rows = sum(batch.num_rows for batch in self._stored())
+
+    @property
+    def leaves(self) -> list[str]:
+        return [*self.schema.names]
+
+    @property
+    def groups(self) -> tuple[RowGroup, ...]:
+        return (RowGroup(0, self.rows, self._mapped.size),) if self.rows else ()
+
+    def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        row = 0
+        for batch in self._stored():
+            for first in range(max(0, start - row), batch.num_rows, MAX_BATCH_ROWS):
+                number = row + first
+                for piece in small_pieces(batch.select(columns).slice(first, MAX_BATCH_ROWS)):
+                    yield number, piece
+                    number += piece.num_rows
+            row += batch.num_rows
+
+    def _open(self) -> pa.RecordBatchFileReader | pa.RecordBatchStreamReader:
+        source = pa.BufferReader(self._mapped)
+        return pa.ipc.open_file(source) if self._has_footer else pa.ipc.open_stream(source)
+
+    def _stored(self) -> Iterator[pa.RecordBatch]:
+        reader = self._open()
+        if self._has_footer:
+            return (reader.get_batch(index) for index in range(reader.num_record_batches))
+        return iter(reader)
+
+
+@contextmanager
+def open_arrow(path: Path) -> Iterator[ArrowRowFile]:
+    """An Arrow file.
+
+    Raises:
+        pa.ArrowException, OSError: It cannot be read.
+    """
+    with pa.memory_map(str(path)) as mapped:
+        yield ArrowRowFile(mapped.read_buffer())

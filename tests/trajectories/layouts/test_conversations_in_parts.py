@@ -1,0 +1,303 @@
+"""Layouts whose rows are no lists of messages: logs, events, turns, questions and answers."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from hfsvc.atif import Step
+from hfsvc.models import TrajectoryRow
+from tests.trajectories.tables import open_source, parquet
+
+Told = tuple[str, Any, str | None, list[str], list[Any]]
+
+
+def lines(*values: Any) -> bytes:
+    return b"\n".join(json.dumps(each).encode() for each in values)
+
+
+async def rows_of(root: Path, files: dict[str, bytes], **options: Any) -> list[TrajectoryRow]:
+    source = await open_source(root, files, style="structured", **options)
+    return [row async for row in source.stream_rows()]
+
+
+def told(step: Step) -> Told:
+    calls = [f"{call.function_name} {json.dumps(call.arguments)}" for call in step.tool_calls or ()]
+    results = [each.content for each in (step.observation.results if step.observation else ())]
+    return step.source, step.message, step.reasoning_content, calls, results
+
+
+async def steps_of(root: Path, files: dict[str, bytes], **options: Any) -> list[Told]:
+    (row,) = await rows_of(root, files, **options)
+    return [told(step) for step in row.trajectory.steps]
+
+
+ASKED: Told = ("user", "mend it", None, [], [])
+CALLED: Told = ("agent", "I look.", "hm", ['bash {"command": "ls"}'], ["a.py"])
+DONE: Told = ("agent", "done", None, [], [])
+
+
+def claude(uuid: str, parent: str | None, role: str, content: Any, **more: Any) -> dict[str, Any]:
+    message = {"role": role, "content": content, **({"id": more.pop("id")} if "id" in more else {})}
+    return {"type": role, "sessionId": "s", "uuid": uuid, "parentUuid": parent, "message": message, **more}
+
+
+CLAUDE = [
+    {"type": "summary", "summary": "mended", "leafUuid": "u6"},
+    claude("u1", None, "user", "mend it", timestamp="2026-01-01T00:00:00Z"),
+    claude("u2", "u1", "assistant", [{"type": "thinking", "thinking": "hm", "signature": "x"}], id="m1"),
+    claude("u3", "u2", "assistant", [{"type": "text", "text": "I look."}], id="m1"),
+    claude(
+        "u4", "u3", "assistant", [{"type": "tool_use", "id": "t", "name": "bash", "input": {"command": "ls"}}], id="m1"
+    ),
+    claude("x1", "u1", "assistant", [{"type": "text", "text": "of another branch"}], id="m0"),
+    claude("x2", None, "user", "for a subagent", isSidechain=True),
+    claude("u5", "u4", "user", [{"type": "tool_result", "tool_use_id": "t", "content": "a.py"}]),
+    claude("u6", "u5", "assistant", "done", id="m2"),
+]
+CODEX = [
+    {"timestamp": "t", "type": "session_meta", "payload": {"id": "s", "timestamp": "2026-01-01T00:00:00Z"}},
+    {"timestamp": "t", "type": "turn_context", "payload": {"model": "gpt"}},
+    *(
+        {"timestamp": "t", "type": "response_item", "payload": payload}
+        for payload in (
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "mend it"}]},
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]},
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "I look."}]},
+            {"type": "function_call", "name": "bash", "arguments": '{"command": "ls"}', "call_id": "t"},
+            {"type": "function_call_output", "call_id": "t", "output": '{"output": "a.py", "metadata": {}}'},
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "done"}]},
+        )
+    ),
+]
+
+
+def pi(id: str, parent: str | None, message: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "message", "id": id, "parentId": parent, "message": message}
+
+
+PI = [
+    {"type": "session", "version": 3, "id": "s", "timestamp": "2026-01-01T00:00:00Z", "cwd": "/"},
+    {"type": "model_change", "id": "e0", "parentId": None, "modelId": "m"},
+    pi("e1", "e0", {"role": "user", "content": "mend it"}),
+    pi(
+        "e2",
+        "e1",
+        {
+            "role": "assistant",
+            "model": "m",
+            "content": [
+                {"type": "thinking", "thinking": "hm"},
+                {"type": "text", "text": "I look."},
+                {"type": "toolCall", "id": "t", "name": "bash", "arguments": {"command": "ls"}},
+            ],
+        },
+    ),
+    pi("e3", "e2", {"role": "toolResult", "toolCallId": "t", "content": [{"type": "text", "text": "a.py"}]}),
+    pi("x1", "e3", {"role": "assistant", "content": [{"type": "text", "text": "of another branch"}]}),
+    pi("e4", "e3", {"role": "assistant", "content": [{"type": "text", "text": "done"}]}),
+]
+STS = [
+    {"type": "session", "harness": "terminus-2", "id": "s"},
+    {"type": "message", "message": {"role": "user", "content": "mend it"}},
+    {
+        "type": "message",
+        "message": {
+            "role": "assistant",
+            "content": "I look.",
+            "reasoningContent": "hm",
+            "toolCalls": [{"id": "t", "function": {"name": "bash", "arguments": '{"command": "ls"}'}}],
+        },
+    },
+    {"type": "message", "message": {"role": "tool", "content": "a.py", "toolCallId": "t"}},
+    {"type": "message", "message": {"role": "assistant", "content": "done"}},
+]
+GEMINI_MESSAGES = [
+    {"id": "1", "type": "user", "content": [{"text": "mend it"}]},
+    {
+        "id": "2",
+        "type": "gemini",
+        "content": "I look.",
+        "thoughts": [{"description": "hm"}],
+        "toolCalls": [
+            {
+                "id": "t",
+                "name": "bash",
+                "args": {"command": "ls"},
+                "result": [{"functionResponse": {"response": {"output": "a.py"}}}],
+            }
+        ],
+    },
+    {"id": "3", "type": "gemini", "content": "done"},
+]
+GEMINI = {"sessionId": "s", "projectHash": "h", "startTime": "2026-01-01T00:00:00Z"}
+LOGS = {
+    "claude-code": lines(*CLAUDE),
+    "codex": lines(*CODEX),
+    "pi": lines(*PI),
+    "terminus-2": lines(*STS),
+    "gemini-cli": lines(GEMINI, *GEMINI_MESSAGES),
+}
+
+
+@pytest.mark.parametrize("agent", LOGS)
+async def test_a_log_is_one_trajectory(root: Path, agent: str) -> None:
+    (row,) = await rows_of(root, {"log.jsonl": LOGS[agent]})
+    assert [told(step) for step in row.trajectory.steps] == [ASKED, CALLED, DONE]
+    assert (row.trajectory.agent.name, row.trajectory.session_id) == (agent, "s")
+    branches = sum("left out" in each.reason for each in row.fidelity.kept_as_text)
+    assert branches == {"claude-code": 2, "pi": 1}.get(agent, 0)
+
+
+async def test_logs_are_rows_side_by_side(root: Path) -> None:
+    source = await open_source(root, {f"{agent}.jsonl": log for agent, log in LOGS.items()}, style="structured")
+    assert await source.count() == len(LOGS)
+    page = await source.list_summaries(0, 9, "run_id:s")
+    assert [(each.agent, each.steps) for each in page.items] == [(agent, 4) for agent in sorted(LOGS)]
+    assert (await source.statistics()).rows == len(LOGS)
+
+
+async def test_a_session_of_gemini_may_be_one_object(root: Path) -> None:
+    content = json.dumps({**GEMINI, "messages": GEMINI_MESSAGES}, indent=1).encode()
+    assert await steps_of(root, {"session.json": content}) == [ASKED, CALLED, DONE]
+
+
+async def test_answers_to_calls_made_together_hang_on_their_calls(root: Path) -> None:
+    call = {"type": "tool_use", "name": "f", "input": {}}
+    log = lines(
+        claude("u1", None, "user", "go"),
+        claude("u2", "u1", "assistant", [{**call, "id": "a"}], id="m"),
+        claude("u3", "u2", "assistant", [{**call, "id": "b"}], id="m"),
+        claude("u4", "u2", "user", [{"type": "tool_result", "tool_use_id": "a", "content": "1"}]),
+        claude("u5", "u3", "user", [{"type": "tool_result", "tool_use_id": "b", "content": "2"}]),
+        claude("u6", "u5", "assistant", "done", id="n"),
+    )
+    (row,) = await rows_of(root, {"log.jsonl": log})
+    results = row.trajectory.steps[1].observation
+    assert results is not None
+    assert [(each.source_call_id, each.content) for each in results.results] == [("a", "1"), ("b", "2")]
+    assert row.fidelity.kept_as_text == ()
+
+
+async def test_a_line_that_is_no_json_is_told(root: Path) -> None:
+    (row,) = await rows_of(root, {"log.jsonl": lines(*STS) + b'\n{"type": "mess'})
+    assert [each.reason for each in row.fidelity.kept_as_text] == ["line 6 of its log is no JSON object, and left out"]
+
+
+async def test_a_list_of_messages_is_one_trajectory(root: Path) -> None:
+    content = json.dumps([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], indent=1).encode()
+    assert await steps_of(root, {"x.traj.json": content}) == [("user", "a", None, [], []), ("agent", "b", None, [], [])]
+
+
+# ---- events ---------------------------------------------------------------------------------------------------------
+
+EVENTS: list[dict[str, Any]] = [
+    {"id": 0, "source": "agent", "action": "system", "args": {"content": "be kind"}},
+    {"id": 1, "source": "user", "action": "message", "args": {"content": "mend it"}},
+    {"id": 2, "source": "agent", "action": "run", "args": {"command": "ls", "thought": "hm"}},
+    {"id": 3, "source": "agent", "cause": 2, "observation": "run", "content": "a.py"},
+    {"id": 4, "source": "environment", "observation": "agent_state_changed", "content": ""},
+    {"id": 5, "source": "agent", "action": "message", "args": {"content": "done"}},
+]
+EVENT_STEPS: list[Told] = [
+    ("system", "be kind", None, [], []),
+    ASKED,
+    ("agent", "", "hm", ['run {"command": "ls"}'], ["a.py"]),
+    DONE,
+]
+
+
+@pytest.mark.parametrize("column", ["history", "trajectory", "events"])
+async def test_events_become_steps(root: Path, column: str) -> None:
+    run = {"agent_class": "CodeActAgent", "llm_config": {"model": "m"}}
+    (row,) = await rows_of(root, {"output.jsonl": lines({"instance_id": "i", "metadata": run, column: EVENTS})})
+    assert [told(step) for step in row.trajectory.steps] == EVENT_STEPS
+    assert (row.trajectory.agent.name, row.trajectory.agent.model_name) == ("CodeActAgent", "m")
+    assert [each.reason for each in row.fidelity.kept_as_text] == [
+        "event 4 (agent_state_changed) says nothing, and is left out"
+    ]
+
+
+async def test_events_in_structs_and_in_pairs_are_read_too(root: Path) -> None:
+    table = pa.Table.from_pylist([{"history": EVENTS}])
+    assert await steps_of(root / "structs", {"a.parquet": parquet(table)}) == EVENT_STEPS
+    pairs = lines({"history": [EVENTS[:2], EVENTS[2:4], EVENTS[4:]]})
+    assert await steps_of(root / "pairs", {"a.jsonl": pairs}) == EVENT_STEPS
+
+
+# ---- turns ----------------------------------------------------------------------------------------------------------
+
+TURNS = [
+    {"session_id": "a", "turn_index": 0, "turn_type": "user_prompt", "content": "mend it", "model": None},
+    {"session_id": "b", "turn_index": 0, "turn_type": "user_prompt", "content": "other", "model": "n"},
+    {"session_id": "a", "turn_index": 2, "turn_type": "assistant_response", "content": "done", "model": "m"},
+    {"session_id": "a", "turn_index": 1, "turn_type": "assistant_thinking", "content": "hm", "model": "m"},
+]
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl", "csv", "arrow"])
+async def test_turns_are_put_together_by_session(root: Path, form: str) -> None:
+    table = pa.Table.from_pylist(TURNS)
+    arrow = io.BytesIO()
+    with pa.ipc.new_stream(arrow, table.schema) as writer:
+        writer.write_table(table)
+    cells = [[str(value or ("" if name == "model" else value)) for name, value in turn.items()] for turn in TURNS]
+    files = {
+        "parquet": parquet(table, row_group_size=2),
+        "jsonl": lines(*TURNS),
+        "csv": "\n".join(",".join(row) for row in ([*TURNS[0]], *cells)).encode(),
+        "arrow": arrow.getvalue(),
+    }
+    rows = await rows_of(root, {f"train.{form}": files[form]})
+    assert [[told(step) for step in row.trajectory.steps] for row in rows] == [
+        [ASKED, ("agent", "done", "hm", [], [])],
+        [("user", "other", None, [], [])],
+    ]
+    assert [(row.trajectory.session_id, row.trajectory.agent.model_name) for row in rows] == [("a", "m"), ("b", "n")]
+
+
+async def test_turns_are_reached_one_by_one(root: Path) -> None:
+    turns = [{"session_id": f"s{turn // 3}", "role": "user", "content": str(turn)} for turn in range(300)]
+    source = await open_source(root, {"a.parquet": parquet(pa.Table.from_pylist(turns), row_group_size=7)})
+    assert await source.count() == 100
+    trajectory = await source.get_trajectory(77)
+    assert trajectory is not None
+    assert [step.message for step in trajectory.steps] == ["231", "232", "233"]
+    assert await source.find_rows("s50") == (50,)
+
+
+# ---- questions and answers ------------------------------------------------------------------------------------------
+
+ASK, ANSWER = [{"role": "user", "content": "q"}], [{"role": "assistant", "content": "a"}]
+SAID: list[Told] = [("user", "q", None, [], []), ("agent", "a", None, [], [])]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "q", "completion": "a"},
+        {"prompt": ASK, "completion": ANSWER},
+        {"prompt": "q", "response": "a"},
+        {"prompt": "q", "chosen": [*ASK, *ANSWER], "rejected": ASK},
+        {"prompt": ASK, "chosen": ANSWER},
+        {"chosen": [*ASK, *ANSWER], "rejected": [*ASK, *ANSWER]},
+        {"messages": [*ASK, *ANSWER], "prompt": "another"},
+    ],
+)
+async def test_what_is_asked_and_what_completes_it(root: Path, row: dict[str, Any]) -> None:
+    assert await steps_of(root / "json", {"a.jsonl": lines(row)}) == SAID
+    assert await steps_of(root / "parquet", {"a.parquet": parquet(pa.Table.from_pylist([row]))}) == SAID
+
+
+async def test_a_query_is_answered_by_calls(root: Path) -> None:
+    answers = json.dumps([{"name": "f", "arguments": {"a": 1}}, {"name": "g", "arguments": {}}])
+    tools = json.dumps([{"type": "function", "function": {"name": "f", "parameters": {}}}])
+    (row,) = await rows_of(root, {"a.jsonl": lines({"id": 1, "query": "q", "answers": answers, "tools": tools})})
+    assert [told(step) for step in row.trajectory.steps] == [
+        ("user", "q", None, [], []),
+        ("agent", "", None, ['f {"a": 1}', "g {}"], []),
+    ]
+    assert row.fidelity.tool_definitions
