@@ -75,9 +75,12 @@ class Fidelity(Model, frozen=True, kw_only=True):
         messages: Of the row.
         reasoning: Steps whose thinking was found.
         calls: Tool calls found.
+        answered: Those of them that a result names.
         observations: Messages that became the observation of the step before.
         tool_definitions: Whether the tools on offer were found.
         kept_as_text: Messages that look like more than text, and stayed it.
+        notations: Tool calls by what they stood in: a field (``tool_calls``), blocks of the content (``blocks``), the role
+            (``role``), or a notation of ``docs/styles.md``.
         exact: Whether `hfsvc.trajectories.styles.to_rows.to_rows` gives the row's messages back as they were.
     """
 
@@ -85,9 +88,11 @@ class Fidelity(Model, frozen=True, kw_only=True):
     messages: int
     reasoning: int = 0
     calls: int = 0
+    answered: int = 0
     observations: int = 0
     tool_definitions: bool = False
     kept_as_text: tuple[KeptText, ...] = ()
+    notations: Mapping[str, int] = msgspec.field(default_factory=dict)
     exact: bool = True
 
 

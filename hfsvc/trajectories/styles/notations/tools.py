@@ -4,12 +4,19 @@ Source: the exporter of Harbor 0.25 writes the block before the first message; c
 object a line.
 """
 
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json
 from hfsvc.trajectories.styles.notations.text_search import Span, between
 
 Tools = list[dict[str, Any]]
+
+TOOL_FIELDS = ("tools", "functions", "available_tools")
+"""Fields of a prompt that hold the tools on offer."""
+
+_NAMES = re.compile(r"""["']name["']\s*:\s*["']([\w.\-]{1,64})["']|^#+ (\w{1,64})\s*$""", re.MULTILINE)
 
 
 def tools_in(text: str) -> tuple[Tools, Span] | None:
@@ -35,6 +42,20 @@ def tools_of(value: Any) -> Tools | None:
     tools = [_read(item) if isinstance(item, str) else item for item in items]
     found = [tool for tool in tools if isinstance(tool, dict)]
     return found if len(found) == len(tools) else None
+
+
+def offered_names(tools: Tools | None, prompts: Iterable[str]) -> frozenset[str]:
+    """What tools are called, by their schemas and by what prompts say of them (as JSON, or as headings)."""
+    said = (name for prompt in prompts for match in _NAMES.finditer(prompt) for name in match.groups() if name)
+    return frozenset([*_names_of(tools or []), *said])
+
+
+def _names_of(tools: Tools) -> Iterator[str]:
+    for tool in tools:
+        function = tool.get("function")
+        name = (function if isinstance(function, dict) else tool).get("name")
+        if isinstance(name, str):
+            yield name
 
 
 def _read(text: str) -> Any:
