@@ -75,6 +75,21 @@ def blocks_of(content: Any) -> Blocks | None:
     )
 
 
+def without_blocks(message: Message) -> list[Message]:
+    """A message as several whose content is text and media alone: calls and thinking in fields, a result each."""
+    blocks = blocks_of(message.content)
+    if blocks is None:
+        return [message]
+    results = [Message("tool", each.content, _result_fields(each)) for each in blocks.results]
+    spoken = blocks.spoken(message)
+    return [*results, spoken] if blocks.rest or blocks.calls or blocks.thinking else results
+
+
+def _result_fields(result: BlockResult) -> dict[str, Any]:
+    fields = {"tool_call_id": result.id, "name": result.name}
+    return result.extra | {name: value for name, value in fields.items() if value is not None}
+
+
 def _kind(part: Any) -> str:
     kind = part.get("type") if isinstance(part, dict) else None
     return kind if isinstance(kind, str) else ""
