@@ -207,6 +207,26 @@ class RoleStatistics(Model, frozen=True, kw_only=True):
     characters: int
 
 
+class RecoveryStatistics(Model, frozen=True, kw_only=True):
+    """What the style ``structured`` recovers of a dataset, whatever the style it is read in.
+
+    Attributes:
+        reasoning: Steps whose thinking was found.
+        calls: Tool calls found.
+        answered: Those of them that a result names.
+        observations: Messages that became observations.
+        kept_as_text: Messages that look like more than text, and stayed it.
+        notations: Tool calls by what they stood in, as in `Fidelity`, the most frequent first.
+    """
+
+    reasoning: int = 0
+    calls: int = 0
+    answered: int = 0
+    observations: int = 0
+    kept_as_text: int = 0
+    notations: Mapping[str, int] = msgspec.field(default_factory=dict)
+
+
 class DatasetStatistics(Model, frozen=True, kw_only=True):
     """What is in a dataset. Roles and values are named as the rows name them.
 
@@ -219,6 +239,7 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
         agents: Rows by agent, the most frequent first; rows without one are not counted.
         models: The same by model.
         results: The same by result.
+        recovered: What the style ``structured`` finds in its messages.
     """
 
     rows: int
@@ -229,6 +250,7 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
     agents: dict[str, int]
     models: dict[str, int]
     results: dict[str, int]
+    recovered: RecoveryStatistics = msgspec.field(default_factory=RecoveryStatistics)
 
 
 def row_number(key: str) -> int | None:
