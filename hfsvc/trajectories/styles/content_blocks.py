@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hfsvc.trajectories.layouts.conversation import Message
+from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_object
 from hfsvc.trajectories.styles.notations.openai_calls import id_of
+from hfsvc.trajectories.styles.notations.text_search import between, outside
 
+_OPENING, _CLOSING = "<tool_response>", "</tool_response>"
 _THINKING = {"thinking": ("thinking", "text"), "reasoning": ("text", "reasoning")}
 _CALLS = frozenset({
     "tool_use",
@@ -73,6 +76,28 @@ def blocks_of(content: Any) -> Blocks | None:
         [_result(part) for kind, part in parts if kind in _RESULTS],
         [part for kind, part in parts if kind not in _KNOWN],
     )
+
+
+def responses_in(content: Any) -> Blocks | None:
+    """The responses of a text that is nothing else, two or more: ``<tool_response>…</tool_response>``, as Hermes has it."""
+    if not isinstance(content, str) or content.count(_OPENING) < 2:
+        return None
+    spans, end = list[tuple[int, int]](), 0
+    while span := between(content, _OPENING, _CLOSING, end):
+        end = span[1] + len(_CLOSING)
+        spans.append((span[0] - len(_OPENING), end))
+    if outside(content, spans).strip():
+        return None
+    texts = [content[slice(*span)] for span in spans]
+    return Blocks(None, [], [BlockResult(None, _named(text), text, {}) for text in texts], [])
+
+
+def _named(response: str) -> str | None:
+    try:
+        name = parse_object(response.removeprefix(_OPENING).removesuffix(_CLOSING).strip()).get("name")
+    except NotJson:
+        return None
+    return name if isinstance(name, str) else None
 
 
 def without_blocks(message: Message) -> list[Message]:

@@ -11,7 +11,7 @@ from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, To
 from hfsvc.models import KeptText
 from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
-from hfsvc.trajectories.styles.content_blocks import Blocks, blocks_of
+from hfsvc.trajectories.styles.content_blocks import Blocks, blocks_of, responses_in
 from hfsvc.trajectories.styles.notations.base import Call
 from hfsvc.trajectories.styles.notations.openai_calls import id_of
 from hfsvc.trajectories.styles.notations.precedence import marks_in_content
@@ -90,6 +90,7 @@ class StepBuilder:
         self._closed = set[tuple[int, str]]()
         self._column_tools = tools
         self._names: frozenset[str] | None = None
+        self._prompt: str | None = None
         self._kinds = [kind_of(message.role) for message in messages]
         self._blocks = {
             index: found
@@ -105,6 +106,7 @@ class StepBuilder:
 
     def read(self, *, system: str | None) -> None:
         """Read all messages, after the prompt that a column holds."""
+        self._prompt = system
         if system is not None:
             self._drafts.append(StepDraft("system", system, -1, {COLUMN: "system"}))
         for index, (kind, message) in enumerate(zip(self._kinds, self._messages, strict=True)):
@@ -184,7 +186,7 @@ class StepBuilder:
         if self._names is None:
             first = self._kinds.index("agent") if "agent" in self._kinds else 0
             prompts = [each.content for each in self._messages[:first] if isinstance(each.content, str)]
-            self._names = offered_names(self.tools or self._column_tools, prompts)
+            self._names = offered_names(self.tools or self._column_tools, [self._prompt or "", *prompts])
         return self._names
 
     def _rejection(self, index: int) -> str | None:
@@ -213,14 +215,22 @@ class StepBuilder:
     def _observe(self, index: int, message: Message) -> None:
         draft = self._drafts[-1]
         draft.observed = True
+        if (several := responses_in(message.content)) and self._fits(several):
+            self._block_results(index, message, several)
+            return
         content = content_of(message.content)
         notes = notes_of(message, "user", openai_content(content))
         self._attach(draft, index, _only_call(draft), content, notes and {ROLE: message.role} | notes)
 
     def _result(self, index: int, message: Message) -> None:
+        id = _answered(message)
+        several = responses_in(message.content) if id is None else None
+        if several and self._fits(several):
+            self._block_results(index, message, several)
+            return
         content = content_of(message.content)
         notes = notes_of(message, "user", openai_content(content)) or {}
-        self._answer(index, _answered(message), self._in_turn(index), content, notes)
+        self._answer(index, id, self._in_turn(index) if id is None else None, content, notes)
 
     def _answer(
         self, index: int, id: str | None, waiting: _Waiting | None, content: Content, notes: dict[str, Any]
@@ -238,7 +248,7 @@ class StepBuilder:
 
     def _in_turn(self, index: int) -> _Waiting | None:
         """The call that a result without an id answers, of those that the results around it answer."""
-        if index not in self._assigned and _answered(self._messages[index]) is None:
+        if index not in self._assigned:
             run = list(takewhile(self._is_result, range(index, len(self._messages))))
             ids = [_answered(self._messages[number]) for number in run]
             self._close_named(filter(None, ids))
@@ -263,6 +273,10 @@ class StepBuilder:
         waiting = [(draft, call) for draft in steps for call in draft.calls or () if self._waits(draft, call)]
         found = assign([call.function_name for _, call in waiting], names)
         return [None if each is None else (waiting[each][0], waiting[each][1].tool_call_id) for each in found]
+
+    def _fits(self, several: Blocks) -> bool:
+        """Whether a message has a response for every call that waits for one."""
+        return None not in self._assign([each.name for each in several.results])
 
     def _waits(self, draft: StepDraft, call: ToolCall) -> bool:
         return call.function_name != DONE and _key(draft, call.tool_call_id) not in self._closed

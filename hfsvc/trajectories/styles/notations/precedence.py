@@ -93,6 +93,7 @@ WORDS = (
     Notation("smolagents", smolagents.opens, smolagents.parse),
     Notation("react", react.opens, react.parse),
 )
+LINES = Notation("python", lambda _: 0, python_calls.parse_lines)
 WHOLE = (
     Notation("python", python_calls.opens, python_calls.parse),
     Notation("json", bare_json.opens, bare_json.parse),
@@ -160,6 +161,8 @@ def _later(text: str, offered: Offered, *, marked: bool) -> Iterator[Candidate]:
         yield from _outside_quotes((_named(names),), text)
     if _HAS_ACTION(text) or _HAS_TOKEN(text) or _HAS_LIST(text) or _HAS_CODE(text):
         yield from _outside_quotes(WORDS, text)
+    if python_calls.opens_lines(text, offered):
+        yield Candidate(0, LINES)
     if _FIRST.match(text):
         yield from _found(WHOLE, text)
 

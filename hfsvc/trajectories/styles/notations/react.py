@@ -38,8 +38,9 @@ def opens(text: str) -> int:
         return -1
     if _THOUGHT.match(text) or _INPUT.search(text, action.end()):
         return action.start()
-    is_bare = not text[: action.start()].strip() and _BRACKETS.fullmatch(text[action.end() :].strip())
-    return action.start() if is_bare else -1
+    body = text[action.end() :].strip()
+    is_bare = not text[: action.start()].strip() and _BRACKETS.fullmatch(body)
+    return action.start() if is_bare or _fenced(body) else -1
 
 
 def parse(text: str) -> ParsedText | Broken:

@@ -16,7 +16,9 @@ Tools = list[dict[str, Any]]
 TOOL_FIELDS = ("tools", "functions", "available_tools")
 """Fields of a prompt that hold the tools on offer."""
 
-_NAMES = re.compile(r"""["']name["']\s*:\s*["']([\w.\-]{1,64})["']|^#+ (\w{1,64})\s*$""", re.MULTILINE)
+# Both begin with text, which lets the search skip what lies between.
+_NAMED = re.compile(r"""name["']\s*:\s*["']([^"'\n]{1,64})["']""")
+_HEADING = re.compile(r"\n#+ (\w{1,64})[ \t]*(?=\n)")
 
 
 def tools_in(text: str) -> tuple[Tools, Span] | None:
@@ -46,7 +48,7 @@ def tools_of(value: Any) -> Tools | None:
 
 def offered_names(tools: Tools | None, prompts: Iterable[str]) -> frozenset[str]:
     """What tools are called, by their schemas and by what prompts say of them (as JSON, or as headings)."""
-    said = (name for prompt in prompts for match in _NAMES.finditer(prompt) for name in match.groups() if name)
+    said = (name for prompt in prompts for look in (_NAMED, _HEADING) for name in look.findall(prompt))
     return frozenset([*_names_of(tools or []), *said])
 
 
