@@ -74,7 +74,9 @@ def _is_message(step: Step) -> bool:
     extra = step.extra or NOTHING
     results = step.observation.results if step.observation else []
     bare = step.source == "system" and step.message == "" and ROLE not in extra
-    return extra.keys().isdisjoint((COLUMN, PART)) and not (bare and any(_notes(each) or _is_part(each) for each in results))
+    return extra.keys().isdisjoint((COLUMN, PART)) and not (
+        bare and any(_notes(each) or _is_part(each) for each in results)
+    )
 
 
 def _notes(noted: Step | ObservationResult) -> bool:

@@ -7,6 +7,7 @@ nearly all do.
 import re
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -130,7 +131,7 @@ def candidates(text: str, *, fenced: bool, offered: Offered) -> Iterator[Candida
         yield first.pop()
     marked = _MARKS.search(text) is not None
     if marked:
-        first += _found(TAGS, text)
+        first += map(partial(_unless_prose, text), _found(TAGS, text))
     if fenced:
         first += _found((FENCES,), text)
     if first:
@@ -157,7 +158,7 @@ def marks_in_content(content: Any) -> str | None:
 def _later(text: str, offered: Offered, *, marked: bool) -> Iterator[Candidate]:
     if marked:
         yield from _outside_quotes(TOKENS, text)
-    if _CLOSING.search(text) and (names := offered()):
+    if _CLOSING.search(text) and (names := offered() - command_tags.ARGUMENTS.keys()):
         yield from _outside_quotes((_named(names),), text)
     if _HAS_ACTION(text) or _HAS_TOKEN(text) or _HAS_LIST(text) or _HAS_CODE(text):
         yield from _outside_quotes(WORDS, text)
@@ -184,6 +185,23 @@ def _outside_quotes(notations: tuple[Notation, ...], text: str) -> Iterator[Cand
     for first, notation, _ in _found(notations, text):
         start = _unquoted(notation, text, first)
         yield Candidate(first if start is None else start, notation, quoted=start is None)
+
+
+def _unless_prose(text: str, found: Candidate) -> Candidate:
+    """The same candidate where it is a call, also in a fence that ends the message; else the first outside of fences."""
+    if not _is_about(text, found.start):
+        return found
+    start = _unquoted(found.notation, text, found.start)
+    if start is None:
+        return found._replace(quoted=True)
+    return Candidate(start, found.notation._replace(sees_all=False))
+
+
+def _is_about(text: str, start: int) -> bool:
+    if not _is_quoted(text, start):
+        return False
+    closing = _FENCE.search(text, start)
+    return text[start - 1] in _QUOTES or (closing is not None and bool(text[closing.end() :].strip()))
 
 
 def _unquoted(notation: Notation, text: str, start: int) -> int | None:
