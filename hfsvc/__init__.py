@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Planned,
         PlannedFile,
         ReadOptions,
+        RecoveryStatistics,
         Retried,
         RoleStatistics,
         RuledOutLayout,
@@ -67,7 +68,7 @@ _NAMES = {
     "models": (
         "Bucket BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
-        "Planned PlannedFile ReadOptions Retried RoleStatistics RuledOutLayout SummaryPage TrajectoryRow TrajectorySummary "
+        "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RuledOutLayout SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
     "containers": "Container open_container",
@@ -114,6 +115,7 @@ __all__ = [
     "Planned",
     "PlannedFile",
     "ReadOptions",
+    "RecoveryStatistics",
     "Retried",
     "RoleStatistics",
     "RowsExported",

@@ -12,7 +12,7 @@ from hfsvc.cli.read_options import storage_options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hfsvc.models import Bucket, DatasetStatistics, ReadOptions, RoleStatistics
+    from hfsvc.models import Bucket, DatasetStatistics, ReadOptions, RecoveryStatistics, RoleStatistics
 
 BAR_WIDTH = 30
 # A terminal shows so many agents, models and results; the rest is one line.
@@ -52,6 +52,19 @@ def plain_lines(found: "DatasetStatistics") -> Iterator[Sequence[str | int]]:
     for name, values in (("agent", found.agents), ("model", found.models), ("result", found.results)):
         for value, rows in values.items():
             yield name, value, rows
+    for label, count in recovery(found.recovered):
+        yield "recovered", label, count
+    for notation, calls in found.recovered.notations.items():
+        yield "notation", notation, calls
+
+
+def recovery(found: "RecoveryStatistics") -> Iterator[tuple[str, int]]:
+    """What the style structured recovers, as people call it."""
+    yield "thinking", found.reasoning
+    yield "calls", found.calls
+    yield "answered calls", found.answered
+    yield "observations", found.observations
+    yield "kept as text", found.kept_as_text
 
 
 def labelled(buckets: "Sequence[Bucket]") -> Iterator[tuple[str, int]]:
@@ -90,6 +103,8 @@ def shares(found: "DatasetStatistics") -> Iterator[tuple[str, list[tuple[str, in
     yield "who speaks", most_frequent(said)
     for name, values in (("agents", found.agents), ("models", found.models), ("results", found.results)):
         yield name, most_frequent([(value, rows, "") for value, rows in values.items()])
+    yield "recovered by --style structured", [(label, count, "") for label, count in recovery(found.recovered)]
+    yield "calls by notation", most_frequent([(name, calls, "") for name, calls in found.recovered.notations.items()])
 
 
 def _said(role: "RoleStatistics") -> str:

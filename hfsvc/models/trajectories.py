@@ -113,9 +113,12 @@ class Fidelity(Model, frozen=True, kw_only=True):
         messages: Of the row.
         reasoning: Steps whose thinking was found.
         calls: Tool calls found.
+        answered: Those of them that a result names.
         observations: Messages that became the observation of the step before.
         tool_definitions: Whether the tools on offer were found.
         kept_as_text: Messages that look like more than text, and stayed it.
+        notations: Tool calls by what they stood in: a field (``tool_calls``), blocks of the content (``blocks``), the role
+            (``role``), or a notation of ``docs/styles.md``.
         exact: Whether `hfsvc.trajectories.styles.to_rows.to_rows` gives the row's messages back as they were.
     """
 
@@ -123,9 +126,11 @@ class Fidelity(Model, frozen=True, kw_only=True):
     messages: int
     reasoning: int = 0
     calls: int = 0
+    answered: int = 0
     observations: int = 0
     tool_definitions: bool = False
     kept_as_text: tuple[KeptText, ...] = ()
+    notations: Mapping[str, int] = msgspec.field(default_factory=dict)
     exact: bool = True
 
 
@@ -240,6 +245,26 @@ class RoleStatistics(Model, frozen=True, kw_only=True):
     characters: int
 
 
+class RecoveryStatistics(Model, frozen=True, kw_only=True):
+    """What the style ``structured`` recovers of a dataset, whatever the style it is read in.
+
+    Attributes:
+        reasoning: Steps whose thinking was found.
+        calls: Tool calls found.
+        answered: Those of them that a result names.
+        observations: Messages that became observations.
+        kept_as_text: Messages that look like more than text, and stayed it.
+        notations: Tool calls by what they stood in, as in `Fidelity`, the most frequent first.
+    """
+
+    reasoning: int = 0
+    calls: int = 0
+    answered: int = 0
+    observations: int = 0
+    kept_as_text: int = 0
+    notations: Mapping[str, int] = msgspec.field(default_factory=dict)
+
+
 class DatasetStatistics(Model, frozen=True, kw_only=True):
     """What is in a dataset. Roles and values are named as the rows name them.
 
@@ -252,6 +277,7 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
         agents: Rows by agent, the most frequent first; rows without one are not counted.
         models: The same by model.
         results: The same by result.
+        recovered: What the style ``structured`` finds in its messages.
     """
 
     rows: int
@@ -262,3 +288,4 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
     agents: dict[str, int]
     models: dict[str, int]
     results: dict[str, int]
+    recovered: RecoveryStatistics = msgspec.field(default_factory=RecoveryStatistics)

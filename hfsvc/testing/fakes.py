@@ -355,10 +355,13 @@ class FakeTrajectorySource:
     async def statistics(self) -> DatasetStatistics:
         from hfsvc.trajectories.layouts.message_counts import counts_of_rows
         from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
+        from hfsvc.trajectories.styles.convert import fidelity_of
 
         statistics = StatisticsBuilder()
         metadata = {name: [getattr(each, name) for each in self._summaries()] for name in COUNTED}
         statistics.add(counts_of_rows(each or Unreadable(None, "it is null") for each in self._rows()), metadata)
+        for found in filter(None, self._rows()):
+            statistics.recovered.add(fidelity_of(found))
         return statistics.result()
 
     def _rows(self) -> list[Trajectory | None]:

@@ -33,7 +33,7 @@ from hfsvc.trajectories.reader import RowReader, read_few
 from hfsvc.trajectories.selection import RowRange, SelectedRows
 from hfsvc.trajectories.snapshot import LatestSnapshot, Snapshot
 from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
-from hfsvc.trajectories.styles.convert import BuiltTrajectory
+from hfsvc.trajectories.styles.convert import BuiltTrajectory, recovered
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -127,8 +127,10 @@ class FileTrajectorySource:
     async def statistics(self) -> DatasetStatistics:
         statistics = StatisticsBuilder()
 
-        def add(_: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[BadRow | None]:
+        def add(first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[BadRow | None]:
             statistics.add(file.layout.message_counts(batch), file.layout.metadata.texts(batch, COUNTED))
+            for each in recovered(batch, first, file.layout, self._options):
+                statistics.recovered.add(each)
             return []
 
         async with aclosing(self._values(RowRange(), lambda _: BatchMapper(layout_columns, add))) as nothing:

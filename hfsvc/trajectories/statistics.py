@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
-from hfsvc.models import Bucket, DatasetStatistics, Distribution, RoleStatistics
+from hfsvc.models import Bucket, DatasetStatistics, Distribution, Fidelity, RecoveryStatistics, RoleStatistics
 from hfsvc.trajectories.layouts.message_counts import MessageCounts
 
+RECOVERED = ("reasoning", "calls", "answered", "observations")
 COUNTED = ("agent", "model", "result")
 # So many different values of one column are counted by name: a column that names every row must not fill memory.
 MAX_VALUES = 1000
@@ -56,8 +57,31 @@ def _without_empty_ends(buckets: Sequence[Bucket]) -> Sequence[Bucket]:
     return buckets[filled[0] : filled[-1] + 1] if filled else ()
 
 
+class RecoveryBuilder:
+    """What was recovered of the rows so far."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[str]()
+        self._notations = Counter[str]()
+
+    def add(self, found: Fidelity) -> None:
+        """Take in a row."""
+        for name in RECOVERED:
+            self._counts[name] += getattr(found, name)
+        self._counts["kept_as_text"] += len({each.message for each in found.kept_as_text})
+        self._notations.update(found.notations)
+
+    def result(self) -> RecoveryStatistics:
+        """What there was so far."""
+        return RecoveryStatistics(**self._counts, notations=dict(self._notations.most_common()))
+
+
 class StatisticsBuilder:
-    """Statistics of a dataset, counted from some of its batches so far."""
+    """Statistics of a dataset, counted from some of its batches so far.
+
+    Attributes:
+        recovered: Takes what the rows tell when they are read in the style ``structured``.
+    """
 
     def __init__(self) -> None:
         self._rows = 0
@@ -66,6 +90,7 @@ class StatisticsBuilder:
         self._characters = Histogram()
         self._roles: dict[str, RoleStatistics] = {}
         self._values = {name: Counter[str]() for name in COUNTED}
+        self.recovered = RecoveryBuilder()
 
     def add(self, counts: MessageCounts, metadata: Mapping[str, Iterable[str | None]]) -> None:
         """Take in a batch.
@@ -109,6 +134,7 @@ class StatisticsBuilder:
             agents=agents,
             models=models,
             results=results,
+            recovered=self.recovered.result(),
         )
 
 

@@ -26,6 +26,13 @@ PIECES = [
     "<tool_call>", "</tool_call>", '{"name": "f", "arguments": {"a": 1}}', '{"name": "f", "arguments": "x"}',
     '<tool_call>\n{"name": "f", "arguments": {"a": [1, null]}}\n</tool_call>',
     "<function=f>", "</function>", "<parameter=k>", "</parameter>", "v", "<tools>", "</tools>", '[{"type": "function"}]',
+    "[f(a=1)]", '[f(a="x"), g()]', "f(a=1)", "Thought: t\n", "Action: f\n", "Action Input: {}", "Observation: o",
+    '<invoke name="f">', '<parameter name="k">', "</parameter>", "</invoke>", "<function_calls>", "</function_calls>",
+    "<execute>", "</execute>", "<search>", "</search>", "[TOOL_CALLS]", "<|python_tag|>", "<|channel|>", "analysis", "final",
+    " to=functions.f", "<|message|>", "<|start|>assistant", "<|end|>", "<|tool_call_begin|>", "<|tool_call_end|>",
+    "<|tool_call_argument_begin|>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<use_mcp_tool>",
+    "<tool_name>f</tool_name>", "</use_mcp_tool>", "<tool_calls>", "</tool_calls>", "<arg_key>k</arg_key>",
+    "<arg_value>v</arg_value>", "{'name': 'f', 'arguments': {'a': None}}", "```py\nx = 1\n```", "<end_code>", "Calling tools:\n",
     "New Terminal Output:\n", "Previous response had parsing errors:\n", "OBSERVATION:\n", "é", "\x00", "<", ">", "\\", '"',
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join)
@@ -40,6 +47,11 @@ parts = st.sampled_from([
     {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
     {"type": "other"},
     "b",
+    {"type": "thinking", "thinking": "t", "signature": None},
+    {"type": "tool_use", "id": "c1", "name": "f", "input": {"a": 1}},
+    {"type": "tool_use", "id": "c2", "name": "g", "input": None, "cache_control": {}},
+    {"type": "tool_result", "tool_use_id": "c1", "content": "r", "is_error": True},
+    {"type": "tool_result", "content": [{"type": "text", "text": "r"}]},
 ])
 ids = st.sampled_from(["c1", "c2", "", None, 3])
 calls = st.fixed_dictionaries(
@@ -53,6 +65,10 @@ fields: st.SearchStrategy[Mapping[str, Any]] = st.just({}) | st.fixed_dictionari
         "function_call": st.fixed_dictionaries({"name": st.just("f"), "arguments": texts}) | values,
         "tool_call_id": ids,
         "name": st.just("f"),
+        "function_calls": texts | values,
+        "functions": texts | values,
+        "channel": st.sampled_from(["analysis", "commentary", "final"]),
+        "recipient": st.sampled_from(["functions.f", "all", "assistant"]),
         "reasoning_content": texts,
         "thought": values,
     },

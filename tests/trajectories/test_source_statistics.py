@@ -105,3 +105,13 @@ async def test_filters_leave_rows_out(root: Path) -> None:
     found = await source.statistics()
     assert (found.rows, found.results) == (await source.count(), {"1": 5})
     assert found.rows == 5
+
+
+async def test_what_the_style_structured_recovers_is_counted_in_any_style(root: Path) -> None:
+    call = '<tool_call>{"name": "f", "arguments": {}}</tool_call>'
+    said = [("user", "q"), ("assistant", f"<think>t</think>{call}"), ("user", "r"), ("assistant", "<tool_call>{")]
+    talk = [{"role": role, "content": content} for role, content in said]
+    source = await open_source(root, {"a.parquet": parquet([row(0, conversations=talk)] * 3)}, style="messages")
+    found = (await source.statistics()).recovered
+    assert (found.reasoning, found.calls, found.answered, found.observations, found.kept_as_text) == (3, 3, 3, 3, 3)
+    assert found.notations == {"tool_call": 3}

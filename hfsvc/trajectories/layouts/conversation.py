@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 NO_FIELDS: Mapping[str, Any] = {}
 
-CALLS = ("tool_calls", "function_call")
+CALLS = ("tool_calls", "function_call", "function_calls")
 """Fields of a message that hold calls."""
 
 LIKELY_COLUMNS = ("messages", "conversations", "conversation", "trajectory", "traj", "trace", "history")

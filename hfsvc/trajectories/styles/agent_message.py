@@ -1,32 +1,34 @@
 """An agent's message taken apart into thinking, what it says, and calls, in any notation. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
-from operator import itemgetter
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING, Message
-from hfsvc.trajectories.styles.notations import fences, function_tags, terminus_json, terminus_xml, tool_call_tags
+from hfsvc.trajectories.styles.notations import (
+    call_lists,
+    harmony,
+    python_calls,
+    smolagents,
+    terminus_json,
+    terminus_xml,
+)
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.openai_calls import calls_of
+from hfsvc.trajectories.styles.notations.precedence import Offered, candidates, marks_in
 from hfsvc.trajectories.styles.notations.thinking import split_thinking
+from hfsvc.trajectories.styles.roles import IS_CALL
 
 _OF_HARNESS = (terminus_json.parse, terminus_xml.parse)
+_HARNESSES = {"terminus-json", "terminus-xml", "fence"}
+"""Notations in which waiting is an action; their texts speak of anything."""
+
+_ENDS = {"answer", "finish", "final_answer", "final answer"}
+"""Actions of ReAct that nothing comes of; what a user says next is a new task."""
 
 
-Parse = Callable[[str], ParsedText | Broken]
-
-
-class Notation(NamedTuple):
-    """A way of writing calls into text: `opens` gives where it may start, -1 for nowhere, `parse` what it holds."""
-
-    opens: Callable[[str], int]
-    parse: Parse
-
-
-NOTATIONS = tuple(
-    Notation(each.opens, each.parse) for each in (terminus_json, terminus_xml, tool_call_tags, function_tags)
-)
-FENCES = Notation(fences.opens, fences.parse)
+def _nothing() -> AbstractSet[str]:
+    return frozenset()
 
 
 class AgentMessage(NamedTuple):
@@ -38,6 +40,7 @@ class AgentMessage(NamedTuple):
         calls: In order.
         acts: Whether the environment has something to answer.
         kept: Why parts of it stayed text.
+        notation: In which the calls stand; None where there are none.
     """
 
     reasoning: str | None
@@ -45,10 +48,16 @@ class AgentMessage(NamedTuple):
     calls: list[Call]
     acts: bool
     kept: list[str]
+    notation: str | None = None
+
+
+class _Found(NamedTuple):
+    parsed: ParsedText
+    notation: str
 
 
 def read_agent_message(
-    message: Message, text: str, *, rejected: str | None = None, fenced: bool = False
+    message: Message, text: str, *, rejected: str | None = None, fenced: bool = False, offered: Offered = _nothing
 ) -> AgentMessage:
     """Read an agent's message.
 
@@ -57,6 +66,7 @@ def read_agent_message(
         text: Its content.
         rejected: What the harness said of a message that it could not parse, none of which it ran; None for others.
         fenced: Whether the last fenced block is a command.
+        offered: Gives the names of the tools on offer.
     """
     reasoning = _thought(message.fields)
     kept: list[str] = []
@@ -64,18 +74,38 @@ def read_agent_message(
     if reasoning is None:
         reasoning, rest, reason, closed = split_thinking(text)
         kept += [reason] if reason else []
-    if message.fields and any(name in message.fields for name in CALLS):
-        calls = calls_of(message.fields)
-        kept += [calls.reason] if isinstance(calls, Broken) else [each.unread for each in calls if each.unread]
-        if isinstance(calls, list) and calls:
-            return AgentMessage(reasoning, rest, calls, True, kept)
+    if message.fields and (held := _held(message, rest)):
+        if isinstance(held, Broken):
+            kept.append(held.reason)
+        else:
+            return _taken(held, reasoning, kept)
     if not closed:
         return AgentMessage(None, text, [], False, kept)
-    found, reasons = _calls_in(rest, rejected=rejected, fenced=fenced)
-    if found is None:
+    is_call = message.role in IS_CALL
+    found = (_call_as_role(rest) if is_call else None) or _calls_in(
+        rest, rejected=rejected, fenced=fenced, offered=offered
+    )
+    if isinstance(found, list):
+        silent = is_call and not found and rest.strip()
+        reasons = [f"its role is {message.role}, and its text holds no call"] if silent else found
         return AgentMessage(reasoning, rest, [], False, kept + reasons)
-    kept += [each.unread for each in found.calls if each.unread]
-    return AgentMessage(reasoning, found.message, found.calls, True, kept)
+    return _taken(found, reasoning, kept)
+
+
+def _taken(found: _Found, reasoning: str | None, kept: list[str]) -> AgentMessage:
+    (message, calls, thought), notation = found
+    if thought and reasoning is not None:
+        # A message has room for one; what stood in a block of its own is it.
+        message = "\n".join(filter(None, (thought, message)))
+    kept = kept + [each.unread for each in calls if each.unread]
+    if notation not in _HARNESSES and (mark := marks_in(message)):
+        kept.append(f"its calls are read as {notation}, and what begins with {mark} stays text")
+    acts = notation in _HARNESSES or _expects_answer(calls, notation)
+    return AgentMessage(thought if reasoning is None else reasoning, message, calls, acts, kept, notation)
+
+
+def _expects_answer(calls: list[Call], notation: str) -> bool:
+    return bool(calls) if notation != "react" else any(each.name.lower() not in _ENDS for each in calls)
 
 
 def _thought(fields: Mapping[str, Any]) -> str | None:
@@ -85,23 +115,54 @@ def _thought(fields: Mapping[str, Any]) -> str | None:
     return next((value for value in values if isinstance(value, str) and value.strip()), None)
 
 
-def _calls_in(text: str, *, rejected: str | None, fenced: bool) -> tuple[ParsedText | None, list[str]]:
+def _held(message: Message, text: str) -> _Found | Broken | None:
+    """What a message's fields say of calls; None where they say nothing."""
+    fields = message.fields
+    if any(name in fields for name in CALLS):
+        calls = calls_of(fields)
+        if isinstance(calls, Broken):
+            return calls
+        if not calls and (written := fields.get("function_calls")):
+            return _held_as_text(written, text)
+        if calls:
+            name = "tool_calls" if fields.get("tool_calls") else "function_call"
+            return _Found(ParsedText(text, calls), name)
+    said = harmony.of_fields(fields, text)
+    return _Found(said, "harmony") if said else None
+
+
+def _held_as_text(written: Any, text: str) -> _Found | Broken:
+    """Calls of the field ``function_calls``: of Python, or JSON in one text or as it is."""
+    calls: list[Call] | Broken
+    if not isinstance(written, str):
+        calls = calls_of({"tool_calls": written if isinstance(written, list) else [written]})
+    else:
+        calls = _whole(written)
+    return calls if isinstance(calls, Broken) else _Found(ParsedText(text, calls), "function_calls")
+
+
+def _whole(text: str) -> list[Call] | Broken:
+    """The calls of a text that can be nothing else: JSON, or of Python."""
+    inner = call_lists.unfenced(text).strip()
+    if python_calls.opens(inner) >= 0:
+        return python_calls.calls_in(inner[1:-1])
+    return call_lists.calls_in(inner) if inner.startswith(("{", "[")) else python_calls.calls_in(inner)
+
+
+def _call_as_role(text: str) -> _Found | None:
+    """The calls of a message whose role says that it is one."""
+    written = text.removeprefix(smolagents.LISTED).strip()
+    calls = _whole(written)
+    return _Found(ParsedText("", calls), "role") if isinstance(calls, list) else None
+
+
+def _calls_in(text: str, *, rejected: str | None, fenced: bool, offered: Offered) -> _Found | list[str]:
     """The calls of the notation that starts first of those that can be read, else why none can be."""
     reasons: list[str] = []
-    for parse in _parsers(text, fenced=fenced):
-        found = Broken(f"the harness refused it: {rejected}") if rejected and parse in _OF_HARNESS else parse(text)
+    for each in candidates(text, fenced=fenced, offered=offered):
+        refused = rejected and each.notation.parse in _OF_HARNESS
+        found = Broken(f"the harness refused it: {rejected}") if refused else each.parse(text)
         if isinstance(found, ParsedText):
-            return found, []
+            return _Found(found, each.notation.name)
         reasons.append(found.reason)
-    return None, reasons
-
-
-def _parsers(text: str, *, fenced: bool) -> Iterator[Parse]:
-    notations = (*NOTATIONS, FENCES) if fenced else NOTATIONS
-    start = terminus_json.opens(text)
-    if start >= 0 and not text[:start].strip():
-        # The usual case: nothing can start earlier.
-        yield terminus_json.parse
-        notations = notations[1:]
-    starts = [(start, each.parse) for each in notations if (start := each.opens(text)) >= 0]
-    yield from (parse for _, parse in sorted(starts, key=itemgetter(0)))
+    return reasons

@@ -65,14 +65,25 @@ def _built(row: Conversation, location: RowLocation, build: Build) -> BuiltTraje
     return BuiltTrajectory(trajectory, fidelity)
 
 
+def recovered(batch: pa.RecordBatch, first: RowLocation, layout: Layout, options: ReadOptions) -> Iterator[Fidelity]:
+    """What the style ``structured`` recovers of every row of a batch that can be read."""
+    build = style_of(msgspec.structs.replace(options, style="structured"))
+    for _, found in convert(batch, first, layout, build):
+        if not isinstance(found, Unreadable):
+            yield found.fidelity
+
+
 def fidelity_of(document: Trajectory) -> Fidelity:
     """What a row that is a document holds; there was nothing to recover."""
     steps = document.steps
+    made = {call.tool_call_id for step in steps for call in step.tool_calls or ()}
+    results = [result for step in steps for result in (step.observation.results if step.observation else ())]
     return Fidelity(
         style="atif",
         messages=len(steps),
         reasoning=sum(step.reasoning_content is not None for step in steps),
         calls=sum(len(step.tool_calls or ()) for step in steps),
+        answered=len(made & {result.source_call_id for result in results}),
         observations=sum(step.observation is not None for step in steps),
         tool_definitions=bool(document.agent.tool_definitions),
     )

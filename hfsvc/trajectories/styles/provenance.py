@@ -25,6 +25,9 @@ INDEX = "original_index"
 COLUMN = "original_column"
 """The column that a step comes from; it was no message."""
 
+PART = "original_part"
+"""That a step or a result was a part of the message whose content another one holds."""
+
 _RAW_TYPES = (str, list, type(None))
 
 

@@ -14,6 +14,8 @@ KINDS: dict[str, Kind] = {
     "model": "agent",
     "agent": "agent",
     "function_call": "agent",
+    "tool_call": "agent",
+    "tool-call": "agent",
     "user": "user",
     "human": "user",
     "system": "system",
@@ -21,7 +23,13 @@ KINDS: dict[str, Kind] = {
     "function": "tool",
     "observation": "tool",
     "ipython": "tool",
+    "tool_response": "tool",
+    "tool-response": "tool",
+    "environment": "tool",
 }
+
+IS_CALL = frozenset({"function_call", "tool_call", "tool-call"})
+"""Roles of the agent whose text is a call, or a list of calls."""
 
 
 def kind_of(role: str | None) -> Kind:

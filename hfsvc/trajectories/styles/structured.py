@@ -28,9 +28,12 @@ def build(conversation: Conversation, location: RowLocation, *, fenced: bool = F
         fenced: Whether the last fenced block of an agent's message is a command.
     """
     columns = dict(conversation.columns)
-    builder = StepBuilder(conversation.messages, fenced=fenced)
+    offered = _tools(columns)
+    builder = StepBuilder(conversation.messages, fenced=fenced, tools=offered and offered[1])
     builder.read(system=_text(columns, "system"))
-    tools = builder.tools or _tools(columns)
+    tools = builder.tools or (offered and offered[1])
+    if offered and tools is offered[1]:
+        del columns[offered[0]]
     trajectory = Trajectory(
         schema_version=SCHEMA_VERSION,
         trajectory_id=_text(columns, "key") or f"{location.repo}@{location.commit}/{location.file}#{location.file_row}",
@@ -58,6 +61,8 @@ def _fidelity(conversation: Conversation, builder: StepBuilder, tools: Tools | N
         messages=len(conversation.messages),
         reasoning=builder.reasoning,
         calls=builder.calls,
+        answered=builder.answered,
+        notations=builder.notations,
         observations=builder.observations,
         tool_definitions=tools is not None,
         kept_as_text=tuple(builder.kept),
@@ -75,9 +80,6 @@ def _kept_text(columns: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _tools(columns: dict[str, Any]) -> Tools | None:
-    for name in TOOLS:
-        if tools := tools_of(columns.get(name)):
-            del columns[name]
-            return tools
-    return None
+def _tools(columns: Mapping[str, Any]) -> tuple[str, Tools] | None:
+    """The column that offers tools, and these."""
+    return next(((name, tools) for name in TOOLS if (tools := tools_of(columns.get(name)))), None)

@@ -12,7 +12,7 @@ from typing import Any
 from hfsvc.atif import Content, ObservationResult, Step, ToolCall, Trajectory
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING
 from hfsvc.trajectories.styles.parts import openai_content
-from hfsvc.trajectories.styles.provenance import COLUMN, FIELDS, INDEX, RAW, ROLE
+from hfsvc.trajectories.styles.provenance import COLUMN, FIELDS, INDEX, PART, RAW, ROLE
 
 Row = dict[str, Any]
 NOTHING: dict[str, Any] = {}
@@ -74,11 +74,17 @@ def _is_message(step: Step) -> bool:
     extra = step.extra or NOTHING
     results = step.observation.results if step.observation else []
     bare = step.source == "system" and step.message == "" and ROLE not in extra
-    return COLUMN not in extra and not (bare and any(map(_notes, results)))
+    return extra.keys().isdisjoint((COLUMN, PART)) and not (
+        bare and any(_notes(each) or _is_part(each) for each in results)
+    )
 
 
 def _notes(noted: Step | ObservationResult) -> bool:
     return ROLE in (noted.extra or NOTHING)
+
+
+def _is_part(noted: ObservationResult) -> bool:
+    return PART in (noted.extra or NOTHING)
 
 
 def _role(step: Step) -> str:
@@ -104,7 +110,8 @@ def _message(role: str, content: Any, extra: dict[str, Any] | None) -> Row:
 
 
 def _observed(step: Step, *, observes: bool) -> Iterator[tuple[int | None, Row]]:
-    results = [each for each in (step.observation.results if step.observation else []) if each.content is not None]
+    held = step.observation.results if step.observation else []
+    results = [each for each in held if each.content is not None and not _is_part(each)]
     for own, group in groupby(results, _notes):
         if own:
             for each in group:

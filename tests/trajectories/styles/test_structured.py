@@ -87,7 +87,15 @@ def test_a_row_of_the_harness_becomes_what_the_harness_would_have_written() -> N
         ),
         Step(step_id=3, source="agent", message="ok"),
     ]
-    assert fidelity == Fidelity(style="structured", messages=4, reasoning=1, calls=1, observations=1)
+    assert fidelity == Fidelity(
+        style="structured",
+        messages=4,
+        reasoning=1,
+        calls=1,
+        answered=1,
+        observations=1,
+        notations={"terminus-json": 1},
+    )
 
 
 def test_what_a_row_does_not_tell_is_not_made_up() -> None:

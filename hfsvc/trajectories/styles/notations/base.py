@@ -1,5 +1,6 @@
 """What the parser of a notation gives: calls and the text beside them, or why there are none."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -10,20 +11,24 @@ class Call(NamedTuple):
         name: Of the function.
         arguments: By name.
         id: As the message gives it; None where it gives none.
-        unread: Why the arguments are the bare text, under ``_raw``; None where they were read.
+        unread: What of it was not understood, such as arguments that are the bare text, under ``_raw``; None where all
+            was.
+        extra: What else the message says of it.
     """
 
     name: str
     arguments: dict[str, Any]
     id: str | None = None
     unread: str | None = None
+    extra: Mapping[str, Any] | None = None
 
 
 class ParsedText(NamedTuple):
-    """A message's calls, and what it says beside them. Waiting is an action without a call."""
+    """A message's calls, and what it says and thinks beside them. Waiting is an action without a call."""
 
     message: str
     calls: list[Call]
+    reasoning: str | None = None
 
 
 class Broken(NamedTuple):

@@ -4,12 +4,21 @@ Source: the exporter of Harbor 0.25 writes the block before the first message; c
 object a line.
 """
 
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json
 from hfsvc.trajectories.styles.notations.text_search import Span, between
 
 Tools = list[dict[str, Any]]
+
+TOOL_FIELDS = ("tools", "functions", "available_tools")
+"""Fields of a prompt that hold the tools on offer."""
+
+# Both begin with text, which lets the search skip what lies between.
+_NAMED = re.compile(r"""name["']\s*:\s*["']([^"'\n]{1,64})["']""")
+_HEADING = re.compile(r"\n#+ (\w{1,64})[ \t]*(?=\n)")
 
 
 def tools_in(text: str) -> tuple[Tools, Span] | None:
@@ -35,6 +44,20 @@ def tools_of(value: Any) -> Tools | None:
     tools = [_read(item) if isinstance(item, str) else item for item in items]
     found = [tool for tool in tools if isinstance(tool, dict)]
     return found if len(found) == len(tools) else None
+
+
+def offered_names(tools: Tools | None, prompts: Iterable[str]) -> frozenset[str]:
+    """What tools are called, by their schemas and by what prompts say of them (as JSON, or as headings)."""
+    said = (name for prompt in prompts for look in (_NAMED, _HEADING) for name in look.findall(prompt))
+    return frozenset([*_names_of(tools or []), *said])
+
+
+def _names_of(tools: Tools) -> Iterator[str]:
+    for tool in tools:
+        function = tool.get("function")
+        name = (function if isinstance(function, dict) else tool).get("name")
+        if isinstance(name, str):
+            yield name
 
 
 def _read(text: str) -> Any:

@@ -20,6 +20,7 @@ FUNCTION = "<function=f>\n<parameter=k>\nv\n</parameter>\n</function>"
         (f"m\n{TAG}\n{TAG}", ParsedText("m", [F, F])),
         (f"m\n\n{TAG}\n", ParsedText("m\n", [F])),
         (f"m\n{TAG}\nbetween {TAG} after\n", ParsedText("m\nbetween\nafter", [F, F])),
+        (TAG.removesuffix("</tool_call>"), ParsedText("", [F])),
         (f"{TAG} after", ParsedText("after", [F])),
         ('<tool_call>{"name": "f"}</tool_call>', ParsedText("", [Call("f", {})])),
         ('<tool_call>{"name": "f", "arguments": "{\\"a\\": 1}"}</tool_call>', ParsedText("", [Call("f", {"a": 1})])),
@@ -37,7 +38,6 @@ def test_calls_in_tags(text: str, expected: ParsedText) -> None:
     [
         ("<tool_call>", "the JSON of a <tool_call> does not parse: "),
         (f"{TAG}<tool_call>[]</tool_call>", "the JSON of a <tool_call> does not parse: "),
-        (TAG.removesuffix("</tool_call>"), "a <tool_call> is never closed"),
         (TAG.replace("}}", "}} x"), "a <tool_call> is never closed"),
         ('<tool_call>{"arguments": {}}</tool_call>', "a call names no function"),
         ("<tool_call><function=f></tool_call>", "a <function=…> is never closed"),

@@ -1,0 +1,54 @@
+"""A call as bare JSON: a whole text that is ``{"name", "arguments"}``, or a list of such.
+
+Source: models that were told to answer with JSON alone, as Llama's template does. Objects with keys that no call has are
+data; in a fence they are an example.
+"""
+
+import re
+from typing import Any
+
+from hfsvc.trajectories.styles.notations.base import Broken, ParsedText
+from hfsvc.trajectories.styles.notations.call_lists import values_at
+from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_object
+from hfsvc.trajectories.styles.notations.openai_calls import all_of
+from hfsvc.trajectories.styles.notations.special_tokens import without_end
+
+_OPENING = re.compile(r"\s*(?:\[\s*)?\{")
+_KEYS = {"name", "arguments", "parameters", "args", "input", "id", "type", "function", "index"}
+
+
+def opens(text: str) -> int:
+    """0 where the whole text may be calls, else -1."""
+    if not _OPENING.match(text) or '"name"' not in text:
+        return -1
+    return 0 if ('"arguments"' in text or '"parameters"' in text or '"args"' in text) and _held(text) else -1
+
+
+def parse(text: str) -> ParsedText | Broken:
+    """The calls of a text."""
+    calls = all_of(_held(text) or [])
+    return calls if isinstance(calls, Broken) else ParsedText("", calls)
+
+
+def _held(text: str) -> list[Any] | None:
+    whole = without_end(text)
+    try:
+        held, end = values_at(whole, 0)
+    except NotJson:
+        return None
+    return held if held and not whole[end:].strip() and all(map(_is_call, held)) else None
+
+
+def _is_call(held: Any) -> bool:
+    if not isinstance(held, dict) or not held.keys() <= _KEYS:
+        return False
+    function = held["function"] if isinstance(held.get("function"), dict) else held
+    given = next((function[key] for key in ("arguments", "parameters", "args") if key in function), None)
+    return isinstance(function.get("name"), str) and (isinstance(given, dict) or _is_object(given))
+
+
+def _is_object(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(parse_object(value) or True)
+    except NotJson:
+        return False

@@ -1,0 +1,121 @@
+"""ReAct: ``Thought: …``, ``Action: f``, ``Action Input: {…}``, and its kin with ``THOUGHT:``, ``Think:``, ``ACTION:``, ``Act:``.
+
+Source: LangChain's agents (with an input), AgentInstruct (``Act: bash`` and a fence, ``Act: answer(220)``, ``ACTION: go to
+desk 1``), AgentGym (the action on the next line), OpenManus. An action in free words is the call ``action``. The environment
+answers in the next message: where ``Observation:`` follows in the same one, several turns stand in it.
+"""
+
+import re
+from typing import Any
+
+from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
+from hfsvc.trajectories.styles.notations.call_lists import unfenced
+from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_object
+from hfsvc.trajectories.styles.notations.openai_calls import call_of
+from hfsvc.trajectories.styles.notations.python_values import NotPython, call_at, literal
+
+FREE = "action"
+"""The name of an action in free words."""
+
+INPUT = "input"
+_SHELLS = {"bash", "sh", "shell", "terminal", "execute_bash"}
+_ACTION = re.compile(r"^[ \t]*(?:\*\*)?(?:Action|ACTION|Act)(?: \d+)?:(?:\*\*)?[ \t]*", re.MULTILINE)
+_THOUGHT = re.compile(r"\s*(?:\*\*)?(?:Thought|THOUGHT|Think|Thinking)(?: \d+)?:(?:\*\*)?\s*")
+_INPUT = re.compile(
+    r"(?:^[ \t]*|\bwith[ \t]+)(?:\*\*)?(?:Action[ _]Input|ACTION[ _]INPUT|Final Answer)(?: \d+)?:(?:\*\*)?[ \t]*",
+    re.MULTILINE,
+)
+_OBSERVATION = re.compile(r"^[ \t]*(?:Observation|OBSERVATION)(?: \d+)?:", re.MULTILINE)
+_NAME = re.compile(r"[^\s`(\[{]{1,128}")
+_FENCED = re.compile(r"([^\s`(\[{]{1,128})\s*```[^\n`]*\n(.*?)\n?```", re.DOTALL)
+_BRACKETS = re.compile(r"([^\s`(\[{]{1,128})(?:\((.*)\)|\[(.*)\])", re.DOTALL)
+
+
+def opens(text: str) -> int:
+    """Where an action starts; -1 where there is none, or where nothing says that it is more than prose."""
+    action = _ACTION.search(text) if "Act" in text or "ACTION" in text else None
+    if action is None:
+        return -1
+    if _THOUGHT.match(text) or _INPUT.search(text, action.end()):
+        return action.start()
+    body = text[action.end() :].strip()
+    is_bare = not text[: action.start()].strip() and _BRACKETS.fullmatch(body)
+    return action.start() if is_bare or _fenced(body) else -1
+
+
+def parse(text: str) -> ParsedText | Broken:
+    """The action of a message, and the thought before it."""
+    action = _ACTION.search(text)
+    if action is None:
+        return Broken("it has no action")
+    body = text[action.end() :]
+    if _ACTION.search(body) or _OBSERVATION.search(body):
+        return Broken("several actions, or what came of one, stand in the same message")
+    call = _call(body.strip())
+    if isinstance(call, Broken):
+        return call
+    before = text[: action.start()]
+    thought = _THOUGHT.match(before)
+    said = before[thought.end() :].strip() if thought else before.strip()
+    return ParsedText("", [call], said or None) if thought else ParsedText(said, [call])
+
+
+def _call(body: str) -> Call | Broken:
+    given = _INPUT.search(body)
+    if given is not None:
+        name = body[: given.start()].strip().strip("`*")
+        fits = name and "\n" not in name and len(name) <= 128
+        return Call(name, _arguments(body[given.end() :].strip())) if fits else Broken("an action names no function")
+    if not body:
+        return Broken("an action is empty")
+    return _structured(body) or _fenced(body) or _in_brackets(body) or _free(body)
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    inner = unfenced(text).strip()
+    for parse in (parse_object, literal):
+        try:
+            found = parse(inner)
+        except (NotJson, NotPython):
+            continue
+        if isinstance(found, dict):
+            return found
+    return {INPUT: text}
+
+
+def _structured(body: str) -> Call | None:
+    """An object of ``action`` and ``action_input``, as LangChain's structured agents write it."""
+    try:
+        held = parse_object(unfenced(body))
+    except NotJson:
+        return None
+    name = held.get("action", held.get("name"))
+    given = held.get("action_input", held.get("arguments"))
+    if not isinstance(name, str) or not held.keys() <= {"action", "action_input", "name", "arguments"}:
+        return None
+    call = call_of({"name": name, "arguments": given}) if isinstance(given, dict | None) else None
+    return call if isinstance(call, Call) else Call(name, {INPUT: given})
+
+
+def _fenced(body: str) -> Call | None:
+    found = _FENCED.fullmatch(body)
+    if found is None or "```" in found[2]:
+        return None
+    return Call(found[1], {"command" if found[1].lower() in _SHELLS else INPUT: found[2]})
+
+
+def _in_brackets(body: str) -> Call | None:
+    found = _BRACKETS.fullmatch(body)
+    if found is None:
+        return None
+    try:
+        call, end = call_at(body, 0)
+        if end == len(body) and not call.unread:
+            return call
+    except NotPython:
+        pass
+    return Call(found[1], {INPUT: found[2] if found[2] is not None else found[3]})
+
+
+def _free(body: str) -> Call:
+    return Call(body, {}) if _NAME.fullmatch(body) else Call(FREE, {INPUT: body})

@@ -1,0 +1,54 @@
+"""smolagents: ``Thought: …`` and code in ``<code>`` or a fence that ``<end_code>`` follows; ``Calling tools:`` and a list.
+
+Source: its code agents, whose code goes to ``python_interpreter``, and the memory of its steps, a list of Python.
+"""
+
+import re
+
+from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
+from hfsvc.trajectories.styles.notations.call_lists import calls_in
+
+TOOL = "python_interpreter"
+LISTED = "Calling tools:"
+_LISTED = re.compile(r"^Calling tools:[ \t]*\n?", re.MULTILINE)
+_THOUGHT = re.compile(r"\s*Thought:\s*")
+_LABEL = re.compile(r"(?:^|\n)[ \t]*Code:[ \t]*\Z")
+_OPENING = re.compile(r"```(?:py|python)[ \t]*\n|<code>[ \t]*\n?")
+_END = re.compile(r"\s*(?:<end_code>|\Z)")
+
+
+def opens(text: str) -> int:
+    """Where code or calls start; -1 where there are none. A fence alone is prose."""
+    if LISTED in text and (listed := _LISTED.search(text)):
+        return listed.start()
+    is_code = "<end_code>" in text or "</code>" in text or "\nCode:" in text
+    code = _code(text) if is_code and _THOUGHT.match(text) else None
+    return code[0] if code else -1
+
+
+def parse(text: str) -> ParsedText | Broken:
+    """The code of a message, or its calls."""
+    if listed := _LISTED.search(text):
+        calls = calls_in(text[listed.end() :].strip())
+        return calls if isinstance(calls, Broken) else ParsedText(text[: listed.start()].rstrip(), calls)
+    found = _code(text)
+    if found is None:
+        return Broken("its code is never closed")
+    start, end, code = found
+    before = _LABEL.sub("", text[:start].rstrip())
+    thought = _THOUGHT.match(before)
+    call, after = Call(TOOL, {"code": code}), text[end:].strip()
+    return ParsedText(after, [call], before[thought.end() :].strip() or None) if thought else ParsedText(before, [call])
+
+
+def _code(text: str) -> tuple[int, int, str] | None:
+    """Where the code stands, with what is around it, and the code."""
+    opening = _OPENING.search(text)
+    if opening is None:
+        return None
+    closing = "```" if opening[0].startswith("`") else "</code>"
+    end = text.find(closing, opening.end())
+    # Code may hold a fence itself.
+    while end >= 0 and not (after := _END.match(text, end + len(closing))):
+        end = text.find(closing, end + len(closing))
+    return (opening.start(), after.end(), text[opening.end() : end].removesuffix("\n")) if end >= 0 and after else None

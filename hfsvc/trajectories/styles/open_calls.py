@@ -1,0 +1,36 @@
+"""Which of the calls that nothing has answered yet a result without an id answers. Pure."""
+
+from collections.abc import Sequence
+
+
+def assign(calls: Sequence[str], results: Sequence[str | None]) -> list[int | None]:
+    """Which call each result answers: the one of its name where there are as many as results of it, else in order.
+
+    Args:
+        calls: What is called, and waits for its result.
+        results: What each names, if anything.
+
+    Returns:
+        For each result the number of a call; None where nothing tells.
+    """
+    called = [bare_name(call) for call in calls]
+    named = [name and bare_name(name) for name in results]
+    found: list[int | None] = [None] * len(results)
+    left = list(range(len(calls)))
+    for name in dict.fromkeys(filter(None, named)):
+        waiting = [number for number in left if called[number] == name]
+        asking = [number for number, each in enumerate(named) if each == name]
+        if len(waiting) == 1 or len(waiting) == len(asking):
+            for result, call in zip(asking, waiting, strict=False):
+                found[result] = call
+            left = [number for number in left if number not in waiting]
+    others = [number for number, call in enumerate(found) if call is None]
+    if len(others) == len(left):
+        for result, call in zip(others, left, strict=True):
+            found[result] = call
+    return found
+
+
+def bare_name(name: str) -> str:
+    """A function's name without the namespace that harmony puts before it."""
+    return name.removeprefix("functions.")
