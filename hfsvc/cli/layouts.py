@@ -1,6 +1,6 @@
 """``hfsvc layouts``."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,13 +9,13 @@ from hfsvc.cli.read_options import storage_options
 
 if TYPE_CHECKING:
     from hfsvc.containers import Container
-    from hfsvc.models import FileLayout
+    from hfsvc.models import FileLayout, ReadOptions
 
 
 @command("layouts")
 @click.argument("dataset", required=False)
 @storage_options
-def layouts_command(options: Options, dataset: str | None, reading: dict[str, Any]) -> None:
+def layouts_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Show how each file of a dataset is read: which layout it has, why, and what was ruled out.
 
     DATASET is the default source unless given.
@@ -50,16 +50,15 @@ def _say_ruled_out(found: "list[FileLayout]") -> None:
         say(printable(f"not {layout}{where}: {reason}"))
 
 
-async def _explain(container: "Container", name: str, reading: dict[str, Any]) -> "list[FileLayout]":
+async def _explain(container: "Container", name: str, reading: "ReadOptions") -> "list[FileLayout]":
     from anyio import to_thread
 
     from hfsvc.errors import NotDownloaded
-    from hfsvc.models import ReadOptions
     from hfsvc.trajectories.explained import explain_files
 
     repo = container.registry().repo_of(name)
     dataset = await container.datasets().get_download_info(repo)
     if dataset is None:
         raise NotDownloaded(repo=repo)
-    options = container.registry().read_options(dataset.repo, ReadOptions(**reading))
+    options = container.registry().read_options(dataset.repo, reading)
     return await to_thread.run_sync(lambda: [*explain_files(dataset, options)])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hfsvc.export import ExportRequest, export
+from hfsvc.export import ExportRequest, export_trajectories
 from hfsvc.models import TrajectoryRow
 
 from ..trajectories.tables import open_source
@@ -57,7 +57,7 @@ async def test_nothing_is_lost(tmp_path: Path, name: str, style: Any, format: An
     before = await structured(tmp_path / "before", files)
     source = await open_source(tmp_path / "again", files, style=style)
     path = tmp_path / f"out.{ending}"
-    await export(source, ExportRequest(path=path, format=format))
+    await export_trajectories(source, ExportRequest(path=path, format=format))
     after = await structured(tmp_path / "after", {f"data/train.{ending}": path.read_bytes()})
     assert len(after) == len(before)
     for old, new in zip(before, after, strict=True):
