@@ -2,7 +2,7 @@
 
 import anyio
 
-from hfsvc.errors import ChecksumMismatch, HfsvcError
+from hfsvc.errors import ChecksumMismatch, HfsvcError, TryLater
 from hfsvc.models import Location, RemoteFile
 from hfsvc.transfer.interfaces import ContentSource
 from hfsvc.transfer.retry_controller import Cooldown
@@ -27,20 +27,21 @@ class FileLocation:
         self._known = known
         self._asking = anyio.Lock(fast_acquire=True)
         self._asked = 0
-        self._unanswered: HfsvcError | None = None
+        self._error: HfsvcError | None = None
 
     async def get(self) -> Location:
         """The address; one question serves all who wait.
 
         Raises:
             ChecksumMismatch: Its content is another one than was listed.
-            HfsvcError: As `ContentSource.locate`. Whoever waited for an answer that did not come has the same error.
+            HfsvcError: As `ContentSource.locate`. Whoever waited for an answer that did not come has the same error, and
+                whoever asks after one that is final.
         """
         asked = self._asked
         async with self._asking:
             if self._known is None:
-                if self._asked > asked and self._unanswered:
-                    raise self._unanswered
+                if self._error and (self._asked > asked or not isinstance(self._error, TryLater)):
+                    raise self._error
                 self._known = await self._ask()
             return self._known
 
@@ -51,7 +52,7 @@ class FileLocation:
             location = await self._source.locate(self._file)
             self._check(location)
         except HfsvcError as error:
-            self._unanswered = error
+            self._error = error
             raise
         return location
 

@@ -200,3 +200,15 @@ async def test_progress_ends_with_all_bytes() -> None:
     run = Run(FakeSource(CONTENTS))
     await run()
     assert run.events[-1] == BytesReceived(received=1005, total=1005)
+
+
+async def test_a_listing_that_contradicts_the_source_costs_one_question() -> None:
+    source = FakeSource({"b": BIG})
+    files = source.files()
+    source.contents["b"] = BIG[:-1] + b"!"
+    source.files = lambda: files  # type: ignore[method-assign]
+    run = Run(source)
+    with pytest.raises(ChecksumMismatch):
+        await run()
+    assert source.asked == ["b"]
+    assert source.opened == []
