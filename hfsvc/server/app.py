@@ -19,10 +19,8 @@ from hfsvc.server.middleware.access import ServerAccess
 from hfsvc.server.middleware.guard import Guard
 from hfsvc.server.open_sources import OpenSources
 from hfsvc.server.responses import Receive, Scope, Send
-from hfsvc.server.routes import datasets, trajectories
+from hfsvc.server.routes import datasets, effuse, system, trajectories
 from hfsvc.server.routes import jobs as downloads
-from hfsvc.server.routes import system as service
-from hfsvc.server.routes.effuse import EffuseSocket, effuse_route
 from hfsvc.server.routes.openapi import OpenApiPlugin
 from hfsvc.server.routes.parameters import read_source
 from hfsvc.server.state import AppState
@@ -43,12 +41,13 @@ ROUTES = (
     trajectories.list_steps,
     trajectories.stream_trajectories,
     trajectories.list_facets,
-    service.get_index,
-    service.get_static,
-    service.open_session,
-    service.is_alive,
-    service.is_ready,
-    service.get_metrics,
+    system.get_index,
+    system.get_static,
+    system.open_session,
+    system.is_alive,
+    system.is_ready,
+    system.get_metrics,
+    effuse.serve_effuse,
 )
 
 
@@ -109,15 +108,11 @@ def _make_state(container: Container, access: ServerAccess, limits: ServerLimits
 
 
 def _make_litestar(state: AppState) -> Litestar:
-    effuse = EffuseSocket(
-        state.sources, budget=state.budget, limits=state.limits, errors=state.errors, counters=state.counters
-    )
-
     def give_state() -> AppState:
         return state
 
     return Litestar(
-        route_handlers=[*ROUTES, effuse_route(effuse)],
+        route_handlers=ROUTES,
         dependencies={
             "app": Provide(give_state, sync_to_thread=False),
             "wanted": Provide(read_source, sync_to_thread=False),

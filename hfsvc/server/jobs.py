@@ -179,14 +179,7 @@ class Jobs:
         """
         if self._group is None or self.count("running") >= self._limits.jobs:
             raise Busy(what="downloads")
-        request = DatasetRequest(
-            repo=self._sources.repo(order.repo),
-            revision=order.revision,
-            include=order.include,
-            exclude=order.exclude,
-            force=order.force,
-        )
-        parse_request(request, self._settings)  # raises for what no download can be made of
+        request = self._request(order)
         job = Job(
             id=secrets.token_hex(8),
             repo=request.repo,
@@ -234,6 +227,12 @@ class Jobs:
         self.closing = True
         for running in self._jobs.values():
             running.log.wake()
+
+    def _request(self, order: DownloadOrder) -> DatasetRequest:
+        fields = msgspec.structs.asdict(order) | {"repo": self._sources.repo(order.repo)}
+        request = DatasetRequest(**fields)
+        parse_request(request, self._settings)  # raises for what no download can be made of
+        return request
 
     async def _run(self, running: RunningJob, request: DatasetRequest) -> None:
         try:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import anyio
 import httpx
@@ -209,3 +210,13 @@ def error_of(answer: httpx.Response) -> dict[str, Any]:
     found: dict[str, Any] = document["error"]
     assert found.keys() == {"code", "message", "retryable", "retryAfter", "hint"}
     return found
+
+
+async def download(datasets: FakeDatasetService, repo: str = REPO, include: str = "**") -> None:
+    """Bring a dataset of a fake onto disk."""
+    await datasets.download(DatasetRequest(repo=repo, include=(include,)))
+
+
+def dataset_path(repo: str, rest: str = "") -> str:
+    """Where a dataset answers, and what lies below it."""
+    return f"/api/datasets/{quote(repo, safe='')}{rest}"

@@ -15,10 +15,9 @@ from msgspec.structs import replace
 from hfsvc import atif
 from hfsvc.models import OnBadRow, ReadOptions
 from hfsvc.protocols import TrajectorySource
-from hfsvc.server.errors import Busy, ErrorRenderer
-from hfsvc.server.limits import PAGE_ROWS, ByteBudget, ServerLimits
-from hfsvc.server.metrics import ServerCounters
-from hfsvc.server.open_sources import OpenSources
+from hfsvc.server.errors import Busy
+from hfsvc.server.limits import PAGE_ROWS
+from hfsvc.server.state import AppState, AppStateDep
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,34 +57,19 @@ class EffuseSocket:
     """A server of the Effuse protocol: answers the requests of sockets, of each one after the other.
 
     Args:
-        sources: The default source is what is read, one step a message.
-        budget: Answers count against it until they are sent.
-        limits: Of frames and answers.
-        errors: How failures are told.
-        counters: Where requests are counted.
+        app: Its default source is what is read, one step a message; its budget counts answers until they are sent.
     """
 
-    def __init__(
-        self,
-        sources: OpenSources,
-        *,
-        budget: ByteBudget,
-        limits: ServerLimits,
-        errors: ErrorRenderer,
-        counters: ServerCounters,
-    ) -> None:
-        self._sources = sources
-        self._budget = budget
-        self._limits = limits
-        self._errors = errors
-        self._counters = counters
+    def __init__(self, app: AppState) -> None:
+        self._app = app
+        self._limits = app.limits
         self._answers: dict[str, Callable[[str], Awaitable[bytes]]] = {
-            "getHFTrajectoryCount": self._count,
-            "getHFTrajectories": self._page,
-            "getHFTrajectory": self._row,
+            "getHFTrajectoryCount": self._get_count,
+            "getHFTrajectories": self._get_trajectories,
+            "getHFTrajectory": self._get_trajectory,
         }
 
-    async def serve_socket(self, socket: WebSocket[Any, Any, Any]) -> None:
+    async def serve(self, socket: WebSocket[Any, Any, Any]) -> None:
         """Answer a socket until it is closed."""
         await socket.accept()
         while True:
@@ -101,13 +85,13 @@ class EffuseSocket:
 
     async def _reply(self, socket: WebSocket[Any, Any, Any], asked: tuple[str, str], text: str) -> None:
         try:
-            async with self._budget.reserve(self._estimate(asked[0])) as reservation:
+            async with self._app.budget.reserve(self._estimate(asked[0])) as reservation:
                 answer = await self._make(asked, text)
                 reservation.resize(len(answer))
                 with anyio.fail_after(self._limits.answer_s):
                     await socket.send_text(answer)
         except Busy as error:
-            await socket.send_text(failure(*asked, self._errors.sentence(error)).decode())
+            await socket.send_text(failure(*asked, self._app.errors.sentence(error)).decode())
 
     async def _make(self, asked: tuple[str, str], text: str) -> str:
         with anyio.move_on_after(self._limits.answer_s):
@@ -126,7 +110,7 @@ class EffuseSocket:
             text: The whole frame.
         """
         make = self._answers.get(name)
-        self._counters.socket_requests[name if make else "unknown"] += 1
+        self._app.counters.socket_requests[name if make else "unknown"] += 1
         if make is None:
             return failure(name, correlation_id, f"This server does not know {REQUEST}{name[:100]}.")
         try:
@@ -136,16 +120,16 @@ class EffuseSocket:
         except msgspec.ValidationError as error:
             return failure(name, correlation_id, f"The request cannot be meant: {error}.")
         except Exception as error:
-            return failure(name, correlation_id, self._errors.sentence(error))
+            return failure(name, correlation_id, self._app.errors.sentence(error))
         return success(name, correlation_id, data)
 
     def _source(self, on_bad_row: OnBadRow = "raise") -> TrajectorySource:
-        return self._sources.open(self._sources.name(None), ReadOptions(on_bad_row=on_bad_row))
+        return self._app.sources.open(self._app.sources.name(None), ReadOptions(on_bad_row=on_bad_row))
 
-    async def _count(self, _: str) -> bytes:
+    async def _get_count(self, _: str) -> bytes:
         return msgspec.json.encode({"count": await self._source().count()})
 
-    async def _page(self, text: str) -> bytes:
+    async def _get_trajectories(self, text: str) -> bytes:
         page = msgspec.json.decode(text, type=_PageRequest)
         # The UI waits for ever after an error, and datasets exist whose every tenth row cannot be read.
         source = self._source(on_bad_row="skip")
@@ -159,7 +143,7 @@ class EffuseSocket:
                 self._check_size(size, f"Rows {page.offset} to {page.offset + page.limit}")
         return b"[%s]" % b",".join(documents)
 
-    async def _row(self, text: str) -> bytes:
+    async def _get_trajectory(self, text: str) -> bytes:
         index = msgspec.json.decode(text, type=_RowRequest).index
         trajectory = await self._source().get_trajectory(index)
         if trajectory is None:
@@ -231,11 +215,7 @@ def _searchable(name: str, value: Any) -> Any:
     return msgspec.json.encode(value).decode()
 
 
-def effuse_route(effuse: EffuseSocket) -> Any:
-    """The socket's route."""
-
-    @websocket("/ws")
-    async def serve_socket(socket: WebSocket[Any, Any, Any]) -> None:
-        await effuse.serve_socket(socket)
-
-    return serve_socket
+@websocket("/ws")
+async def serve_effuse(socket: WebSocket[Any, Any, Any], app: AppStateDep) -> None:
+    """The socket of the Effuse UI."""
+    await EffuseSocket(app).serve(socket)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from .worlds import Counted, open_served_world, trajectory
+from tests.server.worlds import Counted, World, open_served_world, trajectory
 
 EXAMPLES = 25
 # Making a request that fits a description takes schemathesis long.
@@ -80,6 +80,15 @@ FALLIBLE = [
 TRIALS = [(GenerationMode.POSITIVE, *each) for each in OPERATIONS] + [
     (GenerationMode.NEGATIVE, *each) for each in FALLIBLE
 ]
+
+
+async def test_the_api_describes_itself(world: World) -> None:
+    document = (await world.client.get("/api/openapi.json")).json()
+    assert {"/api/datasets", "/api/jobs", "/api/trajectories", "/api/trajectories/{key}"} <= document["paths"].keys()
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    with_bodies = [each["responses"].keys() for each in operations if "requestBody" in each]
+    assert len(with_bodies) == 2
+    assert all("413" in answers for answers in with_bodies)
 
 
 def test_every_operation_says_what_it_does(schema: Any) -> None:
