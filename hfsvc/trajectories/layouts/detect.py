@@ -11,6 +11,7 @@ from hfsvc.errors import BadParquet, InvalidSettings
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.base import RowFile
 from hfsvc.trajectories.layouts import (
+    adp_actions,
     agent_trace,
     atif,
     harbor,
@@ -40,6 +41,7 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
     "swe-agent": swe_agent.fit,
     "json": objects.fit,
     "openhands": openhands_events.fit,
+    "adp": adp_actions.fit,
     "agent-trace": agent_trace.fit,
     "turns": turn_columns.fit,
     "atif": atif.fit,

@@ -228,6 +228,25 @@ async def test_events_in_structs_and_in_pairs_are_read_too(root: Path) -> None:
     assert await steps_of(root / "pairs", {"a.jsonl": pairs}) == EVENT_STEPS
 
 
+ACTIONS: list[dict[str, Any]] = [
+    {"class_": "text_observation", "source": "user", "content": "mend it"},
+    {"class_": "code_action", "language": "bash", "content": "ls", "description": "I look."},
+    {"class_": "text_observation", "source": "environment", "content": "a.py"},
+    {"class_": "api_action", "function": "goto", "kwargs": {"url": "x"}, "description": None},
+    {"class_": "web_observation", "url": "x", "axtree": "a page"},
+    {"class_": "message_action", "content": "done", "description": None},
+]
+
+
+async def test_actions_of_the_agent_data_protocol_become_steps(root: Path) -> None:
+    assert await steps_of(root, {"full_std.jsonl": lines({"id": "x", "content": ACTIONS, "details": {}})}) == [
+        ASKED,
+        ("agent", "I look.", None, ['bash {"code": "ls"}'], ["a.py"]),
+        ("agent", "", None, ['goto {"url": "x"}'], ["a page"]),
+        DONE,
+    ]
+
+
 # ---- turns ----------------------------------------------------------------------------------------------------------
 
 TURNS = [
