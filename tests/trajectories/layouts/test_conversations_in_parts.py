@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from hfsvc.atif import Step
+from hfsvc.errors import BadParquet
 from hfsvc.models import TrajectoryRow
 from tests.trajectories.tables import open_source, parquet
 
@@ -58,7 +59,7 @@ CLAUDE = [
     claude("u5", "u4", "user", [{"type": "tool_result", "tool_use_id": "t", "content": "a.py"}]),
     claude("u6", "u5", "assistant", "done", id="m2"),
 ]
-CODEX = [
+CODEX: list[dict[str, Any]] = [
     {"timestamp": "t", "type": "session_meta", "payload": {"id": "s", "timestamp": "2026-01-01T00:00:00Z"}},
     {"timestamp": "t", "type": "turn_context", "payload": {"model": "gpt"}},
     *(
@@ -180,6 +181,26 @@ async def test_answers_to_calls_made_together_hang_on_their_calls(root: Path) ->
     assert results is not None
     assert [(each.source_call_id, each.content) for each in results.results] == [("a", "1"), ("b", "2")]
     assert row.fidelity.kept_as_text == ()
+
+
+async def test_remarks_and_subagents_alone_end_no_log(root: Path) -> None:
+    remark = {"type": "system", "sessionId": "s", "uuid": "u9", "parentUuid": None, "content": "slow"}
+    whole = lines(*CLAUDE, remark, {"type": "queue-operation", "sessionId": "s"})
+    assert await steps_of(root / "remark", {"log.jsonl": whole}) == [ASKED, CALLED, DONE]
+    alone = [event | {"isSidechain": True} for event in CLAUDE if event.get("uuid") != "x2"]
+    assert await steps_of(root / "alone", {"log.jsonl": lines(*alone)}) == [ASKED, CALLED, DONE]
+
+
+async def test_older_logs_of_codex_have_no_envelopes(root: Path) -> None:
+    items = [event["payload"] for event in CODEX if event["type"] == "response_item"]
+    log = lines({"id": "s", "timestamp": "2026-01-01T00:00:00Z", "instructions": None}, *items)
+    assert await steps_of(root, {"log.jsonl": log}) == [ASKED, CALLED, DONE]
+
+
+async def test_lines_of_no_known_log_are_refused(root: Path) -> None:
+    source = await open_source(root, {"a.jsonl": lines(*[{"type": "x", "timestamp": "t", "payload": {}}] * 3)})
+    with pytest.raises(BadParquet, match="its lines are of no agent's log that is known"):
+        await source.count()
 
 
 async def test_a_line_that_is_no_json_is_told(root: Path) -> None:

@@ -121,6 +121,7 @@ def test_what_was_looked_for_is_told_in_three_lines_when_nothing_fits() -> None:
         parquet(pa.table({"n": [1], "dialog": [[{"speaker": "a", "utterance": "b", "n": 1}]]})),
         parquet(pa.table({"n": ["words"], "dialog": ['[{"speaker": "a", "utterance": "b", "n": 1}]']})),
     ],
+    ids=["structs", "JSON"],
 )
 async def test_the_column_that_would_have_to_be_named_is_told(root: Path, content: bytes) -> None:
     with pytest.raises(BadParquet) as raised:
