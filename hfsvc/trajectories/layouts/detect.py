@@ -24,7 +24,15 @@ from hfsvc.trajectories.layouts import (
     turn_columns,
 )
 from hfsvc.trajectories.layouts.base import Layout
-from hfsvc.trajectories.layouts.conversation import CALLS, LIKELY_COLUMNS, NO_UTF8, Conversation, Message, Unreadable
+from hfsvc.trajectories.layouts.conversation import (
+    CALLS,
+    LIKELY_COLUMNS,
+    NO_UTF8,
+    REASONING,
+    Conversation,
+    Message,
+    Unreadable,
+)
 from hfsvc.trajectories.layouts.in_turn import EMPTY, InTurnLayout
 from hfsvc.trajectories.layouts.metadata import ABOUT_FIELDS
 from hfsvc.trajectories.layouts.nearest import NearestColumn, nearest_column
@@ -206,14 +214,14 @@ def _other(row: Conversation | Trajectory | Unreadable) -> str | None:
         return "it is empty" if row.column is None or row.reason == NO_UTF8 else row.reason
     if any(map(_speaks, row.messages)):
         return None
-    if any(message.role is None and message.fields for message in row.messages):
+    if any(message.fields for message in row.messages):
         return "no message in it has a role, and a content or calls"
     return "it is empty"
 
 
 def _speaks(message: Message) -> bool:
-    called = any(name in message.fields for name in CALLS)
-    return message.role is not None and (message.content is not None or called)
+    said = message.content is not None or any(name in message.fields for name in (*CALLS, *REASONING))
+    return message.role is not None and said
 
 
 def _chosen(choice: LayoutChoice, schema: pa.Schema, file: str) -> Layout:

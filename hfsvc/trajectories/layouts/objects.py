@@ -178,6 +178,8 @@ def _values(column: pa.Array) -> list[Any]:
 def _found(value: Any) -> FoundObjects | str:
     notes: tuple[tuple[int, str], ...] = ()
     if isinstance(value, str | bytes):
+        if not value.strip():
+            return "it is empty"
         try:
             value, notes = read_json(value)
             if isinstance(value, str):

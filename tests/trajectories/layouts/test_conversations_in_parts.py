@@ -10,6 +10,7 @@ import pytest
 
 from hfsvc.atif import Step
 from hfsvc.errors import BadParquet
+from hfsvc.export import ExportRequest, export
 from hfsvc.models import TrajectoryRow
 from tests.trajectories.tables import open_source, parquet
 
@@ -189,6 +190,25 @@ async def test_remarks_and_subagents_alone_end_no_log(root: Path) -> None:
     assert await steps_of(root / "remark", {"log.jsonl": whole}) == [ASKED, CALLED, DONE]
     alone = [event | {"isSidechain": True} for event in CLAUDE if event.get("uuid") != "x2"]
     assert await steps_of(root / "alone", {"log.jsonl": lines(*alone)}) == [ASKED, CALLED, DONE]
+
+
+async def test_what_the_export_wrote_as_sessions_is_read_back(root: Path, tmp_path: Path) -> None:
+    before = await open_source(root, {"log.jsonl": lines(*STS, *STS[1:3])}, style="structured")
+    done = await export(before, ExportRequest(path=tmp_path / "sessions", format="sts"))
+    assert done.rows == 1
+    files = {path.name: path.read_bytes() for path in (tmp_path / "sessions").rglob("*.jsonl")}
+    assert await steps_of(root / "again", files) == [ASKED, CALLED, DONE, ASKED, (*CALLED[:4], [])]
+
+
+async def test_an_empty_message_of_a_session_is_a_step(root: Path) -> None:
+    empty = [
+        {"type": "message", "message": {"role": role, "content": content}}
+        for role, content in (("assistant", ""), ("user", []))
+    ]
+    assert await steps_of(root, {"log.jsonl": lines(STS[0], *empty)}) == [
+        ("agent", "", None, [], []),
+        ("user", "", None, [], []),
+    ]
 
 
 async def test_older_logs_of_codex_have_no_envelopes(root: Path) -> None:
