@@ -29,6 +29,7 @@ LayoutName = Literal[
     "swe-agent",
     "json",
     "openhands",
+    "adp",
     "agent-trace",
     "turns",
     "atif",

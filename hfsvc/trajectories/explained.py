@@ -44,7 +44,7 @@ def _reason(choice: LayoutChoice, rows: RowFile, options: ReadOptions) -> str:
     others = [column for _, column in dict.fromkeys(choice.held) if column != choice.layout.messages]
     turn = f"; rows without are read from {', '.join(dict.fromkeys(others))}" if others else ""
     if options.layout is not None:
-        return f"it was asked for{turn}"
+        return f"it was asked for, or is known of the dataset{turn}"
     if choice.held:
         return f"its first rows hold messages{turn}"
     return "its columns are of these types, and its first rows empty" if rows.rows else "its columns are of these types"

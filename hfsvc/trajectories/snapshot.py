@@ -20,6 +20,8 @@ from hfsvc.trajectories.reader import read_unchanged
 from hfsvc.trajectories.selection import RowSelection
 
 T = TypeVar("T")
+# Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
+ROWS_ARE_READ = "2"
 
 
 class FilesReplaced(Exception):
@@ -111,7 +113,7 @@ class Snapshot:
         sidecars = Sidecars(dataset)
         sidecars.prune(file.content for file in self.files)
         self.row_cache = RowCache(dataset, sidecars)
-        variant = f"{options.layout} {sorted(options.columns.items())}"
+        variant = f"{ROWS_ARE_READ} {options.layout} {sorted(options.columns.items())}"
         self.index = SummaryIndex(self.files, self.row_cache.open_data, sidecars, variant)
         self._options = options
         self._selection: RowSelection | None = None

@@ -23,6 +23,7 @@ _LOOKED_AT = 32
 _MARKS: tuple[frozenset[str], ...] = (
     frozenset({"type", "sessionId", "uuid", "message"}),
     frozenset({"type", "timestamp", "payload"}),
+    frozenset({"type", "arguments", "call_id"}),
     frozenset({"sessionId", "projectHash", "startTime"}),
 )
 _HEADERS = frozenset({"session", "session_start"})

@@ -72,7 +72,7 @@ def read_session(text: bytes) -> Conversation | Unreadable:
     events, notes = _events(text)
     kind = next((each for each in _KINDS if each.is_of(events)), None)
     if kind is None:
-        return Unreadable(None, "its lines are of no agent's log that is known")
+        return Unreadable(SESSION, "its lines are of no agent's log that is known")
     messages, columns, more = kind.read(events)
     if not messages:
         return Unreadable(None, "nobody says anything in its log")

@@ -11,6 +11,7 @@ from hfsvc.errors import BadParquet, InvalidSettings
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.base import RowFile
 from hfsvc.trajectories.layouts import (
+    adp_actions,
     agent_trace,
     atif,
     harbor,
@@ -23,12 +24,19 @@ from hfsvc.trajectories.layouts import (
     turn_columns,
 )
 from hfsvc.trajectories.layouts.base import Layout
-from hfsvc.trajectories.layouts.conversation import CALLS, LIKELY_COLUMNS, NO_UTF8, Conversation, Message, Unreadable
+from hfsvc.trajectories.layouts.conversation import (
+    CALLS,
+    NO_UTF8,
+    REASONING,
+    Conversation,
+    Message,
+    Unreadable,
+)
 from hfsvc.trajectories.layouts.in_turn import EMPTY, InTurnLayout
 from hfsvc.trajectories.layouts.metadata import ABOUT_FIELDS
 from hfsvc.trajectories.layouts.nearest import NearestColumn, nearest_column
+from hfsvc.trajectories.layouts.refusal import listed, nothing_fits
 
-LONGEST_TYPE = 60
 # How many batches of a file are looked at for a row that holds something.
 MOST_BATCHES = 16
 Fit = Callable[[pa.Schema, ReadOptions], Sequence[Layout] | str]
@@ -40,6 +48,7 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
     "swe-agent": swe_agent.fit,
     "json": objects.fit,
     "openhands": openhands_events.fit,
+    "adp": adp_actions.fit,
     "agent-trace": agent_trace.fit,
     "turns": turn_columns.fit,
     "atif": atif.fit,
@@ -48,9 +57,6 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
 }
 
 
-_OTHERS = (
-    "events of OpenHands, logs of agents, turns by session, ATIF documents, prompt and completion, query and answers"
-)
 _PAIRS = frozenset({"query-answers", "prompt-completion"})
 
 
@@ -204,56 +210,23 @@ def _other(row: Conversation | Trajectory | Unreadable) -> str | None:
         return "it is empty" if row.column is None or row.reason == NO_UTF8 else row.reason
     if any(map(_speaks, row.messages)):
         return None
-    if any(message.role is None and message.fields for message in row.messages):
+    if any(message.fields for message in row.messages):
         return "no message in it has a role, and a content or calls"
     return "it is empty"
 
 
 def _speaks(message: Message) -> bool:
-    called = any(name in message.fields for name in CALLS)
-    return message.role is not None and (message.content is not None or called)
+    said = message.content is not None or any(name in message.fields for name in (*CALLS, *REASONING))
+    return message.role is not None and said
 
 
 def _chosen(choice: LayoutChoice, schema: pa.Schema, file: str) -> Layout:
     if choice.layout is None:
-        raise BadParquet(file=file, reason=_nothing_fits(schema, choice))
+        raise BadParquet(file=file, reason=nothing_fits(schema, choice.ruled_out, choice.nearest))
     return choice.layout
 
 
 def _misnamed(schema: pa.Schema, options: ReadOptions) -> str | None:
     named = {name: column for name, column in options.columns.items() if name not in ABOUT_FIELDS}
     missing = [f"{column!r} (given for {name})" for name, column in named.items() if column not in schema.names]
-    return f"it has no column {', '.join(missing)}; it has {_listed(schema)}" if missing else None
-
-
-def _nothing_fits(schema: pa.Schema, choice: LayoutChoice) -> str:
-    """What is said of a file of unknown shape, in three lines."""
-    name, reason = max(choice.ruled_out, key=lambda each: _nearness(*each))
-    near = choice.nearest
-    advice = f"{', '.join(near.keys)} in {near.column!r}: {near.advice()}" if near else "--column messages=NAME"
-    return (
-        f"its columns fit no layout; it has {_listed(schema)}.\n"
-        f"Looked for were role and content, or from and value, in a column {', '.join(LIKELY_COLUMNS)}; and {_OTHERS}.\n"
-        f"Nearest is the layout {name}: {reason}. Say where messages are: {advice}"
-    )
-
-
-def _nearness(name: LayoutName, reason: str) -> int:
-    """How much of a layout a file has, as what it lacks tells."""
-    if reason.startswith("it has ") and " columns '" in reason and not reason.startswith("it has no "):
-        return 4
-    if reason.startswith(("the messages in", "the role", "the content", "the value", "the text", "the from")):
-        return 3
-    if reason.startswith("'"):
-        return 3 if name == "json" else 2
-    return int(reason.startswith("its column "))
-
-
-def _listed(schema: pa.Schema) -> str:
-    names = [f"{field.name} ({_short(field.type)})" for field in schema]
-    return ", ".join(names) or "no columns"
-
-
-def _short(kind: pa.DataType) -> str:
-    text = str(kind)
-    return text if len(text) <= LONGEST_TYPE else f"{text[:LONGEST_TYPE]}…"
+    return f"it has no column {', '.join(missing)}; it has {listed(schema)}" if missing else None

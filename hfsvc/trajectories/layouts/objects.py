@@ -27,7 +27,7 @@ from hfsvc.trajectories.layouts.structs import MessageShape, override_shape
 
 SHAPE = MessageShape("json", LIKELY_COLUMNS, "role", ("content",))
 ROLES = ("role", "from")
-CONTENTS = ("content", "value", "text", "system_prompt")
+CONTENTS = ("content", "value", "text", "system_prompt", "parts")
 Objects = list[dict[str, Any]]
 
 
@@ -124,7 +124,10 @@ def fit_objects(
 ) -> list[ObjectLayout] | str:
     """The same with these keys of messages, under the name of the shape."""
     once = [name for name in shape.columns if schema.names.count(name) == 1]
-    fitting = [name for name in once if may_hold_objects(schema.field(name).type)]
+    kinds = {name: schema.field(name).type for name in once}
+    fitting = [
+        name for name, kind in kinds.items() if may_hold_objects(kind) or _is_list_of_messages(kind, roles, contents)
+    ]
     if not fitting:
         return f"it has no text in a column {' or '.join(map(repr, shape.columns))}"
     return [
@@ -140,6 +143,14 @@ def may_hold_objects(kind: pa.DataType) -> bool:
         inner = kind.value_type
         return is_text(inner) or is_binary(inner) or pa.types.is_map(inner)
     return is_text(kind) or is_binary(kind) or pa.types.is_struct(kind)
+
+
+def _is_list_of_messages(kind: pa.DataType, roles: tuple[str, ...], contents: tuple[str, ...]) -> bool:
+    """Whether structs have texts for a role and a content, if under names of two shapes."""
+    if not is_list(kind) or not pa.types.is_struct(kind.value_type):
+        return False
+    texts = {field.name for field in kind.value_type if is_text(field.type)}
+    return bool(texts & {*roles} and texts & {*contents})
 
 
 def find_objects(column: pa.Array) -> list[FoundObjects | str]:
@@ -167,6 +178,8 @@ def _values(column: pa.Array) -> list[Any]:
 def _found(value: Any) -> FoundObjects | str:
     notes: tuple[tuple[int, str], ...] = ()
     if isinstance(value, str | bytes):
+        if not value.strip():
+            return "it is empty"
         try:
             value, notes = read_json(value)
             if isinstance(value, str):

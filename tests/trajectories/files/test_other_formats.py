@@ -106,6 +106,7 @@ ROW = {"messages": talk("a")}
         (b"words\nmore\n", "line 1 is no JSON in UTF-8"),
         (b"[1]\n[2]\n", "line 1 is no JSON object"),
     ],
+    ids=["UTF-16", "UTF-16 unmarked", "printed", "CR", "words", "arrays"],
 )
 async def test_a_file_without_an_object_says_what_its_first_line_is(root: Path, content: bytes, reason: str) -> None:
     source = await open_source(root, {"data/a.jsonl": content})
@@ -115,7 +116,7 @@ async def test_a_file_without_an_object_says_what_its_first_line_is(root: Path, 
     assert raised.value.reason.startswith(f"none of its rows is a JSON object: {reason}")
 
 
-@pytest.mark.parametrize("empty", [b"", b"\n \n", gzip.compress(b"")])
+@pytest.mark.parametrize("empty", [b"", b"\n \n", gzip.compress(b"")], ids=["no byte", "blanks", "compressed"])
 async def test_an_empty_shard_has_no_rows(root: Path, empty: bytes) -> None:
     source = await open_source(root, {"a.jsonl": empty, "b.jsonl": lines(ROW), "c.jsonl": empty})
     assert await source.count() == 1

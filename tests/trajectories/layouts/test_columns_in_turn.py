@@ -169,6 +169,7 @@ async def test_sharegpt_and_swe_agent_by_name_read_json_too(root: Path) -> None:
         pa.table({"messages": [json.dumps(json.dumps(talk("b")))]}),
         pa.table({"conversation": [talk("b")]}),
         pa.table({"traj": [FROM]}),
+        pa.table({"messages": [[{"role": "user", "value": "b"}, {"role": "assistant", "value": "b!"}]]}),
     ],
 )
 async def test_other_forms_of_the_same_are_read(root: Path, table: pa.Table) -> None:

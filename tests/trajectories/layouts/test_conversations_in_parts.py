@@ -9,6 +9,8 @@ import pyarrow as pa
 import pytest
 
 from hfsvc.atif import Step
+from hfsvc.errors import BadParquet
+from hfsvc.export import ExportRequest, export
 from hfsvc.models import TrajectoryRow
 from tests.trajectories.tables import open_source, parquet
 
@@ -58,7 +60,7 @@ CLAUDE = [
     claude("u5", "u4", "user", [{"type": "tool_result", "tool_use_id": "t", "content": "a.py"}]),
     claude("u6", "u5", "assistant", "done", id="m2"),
 ]
-CODEX = [
+CODEX: list[dict[str, Any]] = [
     {"timestamp": "t", "type": "session_meta", "payload": {"id": "s", "timestamp": "2026-01-01T00:00:00Z"}},
     {"timestamp": "t", "type": "turn_context", "payload": {"model": "gpt"}},
     *(
@@ -182,6 +184,45 @@ async def test_answers_to_calls_made_together_hang_on_their_calls(root: Path) ->
     assert row.fidelity.kept_as_text == ()
 
 
+async def test_remarks_and_subagents_alone_end_no_log(root: Path) -> None:
+    remark = {"type": "system", "sessionId": "s", "uuid": "u9", "parentUuid": None, "content": "slow"}
+    whole = lines(*CLAUDE, remark, {"type": "queue-operation", "sessionId": "s"})
+    assert await steps_of(root / "remark", {"log.jsonl": whole}) == [ASKED, CALLED, DONE]
+    alone = [event | {"isSidechain": True} for event in CLAUDE if event.get("uuid") != "x2"]
+    assert await steps_of(root / "alone", {"log.jsonl": lines(*alone)}) == [ASKED, CALLED, DONE]
+
+
+async def test_what_the_export_wrote_as_sessions_is_read_back(root: Path, tmp_path: Path) -> None:
+    before = await open_source(root, {"log.jsonl": lines(*STS, *STS[1:3])}, style="structured")
+    done = await export(before, ExportRequest(path=tmp_path / "sessions", format="sts"))
+    assert done.rows == 1
+    files = {path.name: path.read_bytes() for path in (tmp_path / "sessions").rglob("*.jsonl")}
+    assert await steps_of(root / "again", files) == [ASKED, CALLED, DONE, ASKED, (*CALLED[:4], [])]
+
+
+async def test_an_empty_message_of_a_session_is_a_step(root: Path) -> None:
+    empty = [
+        {"type": "message", "message": {"role": role, "content": content}}
+        for role, content in (("assistant", ""), ("user", []))
+    ]
+    assert await steps_of(root, {"log.jsonl": lines(STS[0], *empty)}) == [
+        ("agent", "", None, [], []),
+        ("user", "", None, [], []),
+    ]
+
+
+async def test_older_logs_of_codex_have_no_envelopes(root: Path) -> None:
+    items = [event["payload"] for event in CODEX if event["type"] == "response_item"]
+    log = lines({"id": "s", "timestamp": "2026-01-01T00:00:00Z", "instructions": None}, *items)
+    assert await steps_of(root, {"log.jsonl": log}) == [ASKED, CALLED, DONE]
+
+
+async def test_lines_of_no_known_log_are_refused(root: Path) -> None:
+    source = await open_source(root, {"a.jsonl": lines(*[{"type": "x", "timestamp": "t", "payload": {}}] * 3)})
+    with pytest.raises(BadParquet, match="its lines are of no agent's log that is known"):
+        await source.count()
+
+
 async def test_a_line_that_is_no_json_is_told(root: Path) -> None:
     (row,) = await rows_of(root, {"log.jsonl": lines(*STS) + b'\n{"type": "mess'})
     assert [each.reason for each in row.fidelity.kept_as_text] == ["line 6 of its log is no JSON object, and left out"]
@@ -226,6 +267,25 @@ async def test_events_in_structs_and_in_pairs_are_read_too(root: Path) -> None:
     assert await steps_of(root / "structs", {"a.parquet": parquet(table)}) == EVENT_STEPS
     pairs = lines({"history": [EVENTS[:2], EVENTS[2:4], EVENTS[4:]]})
     assert await steps_of(root / "pairs", {"a.jsonl": pairs}) == EVENT_STEPS
+
+
+ACTIONS: list[dict[str, Any]] = [
+    {"class_": "text_observation", "source": "user", "content": "mend it"},
+    {"class_": "code_action", "language": "bash", "content": "ls", "description": "I look."},
+    {"class_": "text_observation", "source": "environment", "content": "a.py"},
+    {"class_": "api_action", "function": "goto", "kwargs": {"url": "x"}, "description": None},
+    {"class_": "web_observation", "url": "x", "axtree": "a page"},
+    {"class_": "message_action", "content": "done", "description": None},
+]
+
+
+async def test_actions_of_the_agent_data_protocol_become_steps(root: Path) -> None:
+    assert await steps_of(root, {"full_std.jsonl": lines({"id": "x", "content": ACTIONS, "details": {}})}) == [
+        ASKED,
+        ("agent", "I look.", None, ['bash {"code": "ls"}'], ["a.py"]),
+        ("agent", "", None, ['goto {"url": "x"}'], ["a page"]),
+        DONE,
+    ]
 
 
 # ---- turns ----------------------------------------------------------------------------------------------------------

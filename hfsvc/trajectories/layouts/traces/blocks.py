@@ -40,6 +40,8 @@ def _read_agent(turns: TurnBuilder, message: Event, kept: dict[str, Any]) -> Non
     for call in message.get("toolCalls") or message.get("tool_calls") or ():
         function = call.get("function") or call
         turns.call(function.get("name"), function.get("arguments"), call.get("id"), kept)
+    if not turns.is_open:
+        turns.add("assistant", "", kept)
 
 
 def _read_other(turns: TurnBuilder, role: Any, content: Any, kept: dict[str, Any]) -> None:
@@ -48,7 +50,8 @@ def _read_other(turns: TurnBuilder, role: Any, content: Any, kept: dict[str, Any
     for each in results:
         failed = {"isError": True} if each.get("is_error") else {}
         turns.answer(_plain(each.get("content")), each.get("tool_use_id"), kept | failed)
-    if said := [each for each in blocks if each is not None and each not in results]:
+    said = [each for each in blocks if each is not None and each not in results]
+    if said or not results:
         turns.add(str(role), text_or_parts(said), kept)
 
 

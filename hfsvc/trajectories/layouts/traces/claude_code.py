@@ -21,8 +21,11 @@ def is_of(events: Sequence[Event]) -> bool:
 def read(events: Sequence[Event]) -> Session:
     """The session of a log."""
     chained = [event for event in events if not event.get("isSidechain")]
-    said = [event for event in chained if event.get("type") in _SPEAKING and isinstance(event.get("message"), dict)]
-    kept = _kept(said, last_branch(chained, _id_in_chain, ("parentUuid", "logicalParentUuid")))
+    if not any(map(_is_said, chained)):
+        # The log of a subagent alone.
+        chained = [*events]
+    said = [event for event in chained if _is_said(event)]
+    kept = _kept(said, last_branch(chained, _id_in_chain, ("parentUuid", "logicalParentUuid"), _is_said))
     turns = TurnBuilder()
     before: Any = None
     for event in kept:
@@ -33,6 +36,10 @@ def read(events: Sequence[Event]) -> Session:
         read_blocks(turns, event["message"], event)
     turns.close()
     return Session(turns.messages, _columns(kept), tuple(_notes(events, chained, said, kept)))
+
+
+def _is_said(event: Event) -> bool:
+    return event.get("type") in _SPEAKING and isinstance(event.get("message"), dict)
 
 
 def _id_in_chain(event: Event) -> str | None:

@@ -23,7 +23,7 @@ def read(events: Sequence[Event]) -> Session:
     """The session of a log."""
     about: dict[str, Any] = {}
     chained = any(event.get("parentId") for event in events)
-    branch = last_branch(events, _id_in_chain, ("parentId",)) if chained else set()
+    branch = last_branch(events, _id_in_chain, ("parentId",), _is_message) if chained else set()
     kept = [event for event in events if not chained or event.get("id") in branch]
     turns = TurnBuilder()
     for event in events:

@@ -41,6 +41,11 @@ class TurnBuilder:
         self._kept: dict[str, Any] = {}
 
     @property
+    def is_open(self) -> bool:
+        """Whether the agent has thought, said or called anything since the last whole message."""
+        return bool(self._thoughts or self._content or self._calls)
+
+    @property
     def thinks(self) -> bool:
         """Whether the agent has thought, and neither said nor called anything yet."""
         return bool(self._thoughts) and not (self._content or self._calls)
@@ -76,7 +81,7 @@ class TurnBuilder:
 
     def close(self) -> None:
         """End the agent's message, if there is one."""
-        if not (self._content or self._thoughts or self._calls):
+        if not self.is_open:
             return
         fields: dict[str, Any] = {}
         if self._thoughts:

@@ -1,0 +1,53 @@
+"""The words for a file of unknown shape, in three lines. Pure."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from hfsvc.models import LayoutName
+from hfsvc.trajectories.layouts.conversation import LIKELY_COLUMNS
+from hfsvc.trajectories.layouts.nearest import NearestColumn
+
+LONGEST_TYPE = 60
+_OTHERS = (
+    "events of OpenHands, logs of agents, turns by session, ATIF documents, prompt and completion, query and answers"
+)
+
+
+def nothing_fits(schema: pa.Schema, ruled_out: Sequence[tuple[LayoutName, str]], near: NearestColumn | None) -> str:
+    """What is said of a file of unknown shape: what it has, what was looked for, and what comes nearest.
+
+    Args:
+        schema: Its columns.
+        ruled_out: What it lacks, by layout.
+        near: The column that looks most like messages.
+    """
+    name, reason = max(ruled_out, key=lambda each: _nearness(*each))
+    advice = f"{', '.join(near.keys)} in {near.column!r}: {near.advice()}" if near else "--column messages=NAME"
+    return (
+        f"its columns fit no layout; it has {listed(schema)}.\n"
+        f"Looked for were role and content, or from and value, in a column {', '.join(LIKELY_COLUMNS)}; and {_OTHERS}.\n"
+        f"Nearest is the layout {name}: {reason}. Say where messages are: {advice}"
+    )
+
+
+def _nearness(name: LayoutName, reason: str) -> int:
+    """How much of a layout a file has, as what it lacks tells."""
+    if reason.startswith("it has ") and " columns '" in reason and not reason.startswith("it has no "):
+        return 4
+    if reason.startswith(("the messages in", "the role", "the content", "the value", "the text", "the from")):
+        return 3
+    if reason.startswith("'"):
+        return 3 if name == "json" else 2
+    return int(reason.startswith("its column "))
+
+
+def listed(schema: pa.Schema) -> str:
+    """The columns of a file and their types, in words."""
+    names = [f"{field.name} ({_short(field.type)})" for field in schema]
+    return ", ".join(names) or "no columns"
+
+
+def _short(kind: pa.DataType) -> str:
+    text = str(kind)
+    return text if len(text) <= LONGEST_TYPE else f"{text[:LONGEST_TYPE]}…"
