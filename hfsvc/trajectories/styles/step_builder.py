@@ -16,11 +16,11 @@ from hfsvc.trajectories.styles.notations.base import Call
 from hfsvc.trajectories.styles.notations.openai_calls import id_of
 from hfsvc.trajectories.styles.notations.precedence import marks_in_content
 from hfsvc.trajectories.styles.notations.terminus import DONE, REJECTED
-from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, offered_names, tools_in, tools_of
+from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, OfferedTools, Tools, tools_in, tools_of
 from hfsvc.trajectories.styles.open_calls import assign
 from hfsvc.trajectories.styles.parts import content_of, openai_content
 from hfsvc.trajectories.styles.provenance import COLUMN, INDEX, PART, ROLE, notes_of
-from hfsvc.trajectories.styles.roles import kind_of
+from hfsvc.trajectories.styles.roles import KINDS
 from hfsvc.trajectories.styles.to_rows import written
 
 _OBSERVED = re.compile(
@@ -89,14 +89,11 @@ class StepBuilder:
         self._assigned: dict[int, _Waiting | None] = {}
         self._closed = set[tuple[int, str]]()
         self._column_tools = tools
-        self._names: frozenset[str] | None = None
+        self._tools_on_offer: OfferedTools | None = None
         self._prompt: str | None = None
-        self._kinds = [kind_of(message.role) for message in messages]
-        self._blocks = {
-            index: found
-            for index, each in enumerate(messages)
-            if isinstance(each.content, list) and (found := blocks_of(each.content))
-        }
+        self._kinds = [KINDS.get(message.role or "", "unknown") for message in messages]
+        lists = [index for index, each in enumerate(messages) if isinstance(each.content, list)]
+        self._blocks = {index: found for index in lists if (found := blocks_of(messages[index].content))}
         self._answered_by_tools = "tool" in self._kinds or any(each.results for each in self._blocks.values())
 
     @property
@@ -110,11 +107,10 @@ class StepBuilder:
         if system is not None:
             self._drafts.append(StepDraft("system", system, -1, {COLUMN: "system"}))
         for index, (kind, message) in enumerate(zip(self._kinds, self._messages, strict=True)):
-            blocks = self._blocks.get(index)
             if kind == "agent":
                 self._add_agent(index, message)
-            elif blocks and blocks.results:
-                self._block_results(index, message, blocks)
+            elif index in self._blocks and self._blocks[index].results:
+                self._block_results(index, message, self._blocks[index])
             elif kind == "tool":
                 self._result(index, message)
             elif kind == "user" and self._is_observation(index, message):
@@ -181,13 +177,13 @@ class StepBuilder:
     def _keep(self, index: int, reason: str) -> None:
         self.kept.append(KeptText(message=index, reason=reason))
 
-    def _offered(self) -> frozenset[str]:
-        """The names of the tools on offer, of the column and of what was said before the agent."""
-        if self._names is None:
+    def _offered(self) -> OfferedTools:
+        """The tools on offer, of the column and of what was said before the agent."""
+        if self._tools_on_offer is None:
             first = self._kinds.index("agent") if "agent" in self._kinds else 0
             prompts = [each.content for each in self._messages[:first] if isinstance(each.content, str)]
-            self._names = offered_names(self.tools or self._column_tools, [self._prompt or "", *prompts])
-        return self._names
+            self._tools_on_offer = OfferedTools(self.tools or self._column_tools, [self._prompt or "", *prompts])
+        return self._tools_on_offer
 
     def _rejection(self, index: int) -> str | None:
         after = self._messages[index + 1].content if index + 1 < len(self._messages) else None
@@ -249,6 +245,8 @@ class StepBuilder:
     def _in_turn(self, index: int) -> _Waiting | None:
         """The call that a result without an id answers, of those that the results around it answer."""
         if index not in self._assigned:
+            if not (index + 1 < len(self._messages) and self._is_result(index + 1)):
+                return self._assign([_named(self._messages[index])])[0]
             run = list(takewhile(self._is_result, range(index, len(self._messages))))
             ids = [_answered(self._messages[number]) for number in run]
             self._close_named(filter(None, ids))
