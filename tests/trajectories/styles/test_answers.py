@@ -158,3 +158,18 @@ def test_results_before_any_agent_are_steps_of_their_own() -> None:
 def test_an_unknown_speaker_and_several_parts_are_reported_where_they_hold_a_call() -> None:
     _, fidelity = built(Message("planner", TWO), Message("assistant", [text("a"), text(TWO)]))
     assert [each.message for each in fidelity.kept_as_text] == [1, 2]
+
+
+def test_images_of_results_are_parts_or_named() -> None:
+    shown = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
+    held = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+    trajectory, _ = built(Message("assistant", [use("f", "a")]), Message("user", [result("a", [shown, held])]), DONE)
+    observation = trajectory.steps[1].observation
+    assert observation is not None
+    content = observation.results[0].content
+    assert isinstance(content, list)
+    image, named = content
+    assert isinstance(image, atif.ImagePart)
+    assert image.source.path == "https://example.org/a.png"
+    assert isinstance(named, atif.TextPart)
+    assert named.text.startswith("[an image of 26 characters: data:image/png")
