@@ -165,4 +165,6 @@ def _calls_in(text: str, *, rejected: str | None, fenced: bool, offered: Offered
         if isinstance(found, ParsedText):
             return (found, each.notation.name)
         reasons.append(found.reason)
+    if not reasons and (mark := marks_in(text)):
+        reasons.append(f"what begins with {mark} stays text")
     return reasons

@@ -31,7 +31,7 @@ def parse(text: str, offered: Container[str]) -> ParsedText | Broken:
         end = text.find(closing, tag.end())
         if end < 0:
             return Broken(f"a <{tag[1]}> is never closed")
-        calls.append(Call(tag[1], _arguments(text[tag.end() : end])))
+        calls.append(Call(tag[1], arguments_in(text[tag.end() : end])))
         spans.append((tag.start(), end + len(closing)))
     return ParsedText(outside(text, spans).rstrip(), calls) if calls else Broken("it has no tag of a tool")
 
@@ -40,7 +40,8 @@ def _is_call(name: str, offered: Container[str]) -> bool:
     return name not in ARGUMENTS and name in offered
 
 
-def _arguments(body: str) -> dict[str, str]:
+def arguments_in(body: str) -> dict[str, str]:
+    """The elements of a call, by their tags."""
     arguments: dict[str, str] = {}
     position = 0
     for _ in range(MAX_ARGUMENTS):

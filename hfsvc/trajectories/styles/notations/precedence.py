@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from hfsvc.trajectories.styles.notations import (
     bare_json,
+    call_lists,
+    call_tags,
     command_tags,
     deepseek,
     fences,
@@ -82,6 +84,7 @@ FENCES = Notation("fence", fences.opens, fences.parse)
 TOKENS = (
     Notation("harmony", harmony.opens, harmony.parse, sees_all=False),
     Notation("invoke", invoke_tags.opens, invoke_tags.parse, sees_all=False),
+    Notation("call-tags", call_tags.opens, call_tags.parse, sees_all=False),
     Notation("use_mcp_tool", mcp_tags.opens, mcp_tags.parse, sees_all=False),
     Notation("kimi", kimi.opens, kimi.parse, sees_all=False),
     Notation("deepseek", deepseek.opens, deepseek.parse, sees_all=False),
@@ -93,6 +96,7 @@ WORDS = (
     Notation("smolagents", smolagents.opens, smolagents.parse),
     Notation("react", react.opens, react.parse),
 )
+FENCED_JSON = Notation("json", lambda _: 0, lambda text: bare_json.parse(call_lists.unfenced(text)))
 LINES = Notation("python", lambda _: 0, python_calls.parse_lines)
 WHOLE = (
     Notation("python", python_calls.opens, python_calls.parse),
@@ -102,7 +106,7 @@ WHOLE = (
 _FIRST_OF_ALL = Candidate(0, TERMINUS_JSON)
 _MARKS = re.compile(
     r"<(?:response>|tool_calls?>|function=|\|(?:channel|start|python_tag|tool_call)|｜(?:tool|DSML)|antml:|minimax:tool_call>"
-    r"|invoke\s|function_calls>|use_mcp_tool>|execute(?:_bash|_ipython|_browse)?>|search>)"
+    r"|invoke[\s>]|function_calls>|functioncall>|TOOLCALL>|use_mcp_tool>|execute(?:_bash|_ipython|_browse)?>|search>)"
 )
 _CLOSING = re.compile(r"<(?:/[a-z_]+>)")
 _FIRST = re.compile(r"\s*[\[{]")
@@ -168,6 +172,9 @@ def _later(text: str, offered: Offered, *, marked: bool) -> Iterator[Candidate]:
         yield Candidate(0, LINES)
     if _FIRST.match(text):
         yield from _found(WHOLE, text)
+    elif text.startswith("```") and bare_json.opens(inner := call_lists.unfenced(text)) >= 0:
+        # A fence is how data and examples are shown, too.
+        yield Candidate(0, FENCED_JSON, quoted=bare_json.first_name(inner) not in offered())
 
 
 def _named(names: Container[str]) -> Notation:
