@@ -159,7 +159,9 @@ def _bare_message(message: Message) -> Json:
     fields = dict(message.fields)
     made: Json = {"role": chat_role(message.role), "content": text_of(message.content)}
     reasoning = next((fields[name] for name in REASONING if isinstance(fields.get(name), str)), None)
-    calls = _tabled_calls(fields) or _written_calls(message)
+    calls = _tabled_calls(fields)
+    if not calls and (calls := _written_calls(message)) and message.role in IS_CALL:
+        made["content"] = ""
     if reasoning:
         made["reasoning_content"] = reasoning
     if calls:
@@ -207,10 +209,12 @@ def _tabled_calls(message: Mapping[str, Any]) -> list[Json] | None:
 
 
 def _written_calls(message: Message) -> list[Json]:
-    """The calls of a message's field that holds them as text of Python."""
-    if "function_calls" not in message.fields:
+    """The calls that are all that a message is, or that a field holds as text of Python."""
+    is_call = message.role in IS_CALL and isinstance(message.content, str)
+    if not is_call and "function_calls" not in message.fields:
         return []
-    calls = read_agent_message(message, "").calls
+    read = read_agent_message(message, message.content if is_call else "")
+    calls = read.calls if read.notation in {"role", "function_calls"} else []
     return [
         {"type": "function", "function": {"name": each.name, "arguments": plain_json(each.arguments)}} for each in calls
     ]

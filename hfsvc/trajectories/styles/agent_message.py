@@ -1,7 +1,6 @@
 """An agent's message taken apart into thinking, what it says, and calls, in any notation. Pure."""
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING, Message
@@ -27,7 +26,7 @@ _ENDS = {"answer", "finish", "final_answer", "final answer"}
 """Actions of ReAct that nothing comes of; what a user says next is a new task."""
 
 
-def _nothing() -> AbstractSet[str]:
+def _nothing() -> Container[str]:
     return frozenset()
 
 
@@ -51,9 +50,8 @@ class AgentMessage(NamedTuple):
     notation: str | None = None
 
 
-class _Found(NamedTuple):
-    parsed: ParsedText
-    notation: str
+_Found = tuple[ParsedText, str]
+"""What a message holds, and in which notation."""
 
 
 def read_agent_message(
@@ -66,7 +64,7 @@ def read_agent_message(
         text: Its content.
         rejected: What the harness said of a message that it could not parse, none of which it ran; None for others.
         fenced: Whether the last fenced block is a command.
-        offered: Gives the names of the tools on offer.
+        offered: Gives the tools on offer, by name.
     """
     reasoning = _thought(message.fields)
     kept: list[str] = []
@@ -97,7 +95,7 @@ def _taken(found: _Found, reasoning: str | None, kept: list[str]) -> AgentMessag
     if thought and reasoning is not None:
         # A message has room for one; what stood in a block of its own is it.
         message = "\n".join(filter(None, (thought, message)))
-    kept = kept + [each.unread for each in calls if each.unread]
+    kept += [each.unread for each in calls if each.unread]
     if notation not in _HARNESSES and (mark := marks_in(message)):
         kept.append(f"its calls are read as {notation}, and what begins with {mark} stays text")
     acts = notation in _HARNESSES or _expects_answer(calls, notation)
@@ -126,9 +124,9 @@ def _held(message: Message, text: str) -> _Found | Broken | None:
             return _held_as_text(written, text)
         if calls:
             name = "tool_calls" if fields.get("tool_calls") else "function_call"
-            return _Found(ParsedText(text, calls), name)
+            return (ParsedText(text, calls), name)
     said = harmony.of_fields(fields, text)
-    return _Found(said, "harmony") if said else None
+    return (said, "harmony") if said else None
 
 
 def _held_as_text(written: Any, text: str) -> _Found | Broken:
@@ -138,7 +136,7 @@ def _held_as_text(written: Any, text: str) -> _Found | Broken:
         calls = calls_of({"tool_calls": written if isinstance(written, list) else [written]})
     else:
         calls = _whole(written)
-    return calls if isinstance(calls, Broken) else _Found(ParsedText(text, calls), "function_calls")
+    return calls if isinstance(calls, Broken) else (ParsedText(text, calls), "function_calls")
 
 
 def _whole(text: str) -> list[Call] | Broken:
@@ -152,8 +150,10 @@ def _whole(text: str) -> list[Call] | Broken:
 def _call_as_role(text: str) -> _Found | None:
     """The calls of a message whose role says that it is one."""
     written = text.removeprefix(smolagents.LISTED).strip()
+    if not written.startswith(("{", "[", "```")) and "(" not in written:
+        return None
     calls = _whole(written)
-    return _Found(ParsedText("", calls), "role") if isinstance(calls, list) else None
+    return (ParsedText("", calls), "role") if isinstance(calls, list) else None
 
 
 def _calls_in(text: str, *, rejected: str | None, fenced: bool, offered: Offered) -> _Found | list[str]:
@@ -163,6 +163,8 @@ def _calls_in(text: str, *, rejected: str | None, fenced: bool, offered: Offered
         refused = rejected and each.notation.parse in _OF_HARNESS
         found = Broken(f"the harness refused it: {rejected}") if refused else each.parse(text)
         if isinstance(found, ParsedText):
-            return _Found(found, each.notation.name)
+            return (found, each.notation.name)
         reasons.append(found.reason)
+    if not reasons and (mark := marks_in(text)):
+        reasons.append(f"what begins with {mark} stays text")
     return reasons

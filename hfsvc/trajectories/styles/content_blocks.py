@@ -80,7 +80,7 @@ def blocks_of(content: Any) -> Blocks | None:
 
 def responses_in(content: Any) -> Blocks | None:
     """The responses of a text that is nothing else, two or more: ``<tool_response>…</tool_response>``, as Hermes has it."""
-    if not isinstance(content, str) or content.count(_OPENING) < 2:
+    if not isinstance(content, str) or not content[:64].lstrip().startswith(_OPENING) or content.count(_OPENING) < 2:
         return None
     spans, end = list[tuple[int, int]](), 0
     while span := between(content, _OPENING, _CLOSING, end):

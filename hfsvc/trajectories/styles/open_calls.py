@@ -6,6 +6,8 @@ from collections.abc import Sequence
 def assign(calls: Sequence[str], results: Sequence[str | None]) -> list[int | None]:
     """Which call each result answers: the one of its name where there are as many as results of it, else in order.
 
+    Of several results for one call the first answers it.
+
     Args:
         calls: What is called, and waits for its result.
         results: What each names, if anything.
@@ -25,6 +27,8 @@ def assign(calls: Sequence[str], results: Sequence[str | None]) -> list[int | No
                 found[result] = call
             left = [number for number in left if number not in waiting]
     others = [number for number, call in enumerate(found) if call is None]
+    # What comes after the result of an only call is more of it, or something else.
+    others = others[: len(left)] if len(left) == 1 else others
     if len(others) == len(left):
         for result, call in zip(others, left, strict=True):
             found[result] = call

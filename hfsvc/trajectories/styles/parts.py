@@ -53,7 +53,16 @@ def _part(value: Any) -> TextPart | ImagePart:
         return TextPart(text=_json(value))
     if isinstance(value.get("text"), str):
         return TextPart(text=value["text"])
-    return _image(value.get("image_url")) or TextPart(text=_json(value))
+    return _image(value.get("image_url")) or _image(_source(value)) or TextPart(text=_json(value))
+
+
+def _source(value: dict[str, Any]) -> str | None:
+    """The address of an image as Anthropic's API has it: in a ``source``, which may hold the bytes themselves."""
+    source = value.get("source")
+    if value.get("type") != "image" or not isinstance(source, dict):
+        return None
+    data = source.get("data")
+    return f"data:{source.get('media_type')};base64,{data}" if isinstance(data, str) else source.get("url")
 
 
 def _image(value: Any) -> TextPart | ImagePart | None:

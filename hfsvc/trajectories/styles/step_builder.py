@@ -1,26 +1,23 @@
 """Messages of a row into ATIF steps: who says what, which results belong to which step. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
-from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, ToolCall
+from hfsvc.atif import Content, Source, Step, ToolCall
 from hfsvc.models import KeptText
 from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
-from hfsvc.trajectories.styles.content_blocks import Blocks, blocks_of, responses_in
+from hfsvc.trajectories.styles.answers import Answers
+from hfsvc.trajectories.styles.content_blocks import blocks_of
 from hfsvc.trajectories.styles.notations.base import Call
-from hfsvc.trajectories.styles.notations.openai_calls import id_of
 from hfsvc.trajectories.styles.notations.precedence import marks_in_content
 from hfsvc.trajectories.styles.notations.terminus import DONE, REJECTED
-from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, offered_names, tools_in, tools_of
-from hfsvc.trajectories.styles.open_calls import assign
+from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, OfferedTools, Tools, tools_in, tools_of
 from hfsvc.trajectories.styles.parts import content_of, openai_content
-from hfsvc.trajectories.styles.provenance import COLUMN, INDEX, PART, ROLE, notes_of
-from hfsvc.trajectories.styles.roles import kind_of
+from hfsvc.trajectories.styles.provenance import COLUMN, notes_of
+from hfsvc.trajectories.styles.roles import KINDS
+from hfsvc.trajectories.styles.step_draft import StepDraft, mark_last, step_of
 from hfsvc.trajectories.styles.to_rows import written
 
 _OBSERVED = re.compile(
@@ -29,32 +26,6 @@ _OBSERVED = re.compile(
     r"|<information>|<observation>|\[TOOL_RESULTS\]"
 )
 """How environments open what they say in a user's turn."""
-
-
-class StepDraft:
-    """A step that later messages may still add to.
-
-    Attributes:
-        end: The message that the next one of this step follows.
-        acts: Whether a user's turn after it is the environment's.
-        observed: Whether one was.
-    """
-
-    __slots__ = ("acts", "calls", "end", "extra", "message", "observed", "reasoning", "results", "source")
-
-    def __init__(self, source: Source, message: Content, end: int, extra: dict[str, Any] | None) -> None:
-        self.source: Source = source
-        self.message = message
-        self.end = end
-        self.extra = extra
-        self.reasoning: str | None = None
-        self.calls: list[ToolCall] | None = None
-        self.results: list[ObservationResult] = []
-        self.acts = self.observed = False
-
-
-_Waiting = tuple[StepDraft, str]
-"""A call that waits for its result: the step that made it, and its id there."""
 
 
 class StepBuilder:
@@ -69,40 +40,37 @@ class StepBuilder:
         tools: That a prompt offers; None where none does.
         reasoning: Steps with thinking.
         calls: Made.
-        observations: Messages that became results.
         kept: Messages that look like more than text, and stayed it.
         notations: Calls by the notation that they stand in.
     """
 
     def __init__(self, messages: Sequence[Message], *, fenced: bool, tools: Tools | None = None) -> None:
         self.tools: Tools | None = None
-        self.reasoning = self.calls = self.observations = 0
+        self.reasoning = self.calls = 0
         self.kept: list[KeptText] = []
         self.notations: dict[str, int] = {}
         self._messages = messages
         self._fenced = fenced
         self._drafts: list[StepDraft] = []
-        self._agents: list[StepDraft] = []
-        self._called: dict[str, tuple[StepDraft, list[str]]] = {}
-        self._turn = 0
-        self._caller: StepDraft | None = None
-        self._assigned: dict[int, _Waiting | None] = {}
-        self._closed = set[tuple[int, str]]()
         self._column_tools = tools
-        self._names: frozenset[str] | None = None
+        self._tools_on_offer: OfferedTools | None = None
         self._prompt: str | None = None
-        self._kinds = [kind_of(message.role) for message in messages]
-        self._blocks = {
-            index: found
-            for index, each in enumerate(messages)
-            if isinstance(each.content, list) and (found := blocks_of(each.content))
-        }
+        self._kinds = [KINDS.get(message.role or "", "unknown") for message in messages]
+        lists = [index for index, each in enumerate(messages) if isinstance(each.content, list)]
+        self._blocks = {index: found for index in lists if (found := blocks_of(messages[index].content))}
         self._answered_by_tools = "tool" in self._kinds or any(each.results for each in self._blocks.values())
+        self._answers = Answers(messages, self._kinds, self._blocks, self._drafts)
+        self._agents = self._answers.agents
 
     @property
     def answered(self) -> int:
         """Calls that a result names."""
-        return len(self._closed)
+        return self._answers.answered
+
+    @property
+    def observations(self) -> int:
+        """Results of calls, and what environments said."""
+        return self._answers.observations
 
     def read(self, *, system: str | None) -> None:
         """Read all messages, after the prompt that a column holds."""
@@ -110,23 +78,22 @@ class StepBuilder:
         if system is not None:
             self._drafts.append(StepDraft("system", system, -1, {COLUMN: "system"}))
         for index, (kind, message) in enumerate(zip(self._kinds, self._messages, strict=True)):
-            blocks = self._blocks.get(index)
             if kind == "agent":
                 self._add_agent(index, message)
-            elif blocks and blocks.results:
-                self._block_results(index, message, blocks)
+            elif index in self._blocks and self._blocks[index].results:
+                self._answers.block_results(index, message, self._blocks[index])
             elif kind == "tool":
-                self._result(index, message)
+                self._answers.result(index, message)
             elif kind == "user" and self._is_observation(index, message):
-                self._observe(index, message)
+                self._answers.observe(self._drafts[-1], index, message)
             else:
                 self._say("user" if kind == "user" else "system", index, message)
 
     def steps(self) -> list[Step]:
         """The steps of what was read."""
         if self._agents:
-            _mark_last(self._agents[-1])
-        return [_step(number, draft) for number, draft in enumerate(self._drafts, 1)]
+            mark_last(self._agents[-1])
+        return [step_of(number, draft) for number, draft in enumerate(self._drafts, 1)]
 
     # ---- who speaks -------------------------------------------------------------------------------------------------
 
@@ -158,21 +125,17 @@ class StepBuilder:
         draft.reasoning = read.reasoning
         draft.calls = calls or None
         draft.acts = read.acts and not self._answered_by_tools
-        if index and self._kinds[index - 1] != "agent":
-            self._turn = len(self._agents)
         self._drafts.append(draft)
-        self._agents.append(draft)
-        self._remember(draft, read.calls, calls)
+        self._answers.add_agent(index, draft, read.calls, calls)
         self.reasoning += read.reasoning is not None
         if calls:
-            self._caller = draft
             self._count("blocks" if blocks and blocks.calls else read.notation or "", len(calls))
         if read.kept:
             self.kept += [KeptText(message=index, reason=reason) for reason in read.kept]
         if not isinstance(content, str) and not calls and (mark := marks_in_content(spoken.content)):
             self._keep(index, f"its content has several parts, and what begins with {mark} stays text")
         if blocks and blocks.results:
-            self._block_results(index, message, blocks, spoken=True)
+            self._answers.block_results(index, message, blocks, spoken=True)
 
     def _count(self, notation: str, calls: int) -> None:
         self.calls += calls
@@ -181,13 +144,13 @@ class StepBuilder:
     def _keep(self, index: int, reason: str) -> None:
         self.kept.append(KeptText(message=index, reason=reason))
 
-    def _offered(self) -> frozenset[str]:
-        """The names of the tools on offer, of the column and of what was said before the agent."""
-        if self._names is None:
+    def _offered(self) -> OfferedTools:
+        """The tools on offer, of the column and of what was said before the agent."""
+        if self._tools_on_offer is None:
             first = self._kinds.index("agent") if "agent" in self._kinds else 0
             prompts = [each.content for each in self._messages[:first] if isinstance(each.content, str)]
-            self._names = offered_names(self.tools or self._column_tools, [self._prompt or "", *prompts])
-        return self._names
+            self._tools_on_offer = OfferedTools(self.tools or self._column_tools, [self._prompt or "", *prompts])
+        return self._tools_on_offer
 
     def _rejection(self, index: int) -> str | None:
         after = self._messages[index + 1].content if index + 1 < len(self._messages) else None
@@ -195,135 +158,15 @@ class StepBuilder:
             return None
         return after.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
 
-    def _remember(self, draft: StepDraft, given: list[Call], calls: list[ToolCall]) -> None:
-        ids: dict[str, list[str]] = {}
-        for before, call in zip(given, calls, strict=True):
-            if before.id is not None:
-                ids.setdefault(before.id, []).append(call.tool_call_id)
-        for name, made in ids.items():
-            self._called[name] = draft, made
-
     # ---- what comes back --------------------------------------------------------------------------------------------
 
     def _is_observation(self, index: int, message: Message) -> bool:
         draft = self._drafts[-1] if self._drafts else None
         if draft is None or draft.source != "agent" or draft.observed or draft.end != index - 1:
             return False
-        opened = isinstance(message.content, str) and _OBSERVED.match(message.content)
-        return bool(opened or (draft.acts and not draft.results))
-
-    def _observe(self, index: int, message: Message) -> None:
-        draft = self._drafts[-1]
-        draft.observed = True
-        if (several := responses_in(message.content)) and self._fits(several):
-            self._block_results(index, message, several)
-            return
-        content = content_of(message.content)
-        notes = notes_of(message, "user", openai_content(content))
-        self._attach(draft, index, _only_call(draft), content, notes and {ROLE: message.role} | notes)
-
-    def _result(self, index: int, message: Message) -> None:
-        id = _answered(message)
-        several = responses_in(message.content) if id is None else None
-        if several and self._fits(several):
-            self._block_results(index, message, several)
-            return
-        content = content_of(message.content)
-        notes = notes_of(message, "user", openai_content(content)) or {}
-        self._answer(index, id, self._in_turn(index) if id is None else None, content, notes)
-
-    def _answer(
-        self, index: int, id: str | None, waiting: _Waiting | None, content: Content, notes: dict[str, Any]
-    ) -> None:
-        draft, ids = self._called.get(id or "", (None, []))
-        if draft is not None:
-            self._attach(draft, index, ids.pop(0) if len(ids) > 1 else ids[0], content, notes)
-        elif waiting is not None:
-            self._attach(waiting[0], index, waiting[1], content, notes)
-        elif self._agents:
-            self._attach(self._agents[-1], index, None, content, notes)
-        else:
-            self._drafts.append(draft := StepDraft("system", "", index - 1, None))
-            self._attach(draft, index, None, content, notes)
-
-    def _in_turn(self, index: int) -> _Waiting | None:
-        """The call that a result without an id answers, of those that the results around it answer."""
-        if index not in self._assigned:
-            run = list(takewhile(self._is_result, range(index, len(self._messages))))
-            ids = [_answered(self._messages[number]) for number in run]
-            self._close_named(filter(None, ids))
-            without = [number for number, id in zip(run, ids, strict=True) if id is None]
-            names = [_named(self._messages[number]) for number in without]
-            self._assigned.update(zip(without, self._assign(names), strict=True))
-        return self._assigned.get(index)
-
-    def _is_result(self, index: int) -> bool:
-        return self._kinds[index] == "tool" and index not in self._blocks
-
-    def _close_named(self, ids: Iterable[str]) -> None:
-        """Close the calls that results with ids answer, so that those without go to the others."""
-        for id in ids:
-            draft, made = self._called.get(id, (None, []))
-            if draft is not None:
-                self._closed.add(_key(draft, made[0]))
-
-    def _assign(self, names: list[str | None]) -> list[_Waiting | None]:
-        turn = [draft for draft in self._agents[self._turn :] if draft.calls]
-        steps = turn or ([self._caller] if self._caller else [])
-        waiting = [(draft, call) for draft in steps for call in draft.calls or () if self._waits(draft, call)]
-        found = assign([call.function_name for _, call in waiting], names)
-        return [None if each is None else (waiting[each][0], waiting[each][1].tool_call_id) for each in found]
-
-    def _fits(self, several: Blocks) -> bool:
-        """Whether a message has a response for every call that waits for one."""
-        return None not in self._assign([each.name for each in several.results])
-
-    def _waits(self, draft: StepDraft, call: ToolCall) -> bool:
-        return call.function_name != DONE and _key(draft, call.tool_call_id) not in self._closed
-
-    def _block_results(self, index: int, message: Message, blocks: Blocks, *, spoken: bool = False) -> None:
-        """Results that are blocks of one message; the first of them holds how the message was."""
-        without = [number for number, each in enumerate(blocks.results) if (each.id or "") not in self._called]
-        self._close_named(each.id for each in blocks.results if each.id)
-        taken = dict(zip(without, self._assign([blocks.results[number].name for number in without]), strict=True))
-        notes = {PART: True} if spoken else {ROLE: message.role} | (notes_of(message, "user", None) or {})
-        for number, result in enumerate(blocks.results):
-            content = content_of(result.content)
-            self._answer(index, result.id, taken.get(number), content, {**result.extra, **notes})
-            notes = {PART: True}
-        if blocks.rest and not spoken:
-            self._drafts.append(StepDraft("user", content_of(blocks.rest), index, notes))
-
-    def _attach(
-        self, draft: StepDraft, index: int, call: str | None, content: Content, notes: dict[str, Any] | None
-    ) -> None:
-        if draft.end == index - 1:
-            draft.end = index
-        else:
-            notes = (notes or {}) | ({} if PART in (notes or {}) else {INDEX: index})
-        if call is not None:
-            self._closed.add(_key(draft, call))
-        draft.results.append(ObservationResult(source_call_id=call, content=content, extra=notes))
-        self.observations += 1
-
-
-def _step(number: int, draft: StepDraft) -> Step:
-    return Step(
-        step_id=number,
-        source=draft.source,
-        message=draft.message,
-        reasoning_content=draft.reasoning,
-        tool_calls=draft.calls,
-        observation=Observation(results=draft.results) if draft.results else None,
-        extra=draft.extra,
-    )
-
-
-def _mark_last(draft: StepDraft) -> None:
-    """Say of the last step's observation that it was a message: of other documents, the exporter leaves it out."""
-    for number, result in enumerate(draft.results):
-        if result.extra is None:
-            draft.results[number] = msgspec.structs.replace(result, extra={ROLE: "user"})
+        if draft.acts and not draft.results:
+            return True
+        return isinstance(message.content, str) and _OBSERVED.match(message.content) is not None
 
 
 def _agents_notes(message: Message, read: AgentMessage, said: Content, calls: list[ToolCall]) -> dict[str, Any] | None:
@@ -339,7 +182,7 @@ def _with_ids(calls: list[Call], turn: int) -> list[ToolCall]:
     made = []
     for number, (name, arguments, given, unread, further) in enumerate(calls, 1):
         id = _unique(given or f"call_{turn}_{'task_complete' if name == DONE else number}", taken)
-        extra = {**(further or {}), **({"unread": unread} if unread else {})} or None
+        extra = {**(further or {}), **({"unread": unread} if unread else {})} if unread or further else None
         made.append(ToolCall(tool_call_id=id, function_name=name, arguments=arguments, extra=extra))
     return made
 
@@ -350,28 +193,3 @@ def _unique(name: str, taken: dict[str, int]) -> str:
         name = f"{name}_{taken[name]}"
     taken[name] = 1
     return name
-
-
-def _key(draft: StepDraft, call: str) -> tuple[int, str]:
-    return id(draft), call
-
-
-def _only_call(draft: StepDraft) -> str | None:
-    """The call that a result without an id answers: the only one, the end of the task left aside."""
-    if draft.calls is None:
-        return None
-    calls = [call for call in draft.calls if call.function_name != DONE]
-    return calls[0].tool_call_id if len(calls) == 1 else None
-
-
-def _answered(message: Message) -> str | None:
-    """The id of the call that a message answers; None where it names none."""
-    many = message.fields.get("tool_call_ids")
-    only = many[0] if isinstance(many, list) and len(many) == 1 else None
-    return id_of(message.fields.get("tool_call_id")) or id_of(only)
-
-
-def _named(message: Message) -> str | None:
-    """What a message says that it is a result of."""
-    names = (message.fields.get(key) for key in ("name", "tool_name", "toolName"))
-    return next((name for name in names if isinstance(name, str) and name), None)

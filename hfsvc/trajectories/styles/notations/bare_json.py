@@ -30,6 +30,12 @@ def parse(text: str) -> ParsedText | Broken:
     return calls if isinstance(calls, Broken) else ParsedText("", calls)
 
 
+def first_name(text: str) -> str:
+    """What the first call of a text calls."""
+    found = parse(text)
+    return found.calls[0].name if isinstance(found, ParsedText) else ""
+
+
 def _held(text: str) -> list[Any] | None:
     whole = without_end(text)
     try:

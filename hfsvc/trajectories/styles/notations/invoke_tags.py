@@ -9,10 +9,12 @@ from typing import Any
 
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json
-from hfsvc.trajectories.styles.notations.text_search import Span, outside
+from hfsvc.trajectories.styles.notations.named_tags import arguments_in
+from hfsvc.trajectories.styles.notations.text_search import Span, between, outside
 
 _PREFIX = r"(?:antml:|minimax:|｜DSML｜)?"
 _OPENING = re.compile(rf'<{_PREFIX}invoke\s+name="([^"<>]+)"\s*>\s*')
+_NAMED_INSIDE = re.compile(r"<invoke>\s*<tool_name>([^<>]+)</tool_name>")
 _PARAMETER = re.compile(rf'<{_PREFIX}parameter\s+name="([^"<>]+)"(?:\s+string="(true|false)")?\s*>')
 # A value may hold the closing tag itself; after the real one there is another parameter, or the end.
 _VALUE_END = re.compile(rf"</{_PREFIX}parameter>\s*(?=<{_PREFIX}parameter\s|</{_PREFIX}invoke>)")
@@ -22,7 +24,7 @@ _AROUND = re.compile(rf"</?{_PREFIX}(?:function_calls|tool_calls?)>")
 
 def opens(text: str) -> int:
     """Where a call starts, or what stands around calls; -1 where there is none."""
-    opening = _OPENING.search(text)
+    opening = _OPENING.search(text) or _NAMED_INSIDE.search(text)
     if opening is None:
         return -1
     around = _AROUND.search(text, 0, opening.start())
@@ -31,6 +33,8 @@ def opens(text: str) -> int:
 
 def parse(text: str) -> ParsedText | Broken:
     """All calls of a text."""
+    if not _OPENING.search(text):
+        return _named_inside(text)
     calls, spans = list[Call](), list[Span]()
     while opening := _OPENING.search(text, spans[-1][1] if spans else 0):
         found = _arguments_at(text, opening.end())
@@ -40,6 +44,19 @@ def parse(text: str) -> ParsedText | Broken:
         spans.append((opening.start(), found[1]))
     said = _AROUND.sub("", outside(text, spans))
     return ParsedText(said.strip(), calls) if calls else Broken("an <invoke> names no function")
+
+
+def _named_inside(text: str) -> ParsedText | Broken:
+    """The calls of a text in which the names are tags, too, as Claude 2 wrote them."""
+    calls, spans = list[Call](), list[Span]()
+    while opening := _NAMED_INSIDE.search(text, spans[-1][1] if spans else 0):
+        end = text.find("</invoke>", opening.end())
+        if end < 0:
+            return Broken("an <invoke> is never closed")
+        given = between(text[opening.end() : end], "<parameters>", "</parameters>") or (0, 0)
+        calls.append(Call(opening[1].strip(), arguments_in(text[opening.end() : end][slice(*given)])))
+        spans.append((opening.start(), end + len("</invoke>")))
+    return ParsedText(_AROUND.sub("", outside(text, spans)).strip(), calls)
 
 
 def _arguments_at(text: str, position: int) -> tuple[dict[str, Any], int] | Broken:

@@ -4,9 +4,10 @@ Source: Cline, Roo Code and their kin. Every element inside is an argument; its 
 """
 
 import re
-from collections.abc import Set as AbstractSet
+from collections.abc import Container
 
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
+from hfsvc.trajectories.styles.notations.command_tags import ARGUMENTS
 from hfsvc.trajectories.styles.notations.text_search import Span, outside
 
 MAX_ARGUMENTS = 32
@@ -15,27 +16,32 @@ MAX_ARGUMENTS = 32
 _TAG = re.compile(r"<([A-Za-z_][\w.\-]{0,63})>")
 
 
-def opens(text: str, offered: AbstractSet[str]) -> int:
+def opens(text: str, offered: Container[str]) -> int:
     """Where a call of a tool on offer starts; -1 where there is none."""
-    return next((tag.start() for tag in _TAG.finditer(text) if tag[1] in offered), -1)
+    return next((tag.start() for tag in _TAG.finditer(text) if _is_call(tag[1], offered)), -1)
 
 
-def parse(text: str, offered: AbstractSet[str]) -> ParsedText | Broken:
+def parse(text: str, offered: Container[str]) -> ParsedText | Broken:
     """All calls of a text."""
     calls, spans = list[Call](), list[Span]()
     for tag in _TAG.finditer(text):
-        if tag[1] not in offered or (spans and tag.start() < spans[-1][1]):
+        if not _is_call(tag[1], offered) or (spans and tag.start() < spans[-1][1]):
             continue
         closing = f"</{tag[1]}>"
         end = text.find(closing, tag.end())
         if end < 0:
             return Broken(f"a <{tag[1]}> is never closed")
-        calls.append(Call(tag[1], _arguments(text[tag.end() : end])))
+        calls.append(Call(tag[1], arguments_in(text[tag.end() : end])))
         spans.append((tag.start(), end + len(closing)))
     return ParsedText(outside(text, spans).rstrip(), calls) if calls else Broken("it has no tag of a tool")
 
 
-def _arguments(body: str) -> dict[str, str]:
+def _is_call(name: str, offered: Container[str]) -> bool:
+    return name not in ARGUMENTS and name in offered
+
+
+def arguments_in(body: str) -> dict[str, str]:
+    """The elements of a call, by their tags."""
     arguments: dict[str, str] = {}
     position = 0
     for _ in range(MAX_ARGUMENTS):

@@ -5,14 +5,15 @@ nearly all do.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Container, Iterator
 from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from hfsvc.trajectories.styles.notations import (
     bare_json,
+    call_lists,
+    call_tags,
     command_tags,
     deepseek,
     fences,
@@ -34,7 +35,7 @@ from hfsvc.trajectories.styles.notations import (
 from hfsvc.trajectories.styles.notations.base import Broken, ParsedText
 
 Parse = Callable[[str], ParsedText | Broken]
-Offered = Callable[[], AbstractSet[str]]
+Offered = Callable[[], Container[str]]
 
 
 class Notation(NamedTuple):
@@ -83,6 +84,7 @@ FENCES = Notation("fence", fences.opens, fences.parse)
 TOKENS = (
     Notation("harmony", harmony.opens, harmony.parse, sees_all=False),
     Notation("invoke", invoke_tags.opens, invoke_tags.parse, sees_all=False),
+    Notation("call-tags", call_tags.opens, call_tags.parse, sees_all=False),
     Notation("use_mcp_tool", mcp_tags.opens, mcp_tags.parse, sees_all=False),
     Notation("kimi", kimi.opens, kimi.parse, sees_all=False),
     Notation("deepseek", deepseek.opens, deepseek.parse, sees_all=False),
@@ -94,15 +96,17 @@ WORDS = (
     Notation("smolagents", smolagents.opens, smolagents.parse),
     Notation("react", react.opens, react.parse),
 )
+FENCED_JSON = Notation("json", lambda _: 0, lambda text: bare_json.parse(call_lists.unfenced(text)))
 LINES = Notation("python", lambda _: 0, python_calls.parse_lines)
 WHOLE = (
     Notation("python", python_calls.opens, python_calls.parse),
     Notation("json", bare_json.opens, bare_json.parse),
 )
 
+_FIRST_OF_ALL = Candidate(0, TERMINUS_JSON)
 _MARKS = re.compile(
     r"<(?:response>|tool_calls?>|function=|\|(?:channel|start|python_tag|tool_call)|｜(?:tool|DSML)|antml:|minimax:tool_call>"
-    r"|invoke\s|function_calls>|use_mcp_tool>|execute(?:_bash|_ipython|_browse)?>|search>)"
+    r"|invoke[\s>]|function_calls>|functioncall>|TOOLCALL>|use_mcp_tool>|execute(?:_bash|_ipython|_browse)?>|search>)"
 )
 _CLOSING = re.compile(r"<(?:/[a-z_]+>)")
 _FIRST = re.compile(r"\s*[\[{]")
@@ -122,13 +126,15 @@ def candidates(text: str, *, fenced: bool, offered: Offered) -> Iterator[Candida
     Args:
         text: What an agent said.
         fenced: Whether the last fenced block is a command.
-        offered: Gives the names of the tools on offer; asked only where tags could be theirs.
+        offered: Gives the tools on offer, by name; asked only where tags could be theirs.
     """
     start = terminus_json.opens(text)
-    first = [Candidate(start, TERMINUS_JSON)] if start >= 0 else []
-    if first and not text[:start].strip():
+    first: list[Candidate] = []
+    if start == 0 or (start > 0 and not text[:start].strip()):
         # The usual case: nothing can start earlier.
-        yield first.pop()
+        yield _FIRST_OF_ALL
+    elif start > 0:
+        first.append(Candidate(start, TERMINUS_JSON))
     marked = _MARKS.search(text) is not None
     if marked:
         first += map(partial(_unless_prose, text), _found(TAGS, text))
@@ -158,17 +164,20 @@ def marks_in_content(content: Any) -> str | None:
 def _later(text: str, offered: Offered, *, marked: bool) -> Iterator[Candidate]:
     if marked:
         yield from _outside_quotes(TOKENS, text)
-    if _CLOSING.search(text) and (names := offered() - command_tags.ARGUMENTS.keys()):
-        yield from _outside_quotes((_named(names),), text)
+    if _CLOSING.search(text):
+        yield from _outside_quotes((_named(offered()),), text)
     if _HAS_ACTION(text) or _HAS_TOKEN(text) or _HAS_LIST(text) or _HAS_CODE(text):
         yield from _outside_quotes(WORDS, text)
     if python_calls.opens_lines(text, offered):
         yield Candidate(0, LINES)
     if _FIRST.match(text):
         yield from _found(WHOLE, text)
+    elif text.startswith("```") and bare_json.opens(inner := call_lists.unfenced(text)) >= 0:
+        # A fence is how data and examples are shown, too.
+        yield Candidate(0, FENCED_JSON, quoted=bare_json.first_name(inner) not in offered())
 
 
-def _named(names: AbstractSet[str]) -> Notation:
+def _named(names: Container[str]) -> Notation:
     return Notation(
         "named-tags",
         lambda text: named_tags.opens(text, names),

@@ -6,8 +6,7 @@ may well be code.
 """
 
 import re
-from collections.abc import Callable
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Container
 
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.call_lists import unfenced
@@ -30,7 +29,7 @@ def parse(text: str) -> ParsedText | Broken:
     return calls if isinstance(calls, Broken) else ParsedText("", calls)
 
 
-def opens_lines(text: str, offered: Callable[[], AbstractSet[str]]) -> bool:
+def opens_lines(text: str, offered: Callable[[], Container[str]]) -> bool:
     """Whether a whole text, or the fence that it is, may be calls of tools on offer, one after the other."""
     first = _FIRST.match(text)
     return first is not None and text.rstrip().endswith((")", "```")) and first[1] in offered()

@@ -6,7 +6,7 @@ from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.text_search import Span, outside
 
 _ENDS = (
-    "<|im_end|>", "<|eom_id|>", "<|eot_id|>", "<|end|>", "<|call|>", "<|return|>", "<|end_of_text|>", "</s>",
+    "<|im_end|>", "<|eom_id|>", "<|eot_id|>", "<|end|>", "<|call|>", "<|return|>", "<|end_of_text|>", "<|endoftext|>", "</s>",
     "<｜end▁of▁sentence｜>",
 )  # fmt: skip
 

@@ -53,6 +53,9 @@ def _calls_at(text: str, start: int) -> tuple[list[Call], int] | Broken:
         held, end = values_at(text, start)
     except NotJson as error:
         end = _body_end(text, start)
+        if python_calls.opens(text[start:end]) >= 0:
+            listed = python_calls.parse(text[start:end])
+            return listed if isinstance(listed, Broken) else (listed.calls, end)
         try:
             value = literal(text[start:end])
         except NotPython:

@@ -4,7 +4,6 @@ Source: the exporter of Harbor 0.25 writes the block before the first message; c
 object a line.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,10 +14,6 @@ Tools = list[dict[str, Any]]
 
 TOOL_FIELDS = ("tools", "functions", "available_tools")
 """Fields of a prompt that hold the tools on offer."""
-
-# Both begin with text, which lets the search skip what lies between.
-_NAMED = re.compile(r"""name["']\s*:\s*["']([^"'\n]{1,64})["']""")
-_HEADING = re.compile(r"\n#+ (\w{1,64})[ \t]*(?=\n)")
 
 
 def tools_in(text: str) -> tuple[Tools, Span] | None:
@@ -46,10 +41,31 @@ def tools_of(value: Any) -> Tools | None:
     return found if len(found) == len(tools) else None
 
 
-def offered_names(tools: Tools | None, prompts: Iterable[str]) -> frozenset[str]:
-    """What tools are called, by their schemas and by what prompts say of them (as JSON, or as headings)."""
-    said = (name for prompt in prompts for look in (_NAMED, _HEADING) for name in look.findall(prompt))
-    return frozenset([*_names_of(tools or []), *said])
+class OfferedTools:
+    """The tools on offer in a row, by what schemas and prompts call them (as JSON, or as headings).
+
+    Args:
+        tools: Their schemas, where they are known.
+        prompts: What was said before the agent.
+    """
+
+    def __init__(self, tools: Tools | None, prompts: Iterable[str]) -> None:
+        self._names = frozenset(_names_of(tools or []))
+        self._prompts = list(prompts)
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        if name not in self._known:
+            self._known[name] = name in self._names or any(self._is_named(name, prompt) for prompt in self._prompts)
+        return self._known[name]
+
+    @staticmethod
+    def _is_named(name: str, prompt: str) -> bool:
+        # One name is looked for at a time: prompts are long, and few texts hold a tag.
+        marks = (f'"name": "{name}"', f'"name":"{name}"', f"'name': '{name}'", f"# {name}\n")
+        return any(mark in prompt for mark in marks)
 
 
 def _names_of(tools: Tools) -> Iterator[str]:

@@ -43,6 +43,12 @@ CALLS: list[tuple[str, str, list[tuple[str, dict[str, Any]]], str, str | None]] 
     ("invoke", 'm\n<function_calls>\n<invoke name="search">\n<parameter name="q">x</parameter>\n</invoke>\n</function_calls>', X, "m", None),
     ("invoke", '<minimax:tool_call>\n<invoke name="search"><parameter name="q">x</parameter></invoke>\n</minimax:tool_call>', X, "", None),
     ("invoke", '<｜DSML｜function_calls><｜DSML｜invoke name="f"><｜DSML｜parameter name="n" string="false">5</｜DSML｜parameter></｜DSML｜invoke></｜DSML｜function_calls>', [("f", {"n": 5})], "", None),
+    ("invoke", "<function_calls><invoke><tool_name>search</tool_name><parameters><q>x</q></parameters></invoke></function_calls>", X, "", None),
+    ("call-tags", 'm<TOOLCALL>[{"name": "search", "arguments": {"q": "x"}}]</TOOLCALL>', X, "m", None),
+    ("call-tags", '<|tool_call|>[{"name": "search", "arguments": {"q": "x"}}]<|/tool_call|>', X, "", None),
+    ("call-tags", """<functioncall> {"name": "search", "arguments": '{"q": "x"}'} <|endoftext|>""", X, "", None),
+    ("tool_call", '<tool_call>[search(q="x")]</tool_call>', X, "", None),
+    ("json", '```json\n{"name": "search", "arguments": {"q": "x"}}\n```', X, "", None),
     ("use_mcp_tool", 'm\n<use_mcp_tool><server_name>s</server_name><tool_name>search</tool_name><arguments>{"q": "x"}</arguments></use_mcp_tool>', X, "m", None),
     ("execute", "m\n<execute>\nls\n</execute>", [("execute", {"command": "ls"})], "m", None),
     ("execute", "<execute_ipython>\nx = 1\n</execute_ipython>", [("execute_ipython", {"code": "x = 1"})], "", None),
@@ -90,6 +96,7 @@ def test_calls_of_a_text(
         'Write `<tool_call>{"name": "f"}</tool_call>` for it.',
         "Write `<function=f></function>` for it.",
         "```\n<|python_tag|>x\n```",
+        '```json\n{"name": "other", "arguments": {}}\n```',
     ],
 )
 def test_prose_about_a_notation_makes_no_call_and_is_reported(text: str) -> None:
@@ -127,6 +134,8 @@ def test_prose_and_data_make_no_call(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("<TOOLCALL>[]</TOOLCALL>", "it holds no call"),
+        ("<function_calls>\n</function_calls>", "stays text"),
         ("[TOOL_CALLS] nothing", "its JSON does not parse"),
         ("<|python_tag|>", "nothing follows"),
         ('<|tool_call_begin|>f<|tool_call_argument_begin|>{"q"', "is never closed"),
