@@ -10,7 +10,7 @@ import pytest
 
 from hfsvc.atif import Step
 from hfsvc.errors import BadParquet
-from hfsvc.export import ExportRequest, export
+from hfsvc.export import ExportRequest, export_trajectories
 from hfsvc.models import TrajectoryRow
 from tests.trajectories.tables import open_source, parquet
 
@@ -194,7 +194,7 @@ async def test_remarks_and_subagents_alone_end_no_log(root: Path) -> None:
 
 async def test_what_the_export_wrote_as_sessions_is_read_back(root: Path, tmp_path: Path) -> None:
     before = await open_source(root, {"log.jsonl": lines(*STS, *STS[1:3])}, style="structured")
-    done = await export(before, ExportRequest(path=tmp_path / "sessions", format="sts"))
+    done = await export_trajectories(before, ExportRequest(path=tmp_path / "sessions", format="sts"))
     assert done.rows == 1
     files = {path.name: path.read_bytes() for path in (tmp_path / "sessions").rglob("*.jsonl")}
     assert await steps_of(root / "again", files) == [ASKED, CALLED, DONE, ASKED, (*CALLED[:4], [])]
