@@ -1,6 +1,6 @@
 """An agent's message taken apart into thinking, what it says, and calls, in any notation. Pure."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING, Message
@@ -26,7 +26,7 @@ _ENDS = {"answer", "finish", "final_answer", "final answer"}
 """Actions of ReAct that nothing comes of; what a user says next is a new task."""
 
 
-def _nothing() -> Container[str]:
+def _nothing() -> frozenset[str]:
     return frozenset()
 
 
@@ -165,6 +165,4 @@ def _calls_in(text: str, *, rejected: str | None, fenced: bool, offered: Offered
         if isinstance(found, ParsedText):
             return (found, each.notation.name)
         reasons.append(found.reason)
-    if not reasons and (mark := marks_in(text)):
-        reasons.append(f"what begins with {mark} stays text")
     return reasons

@@ -18,7 +18,9 @@ _TAG = re.compile(r"<([A-Za-z_][\w.\-]{0,63})>")
 
 def opens(text: str, offered: Container[str]) -> int:
     """Where a call of a tool on offer starts; -1 where there is none."""
-    return next((tag.start() for tag in _TAG.finditer(text) if _is_call(tag[1], offered)), -1)
+    # Texts of markup have the same few tags over and over.
+    called = [name for name in set(_TAG.findall(text)) if _is_call(name, offered)]
+    return min((text.find(f"<{name}>") for name in called), default=-1)
 
 
 def parse(text: str, offered: Container[str]) -> ParsedText | Broken:

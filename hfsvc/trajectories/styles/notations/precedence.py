@@ -33,9 +33,10 @@ from hfsvc.trajectories.styles.notations import (
     tool_call_tags,
 )
 from hfsvc.trajectories.styles.notations.base import Broken, ParsedText
+from hfsvc.trajectories.styles.notations.tools import OfferedTools
 
 Parse = Callable[[str], ParsedText | Broken]
-Offered = Callable[[], Container[str]]
+Offered = Callable[[], OfferedTools | frozenset[str]]
 
 
 class Notation(NamedTuple):
@@ -144,6 +145,15 @@ def candidates(text: str, *, fenced: bool, offered: Offered) -> Iterator[Candida
         yield from sorted(first, key=itemgetter(0))
     if later := list(_later(text, offered, marked=marked)):
         yield from sorted(later, key=itemgetter(0))
+    elif marked and not first:
+        yield Candidate(0, UNREAD)
+
+
+def _unread(text: str) -> Broken:
+    return Broken(f"what begins with {marks_in(text) or 'a mark in quotes'} stays text")
+
+
+UNREAD = Notation("unread", lambda _: 0, _unread)
 
 
 def marks_in(text: str) -> str | None:
@@ -164,8 +174,8 @@ def marks_in_content(content: Any) -> str | None:
 def _later(text: str, offered: Offered, *, marked: bool) -> Iterator[Candidate]:
     if marked:
         yield from _outside_quotes(TOKENS, text)
-    if _CLOSING.search(text):
-        yield from _outside_quotes((_named(offered()),), text)
+    if _CLOSING.search(text) and (tools := offered()):
+        yield from _outside_quotes((_named(tools),), text)
     if _HAS_ACTION(text) or _HAS_TOKEN(text) or _HAS_LIST(text) or _HAS_CODE(text):
         yield from _outside_quotes(WORDS, text)
     if python_calls.opens_lines(text, offered):

@@ -51,8 +51,12 @@ class OfferedTools:
 
     def __init__(self, tools: Tools | None, prompts: Iterable[str]) -> None:
         self._names = frozenset(_names_of(tools or []))
-        self._prompts = list(prompts)
+        # Most prompts speak of no tool, and need no second look.
+        self._prompts = [each for each in prompts if '"name"' in each or "'name'" in each or "\n#" in each]
         self._known: dict[str, bool] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._names or self._prompts)
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
