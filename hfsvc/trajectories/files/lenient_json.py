@@ -34,7 +34,7 @@ def read_json(text: str | bytes) -> LenientJson:
     """
     try:
         return LenientJson(msgspec.json.decode(text))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         # The form that JSON files give cells with half a character, see `hfsvc.trajectories.files.json.read_cell`.
         value = json.loads(text if isinstance(text, str) else text.decode(errors="surrogatepass"))
     found: list[set[str]] = []

@@ -4,9 +4,11 @@ A message is an object with ``role`` and ``content``, ``from`` and ``value``, or
 goes to `Message.fields`. A row has them as a JSON text, a list of JSON texts or of maps, a struct of lists, or bytes.
 """
 
+import ast
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 import pyarrow as pa
 
 from hfsvc.models import LayoutName, ReadOptions
@@ -28,6 +30,8 @@ from hfsvc.trajectories.layouts.structs import MessageShape, override_shape
 SHAPE = MessageShape("json", LIKELY_COLUMNS, "role", ("content",))
 ROLES = ("role", "from")
 CONTENTS = ("content", "value", "text", "system_prompt", "parts")
+# Python's own parser takes long for long texts.
+LONGEST_LITERAL = 1 << 20
 Objects = list[dict[str, Any]]
 
 
@@ -186,9 +190,21 @@ def _found(value: Any) -> FoundObjects | str:
                 # Some writers put JSON into JSON.
                 value, notes = read_json(value)
         except (ValueError, RecursionError) as error:
-            return f"it is no JSON: {error}"
+            if (value := _written_by_python(value)) is None:
+                return f"it is no JSON: {error}"
     found = _listed(value)
     return found if isinstance(found, str) else FoundObjects(found, notes)
+
+
+def _written_by_python(text: Any) -> Any:
+    """The list that Python printed, as tables have it whose writers knew no JSON; None where a text is none."""
+    if not isinstance(text, str) or not text.lstrip().startswith("[{") or len(text) > LONGEST_LITERAL:
+        return None
+    try:
+        # Once through JSON, which has no tuples, sets and bytes.
+        return msgspec.json.decode(msgspec.json.encode(ast.literal_eval(text.strip())))
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def _listed(value: Any) -> Objects | str:

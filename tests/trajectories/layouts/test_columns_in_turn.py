@@ -167,6 +167,7 @@ async def test_sharegpt_and_swe_agent_by_name_read_json_too(root: Path) -> None:
         }),
         pa.table({"messages": [[{"role": b"user", "content": b"b"}, {"role": b"assistant", "content": b"b!"}]]}),
         pa.table({"messages": [json.dumps(json.dumps(talk("b")))]}),
+        pa.table({"messages": [str(talk("b"))]}),
         pa.table({"conversation": [talk("b")]}),
         pa.table({"traj": [FROM]}),
         pa.table({"messages": [[{"role": "user", "value": "b"}, {"role": "assistant", "value": "b!"}]]}),
@@ -187,6 +188,15 @@ async def test_numbers_that_json_cannot_hold_are_told(root: Path) -> None:
     assert [(each.message, each.reason) for each in odd.fidelity.kept_as_text] == [
         (1, "a number that JSON cannot hold is null")
     ]
+
+
+@pytest.mark.parametrize(
+    "said", ["3j", "[{'role': 1j}]", "[{1: {2}}, b'']", "[{" + "[" * 9999, "[{'a': __import__('os')}]"]
+)
+async def test_a_list_that_python_printed_is_never_run(root: Path, said: str) -> None:
+    table = pa.table({"messages": [json.dumps(talk("a")), said]})
+    source = await open_source(root, {"a.parquet": parquet(table)}, on_bad_row="skip")
+    assert [row.row async for row in source.stream_rows()] == [0]
 
 
 async def test_half_a_character_does_not_cost_the_row(root: Path) -> None:
