@@ -52,7 +52,7 @@ def validate_command(options: Options, file: tuple[str, ...], *, strict: bool, n
     inputs = [each for name in file for each in _inputs(name)]
     total = sum(each.size for each in inputs)
     with terminable(), show_bytes("validating", total, quiet=options.quiet or options.as_json) as on_bytes:
-        check = _Check(inputs, strict=strict, media=not no_validate_images, on_bytes=on_bytes)
+        check = _ValidationRun(inputs, strict=strict, media=not no_validate_images, on_bytes=on_bytes)
         _print(options, check)
     if check.invalid:
         sys.exit(InvalidTrajectory.exit_code)
@@ -65,7 +65,7 @@ def _inputs(name: str) -> Iterator[_Input]:
     return (_Input(path, named=path == given) for path in files_of(given))
 
 
-class _Check:
+class _ValidationRun:
     """One run over all inputs, and what it has counted so far."""
 
     def __init__(self, inputs: list[_Input], *, strict: bool, media: bool, on_bytes: Callable[[int], None]) -> None:
@@ -108,7 +108,7 @@ class _Check:
         return verdict
 
 
-def _print(options: Options, check: _Check) -> None:
+def _print(options: Options, check: _ValidationRun) -> None:
     if options.as_json:
         write_json_stream("findings", _records(check), check.facts)
         return
@@ -121,7 +121,7 @@ def _print(options: Options, check: _Check) -> None:
         _say_summary(check, verbose=options.verbose)
 
 
-def _records(check: _Check) -> Iterator[dict[str, Any]]:
+def _records(check: _ValidationRun) -> Iterator[dict[str, Any]]:
     for file, verdict in check.verdicts():
         place = {"file": file, "line": verdict.line, "index": verdict.index}
         yield from (place | msgspec.structs.asdict(finding) for finding in verdict.findings)
@@ -139,7 +139,7 @@ def _print_findings(where: str, verdict: Verdict, most: int | None) -> None:
         click.echo(printable(f"{where}: and {len(verdict.findings) - most} more; -v shows all"))
 
 
-def _say_summary(check: _Check, *, verbose: bool) -> None:
+def _say_summary(check: _ValidationRun, *, verbose: bool) -> None:
     for skipped in check.skipped if verbose else ():
         say(f"{skipped['file']}: skipped, {skipped['reason']}")
     documents = count_of("document", check.valid + check.invalid)

@@ -9,7 +9,7 @@ import pytest
 from hfsvc.testing import LocalHub
 from hfsvc.testing.samples import write_sample_hub
 
-from .command import ALIAS, ROWS, Command, clean_environment
+from .command import ALIAS, REPO, ROWS, Command, clean_environment
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +35,12 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def folder(work: Path) -> Path:
+    """Where the sample dataset lies once it is downloaded."""
+    return work / ".openagents" / "datasets" / REPO
 
 
 @pytest.fixture

@@ -37,11 +37,6 @@ def check_dataset(found: dict[str, Any], folder: Path) -> None:
     assert found["license"] == "apache-2.0"
 
 
-@pytest.fixture
-def folder(work: Path) -> Path:
-    return work / ".openagents" / "datasets" / REPO
-
-
 def test_download(hfsvc: Command, folder: Path) -> None:
     ended = hfsvc.succeeds("download", ALIAS, "--json")
     check_dataset(ended.json, folder)

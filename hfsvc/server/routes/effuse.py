@@ -33,7 +33,7 @@ LARGE = frozenset({"getHFTrajectories", "getHFTrajectory"})
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class _Request(msgspec.Struct):
+class _EffuseRequest(msgspec.Struct):
     """What every request has. A correlation id that is no text is handed back as an empty one."""
 
     type: str
@@ -161,7 +161,7 @@ class EffuseSocket:
 def read_request(text: str) -> tuple[str, str] | None:
     """The name and the correlation id of a request; None for a frame that is none, which is ignored. Pure."""
     try:
-        asked = msgspec.json.decode(text, type=_Request)
+        asked = msgspec.json.decode(text, type=_EffuseRequest)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     if not asked.type.startswith(REQUEST):

@@ -29,7 +29,7 @@ class Listing(NamedTuple):
     rows: str
 
 
-class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+class _PageCursor(msgspec.Struct, frozen=True, array_like=True):
     version: int
     repo: str
     commit: str
@@ -54,7 +54,7 @@ def listing_of(repo: str, dataset: DownloadedDataset | None, reading: ReadOption
 
 def write_cursor(listing: Listing, offset: int) -> str:
     """The cursor of the page that begins after `offset` matches, of characters that are safe in addresses."""
-    return pack(_Cursor(VERSION, *listing, offset))
+    return pack(_PageCursor(VERSION, *listing, offset))
 
 
 def read_cursor(cursor: str, listing: Listing) -> int:
@@ -63,7 +63,7 @@ def read_cursor(cursor: str, listing: Listing) -> int:
     Raises:
         CursorMismatch: It is no cursor of a list, or one of another list, or the dataset has changed since.
     """
-    found = unpack(cursor, _Cursor)
+    found = unpack(cursor, _PageCursor)
     if found.version != VERSION or found.offset < 0:
         raise CursorMismatch(reason="it is no cursor of a list")
     if (found.repo, found.rows) != (listing.repo, listing.rows):
