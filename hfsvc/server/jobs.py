@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import msgspec
@@ -229,7 +229,7 @@ class Jobs:
             running.log.wake()
 
     def _request(self, order: DownloadOrder) -> DatasetRequest:
-        fields = msgspec.structs.asdict(order) | {"repo": self._sources.repo(order.repo)}
+        fields: dict[str, Any] = msgspec.structs.asdict(order) | {"repo": self._sources.repo(order.repo)}
         request = DatasetRequest(**fields)
         parse_request(request, self._settings)  # raises for what no download can be made of
         return request

@@ -81,7 +81,8 @@ class TurnRowFile:
         return (RowGroup(0, self.rows, size),) if self.rows else ()
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-        read = [*dict.fromkeys([*columns, *([self._order] if self._order else [])])]
+        ordered_by = [self._order] if self._order else []
+        read: list[str] = list(dict.fromkeys([*columns, *ordered_by]))
         held = _HeldRows(self._turns, read)
         for number in range(start, self.rows):
             turns = held.take(self._sessions[number])

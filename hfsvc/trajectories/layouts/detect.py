@@ -135,9 +135,9 @@ def fitting_layouts(
         raise InvalidSettings(setting="layout", reason=f"{options.layout!r} is none of {', '.join(LAYOUTS)}")
     if reason := _misnamed(schema, options):
         raise BadParquet(file=file, reason=reason)
-    wanted = LAYOUTS if options.layout is None else {options.layout: LAYOUTS[options.layout]}
-    found = [(name, fit(schema, options)) for name, fit in wanted.items()]
-    ruled_out = [(name, each) for name, each in found if isinstance(each, str)]
+    names: tuple[LayoutName, ...] = (options.layout,) if options.layout else tuple(LAYOUTS)
+    found = [(name, LAYOUTS[name](schema, options)) for name in names]
+    ruled_out: list[tuple[LayoutName, str]] = [(name, each) for name, each in found if isinstance(each, str)]
     fitting = [layout for _, each in found if not isinstance(each, str) for layout in each]
     doubled = {layout: twice for layout in fitting if (twice := _doubled(layout, schema))}
     ruled_out += [

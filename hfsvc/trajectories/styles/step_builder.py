@@ -16,7 +16,7 @@ from hfsvc.trajectories.styles.notations.terminus import DONE, REJECTED
 from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, OfferedTools, Tools, tools_in, tools_of
 from hfsvc.trajectories.styles.parts import content_of, openai_content
 from hfsvc.trajectories.styles.provenance import COLUMN, notes_of
-from hfsvc.trajectories.styles.roles import KINDS
+from hfsvc.trajectories.styles.roles import KINDS, Kind
 from hfsvc.trajectories.styles.step_draft import StepDraft, mark_last, step_of
 from hfsvc.trajectories.styles.to_rows import written
 
@@ -55,7 +55,7 @@ class StepBuilder:
         self._column_tools = tools
         self._tools_on_offer: OfferedTools | None = None
         self._prompt: str | None = None
-        self._kinds = [KINDS.get(message.role or "", "unknown") for message in messages]
+        self._kinds: list[Kind] = [KINDS.get(message.role or "", "unknown") for message in messages]
         lists = [index for index, each in enumerate(messages) if isinstance(each.content, list)]
         self._blocks = {index: found for index in lists if (found := blocks_of(messages[index].content))}
         self._answered_by_tools = "tool" in self._kinds or any(each.results for each in self._blocks.values())

@@ -48,7 +48,9 @@ def _code(text: str) -> tuple[int, int, str] | None:
         return None
     closing = "```" if opening[0].startswith("`") else "</code>"
     end = text.find(closing, opening.end())
-    # Code may hold a fence itself.
-    while end >= 0 and not (after := _END.match(text, end + len(closing))):
+    while end >= 0:
+        if after := _END.match(text, end + len(closing)):
+            return opening.start(), after.end(), text[opening.end() : end].removesuffix("\n")
+        # Code may hold a fence itself.
         end = text.find(closing, end + len(closing))
-    return (opening.start(), after.end(), text[opening.end() : end].removesuffix("\n")) if end >= 0 and after else None
+    return None
