@@ -136,13 +136,14 @@ def fitting_layouts(
     if reason := _misnamed(schema, options):
         raise BadParquet(file=file, reason=reason)
     names: tuple[LayoutName, ...] = (options.layout,) if options.layout else tuple(LAYOUTS)
-    found = [(name, LAYOUTS[name](schema, options)) for name in names]
-    ruled_out: list[tuple[LayoutName, str]] = [(name, each) for name, each in found if isinstance(each, str)]
-    fitting = [layout for _, each in found if not isinstance(each, str) for layout in each]
+    found: dict[LayoutName, Sequence[Layout] | str] = {name: LAYOUTS[name](schema, options) for name in names}
+    ruled_out: list[tuple[LayoutName, str]] = []
+    ruled_out.extend((name, each) for name, each in found.items() if isinstance(each, str))
+    fitting = [layout for each in found.values() if not isinstance(each, str) for layout in each]
     doubled = {layout: twice for layout in fitting if (twice := _doubled(layout, schema))}
-    ruled_out += [
+    ruled_out.extend(
         (layout.name, f"it has {schema.names.count(twice)} columns {twice!r}") for layout, twice in doubled.items()
-    ]
+    )
     return _filled_first([layout for layout in fitting if layout not in doubled], schema), ruled_out
 
 
