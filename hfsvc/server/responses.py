@@ -59,7 +59,7 @@ class StreamedResponse:
         chunks: Makes them; what it raises before the first one becomes the response.
         media_type: Of the response.
         slots: How many of these there may be at once.
-        last_words: What is sent when it fails on the way, before the connection is broken off.
+        error_trailer: What is sent when it fails on the way, before the connection is broken off.
     """
 
     def __init__(

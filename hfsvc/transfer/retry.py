@@ -33,6 +33,7 @@ class Meaning(Flag):
     """The first one may only mean that the address expired."""
 
 
+# A status that is not here means no Hub where the API is asked; a stream of content goes on as after a broken connection.
 # Seen of the Hub, its CDN and object stores in 2026. A 403 of the CDN is an expired or altered address, or one connection
 # too many.
 STATUSES = {

@@ -47,7 +47,8 @@ def listing_of(repo: str, dataset: DownloadedDataset | None, reading: ReadOption
         reading: How it is read.
         query: As `list_summaries` takes it.
     """
-    chosen = (query, reading.config, reading.split, reading.episodes, reading.result)
+    # Which rows there are does not depend on these two.
+    chosen = (query, msgspec.structs.replace(reading, style="messages", on_bad_row="raise"))
     files = dataset.files if dataset else ()
     return Listing(repo, dataset.commit if dataset else "", _digest(files), _digest(map(repr, chosen)))
 
