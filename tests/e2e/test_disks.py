@@ -33,7 +33,7 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("place", ["acme", "acme/notes", "acme/notes/sub", "acme/notes/sub/deep"])
-async def test_nothing_is_written_through_a_link_that_leaves_the_store(
+async def test_nothing_is_written_through_a_symlink_that_leaves_the_store(
     local_hub: LocalHub, service: DatasetService, root: Path, outside: Path, place: str
 ) -> None:
     local_hub.write(REPO, "sub/deep/a.parquet", b"a")
@@ -45,7 +45,7 @@ async def test_nothing_is_written_through_a_link_that_leaves_the_store(
 
 
 @pytest.mark.parametrize("place", ["acme", "acme/notes", "acme/notes/sub"])
-async def test_nothing_is_deleted_through_a_link_that_leaves_the_store(
+async def test_nothing_is_deleted_through_a_symlink_that_leaves_the_store(
     local_hub: LocalHub, service: DatasetService, root: Path, outside: Path, place: str
 ) -> None:
     local_hub.write(REPO, "sub/a.parquet", b"a")
@@ -70,7 +70,7 @@ async def test_a_refused_deletion_forgets_nothing(
     assert REPO in read_index(root)["datasets"]
 
 
-async def test_a_file_that_is_a_link_is_replaced_and_its_target_left(
+async def test_a_file_that_is_a_symlink_is_replaced_and_its_target_left(
     local_hub: LocalHub, service: DatasetService, root: Path, outside: Path
 ) -> None:
     local_hub.write(REPO, "a.parquet", b"a")
@@ -81,7 +81,7 @@ async def test_a_file_that_is_a_link_is_replaced_and_its_target_left(
     assert (outside / "precious.txt").read_bytes() == b"precious"
 
 
-async def test_a_root_that_is_a_link_is_used(local_hub: LocalHub, root: Path, outside: Path) -> None:
+async def test_a_root_that_is_a_symlink_is_used(local_hub: LocalHub, root: Path, outside: Path) -> None:
     local_hub.write(REPO, "a.parquet", b"a")
     root.symlink_to(outside)
     async with open_service(local_hub, root) as service:
@@ -390,7 +390,7 @@ with filelock.FileLock(sys.argv[1]):
 """
 
 
-async def test_a_dataset_held_for_too_long_by_another_process_is_told(local_hub: LocalHub, root: Path) -> None:
+async def test_a_dataset_locked_for_too_long_by_another_process_is_told(local_hub: LocalHub, root: Path) -> None:
     local_hub.write(REPO, "a.parquet", b"a")
     async with open_service(local_hub, root, lock_timeout_s=0.1) as service:
         await service.download(everything())

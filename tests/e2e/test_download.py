@@ -142,7 +142,9 @@ async def test_the_configurations_of_the_card_are_recorded_also_later(
     assert (await service.download(everything())).configs == expected
 
 
-async def test_a_corrupt_range_is_fetched_once_more(local_hub: LocalHub, service: DatasetService) -> None:
+async def test_a_range_that_fails_the_checksum_is_fetched_once_more(
+    local_hub: LocalHub, service: DatasetService
+) -> None:
     content = noise(3 * MiB)
     local_hub.write(REPO, "big.parquet", content)
     local_hub.fault(Corrupt(at=MiB), server="cdn", times=1, covering=MiB)
@@ -151,7 +153,7 @@ async def test_a_corrupt_range_is_fetched_once_more(local_hub: LocalHub, service
 
 
 @pytest.mark.parametrize("size", [100, 3 * MiB])
-async def test_content_that_stays_corrupt_never_reaches_its_place(
+async def test_content_that_never_fits_its_checksum_never_reaches_its_place(
     local_hub: LocalHub, service: DatasetService, size: int
 ) -> None:
     content = noise(size)
@@ -173,7 +175,7 @@ async def test_corrupt_content_leaves_no_file(local_hub: LocalHub, service: Data
 
 
 @pytest.mark.parametrize("name", ["file.parquet", "file.txt"])
-async def test_a_listing_with_a_wrong_hash_is_found_before_the_first_byte(
+async def test_a_listing_with_a_wrong_checksum_is_found_before_the_first_byte(
     local_hub: LocalHub, service: DatasetService, name: str
 ) -> None:
     local_hub.write(REPO, name, noise(3 * MiB))
@@ -184,7 +186,7 @@ async def test_a_listing_with_a_wrong_hash_is_found_before_the_first_byte(
     assert local_hub.count(bucket="resolvers") == 1
 
 
-async def test_a_masked_hash_is_taken_from_the_linked_etag(local_hub: LocalHub, service: DatasetService) -> None:
+async def test_a_masked_checksum_is_taken_from_the_linked_etag(local_hub: LocalHub, service: DatasetService) -> None:
     content = noise(100)
     local_hub.write(REPO, "file.parquet", content)
     local_hub.fault(MaskedHashes(), server="hub")
@@ -192,7 +194,7 @@ async def test_a_masked_hash_is_taken_from_the_linked_etag(local_hub: LocalHub, 
     assert files_below(found.local_path) == {"file.parquet": content}
 
 
-async def test_a_masked_hash_is_recorded_as_it_was_verified(
+async def test_a_masked_checksum_is_recorded_as_it_was_verified(
     local_hub: LocalHub, service: DatasetService, root: Path
 ) -> None:
     content = noise(100)
@@ -204,7 +206,7 @@ async def test_a_masked_hash_is_recorded_as_it_was_verified(
 
 
 @pytest.mark.parametrize("at", [0, 50])
-async def test_corrupt_content_behind_a_masked_hash_is_refused(
+async def test_corrupt_content_behind_a_masked_checksum_is_refused(
     local_hub: LocalHub, service: DatasetService, at: int
 ) -> None:
     local_hub.write(REPO, "file.parquet", noise(100))
@@ -214,7 +216,7 @@ async def test_corrupt_content_behind_a_masked_hash_is_refused(
         await service.download(everything())
 
 
-async def test_a_file_that_nobody_tells_the_hash_of_fails(local_hub: LocalHub, service: DatasetService) -> None:
+async def test_a_file_that_nobody_tells_the_checksum_of_fails(local_hub: LocalHub, service: DatasetService) -> None:
     local_hub.write(REPO, "file.parquet", noise(100))
     local_hub.write(REPO, "good.txt", b"good")
     local_hub.fault(MaskedHashes(), server="hub")

@@ -109,7 +109,7 @@ def digests(files: dict[str, bytes]) -> dict[str, str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills processes")
 @pytest.mark.parametrize(("work", "least"), [("download", 20), ("update", 20), ("delete", 5)])
-async def test_a_run_killed_before_any_change_of_the_disk_is_taken_up(
+async def test_a_run_killed_before_any_change_of_the_disk_is_resumed(
     local_hub: LocalHub, root: Path, tmp_path: Path, work: str, least: int
 ) -> None:
     old = {"big.parquet": noise(1100 * KiB, 1), "changed.txt": b"old", "gone/gone.parquet": noise(KiB, 2)}

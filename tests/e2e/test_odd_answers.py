@@ -100,7 +100,7 @@ async def test_the_size_of_a_pointer_is_not_taken_for_the_contents(
 
 
 @pytest.mark.parametrize("facts", [{"oid": 5}, {"lfs": "yes"}, {"lfs": {"oid": 5, "size": 1}}, {"lfs": []}], ids=str)
-async def test_a_hash_of_another_type_is_taken_from_the_redirect(
+async def test_a_checksum_of_another_type_is_taken_from_the_redirect(
     local_hub: LocalHub, service: DatasetService, facts: dict[str, object]
 ) -> None:
     local_hub.write(REPO, "a.parquet", b"a")
@@ -189,7 +189,7 @@ async def test_a_wait_of_absurd_length_is_no_wait(local_hub: LocalHub, service: 
 # ---- content ---------------------------------------------------------------------------------------------------------
 
 
-async def test_an_empty_file_with_another_hash_fails_at_once(
+async def test_an_empty_file_with_another_checksum_fails_at_once(
     local_hub: LocalHub, service: DatasetService, root: Path
 ) -> None:
     local_hub.write(REPO, "a.txt", b"")
@@ -212,7 +212,7 @@ async def test_a_stream_that_breaks_after_its_last_byte_is_whole(local_hub: Loca
     assert local_hub.bytes_sent() == len(content) + 100
 
 
-async def test_content_may_be_passed_on_to_another_server(local_hub: LocalHub, service: DatasetService) -> None:
+async def test_content_may_be_redirected_to_another_server(local_hub: LocalHub, service: DatasetService) -> None:
     content = noise(MiB)
     local_hub.write(REPO, "a.parquet", content)
     local_hub.fault(Onward(), server="cdn", times=3)

@@ -216,7 +216,7 @@ async def test_files_that_a_killed_download_had_finished_are_adopted(local_hub: 
 # ---- at the same time ------------------------------------------------------------------------------------------------
 
 
-async def test_ten_tasks_do_the_work_once(local_hub: LocalHub, service: DatasetService) -> None:
+async def test_concurrent_tasks_do_the_work_once(local_hub: LocalHub, service: DatasetService) -> None:
     local_hub.write(REPO, "big.parquet", CONTENT)
     found: list[DownloadedDataset] = []
 
@@ -230,7 +230,7 @@ async def test_ten_tasks_do_the_work_once(local_hub: LocalHub, service: DatasetS
     assert all(each == found[0] for each in found)
 
 
-async def test_two_processes_do_the_work_once(local_hub: LocalHub, root: Path) -> None:
+async def test_concurrent_processes_do_the_work_once(local_hub: LocalHub, root: Path) -> None:
     local_hub.write(REPO, "big.parquet", CONTENT)
     children = [run_python(CHILD, local_hub.endpoint, str(root)) for _ in range(2)]
     told = [await anyio.to_thread.run_sync(child.communicate) for child in children]
@@ -239,7 +239,7 @@ async def test_two_processes_do_the_work_once(local_hub: LocalHub, root: Path) -
     assert len({out.split()[-1] for out, _ in told}) == 1
 
 
-async def test_two_stores_in_one_process_do_the_work_once(local_hub: LocalHub, root: Path) -> None:
+async def test_concurrent_stores_of_one_process_do_the_work_once(local_hub: LocalHub, root: Path) -> None:
     local_hub.write(REPO, "big.parquet", CONTENT)
     async with (
         open_service(local_hub, root) as one,
@@ -280,7 +280,7 @@ async def test_names_that_mean_one_dataset_do_the_work_once(local_hub: LocalHub,
     assert local_hub.bytes_sent() == len(CONTENT)
 
 
-async def test_a_cancelled_owner_hands_over_what_it_had(local_hub: LocalHub, root: Path) -> None:
+async def test_a_cancelled_owner_hands_over_its_lock_and_what_it_had(local_hub: LocalHub, root: Path) -> None:
     local_hub.write(REPO, "big.parquet", CONTENT)
     rule = local_hub.fault(Stall(after=1000), server="cdn", covering=6 * MiB)
     async with open_service(local_hub, root, connections_per_file=4) as service:
@@ -296,7 +296,7 @@ async def test_a_cancelled_owner_hands_over_what_it_had(local_hub: LocalHub, roo
     assert local_hub.bytes_sent() <= len(CONTENT) + 4 * CHUNK
 
 
-async def test_a_killed_owner_hands_over(local_hub: LocalHub, root: Path) -> None:
+async def test_a_killed_owner_hands_over_its_lock(local_hub: LocalHub, root: Path) -> None:
     local_hub.write(REPO, "big.parquet", CONTENT)
     rule = local_hub.fault(Stall(after=1000), server="cdn", covering=6 * MiB)
     child = run_python(CHILD, local_hub.endpoint, str(root))
@@ -321,7 +321,9 @@ async def test_datasets_do_not_wait_for_each_other(local_hub: LocalHub, service:
         group.cancel_scope.cancel()
 
 
-async def test_a_deletion_waits_for_the_download(local_hub: LocalHub, service: DatasetService, root: Path) -> None:
+async def test_a_deletion_waits_for_the_lock_of_the_download(
+    local_hub: LocalHub, service: DatasetService, root: Path
+) -> None:
     local_hub.write(REPO, "a.parquet", b"a")
     await service.download(everything())
     local_hub.write(REPO, "big.parquet", CONTENT)

@@ -77,7 +77,7 @@ async def test_a_repair_fetches_only_damaged_ranges(local_hub: LocalHub, root: P
     assert local_hub.bytes_sent() <= 256 * KiB
 
 
-async def test_a_repair_of_a_file_whose_hash_is_masked_fetches_only_damaged_ranges(
+async def test_a_repair_of_a_file_whose_checksum_is_masked_fetches_only_damaged_ranges(
     local_hub: LocalHub, root: Path
 ) -> None:
     local_hub.write(REPO, "big.parquet", CONTENT)
@@ -91,7 +91,7 @@ async def test_a_repair_of_a_file_whose_hash_is_masked_fetches_only_damaged_rang
     assert local_hub.bytes_sent() <= 256 * KiB
 
 
-async def test_a_file_whose_hash_is_masked_is_not_fetched_again(local_hub: LocalHub, root: Path) -> None:
+async def test_a_file_whose_checksum_is_masked_is_not_fetched_again(local_hub: LocalHub, root: Path) -> None:
     local_hub.write(REPO, "big.parquet", CONTENT)
     local_hub.write(REPO, "bad.parquet", noise(100))
     local_hub.fault(MaskedHashes(), server="hub")
@@ -107,7 +107,7 @@ async def test_a_file_whose_hash_is_masked_is_not_fetched_again(local_hub: Local
     assert local_hub.bytes_sent(path="big.parquet") == len(CONTENT)
 
 
-async def test_a_file_whose_hash_is_masked_is_exchanged_when_it_changes(local_hub: LocalHub, root: Path) -> None:
+async def test_a_file_whose_checksum_is_masked_is_exchanged_when_it_changes(local_hub: LocalHub, root: Path) -> None:
     local_hub.write(REPO, "big.parquet", CONTENT)
     local_hub.fault(MaskedHashes(), server="hub")
     other = noise(len(CONTENT), 1)

@@ -194,7 +194,7 @@ async def test_the_log_tells_the_story_of_a_range_and_no_secret(
     assert not any(secret in line for line in told for secret in ("geheim", "?", "Signature"))
 
 
-async def test_retries_of_calls_are_counted_too(local_hub: LocalHub, root: Path) -> None:
+async def test_each_retry_of_a_call_is_counted_too(local_hub: LocalHub, root: Path) -> None:
     local_hub.write(REPO, "file.parquet", SMALL)
     local_hub.fault(Status(503), server="hub", path="*/tree/*", times=2)
     local_hub.fault(Stall(), server="hub", path="*/tree/*", times=1, skip=2)
@@ -406,7 +406,7 @@ async def test_what_was_fetched_before_giving_up_is_kept(local_hub: LocalHub, ro
     assert files_below(found.local_path) == {"file.parquet": BIG}
 
 
-async def test_retries_are_told_with_the_file_and_the_reason(local_hub: LocalHub, service: DatasetService) -> None:
+async def test_each_retry_is_told_with_the_file_and_the_reason(local_hub: LocalHub, service: DatasetService) -> None:
     local_hub.write(REPO, "file.parquet", SMALL)
     local_hub.fault(Cut(after=10), server="cdn", times=1)
     events: list[Event] = []
