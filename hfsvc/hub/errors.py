@@ -79,7 +79,7 @@ def _error_from_status(response: ErrorResponse, context: RequestContext, message
         return DatasetNotFound(repo=repo, request_id=request_id)
     if status == 401:
         return AuthenticationRequired(repo=repo, reason=message, status=status, request_id=request_id)
-    if status in {404, 410} and context.path is not None:
+    if Meaning.GONE in meaning_of(status) and context.path is not None:
         return FileNotFound(repo=repo, path=context.path, request_id=request_id)
     return error_from_server(response)
 
@@ -87,8 +87,10 @@ def _error_from_status(response: ErrorResponse, context: RequestContext, message
 def error_from_server(response: ErrorResponse) -> HfsvcError:
     """The error of an answer that tells nothing about the dataset: limits, overload, and what no Hub would say."""
     where = without_query(response.url)
-    if response.status == 429:
-        return RateLimited(url=where, status=429, retry_after_s=response.retry_after_s, request_id=response.request_id)
+    if Meaning.CROWDED in meaning_of(response.status):
+        return RateLimited(
+            url=where, status=response.status, retry_after_s=response.retry_after_s, request_id=response.request_id
+        )
     if Meaning.PASSING in meaning_of(response.status):
         reason = f"it answered {response.status}"
         return HubUnavailable(
@@ -108,7 +110,7 @@ def error_from_content_server(response: ErrorResponse) -> HfsvcError:
 
     A 403 there means an expired or altered address, or one connection too many; never missing access.
     """
-    if response.status == 429:
+    if Meaning.CROWDED in meaning_of(response.status):
         return error_from_server(response)
     reason = f"the server of its content answered {response.status}"
     return HubUnavailable(

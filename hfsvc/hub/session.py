@@ -28,7 +28,7 @@ from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_or
 from hfsvc.metrics import MetricsRecorder, count_retry
 from hfsvc.settings import Secret, Settings
 from hfsvc.transfer.progress import OnRetry
-from hfsvc.transfer.retry import UNREACHED_ATTEMPTS, RetryPolicy
+from hfsvc.transfer.retry import UNREACHED_ATTEMPTS, Meaning, RetryPolicy, meaning_of
 
 logger = logging.getLogger(__name__)
 MAX_HOPS: Final = 20
@@ -198,7 +198,7 @@ class HubSession:
 
     async def _error(self, response: httpx.Response, request: HubRequest, *, token_sent: bool) -> HfsvcError:
         retry_after_s = told_wait_s(response.headers)
-        if response.status_code == 429 and request.bucket and retry_after_s:
+        if Meaning.CROWDED in meaning_of(response.status_code) and request.bucket and retry_after_s:
             self.limiter.pause(request.bucket, retry_after_s, self._clock())
         body = await read_capped(response)
         answer = ErrorResponse(request.url, response.status_code, response.headers, body, retry_after_s)

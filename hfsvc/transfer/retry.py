@@ -23,10 +23,12 @@ class Meaning(Flag):
     NOTHING = 0
     PASSING = auto()
     """The server may answer next time."""
+    OVERLOADED = auto()
+    """It calls itself overloaded, or broken."""
     EXPIRED = auto()
     """From a server of content: the address is refused, a new one may not be."""
     GONE = auto()
-    """From a server of content, to new addresses too: there is no such content."""
+    """There is no such content; a server of content says so of an expired address too."""
     CROWDED = auto()
     """There are too many connections."""
     CROWDED_IF_REPEATED = auto()
@@ -51,7 +53,7 @@ def meaning_of(status: int | None) -> Meaning:
     """What a status says about another try; None, no answer at all, says nothing."""
     if status is None:
         return Meaning.NOTHING
-    return STATUSES.get(status, Meaning.PASSING if status >= 500 else Meaning.NOTHING)
+    return STATUSES.get(status, Meaning.PASSING | Meaning.OVERLOADED if status >= 500 else Meaning.NOTHING)
 
 
 class RetryPolicy(NamedTuple):
@@ -150,5 +152,5 @@ def means_too_many(error: TryLater, failures: int, *, overtaken: bool) -> bool:
     if Meaning.CROWDED_IF_REPEATED in meaning:
         return failures > 1
     # Servers may also refuse without a word, or call themselves overloaded.
-    overloaded = error.status is None or error.status >= 500
+    overloaded = error.status is None or Meaning.OVERLOADED in meaning
     return overtaken and failures >= _UNANSWERED and overloaded

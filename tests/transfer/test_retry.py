@@ -10,11 +10,14 @@ from hfsvc.errors import (
     RangeRefused,
     RateLimited,
 )
+from hfsvc.hub.errors import ErrorResponse, error_from_content_server, error_from_server
 from hfsvc.transfer.retry import (
     ATTEMPTS,
+    STATUSES,
     UNREACHED_ATTEMPTS,
     Action,
     Decision,
+    Meaning,
     RetryPolicy,
     decide,
     means_too_many,
@@ -127,3 +130,15 @@ def test_fewer_connections_are_what_some_failures_ask_for(
 ) -> None:
     error = HubUnavailable(status=status)
     assert means_too_many(error, failures, overtaken=overtaken) is too_many
+
+
+@pytest.mark.parametrize("status", [425, 429, 503])
+def test_the_table_alone_says_what_a_status_of_the_hub_means(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    response = ErrorResponse("https://hub.test/api", status, {})
+    monkeypatch.setitem(STATUSES, status, Meaning.PASSING)
+    assert isinstance(error_from_server(response), HubUnavailable)
+    monkeypatch.setitem(STATUSES, status, Meaning.PASSING | Meaning.CROWDED)
+    assert isinstance(error_from_server(response), RateLimited)
+    assert isinstance(error_from_content_server(response), RateLimited)
+    monkeypatch.setitem(STATUSES, status, Meaning.NOTHING)
+    assert isinstance(error_from_server(response), NotAHub)
