@@ -116,7 +116,7 @@ def _thought(fields: Mapping[str, Any]) -> str | None:
 def _held(message: Message, text: str) -> _Found | Broken | None:
     """What a message's fields say of calls; None where they say nothing."""
     fields = message.fields
-    if any(name in fields for name in CALLS):
+    if not fields.keys().isdisjoint(CALLS):
         calls = calls_of(fields)
         if isinstance(calls, Broken):
             return calls

@@ -51,7 +51,8 @@ def notes_of(message: Message, role: str, content: Any) -> dict[str, Any] | None
 
 def survives(message: Message) -> bool:
     """Whether the notes of a message can be written as JSON and read again: moments, bytes and NaN cannot."""
-    if not message.fields and (message.content is None or isinstance(message.content, str)):
+    is_text = message.content is None or isinstance(message.content, str)
+    if is_text and not message.fields:
         return True
-    original = [message.content, dict(message.fields)]
+    original = [None if is_text else message.content, dict(message.fields)]
     return bool(msgspec.json.decode(msgspec.json.encode(original)) == original)

@@ -1,7 +1,7 @@
 """Messages of a row into ATIF steps: who says what, which results belong to which step. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hfsvc.atif import Content, Source, Step, ToolCall
@@ -56,9 +56,15 @@ class StepBuilder:
         self._tools_on_offer: OfferedTools | None = None
         self._prompt: str | None = None
         self._kinds: list[Kind] = [KINDS.get(message.role or "", "unknown") for message in messages]
-        lists = [index for index, each in enumerate(messages) if isinstance(each.content, list)]
-        self._blocks = {index: found for index in lists if (found := blocks_of(messages[index].content))}
-        self._answered_by_tools = "tool" in self._kinds or any(each.results for each in self._blocks.values())
+        self._blocks = {
+            index: found
+            for index, (_, content, _) in enumerate(messages)
+            if isinstance(content, list) and (found := blocks_of(content))
+        }
+        self._answered_by_tools = "tool" in self._kinds or (
+            bool(self._blocks) and any(each.results for each in self._blocks.values())
+        )
+        self._rejections = dict(_rejections(messages))
         self._answers = Answers(messages, self._kinds, self._blocks, self._drafts)
         self._agents = self._answers.agents
 
@@ -117,7 +123,7 @@ class StepBuilder:
         content = content_of(spoken.content)
         text = content if isinstance(content, str) else ""
         read = read_agent_message(
-            spoken, text, rejected=self._rejection(index), fenced=self._fenced, offered=self._offered
+            spoken, text, rejected=self._rejections.get(index), fenced=self._fenced, offered=self._offered
         )
         calls = _with_ids(read.calls, len(self._agents))
         said = read.message if isinstance(content, str) else content
@@ -152,12 +158,6 @@ class StepBuilder:
             self._tools_on_offer = OfferedTools(self.tools or self._column_tools, [self._prompt or "", *prompts])
         return self._tools_on_offer
 
-    def _rejection(self, index: int) -> str | None:
-        after = self._messages[index + 1].content if index + 1 < len(self._messages) else None
-        if not isinstance(after, str) or not after.startswith(REJECTED):
-            return None
-        return after.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
-
     # ---- what comes back --------------------------------------------------------------------------------------------
 
     def _is_observation(self, index: int, message: Message) -> bool:
@@ -167,6 +167,13 @@ class StepBuilder:
         if draft.acts and not draft.results:
             return True
         return isinstance(message.content, str) and _OBSERVED.match(message.content) is not None
+
+
+def _rejections(messages: Sequence[Message]) -> Iterator[tuple[int, str]]:
+    """The messages that a harness could not parse, by their places, and what it said of them."""
+    for index, (_, said, _) in enumerate(messages):
+        if isinstance(said, str) and said.startswith(REJECTED):
+            yield index - 1, said.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
 
 
 def _agents_notes(message: Message, read: AgentMessage, said: Content, calls: list[ToolCall]) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, To
 from hfsvc.trajectories.styles.provenance import ROLE
 
 
-class StepDraft:
+class StepDraft(msgspec.Struct):
     """A step in the making.
 
     Attributes:
@@ -17,17 +17,15 @@ class StepDraft:
         observed: Whether one was.
     """
 
-    __slots__ = ("acts", "calls", "end", "extra", "message", "observed", "reasoning", "results", "source")
-
-    def __init__(self, source: Source, message: Content, end: int, extra: dict[str, Any] | None) -> None:
-        self.source: Source = source
-        self.message = message
-        self.end = end
-        self.extra = extra
-        self.reasoning: str | None = None
-        self.calls: list[ToolCall] | None = None
-        self.results: list[ObservationResult] = []
-        self.acts = self.observed = False
+    source: Source
+    message: Content
+    end: int
+    extra: dict[str, Any] | None
+    reasoning: str | None = None
+    calls: list[ToolCall] | None = None
+    results: list[ObservationResult] = []
+    acts: bool = False
+    observed: bool = False
 
 
 def step_of(number: int, draft: StepDraft) -> Step:

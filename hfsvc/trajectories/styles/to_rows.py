@@ -48,9 +48,11 @@ def written(
     """The text of an agent's step as the exporter writes it, without what the message's own fields hold."""
     if not isinstance(message, str):
         return openai_content(message)
-    if message and "</think>" in message and "<think>" not in message:
+    if "<" in message and "</think>" in message and "<think>" not in message:
         # What opens the thinking stood in the prompt, and was not generated.
         message = f"<think>{message}"
+    if not reasoning and not calls:
+        return message
     parts = [f"<think>{reasoning}</think>"] if reasoning and fields.keys().isdisjoint(REASONING) else []
     parts += [message] if message else []
     return "\n".join([*parts, *map(_call_block, calls if fields.keys().isdisjoint(CALLS) else ())])

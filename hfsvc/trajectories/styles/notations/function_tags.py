@@ -24,7 +24,7 @@ def parse(text: str) -> ParsedText | Broken:
     """All calls of a message."""
     calls, spans = list[Call](), list[Span]()
     while function := _FUNCTION.search(text, spans[-1][1] if spans else 0):
-        found = call_at(text, function.start())
+        found = _call_after(text, function)
         if isinstance(found, Broken):
             return found
         call, end = found
@@ -36,8 +36,10 @@ def parse(text: str) -> ParsedText | Broken:
 def call_at(text: str, start: int) -> tuple[Call, int] | Broken:
     """The call that starts at a place, and where it ends. At the end of the text the closing tag may be missing."""
     function = _FUNCTION.match(text, start)
-    if function is None:
-        return Broken("a <function=…> has no name")
+    return _call_after(text, function) if function else Broken("a <function=…> has no name")
+
+
+def _call_after(text: str, function: re.Match[str]) -> tuple[Call, int] | Broken:
     arguments: dict[str, str] = {}
     position = function.end()
     while parameter := _PARAMETER.match(text, position):

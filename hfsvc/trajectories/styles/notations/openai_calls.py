@@ -36,9 +36,13 @@ def calls_of(fields: Mapping[str, Any]) -> list[Call] | Broken:
 
 def all_of(held: list[Any]) -> list[Call] | Broken:
     """The calls that a list holds; none where one of them is broken."""
-    found = [call_of(each) for each in held]
-    broken = next((each for each in found if isinstance(each, Broken)), None)
-    return broken or [each for each in found if isinstance(each, Call)]
+    calls = list[Call]()
+    for each in held:
+        call = call_of(each)
+        if isinstance(call, Broken):
+            return call
+        calls.append(call)
+    return calls
 
 
 def call_of(held: Any) -> Call | Broken:

@@ -6,7 +6,6 @@ nearly all do.
 
 import re
 from collections.abc import Callable, Container, Iterator
-from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -105,8 +104,9 @@ WHOLE = (
 )
 
 _FIRST_OF_ALL = Candidate(0, TERMINUS_JSON)
+# The lookahead passes over other tags, of which some texts are full.
 _MARKS = re.compile(
-    r"<(?:response>|tool_calls?>|function=|\|(?:channel|start|python_tag|tool_call)|｜(?:tool|DSML)|antml:|minimax:tool_call>"
+    r"<(?=[rtf|｜amiTues])(?:response>|tool_calls?>|function=|\|(?:channel|start|python_tag|tool_call)|｜(?:tool|DSML)|antml:|minimax:tool_call>"
     r"|invoke[\s>]|function_calls>|functioncall>|TOOLCALL>|use_mcp_tool>|execute(?:_bash|_ipython|_browse)?>|search>)"
 )
 _CLOSING = re.compile(r"<(?:/[a-z_]+>)")
@@ -136,14 +136,14 @@ def candidates(text: str, *, fenced: bool, offered: Offered) -> Iterator[Candida
         yield _FIRST_OF_ALL
     elif start > 0:
         first.append(Candidate(start, TERMINUS_JSON))
-    marked = _MARKS.search(text) is not None
+    tagged = "<" in text
+    marked = tagged and _MARKS.search(text) is not None
     if marked:
-        first += map(partial(_unless_prose, text), _found(TAGS, text))
+        first += [_unless_prose(text, found) for found in _found(TAGS, text)]
     if fenced:
         first += _found((FENCES,), text)
-    if first:
-        yield from sorted(first, key=itemgetter(0))
-    if later := list(_later(text, offered, marked=marked)):
+    yield from sorted(first, key=itemgetter(0)) if len(first) > 1 else first
+    if later := list(_later(text, offered, tagged=tagged, marked=marked)):
         yield from sorted(later, key=itemgetter(0))
     elif marked and not first:
         yield Candidate(0, UNREAD)
@@ -171,12 +171,12 @@ def marks_in_content(content: Any) -> str | None:
     return next((mark for text in texts if isinstance(text, str) and (mark := marks_in(text))), None)
 
 
-def _later(text: str, offered: Offered, *, marked: bool) -> Iterator[Candidate]:
+def _later(text: str, offered: Offered, *, tagged: bool, marked: bool) -> Iterator[Candidate]:
     if marked:
         yield from _outside_quotes(TOKENS, text)
-    if _CLOSING.search(text) and (tools := offered()):
+    if tagged and _CLOSING.search(text) and (tools := offered()):
         yield from _outside_quotes((_named(tools),), text)
-    if _HAS_ACTION(text) or _HAS_TOKEN(text) or _HAS_LIST(text) or _HAS_CODE(text):
+    if _HAS_ACTION(text) or ("[" in text and _HAS_TOKEN(text)) or _HAS_LIST(text) or _HAS_CODE(text):
         yield from _outside_quotes(WORDS, text)
     if python_calls.opens_lines(text, offered):
         yield Candidate(0, LINES)

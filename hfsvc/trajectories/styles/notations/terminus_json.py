@@ -16,7 +16,8 @@ _YES = {"true", "1", "yes"}
 
 def opens(text: str) -> int:
     """Where a batch may start; -1 where there is none."""
-    return text.find("{") if '"commands"' in text or '"analysis"' in text else -1
+    start = text.find("{")
+    return start if start >= 0 and ('"commands"' in text or '"analysis"' in text) else -1
 
 
 def parse(text: str) -> ParsedText | Broken:

@@ -8,8 +8,10 @@ Span = tuple[int, int]
 
 def outside(text: str, spans: Sequence[Span]) -> str:
     """What a text says outside of rising spans: the text before the first as it is, and later ones, where there are."""
-    edges = [0, *(edge for span in spans for edge in span), len(text)]
-    before, *rest = (text[start:end] for start, end in list(pairwise(edges))[::2])
+    if not spans:
+        return text
+    before = text[: spans[0][0]]
+    rest = [text[end:start] for (_, end), (start, _) in pairwise([*spans, (len(text), 0)])]
     said = [stripped for each in rest if (stripped := each.strip())]
     return "\n".join([before.rstrip(), *said] if before.strip() else said) if said else before
 

@@ -28,6 +28,8 @@ class Thinking(NamedTuple):
 
 def split_thinking(text: str) -> Thinking:
     """Part what an agent thought from what it said."""
+    if "<" not in text:
+        return Thinking(None, text)
     end = text.find(_CLOSING)
     opening = _OPENING.match(text)
     if end < 0 or (opening and end < opening.end()):
