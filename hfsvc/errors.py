@@ -3,8 +3,8 @@
 ::
 
     HfsvcError
-    ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern, InvalidExport,
-    │                                    MissingExtra
+    ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern, InvalidChoice,
+    │                                    InvalidExport, MissingExtra
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
@@ -112,6 +112,18 @@ class InvalidPattern(FixRequest):
 
     def message(self) -> str:
         return f"The pattern {self.pattern!r} cannot be used: {self.reason}."
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidChoice(FixRequest):
+    """Rows cannot be chosen like that."""
+
+    argument: str
+    value: str
+    reason: str
+
+    def message(self) -> str:
+        return f"No rows can be chosen by {self.argument} {self.value!r}: {self.reason}."
 
 
 @dataclass(eq=False, kw_only=True)

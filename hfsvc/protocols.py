@@ -1,8 +1,8 @@
 """The two protocols of the service layer. They say what is guaranteed, not how; implementations and fakes fit both."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import (
@@ -12,12 +12,15 @@ from hfsvc.models import (
     DownloadPlan,
     KeyColumn,
     OnEvent,
+    StreamRecord,
     SummaryField,
     SummaryPage,
     TrajectoryRow,
     ValueCounts,
     VerifyReport,
 )
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 class DatasetService(Protocol):
@@ -86,6 +89,28 @@ class DatasetService(Protocol):
         ...
 
 
+class RowStream(Protocol[T_co]):
+    """An asynchronous iterator over what rows of a dataset became, with a record of all that it left out."""
+
+    @property
+    def record(self) -> StreamRecord:
+        """What became of the dataset's rows so far; of all of them once the stream has ended."""
+        ...
+
+    @property
+    def cursor(self) -> str | None:
+        """Opaque text; a stream that is given it goes on after what came out of this one. None before it has begun."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[T_co]: ...
+
+    async def __anext__(self) -> T_co: ...
+
+    async def aclose(self) -> None:
+        """End the stream now, and leave nothing running."""
+        ...
+
+
 class TrajectorySource(Protocol):
     """The trajectories of one dataset.
 
@@ -109,8 +134,12 @@ class TrajectorySource(Protocol):
         """
         ...
 
-    async def count(self) -> int:
-        """Rows, bad ones included, read from the files' footers."""
+    async def count(self, *, where: str | None = None) -> int:
+        """Rows that are read, bad ones included; all of them from the files' footers.
+
+        Args:
+            where: Only those that answer to these words, as for `list_summaries`.
+        """
         ...
 
     def stream_trajectories(
@@ -120,7 +149,10 @@ class TrajectorySource(Protocol):
         stop: int | None = None,
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
-    ) -> AsyncGenerator[Trajectory, None]:
+        stripe: bool = False,
+        limit: int | None = None,
+        where: str | None = None,
+    ) -> RowStream[Trajectory]:
         """Every trajectory, in row order, in bounded memory.
 
         The iterator can be dropped at any time and leaves nothing running; `contextlib.aclosing` does so at once.
@@ -128,12 +160,18 @@ class TrajectorySource(Protocol):
         Args:
             start: First row.
             stop: Row to stop before; None for the end.
-            shard: ``(i, n)``, ``0 <= i < n``: the i-th of n parts of the rows from `start` to `stop`, disjoint and
-                together whole.
-            cursor: Go on after the row that this cursor of `stream_rows` came with, within the same rows.
+            shard: ``(i, n)``, ``0 <= i < n``: the i-th of n parts, disjoint and together whole, of the rows that are read.
+                Their sizes differ by one at most.
+            cursor: Go on after the row that this cursor of `stream_rows` came with, within the same shard. With the cursor
+                of a whole run, or of one that `hfsvc.join_cursors` made, a shard is a part of what that run has left.
+            stripe: Shards are every n-th row, not stretches.
+            limit: Most rows that come out.
+            where: Words as for `list_summaries`: only rows that answer to them, beside what the source chooses.
 
         Raises:
-            CursorMismatch: The cursor is of another dataset or commit, or of other files of it.
+            CursorMismatch: The cursor is of another dataset or commit, of other files of it, of another choice of rows or
+                another shard.
+            InvalidChoice: The source chooses rows by what there is not.
         """
         ...
 
@@ -144,7 +182,10 @@ class TrajectorySource(Protocol):
         stop: int | None = None,
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
-    ) -> AsyncGenerator[TrajectoryRow, None]:
+        stripe: bool = False,
+        limit: int | None = None,
+        where: str | None = None,
+    ) -> RowStream[TrajectoryRow]:
         """The same stream, every trajectory with its row number and cursor."""
         ...
 
@@ -196,6 +237,6 @@ class TrajectorySource(Protocol):
         """
         ...
 
-    async def statistics(self) -> DatasetStatistics:
+    async def statistics(self, *, where: str | None = None) -> DatasetStatistics:
         """Counts of rows, messages and who speaks, over all rows; bad rows are counted, and never raised."""
         ...

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from hfsvc.errors import InvalidExport
-from hfsvc.trajectories.selection import Shard
+from hfsvc.trajectories.positions import Shard
 
 Format = Literal["jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts"]
 FORMATS: tuple[Format, ...] = get_args(Format)

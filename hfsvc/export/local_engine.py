@@ -19,7 +19,8 @@ from hfsvc.export.naming import safe
 from hfsvc.export.writers import Writer, open_writer
 from hfsvc.models import TrajectoryRow
 from hfsvc.protocols import TrajectorySource
-from hfsvc.trajectories.selection import RowRange, Shard
+from hfsvc.trajectories.positions import Shard
+from hfsvc.trajectories.selection import RowRange
 
 T = TypeVar("T")
 

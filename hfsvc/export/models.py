@@ -5,7 +5,8 @@ from pathlib import Path
 
 from hfsvc.export.formats import Format
 from hfsvc.models import Model
-from hfsvc.trajectories.selection import RowRange, Shard
+from hfsvc.trajectories.positions import Shard
+from hfsvc.trajectories.selection import RowRange
 
 
 class ExportRequest(Model, frozen=True, kw_only=True):

@@ -7,11 +7,10 @@ import msgspec
 
 from hfsvc.atif.schema import Trajectory
 from hfsvc.models.base import Model
+from hfsvc.models.choice import RowChoice
 
 Style = Literal["messages", "structured"]
 OnBadRow = Literal["raise", "skip"]
-EpisodeFilter = Literal["all", "last"]
-ResultFilter = Literal["all", "success", "failure"]
 SummaryField = Literal[
     "agent", "model", "task", "episode", "trial_name", "run_id", "trace_source", "date", "result", "key"
 ]
@@ -38,8 +37,8 @@ LayoutName = Literal[
 ]
 
 
-class ReadOptions(Model, frozen=True, kw_only=True):
-    """How a dataset is read.
+class ReadOptions(RowChoice, frozen=True, kw_only=True):
+    """How a dataset is read, and which of its rows.
 
     Attributes:
         style: ``messages``: one step a message, nothing interpreted. ``structured``: thinking, calls, observations and
@@ -50,10 +49,8 @@ class ReadOptions(Model, frozen=True, kw_only=True):
             name of their own for those that are read on request only.
         config: The configuration to read, where the dataset has several; None for all of its files.
         split: The split to read; None for all.
-        episodes: ``last`` leaves out rows that a later episode of the same trial goes on from.
         fenced: The last fenced block of an agent's message is a command, in the style ``structured``. Fences also occur
             in prose, so say so only of datasets whose agents act that way.
-        result: Only runs that succeeded, or only those that did not.
     """
 
     style: Style = "messages"
@@ -62,14 +59,7 @@ class ReadOptions(Model, frozen=True, kw_only=True):
     columns: Mapping[str, str] = msgspec.field(default_factory=dict)
     config: str | None = None
     split: str | None = None
-    episodes: EpisodeFilter = "all"
     fenced: bool = False
-    result: ResultFilter = "all"
-
-    @property
-    def filters(self) -> bool:
-        """Whether some rows are left out."""
-        return self.episodes != "all" or self.result != "all"
 
 
 class KeptText(Model, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hfsvc.testing.contracts import DatasetServiceContract, DatasetWorld, TrajectorySourceContract, TrajectoryWorld
-    from hfsvc.testing.fakes import FakeDatasetService, FakeTrajectorySource
+    from hfsvc.testing.fake_datasets import FakeDatasetService
+    from hfsvc.testing.fake_trajectories import FakeTrajectorySource
     from hfsvc.testing.localhub import (
         CaptivePortal,
         Chunked,
@@ -55,7 +56,8 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "contracts": "DatasetServiceContract DatasetWorld TrajectorySourceContract TrajectoryWorld",
-    "fakes": "FakeDatasetService FakeTrajectorySource",
+    "fake_datasets": "FakeDatasetService",
+    "fake_trajectories": "FakeTrajectorySource",
     "localhub": (
         "CaptivePortal Chunked Corrupt Cut Direct Exchange Fault FaultRule ForeignLinks Garbage Gzip HangUp "
         "IgnoreRange LocalHub MaskedHashes Missing OtherRange OtherTotal Pointer RecordedRequest Redirect "

@@ -1,6 +1,6 @@
 """Mappers from record batches to what a stream yields: trajectories, alone or with row number and cursor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
@@ -8,12 +8,13 @@ import pyarrow as pa
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow
 from hfsvc.models import ReadOptions, TrajectoryRow
-from hfsvc.trajectories.cursor import Numbering, write_cursor
 from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.layouts.conversation import RowLocation, Unreadable
 from hfsvc.trajectories.styles.convert import BuiltTrajectory, convert, style_of
 
 T = TypeVar("T")
+Placed = tuple[int, T | BadRow]
+"""What was made of a row, with its number in the dataset; of several rows, with that of the last."""
 
 
 class BatchMapper(NamedTuple, Generic[T]):
@@ -25,7 +26,7 @@ class BatchMapper(NamedTuple, Generic[T]):
     """
 
     columns_of: Callable[[DataFile], list[str]]
-    convert: Callable[[RowLocation, DataFile, pa.RecordBatch], list[T | BadRow]]
+    convert: Callable[[RowLocation, DataFile, pa.RecordBatch], list[Placed[T]]]
 
 
 def layout_columns(file: DataFile) -> list[str]:
@@ -33,28 +34,24 @@ def layout_columns(file: DataFile) -> list[str]:
     return file.layout.columns
 
 
-def map_rows(
-    options: ReadOptions, make: Callable[[RowLocation, BuiltTrajectory], T], skip: Callable[[BadRow], None]
-) -> BatchMapper[T]:
-    """Trajectories in the style that was asked for.
+def map_rows(options: ReadOptions, make: Callable[[RowLocation, BuiltTrajectory], T]) -> BatchMapper[T]:
+    """Trajectories in the style that was asked for. Bad rows are among the values; where they are raised, as the last.
 
     Args:
         options: How to read rows.
         make: Makes a value of a row that became a trajectory.
-        skip: Called with bad rows, where they are left out; else they are among the values.
     """
 
-    def convert_batch(first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[T | BadRow]:
-        values: list[T | BadRow] = []
+    def convert_batch(first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[Placed[T]]:
+        values: list[Placed[T]] = []
         for location, found in convert(batch, first, file.layout, style_of(options)):
             if not isinstance(found, Unreadable):
-                values.append(make(location, found))
+                values.append((location.row, make(location, found)))
                 continue
             bad = BadRow(file=location.file, row=location.row, column=found.column, reason=found.reason)
+            values.append((location.row, bad))
             if options.on_bad_row == "raise":
-                # Handed on where it stands, so that it is raised after the rows before it, wherever batches end.
-                return [*values, bad]
-            skip(bad)
+                break
         return values
 
     return BatchMapper(layout_columns, convert_batch)
@@ -65,14 +62,29 @@ def trajectory_of(_: RowLocation, found: BuiltTrajectory) -> Trajectory:
     return found.trajectory
 
 
-def row_of(numbering: Numbering, location: RowLocation, found: BuiltTrajectory) -> TrajectoryRow:
+def row_of(cursor_of: Callable[[int], str], location: RowLocation, found: BuiltTrajectory) -> TrajectoryRow:
     """A trajectory with its surroundings."""
-    cursor = write_cursor(numbering, location.row)
-    return TrajectoryRow(row=location.row, file=location.file, cursor=cursor, **found._asdict())
+    return TrajectoryRow(row=location.row, file=location.file, cursor=cursor_of(location.row), **found._asdict())
 
 
-def unless_bad(value: T | BadRow) -> T:
-    """The value of a row, or its error."""
-    if isinstance(value, BadRow):
-        raise value
-    return value
+def map_batches(columns: Sequence[str] | None) -> BatchMapper[pa.RecordBatch]:
+    """The batches as they are, with these columns, or those that trajectories are made of."""
+    columns_of = layout_columns if columns is None else lambda _: [*columns]
+
+    def convert_batch(first: RowLocation, _: DataFile, batch: pa.RecordBatch) -> list[Placed[pa.RecordBatch]]:
+        return [(first.row + batch.num_rows - 1, batch)]
+
+    return BatchMapper(columns_of, convert_batch)
+
+
+def row_by_row(mapper: BatchMapper[T]) -> BatchMapper[T]:
+    """The same, given one row at a time."""
+
+    def convert_batch(first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[Placed[T]]:
+        found: list[Placed[T]] = []
+        for offset in range(batch.num_rows):
+            location = first._replace(row=first.row + offset, file_row=first.file_row + offset)
+            found += mapper.convert(location, file, batch.slice(offset, 1))
+        return found
+
+    return BatchMapper(mapper.columns_of, convert_batch)

@@ -10,11 +10,11 @@ from anyio import CancelScope, to_thread
 
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.prefetch import ReadAhead
-from hfsvc.errors import BadParquet, BadRow, NotDownloaded
+from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.models import DownloadedDataset
-from hfsvc.trajectories.batch_mapper import BatchMapper
+from hfsvc.trajectories.batch_mapper import BatchMapper, Placed
 from hfsvc.trajectories.data_file import DataFile, OpenFile
-from hfsvc.trajectories.files.base import RowFile, bad_parquet
+from hfsvc.trajectories.files.base import RowFile, RowGroup, bad_parquet
 from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.selection import SelectedRows
 
@@ -47,13 +47,13 @@ def read_few(
     selected: SelectedRows,
     mapper: BatchMapper[T],
     open_file: OpenFile,
-) -> list[T | BadRow]:
+) -> list[Placed[T]]:
     """All values at once, in the thread that asks: for few rows, which are not worth a reader. Blocks.
 
     Raises:
         BadParquet, NotDownloaded: As `open_file`.
     """
-    values: list[T | BadRow] = []
+    values: list[Placed[T]] = []
     for file in files:
         with open_file(file) as rows, _arrow_errors(dataset, file):
             for row, batch in _numbered(rows, file, mapper, selected):
@@ -66,12 +66,23 @@ def _numbered(
     rows: RowFile, file: DataFile, mapper: BatchMapper[T], selected: SelectedRows
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The batches of the selected rows, each with the number of its first row in the dataset."""
-    for offset, batch in rows.batches(mapper.columns_of(file), max(0, selected.first - file.first)):
-        row = file.first + offset
-        for first, stop in selected.runs(row, row + batch.num_rows):
-            yield first, batch.slice(first - row, stop - first)
-        if row + batch.num_rows >= selected.last:
+    following = selected.next_from(file.first)
+    while following is not None and following < file.stop:
+        for offset, batch in rows.batches(mapper.columns_of(file), following - file.first):
+            row = file.first + offset
+            end = row + batch.num_rows
+            for first, stop in selected.runs(row, end):
+                yield first, batch.slice(first - row, stop - first)
+            following = selected.next_from(end)
+            if following is None or _skips_a_group(rows.groups, end - file.first, following - file.first):
+                break
+        else:
             return
+
+
+def _skips_a_group(groups: Iterable[RowGroup], row: int, following: int) -> bool:
+    """Whether a whole row group lies between two rows of a file."""
+    return following > row and any(row <= group.first and group.stop <= following for group in groups)
 
 
 def _chunks(batches: Iterable[tuple[int, pa.RecordBatch]]) -> Iterator[Chunk]:
@@ -91,7 +102,7 @@ def _chunks(batches: Iterable[tuple[int, pa.RecordBatch]]) -> Iterator[Chunk]:
 
 def _converted(
     dataset: DownloadedDataset, file: DataFile, mapper: BatchMapper[T], row: int, batch: pa.RecordBatch
-) -> list[T | BadRow]:
+) -> list[Placed[T]]:
     return mapper.convert(RowLocation(dataset.repo, dataset.commit, file.path, row, row - file.first), file, batch)
 
 
@@ -134,11 +145,11 @@ class RowReader(Generic[T]):
         self._batches: ReadAhead[Chunk] | None = None
         self._file: DataFile | None = None
 
-    async def next(self) -> list[T | BadRow] | None:
+    async def next(self) -> list[Placed[T]] | None:
         """The values of the next batch; None after the last one. A cancelled call waits for its worker thread."""
         return await in_task_group(self._next())
 
-    async def _next(self) -> list[T | BadRow] | None:
+    async def _next(self) -> list[Placed[T]] | None:
         while True:
             if self._batches is None and not await self._open_next():
                 return None
@@ -159,12 +170,12 @@ class RowReader(Generic[T]):
     def _open(self, file: DataFile) -> RowFile:
         return self._opened.enter_context(self._open_file(file))
 
-    def _next_values(self) -> list[T | BadRow] | None:
+    def _next_values(self) -> list[Placed[T]] | None:
         file, chunk = self._file, self._read()
         if file is None or chunk is None:
             self._close()
             return None
-        values: list[T | BadRow] = []
+        values: list[Placed[T]] = []
         for row, batch in chunk:
             made = _converted(self._dataset, file, self._mapper, row, batch)
             values += made

@@ -1,12 +1,10 @@
-"""Which rows of a dataset are read: the range that was asked for, and those of it that filters keep. Pure."""
+"""Which rows of a dataset are read: the range that was asked for, and those of it that were chosen. Pure."""
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from hfsvc.trajectories.cursor import Numbering, row_after
-
-Shard = tuple[int, int]
-"""``(i, n)``, ``0 <= i < n``: the i-th of n parts."""
+from hfsvc.trajectories.positions import Shard
 
 
 class RowRange(NamedTuple):
@@ -16,47 +14,35 @@ class RowRange(NamedTuple):
     stop: int | None = None
     shard: Shard | None = None
     cursor: str | None = None
+    stripe: bool = False
+    limit: int | None = None
+    where: str | None = None
 
     def bounds(self, rows: int) -> tuple[int, int]:
-        """The rows to read of a dataset of `rows`, but for the cursor: first inclusive, last exclusive.
+        """The first row of a dataset of `rows` that may be read, and the one after the last.
 
         Raises:
-            ValueError: A negative number, or a shard that is not ``0 <= i < n``.
+            ValueError: A negative number.
         """
-        if self.start < 0 or (self.stop is not None and self.stop < 0):
+        if self.start < 0 or (self.stop is not None and self.stop < 0) or (self.limit is not None and self.limit < 0):
             raise ValueError("rows are counted from 0")
-        index, shards = self.shard or (0, 1)
-        if not 0 <= index < shards:
-            raise ValueError(f"shard {index} of {shards}: it must be 0 <= i < n")
         first = min(self.start, rows)
-        length = max(0, min(rows, rows if self.stop is None else self.stop) - first)
-        return first + length * index // shards, first + length * (index + 1) // shards
-
-    def remaining(self, rows: int, numbering: Numbering) -> tuple[int, int]:
-        """The same without the rows that the holder of the cursor has seen.
-
-        Raises:
-            CursorMismatch: The cursor is of other rows than those that `numbering` numbers.
-            ValueError: As for `bounds`.
-        """
-        first, last = self.bounds(rows)
-        # After the shard was cut: it goes on within the same one.
-        return first if self.cursor is None else max(first, row_after(self.cursor, numbering)), last
+        return first, max(first, rows if self.stop is None else min(self.stop, rows))
 
 
 class RowSelection:
-    """The rows of a dataset that filters keep.
+    """Some rows of a dataset, as a mask.
 
     Args:
         rows: How many there are.
-        left_out: The numbers of those that they leave out.
+        kept: The numbers of those that are selected.
     """
 
-    def __init__(self, rows: int, left_out: Iterable[int]) -> None:
+    def __init__(self, rows: int, kept: Iterable[int]) -> None:
         # A byte a row: C finds its way through two million of them in no time.
-        self._left_out = bytearray(rows)
-        for row in left_out:
-            self._left_out[row] = 1
+        self._left_out = bytearray(b"\1") * rows
+        for row in kept:
+            self._left_out[row] = 0
 
     def runs(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
         """The unbroken runs of kept rows from `first` to `stop`, each with the row after its last."""
@@ -83,3 +69,20 @@ class SelectedRows(NamedTuple):
         if begin >= end:
             return ()
         return self.selection.runs(begin, end) if self.selection else ((begin, end),)
+
+    def next_from(self, row: int) -> int | None:
+        """The first of these rows that is `row` or a later one; None where there is none."""
+        return next((begin for begin, _ in self.runs(row, self.last)), None)
+
+
+def selected(rows: Sequence[int]) -> SelectedRows:
+    """The selection of some rows, in rising order; at least one."""
+    first, last = rows[0], rows[-1] + 1
+    if last - first == len(rows):
+        return SelectedRows(first, last, None)
+    return SelectedRows(first, last, RowSelection(last, rows))
+
+
+def numbers(rows: Iterable[int]) -> "array[int]":
+    """Row numbers in eight bytes each."""
+    return array("q", rows)

@@ -1,27 +1,32 @@
 """Snapshots: a dataset as it was when its rows were counted, with the index and caches that belong to it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from anyio import to_thread
 
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.errors import BadParquet, DatasetChanged, NotDownloaded
-from hfsvc.models import KEY_COLUMNS, DownloadedDataset, KeyColumn, ReadOptions, SummaryField, ValueCounts
+from hfsvc.models import KEY_COLUMNS, DownloadedDataset, KeyColumn, ReadOptions, RowChoice, SummaryField, ValueCounts
 from hfsvc.protocols import DatasetService
-from hfsvc.trajectories.cursor import Numbering, number_rows
+from hfsvc.trajectories.chooser import Chooser, Chosen, depends_on_range
+from hfsvc.trajectories.cursor import Numbering, Reading, begin_reading, choice_digests, number_rows
 from hfsvc.trajectories.data_file import DataFile, content_of, find_data_files
-from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
-from hfsvc.trajectories.index.outcomes import passes
+from hfsvc.trajectories.duplicates import DigestIndex
 from hfsvc.trajectories.index.row_cache import RowCache
 from hfsvc.trajectories.index.sidecars import Sidecars
 from hfsvc.trajectories.index.summary_index import SummaryIndex
 from hfsvc.trajectories.reader import read_unchanged
-from hfsvc.trajectories.selection import RowSelection
+from hfsvc.trajectories.reading_order import window_rows
+from hfsvc.trajectories.selection import RowRange, RowSelection
 
 T = TypeVar("T")
 # Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
 ROWS_ARE_READ = "2"
+KEPT_CHOICES = 4
+_ALL_ROWS = RowChoice()
 
 
 class FilesReplaced(Exception):
@@ -117,6 +122,9 @@ class Snapshot:
         self.index = SummaryIndex(self.files, self.row_cache.open_data, sidecars, variant)
         self._options = options
         self._selection: RowSelection | None = None
+        digests = DigestIndex(self.files, self.row_cache.open_data, sidecars, variant)
+        chooser = Chooser(self.rows, self.index, digests)
+        self._chosen = lru_cache(KEPT_CHOICES)(partial(chooser.choose, options))
 
     @property
     def rows(self) -> int:
@@ -159,27 +167,58 @@ class Snapshot:
         return tuple(selection.among(rows)) if selection else rows
 
     def selection(self) -> RowSelection | None:
-        """The rows that the options' filters keep; None where there are no filters."""
-        if self._selection is None and self._options.filters:
-            self._selection = RowSelection(self.rows, self._left_out())
+        """The rows that the options choose; None for all."""
+        if self._selection is None and self._options.chooses:
+            self._selection = RowSelection(self.rows, self.choose(RowRange()).rows)
         return self._selection
 
-    def _left_out(self) -> Iterator[int]:
-        wanted = self._options.result
-        if wanted != "all":
-            for first, block in self.index.blocks("result"):
-                for row, result in enumerate(block.column("result").to_pylist(), first):
-                    if not passes(result, wanted):
-                        yield row
-        if self._options.episodes == "last":
-            yield from superseded(self._episodes())
+    def choose(self, rows: RowRange) -> Chosen:
+        """The rows that the options choose of a range.
 
-    def _episodes(self) -> Iterator[EpisodeRow]:
-        names = EpisodeRow._fields[1:]
-        for first, block in self.index.blocks(*names):
-            columns = (block.column(name).to_pylist() for name in names)
-            for row, values in enumerate(zip(*columns, strict=True), first):
-                yield EpisodeRow(row, *values)
+        Raises:
+            InvalidChoice: They choose by what there is not.
+            ValueError: A negative number.
+        """
+        first, stop = rows.bounds(self.rows)
+        if not self._options.chooses and not rows.where:
+            return Chosen(range(self.rows), range(first, stop), {})
+        if not depends_on_range(self._options):
+            # One choice for every range.
+            chosen = self._chosen(0, self.rows, rows.where)
+            return chosen._replace(window=range(bisect_left(chosen.rows, first), bisect_left(chosen.rows, stop)))
+        return self._chosen(first, stop, rows.where)
+
+    def begin_reading(self, rows: RowRange, chosen: Chosen) -> Reading:
+        """What a stream reads of the rows that were chosen.
+
+        Raises:
+            CursorMismatch: The cursor is of others.
+            ValueError: The shard is none.
+        """
+        return begin_reading(
+            self.numbering,
+            self._choice_digests(rows),
+            len(chosen.rows),
+            chosen.window,
+            shard=rows.shard,
+            stripe=rows.stripe,
+            cursor=rows.cursor,
+        )
+
+    @property
+    def window_rows(self) -> int:
+        """How many rows are put into another order at once."""
+        return window_rows(sum(group.size for file in self.files for group in file.groups), self.rows)
+
+    def _choice_digests(self, rows: RowRange) -> dict[str, str]:
+        """What stands for a choice in cursors."""
+        bounds = (rows.start, rows.stop) if depends_on_range(self._options) else (0, None)
+        asked = {"range": bounds, "query of its own": rows.where or None}
+        aspects = asked | {name: getattr(self._options, name) for name in RowChoice.__struct_fields__}
+        usual = {"range": (0, None), "query of its own": None} | {
+            name: getattr(_ALL_ROWS, name) for name in RowChoice.__struct_fields__
+        }
+        return choice_digests({name: value for name, value in aspects.items() if value != usual[name]})
 
 
 def _numbering(dataset: DownloadedDataset, files: list[DataFile]) -> Numbering:

@@ -1,7 +1,7 @@
 """`TrajectorySource` over the files of a downloaded dataset."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -25,18 +25,32 @@ from hfsvc.models import (
     ValueCounts,
 )
 from hfsvc.protocols import DatasetService
-from hfsvc.trajectories.batch_mapper import BatchMapper, layout_columns, map_rows, row_of, trajectory_of, unless_bad
+from hfsvc.trajectories.batch_mapper import (
+    BatchMapper,
+    Placed,
+    layout_columns,
+    map_batches,
+    map_rows,
+    row_by_row,
+    row_of,
+    trajectory_of,
+)
+from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.index.facets import cut
 from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.reader import RowReader, read_few
-from hfsvc.trajectories.selection import RowRange, SelectedRows
+from hfsvc.trajectories.reading_order import Pass, passes
+from hfsvc.trajectories.row_stream import CountedStream, StreamTally
+from hfsvc.trajectories.selection import RowRange, SelectedRows, selected
 from hfsvc.trajectories.snapshot import LatestSnapshot, Snapshot
 from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
-from hfsvc.trajectories.styles.convert import BuiltTrajectory, recovered
+from hfsvc.trajectories.styles.convert import recovered
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+MapperOf = Callable[[Callable[[int], str]], BatchMapper[T]]
+"""Makes what maps the rows of a pass, given what writes the cursor after one of them."""
 
 
 class FileTrajectorySource:
@@ -74,10 +88,8 @@ class FileTrajectorySource:
                     raise
         await self._datasets.download(DatasetRequest(repo=self._repo, include=last))
 
-    async def count(self) -> int:
-        return await self._latest.read(lambda snapshot: len(snapshot.rows_matching(None)))
-
-    # ---- streams ----------------------------------------------------------------------------------------------------
+    async def count(self, *, where: str | None = None) -> int:
+        return await self._latest.read(lambda snapshot: len(snapshot.rows_matching(where)))
 
     def stream_trajectories(
         self,
@@ -86,8 +98,12 @@ class FileTrajectorySource:
         stop: int | None = None,
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
-    ) -> AsyncGenerator[Trajectory, None]:
-        return self._values(RowRange(start, stop, shard, cursor), lambda _: self._map_rows(trajectory_of))
+        stripe: bool = False,
+        limit: int | None = None,
+        where: str | None = None,
+    ) -> CountedStream[Trajectory]:
+        rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
+        return self._stream(rows, lambda _: map_rows(self._options, trajectory_of))
 
     def stream_rows(
         self,
@@ -96,11 +112,12 @@ class FileTrajectorySource:
         stop: int | None = None,
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
-    ) -> AsyncGenerator[TrajectoryRow, None]:
-        def mapper_of(snapshot: Snapshot) -> BatchMapper[TrajectoryRow]:
-            return self._map_rows(partial(row_of, snapshot.numbering))
-
-        return self._values(RowRange(start, stop, shard, cursor), mapper_of)
+        stripe: bool = False,
+        limit: int | None = None,
+        where: str | None = None,
+    ) -> CountedStream[TrajectoryRow]:
+        rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
+        return self._stream(rows, lambda cursor_of: map_rows(self._options, partial(row_of, cursor_of)))
 
     def stream_batches(
         self,
@@ -110,57 +127,91 @@ class FileTrajectorySource:
         stop: int | None = None,
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
-    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        stripe: bool = False,
+        limit: int | None = None,
+        where: str | None = None,
+    ) -> CountedStream[pa.RecordBatch]:
         """The rows as they are stored, in Arrow record batches of at most eight megabytes, or one row.
 
         Args:
             columns: Names of columns; None for those that trajectories are made of.
             start: First row.
             stop: Row to stop before; None for the end.
-            shard: As for `stream_trajectories`.
+            shard: As for `stream_trajectories`, like all others.
             cursor: Of `stream_rows`; goes on after its row.
+            stripe: Parts are every n-th row.
+            limit: Most rows.
+            where: Words that rows must answer to.
         """
-        columns_of = layout_columns if columns is None else lambda _: [*columns]
-        mapper: BatchMapper[pa.RecordBatch] = BatchMapper(columns_of, lambda *found: [found[-1]])
-        return self._values(RowRange(start, stop, shard, cursor), lambda _: mapper)
+        rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
+        return self._stream(rows, lambda _: map_batches(columns))
 
-    async def statistics(self) -> DatasetStatistics:
+    async def statistics(self, *, where: str | None = None) -> DatasetStatistics:
         statistics = StatisticsBuilder()
 
-        def add(first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[BadRow | None]:
+        def add(first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[tuple[int, BadRow]]:
             statistics.add(file.layout.message_counts(batch), file.layout.metadata.texts(batch, COUNTED))
             for each in recovered(batch, first, file.layout, self._options):
                 statistics.recovered.add(each)
             return []
 
-        async with aclosing(self._values(RowRange(), lambda _: BatchMapper(layout_columns, add))) as nothing:
+        mapper: BatchMapper[BadRow] = BatchMapper(layout_columns, add)
+        async with aclosing(self._stream(RowRange(where=where), lambda _: mapper)) as nothing:
             async for _ in nothing:
                 pass
         return statistics.result()
 
-    async def _values(self, rows: RowRange, mapper_of: Callable[[Snapshot], BatchMapper[T]]) -> AsyncGenerator[T, None]:
+    def _stream(self, rows: RowRange, mapper_of: MapperOf[T]) -> CountedStream[T]:
+        tally = StreamTally()
+        return CountedStream(self._values(rows, mapper_of, tally), tally)
+
+    async def _values(self, rows: RowRange, mapper_of: MapperOf[T], tally: StreamTally) -> AsyncGenerator[T, None]:
         snapshot = await self._latest.open(await self._latest.dataset())
-        first, last = rows.remaining(snapshot.rows, snapshot.numbering)
-        selection = await in_task_group(to_thread.run_sync(snapshot.selection)) if self._options.filters else None
-        reader = RowReader(
+        chosen = await in_task_group(to_thread.run_sync(snapshot.choose, rows))
+        reading = snapshot.begin_reading(rows, chosen)
+        tally.begin(chosen, reading)
+        for some in passes(chosen, reading.left, snapshot.window_rows):
+            mapper = mapper_of(partial(_cursor_after, reading, some.place))
+            reader = self._reader(snapshot, some, mapper)
+            try:
+                while not tally.is_full(rows.limit) and (chunk := await _next_chunk(reader, some)) is not None:
+                    for value in self._taken(chunk, some, rows.limit, tally):
+                        yield value
+            finally:
+                await reader.aclose()
+        tally.end()
+
+    def _reader(self, snapshot: Snapshot, some: Pass, mapper: BatchMapper[T]) -> RowReader[T]:
+        chosen = selected(some.rows)
+        return RowReader(
             snapshot.dataset,
-            snapshot.files_with(first, last),
-            SelectedRows(first, last, selection),
-            mapper_of(snapshot),
-            snapshot.row_cache.open_data,
+            snapshot.files_with(chosen.first, chosen.last),
+            chosen,
+            mapper if some.ordered else row_by_row(mapper),
+            snapshot.row_cache.open_data if some.ordered else snapshot.row_cache.open,
             lambda: self._latest.check_unchanged(snapshot.dataset),
         )
-        try:
-            while (values := await reader.next()) is not None:
-                for value in values:
-                    yield unless_bad(value)
-        finally:
-            await reader.aclose()
 
-    def _map_rows(self, make: Callable[[RowLocation, BuiltTrajectory], T]) -> BatchMapper[T]:
-        return map_rows(self._options, make, self._skip)
+    def _taken(self, chunk: list[Placed[T]], some: Pass, limit: int | None, tally: StreamTally) -> Iterator[T]:
+        """What comes out of a chunk, counted as it does."""
+        for row, found in chunk:
+            if tally.is_full(limit):
+                return
+            if isinstance(found, BadRow):
+                self._skip(found)
+                tally.was_bad(some.place(row) + 1)
+                continue
+            value, rows, cut = found, 1, 0
+            if isinstance(found, pa.RecordBatch):
+                rows = found.num_rows if limit is None else min(found.num_rows, limit - tally.written)
+                value, cut = found.slice(0, rows), found.num_rows - rows
+            tally.came_out(rows, some.place(row - cut) + 1)
+            yield value
 
     def _skip(self, bad: BadRow) -> None:
+        """Leave a bad row out, or raise it."""
+        if self._options.on_bad_row == "raise":
+            raise bad
         self.skipped_rows += 1
         logger.warning("skipped: %s", bad.message())
 
@@ -176,16 +227,20 @@ class FileTrajectorySource:
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
         if limit <= 0:
             return []
-        mapper = self._map_rows(trajectory_of)
+        mapper = map_rows(self._options, trajectory_of)
 
-        def read(snapshot: Snapshot) -> list[Trajectory | BadRow]:
+        def read(snapshot: Snapshot) -> list[Placed[Trajectory]]:
             first, last = RowRange(offset, offset + limit).bounds(snapshot.rows)
-            selected = SelectedRows(first, last, snapshot.selection())
-            return read_few(
-                snapshot.dataset, snapshot.files_with(first, last), selected, mapper, snapshot.row_cache.open
-            )
+            chosen = SelectedRows(first, last, snapshot.selection())
+            return read_few(snapshot.dataset, snapshot.files_with(first, last), chosen, mapper, snapshot.row_cache.open)
 
-        return list(map(unless_bad, await self._latest.read(read)))
+        found: list[Trajectory] = []
+        for _, each in await self._latest.read(read):
+            if isinstance(each, BadRow):
+                self._skip(each)
+            else:
+                found.append(each)
+        return found
 
     # ---- lists and look-ups -----------------------------------------------------------------------------------------
 
@@ -205,3 +260,17 @@ class FileTrajectorySource:
 
     async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
         return cut(await self._latest.read(lambda snapshot: snapshot.count_values(field, query)), limit)
+
+
+def _cursor_after(reading: Reading, place: Callable[[int], int], row: int) -> str:
+    return reading.cursor_after(place(row) + 1)
+
+
+async def _next_chunk(reader: RowReader[T], some: Pass) -> list[Placed[T]] | None:
+    """The next values in the order of the pass: where that is another one than the reader's, all at once."""
+    if some.ordered:
+        return await reader.next()
+    mixed: list[Placed[T]] = []
+    while (chunk := await reader.next()) is not None:
+        mixed += chunk
+    return sorted(mixed, key=lambda found: some.place(found[0])) or None

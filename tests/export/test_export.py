@@ -27,7 +27,9 @@ from hfsvc.export import (
 )
 from hfsvc.export import local_engine as exporting
 from hfsvc.models import TrajectoryRow
+from hfsvc.protocols import RowStream
 from hfsvc.testing import FakeTrajectorySource
+from hfsvc.trajectories.row_stream import CountedStream, StreamTally
 
 from ..builders import files_below
 from .documents import BARE, EVERYTHING, talk
@@ -193,15 +195,11 @@ async def test_what_is_there_stays_when_an_export_over_it_fails(tmp_path: Path) 
 
 async def test_a_cancelled_export_leaves_nothing(tmp_path: Path) -> None:
     class Endless(FakeTrajectorySource):
-        async def stream_rows(
-            self,
-            *,
-            start: int = 0,
-            stop: int | None = None,
-            shard: tuple[int, int] | None = None,
-            cursor: str | None = None,
-        ) -> AsyncGenerator[TrajectoryRow, None]:
-            async for row in super().stream_rows():
+        def stream_rows(self, **where: Any) -> RowStream[TrajectoryRow]:
+            return CountedStream(self._and_no_end(super().stream_rows(**where)), StreamTally())
+
+        async def _and_no_end(self, rows: RowStream[TrajectoryRow]) -> AsyncGenerator[TrajectoryRow, None]:
+            async for row in rows:
                 yield row
             reached.set()
             await anyio.sleep_forever()

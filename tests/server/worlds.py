@@ -22,10 +22,11 @@ from hfsvc.models import (
     TrajectoryRow,
     ValueCounts,
 )
-from hfsvc.protocols import DatasetService, TrajectorySource
+from hfsvc.protocols import DatasetService, RowStream, TrajectorySource
 from hfsvc.server import ServerAccess, ServerApp, ServerLimits, create_app
 from hfsvc.server.runner.uvicorn import address_of, bind, serve
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
+from hfsvc.trajectories.row_stream import CountedStream, StreamTally
 
 REPO = "acme/notes"
 OTHER = "acme/other"
@@ -52,9 +53,11 @@ class Counted(FakeTrajectorySource):
         self.given = 0
         self.streams = 0
 
-    async def stream_rows(self, **where: Any) -> AsyncGenerator[TrajectoryRow, None]:
+    def stream_rows(self, **where: Any) -> RowStream[TrajectoryRow]:
+        return CountedStream(self._counted(super().stream_rows(**where)), StreamTally())
+
+    async def _counted(self, rows: RowStream[TrajectoryRow]) -> AsyncGenerator[TrajectoryRow, None]:
         self.streams += 1
-        rows = super().stream_rows(**where)
         try:
             async for row in rows:
                 self.given += 1
@@ -97,7 +100,7 @@ class Crowded(FakeTrajectorySource):
 class Waiting(FakeTrajectorySource):
     """A source that never comes to an end with counting."""
 
-    async def count(self) -> int:
+    async def count(self, *, where: str | None = None) -> int:
         await anyio.sleep_forever()
         raise AssertionError
 

@@ -98,5 +98,5 @@ def test_a_project_runs_them_on_its_plugin(tmp_path: Path, words: dict[str, str]
 
 
 def test_nothing_but_the_contracts_imports_pytest() -> None:
-    code = "import sys, hfsvc.testing, hfsvc.testing.samples, hfsvc.testing.fakes; assert 'pytest' not in sys.modules"
+    code = "import sys, hfsvc.testing, hfsvc.testing.samples, hfsvc.testing.fake_datasets, hfsvc.testing.fake_trajectories; assert 'pytest' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

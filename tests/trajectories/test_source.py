@@ -22,6 +22,7 @@ from hfsvc.models import DatasetRequest, DownloadedDataset, SummaryPage
 from hfsvc.store.index import StoreIndex
 from hfsvc.testing import FakeDatasetService, LocalHub
 from hfsvc.testing.samples import openthoughts_rows, rows_table
+from hfsvc.trajectories.positions import Positions
 from hfsvc.trajectories.selection import RowRange
 from hfsvc.trajectories.source import FileTrajectorySource
 
@@ -140,7 +141,9 @@ async def test_count_includes_bad_rows(root: Path) -> None:
     shards=st.integers(1, 70),
 )
 def test_shards_are_disjoint_whole_even_and_in_order(count: int, start: int, stop: int | None, shards: int) -> None:
-    parts = [range(*RowRange(start, stop, (index, shards)).bounds(count)) for index in range(shards)]
+    rows = range(*RowRange(start, stop).bounds(count))
+    whole = Positions([range(len(rows))])
+    parts = [[rows[place] for place in whole.part((index, shards), stripe=False)] for index in range(shards)]
     assert [number for part in parts for number in part] == list(range(count))[start:stop]
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 

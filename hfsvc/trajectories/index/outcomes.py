@@ -29,11 +29,22 @@ def succeeded(result: str) -> bool:
 
 def passes(result: str | None, wanted: ResultFilter) -> bool:
     """Whether a row with this result passes a filter. One without a result is neither a success nor a failure."""
-    return wanted == "all" or (_is_told(result) and succeeded(result or "") == (wanted == "success"))
+    return wanted == "all" or (has_result(result) and succeeded(result or "") == (wanted == "success"))
 
 
-def _is_told(result: str | None) -> bool:
+def has_result(result: str | None) -> bool:
+    """Whether a result says anything."""
     try:
         return bool(result and result.strip()) and not math.isnan(float(result or ""))
     except ValueError:
         return True
+
+
+def rank(result: str | None) -> float:
+    """How good a result is beside others: its number, 1 or 0 for words, below all of these for none."""
+    if result is None or not has_result(result):
+        return -math.inf
+    try:
+        return float(result)
+    except ValueError:
+        return float(succeeded(result))

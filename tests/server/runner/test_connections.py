@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from hfsvc.models import TrajectoryRow
+from hfsvc.protocols import RowStream
 from hfsvc.server import ServerLimits
 from hfsvc.server.errors import Busy
 from hfsvc.server.limits import ByteBudget
@@ -378,11 +379,10 @@ class TestReadersThatLeave:
 
     async def test_also_where_the_next_row_does_not_come(self, root: Path) -> None:
         class Endless(Counted):
-            async def stream_rows(self, **where: Any) -> AsyncGenerator[TrajectoryRow, None]:
+            async def _counted(self, rows: RowStream[TrajectoryRow]) -> AsyncGenerator[TrajectoryRow, None]:
                 self.streams += 1
-                rows = FakeTrajectorySource.stream_rows(self, **where)
                 try:
-                    yield await anext(rows)
+                    yield await anext(aiter(rows))
                     await anyio.sleep_forever()
                 finally:
                     await rows.aclose()

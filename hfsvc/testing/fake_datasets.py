@@ -1,56 +1,35 @@
-"""Fakes of both protocols, without a Hub and without files to read: what tests put in is what comes out.
-
-`FakeDatasetService` "downloads" what was published into it; `FakeTrajectorySource` holds trajectories in memory.
-"""
+"""The fake `DatasetService`: it "downloads" what was published into it, without a Hub."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from anyio.lowlevel import checkpoint
-
-from hfsvc.atif import Trajectory
 from hfsvc.datasets.plan import make_plan, nothing_selected, select
 from hfsvc.datasets.request import new_entry, parse_request
-from hfsvc.errors import BadRow, DatasetChanged, DatasetNotFound, NotDownloaded, RevisionNotFound
+from hfsvc.errors import DatasetNotFound, NotDownloaded, RevisionNotFound
 from hfsvc.files.atomic import free_bytes, prune_empty, size_of
 from hfsvc.files.checksum import checksum_of
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
-    KEY_COLUMNS,
-    SUMMARY_FIELDS,
     BytesReceived,
     DamagedFile,
     DatasetRequest,
-    DatasetStatistics,
     DownloadedDataset,
     DownloadPlan,
-    Fidelity,
     FileStarted,
     FileVerified,
     Finished,
-    KeyColumn,
-    OnBadRow,
     OnEvent,
     Planned,
     PlannedFile,
     RemoteDataset,
     RemoteFile,
-    SummaryField,
-    SummaryPage,
-    TrajectoryRow,
-    TrajectorySummary,
-    ValueCounts,
     VerifyReport,
 )
 from hfsvc.settings import Settings
 from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import Inventory
-from hfsvc.trajectories.cursor import Numbering, number_rows, write_cursor
-from hfsvc.trajectories.layouts.conversation import Unreadable
-from hfsvc.trajectories.selection import RowRange
 
 _Files = dict[str, bytes]
 
@@ -227,165 +206,3 @@ def _checksum(path: Path) -> str | None:
 
 def _total(files: list[PlannedFile]) -> int:
     return sum(file.size for file in files)
-
-
-class FakeTrajectorySource:
-    """A `TrajectorySource` over trajectories in memory; it keeps what `hfsvc.protocols` guarantees.
-
-    Keys and summaries are read from ``trajectory.agent`` and ``trajectory.extra``.
-
-    Args:
-        trajectories: Row by row; None stands for a row that cannot be converted.
-        repo: The dataset it stands for.
-        folder: What `ensure_downloaded` gives; nothing is looked for there.
-        downloaded: False to raise NotDownloaded until `ensure_downloaded` was called.
-        on_bad_row: Raise BadRow, or skip the row, count it and go on.
-
-    Attributes:
-        skipped_rows: Bad rows that streams left out.
-    """
-
-    def __init__(
-        self,
-        trajectories: Sequence[Trajectory | None],
-        *,
-        repo: str = "fake/trajectories",
-        folder: Path = Path("fake"),
-        downloaded: bool = True,
-        on_bad_row: OnBadRow = "raise",
-    ) -> None:
-        self.skipped_rows = 0
-        self._trajectories = list(trajectories)
-        self._repo = repo
-        self._folder = folder
-        self._downloaded = downloaded
-        self._on_bad_row = on_bad_row
-        self._moves = 0
-
-    def replace(self, trajectories: Sequence[Trajectory | None]) -> None:
-        """The dataset moves to another commit: streams that are under way raise DatasetChanged, later ones begin anew."""
-        self._trajectories = list(trajectories)
-        self._moves += 1
-
-    async def ensure_downloaded(self) -> Path:
-        self._downloaded = True
-        return self._folder
-
-    async def count(self) -> int:
-        return len(self._rows())
-
-    async def stream_trajectories(
-        self,
-        *,
-        start: int = 0,
-        stop: int | None = None,
-        shard: tuple[int, int] | None = None,
-        cursor: str | None = None,
-    ) -> AsyncGenerator[Trajectory, None]:
-        rows = self.stream_rows(start=start, stop=stop, shard=shard, cursor=cursor)
-        try:
-            async for row in rows:
-                yield row.trajectory
-        finally:
-            await rows.aclose()
-
-    async def stream_rows(
-        self,
-        *,
-        start: int = 0,
-        stop: int | None = None,
-        shard: tuple[int, int] | None = None,
-        cursor: str | None = None,
-    ) -> AsyncGenerator[TrajectoryRow, None]:
-        rows, moves, numbering = self._rows(), self._moves, self._numbering()
-        first, last = RowRange(start, stop, shard, cursor).remaining(len(rows), numbering)
-        for number in range(first, last):
-            await checkpoint()
-            if moves != self._moves:
-                raise DatasetChanged(repo=self._repo)
-            if (found := rows[number]) is not None:
-                cursor = write_cursor(numbering, number)
-                fidelity = Fidelity(style="messages", messages=len(found.steps))
-                yield TrajectoryRow(row=number, file=_FAKE_FILE, cursor=cursor, trajectory=found, fidelity=fidelity)
-            elif self._on_bad_row == "raise":
-                raise BadRow(file=_FAKE_FILE, row=number, column="conversations", reason="it is null")
-            else:
-                self.skipped_rows += 1
-
-    async def get_trajectory(self, key: int | str) -> Trajectory | None:
-        rows = (key,) if isinstance(key, int) else await self.find_rows(key)
-        found = await self.get_trajectories(rows[0], 1) if rows and rows[0] >= 0 else self._rows()[:0]
-        return found[0] if found else None
-
-    async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
-        columns = (by,) if by else KEY_COLUMNS
-        summaries = self._summaries()
-        found = (tuple(each.row for each in summaries if getattr(each, column) == key) for column in columns)
-        return next(filter(None, found), ())
-
-    async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
-        stop = offset + max(0, limit)
-        return [each async for each in self.stream_trajectories(start=offset, stop=stop)]
-
-    async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
-        if offset < 0:
-            raise ValueError("rows are counted from 0")
-        found = self._matching(query)
-        return SummaryPage(total=len(found), offset=offset, items=(*found[offset : offset + max(0, limit)],))
-
-    async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
-        import pyarrow as pa
-
-        from hfsvc.trajectories.index.facets import Tally, cut
-
-        tally = Tally()
-        tally.add(pa.array([getattr(each, field) for each in self._matching(query)], pa.string()))
-        return cut(tally.result(), limit)
-
-    def _matching(self, query: str | None) -> list[TrajectorySummary]:
-        from hfsvc.trajectories.index.summaries import matching, summary_batch
-
-        found = self._summaries()
-        columns: dict[str, list[str | None]] = {
-            name: [getattr(each, name) for each in found] for name in SUMMARY_FIELDS
-        }
-        batch = summary_batch(columns, [each.steps for each in found])
-        return [found[row] for row in matching(batch, query or "")]
-
-    async def statistics(self) -> DatasetStatistics:
-        from hfsvc.trajectories.layouts.message_counts import counts_of_rows
-        from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
-        from hfsvc.trajectories.styles.convert import fidelity_of
-
-        statistics = StatisticsBuilder()
-        metadata = {name: [getattr(each, name) for each in self._summaries()] for name in COUNTED}
-        statistics.add(counts_of_rows(each or Unreadable(None, "it is null") for each in self._rows()), metadata)
-        for found in filter(None, self._rows()):
-            statistics.recovered.add(fidelity_of(found))
-        return statistics.result()
-
-    def _rows(self) -> list[Trajectory | None]:
-        if not self._downloaded:
-            raise NotDownloaded(repo=self._repo)
-        return self._trajectories
-
-    def _numbering(self) -> Numbering:
-        return number_rows(self._repo, f"{self._moves:040x}", [(_FAKE_FILE, len(self._trajectories))])
-
-    def _summaries(self) -> list[TrajectorySummary]:
-        return [_summary(number, each) for number, each in enumerate(self._rows())]
-
-
-_FAKE_FILE = "fake.parquet"
-
-
-def _summary(row: int, found: Trajectory | None) -> TrajectorySummary:
-    extra: Mapping[str, Any] = (found.extra if found else None) or {}
-    names = [name for name in SUMMARY_FIELDS if name not in {"agent", "model"}]
-    return TrajectorySummary(
-        row=row,
-        agent=found.agent.name if found else None,
-        model=found.agent.model_name if found else None,
-        steps=len(found.steps) if found else 0,
-        **{name: extra.get(name) for name in names},
-    )

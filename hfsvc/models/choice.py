@@ -1,0 +1,92 @@
+"""Structs about which rows of a dataset are read, and the record of what became of all others."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from hfsvc.models.base import Model
+
+EpisodeFilter = Literal["all", "last"]
+ResultFilter = Literal["all", "success", "failure"]
+TraceFilter = Literal["all", "main"]
+Preference = Literal["first", "best"]
+LeftOut = Literal[
+    "range", "rows", "filter", "episode", "trace", "query", "duplicate", "split", "sample", "shard", "cursor",
+    "length", "bad", "limit",
+]  # fmt: skip
+"""Why a row was left out, in the order in which it is asked; the first reason counts."""
+
+
+class SplitShare(Model, frozen=True, kw_only=True):
+    """A share of the values of a field: rows whose value falls into it belong to one split.
+
+    A value's place between 0 and 1 depends on itself and the seed alone, so no value is in two shares that do not
+    overlap, whatever the order of rows, and whoever reads them. Rows without a value share one place.
+
+    Attributes:
+        by: The field, of `hfsvc.models.SUMMARY_FIELDS`.
+        start: From here on, 0 at least.
+        stop: Up to, and without, here; 1 at most.
+        seed: Any number; others deal values out in another way.
+    """
+
+    by: str
+    start: float
+    stop: float
+    seed: int
+
+
+class RowChoice(Model, frozen=True, kw_only=True):
+    """Which rows of a dataset are read, and in which order.
+
+    Attributes:
+        rows: Numbers of rows, or keys as `TrajectorySource.find_rows` takes them; None for all.
+        result: Only runs that succeeded, or only those that did not; runs without a result are neither.
+        episodes: ``last`` leaves out rows that a later episode of the same trial goes on from.
+        traces: ``main`` leaves out rows of subagents and summaries: those whose ``trace_source`` is another one.
+        where: Words as `TrajectorySource.list_summaries` takes them.
+        dedupe: ``exact`` keeps one row of those with the same messages, ``messages`` one of those with the same first
+            user message, the name of a field of `hfsvc.models.SUMMARY_FIELDS` one of those with the same value in it.
+        prefer: Which one of several duplicates is kept; ``best`` has the highest result.
+        share: A share of the values of a field.
+        sample: How many of the rows that are left, drawn at random.
+        shuffle: Read them in random order.
+        seed: Of `sample` and `shuffle`.
+    """
+
+    rows: tuple[int | str, ...] | None = None
+    result: ResultFilter = "all"
+    episodes: EpisodeFilter = "all"
+    traces: TraceFilter = "all"
+    where: str | None = None
+    dedupe: str | None = None
+    prefer: Preference = "first"
+    share: SplitShare | None = None
+    sample: int | None = None
+    shuffle: bool = False
+    seed: int | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some rows may be left out, or all come in another order."""
+        return any(getattr(self, name) != default for name, default in _ALL_ROWS.items())
+
+
+_ALL_ROWS = {name: getattr(RowChoice(), name) for name in RowChoice.__struct_fields__ if name not in {"prefer", "seed"}}
+
+
+class StreamRecord(Model, frozen=True, kw_only=True):
+    """What became of the rows of a dataset in one stream or export: each was written, or left out for one reason.
+
+    Attributes:
+        read: Rows of the dataset; what of them a stream that was not finished has not come to is not among them.
+        written: Rows that came out.
+        left_out: Rows by the reason why they did not.
+        without_result: Rows among those that a filter by result left out that have none.
+    """
+
+    read: int = 0
+    written: int = 0
+    left_out: Mapping[LeftOut, int] = msgspec.field(default_factory=dict)
+    without_result: int = 0

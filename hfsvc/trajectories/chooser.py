@@ -1,0 +1,217 @@
+"""The choice of rows: which of a dataset's rows are read, in which order, and why all others are not.
+
+Everything here blocks: call it from a worker thread.
+"""
+
+import hashlib
+import random
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from xxhash import xxh3_128_digest
+
+from hfsvc.errors import InvalidChoice
+from hfsvc.models import KEY_COLUMNS, SUMMARY_FIELDS, LeftOut, RowChoice, SplitShare
+from hfsvc.trajectories.duplicates import DigestIndex, Sameness, repeated
+from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
+from hfsvc.trajectories.index.outcomes import has_result, passes, rank
+from hfsvc.trajectories.index.summary_index import SummaryIndex
+from hfsvc.trajectories.selection import numbers
+
+MAIN = "main"
+"""What Harbor's exporter calls the trace of the agent itself."""
+
+
+class Chosen(NamedTuple):
+    """The rows that are read.
+
+    Attributes:
+        rows: Their numbers, in the order in which they are read.
+        window: Which places among them were asked for.
+        left_out: How many others there are, by the reason.
+        without_result: How many of those that a filter by result left out have none.
+        ordered: Whether the numbers rise.
+    """
+
+    rows: Sequence[int]
+    window: range
+    left_out: Mapping[LeftOut, int]
+    without_result: int = 0
+    ordered: bool = True
+
+
+class Chooser:
+    """Chooses rows of one dataset.
+
+    Args:
+        rows: How many it has.
+        index: Of their summaries.
+        digests: Of their messages.
+    """
+
+    def __init__(self, rows: int, index: SummaryIndex, digests: DigestIndex) -> None:
+        self._rows = rows
+        self._index = index
+        self._digests = digests
+
+    def choose(self, choice: RowChoice, first: int, stop: int, where: str | None = None) -> Chosen:
+        """The rows from `first` to `stop` that a choice keeps, and that answer to one more query.
+
+        Args:
+            choice: Of rows.
+            first: The first row.
+            stop: The row to stop before.
+            where: The query.
+
+        Raises:
+            InvalidChoice: It names a field or a key that there is not, or lacks a seed.
+        """
+        check_choice(choice)
+        kept = _Kept(self._rows, first, stop)
+        if choice.rows is not None:
+            kept.keep("rows", self._named(choice.rows))
+        without = self._by_result(kept, choice) if choice.result != "all" else 0
+        if choice.episodes == "last":
+            kept.drop("episode", superseded(self._episodes()))
+        if choice.traces == MAIN:
+            kept.drop("trace", self._where("trace_source", lambda value: value not in {None, MAIN}))
+        for query in filter(None, (choice.where, where)):
+            kept.keep("query", self._index.rows_matching(query))
+        if choice.dedupe is not None:
+            kept.drop("duplicate", self._repeated(choice, kept))
+        if choice.share is not None:
+            kept.drop("split", self._outside(choice.share))
+        rows = kept.rows()
+        if choice.sample is not None and choice.sample < len(rows):
+            drawn = sorted(random.Random(choice.seed).sample(rows, choice.sample))
+            kept.left_out["sample"] = len(rows) - len(drawn)
+            rows = numbers(drawn)
+        if choice.shuffle:
+            random.Random(choice.seed).shuffle(cast("Any", rows))
+        return Chosen(rows, range(len(rows)), dict(+kept.left_out), without, ordered=not choice.shuffle)
+
+    def _by_result(self, kept: "_Kept", choice: RowChoice) -> int:
+        without = 0
+        for first, block in self._index.blocks("result"):
+            results = block.column("result").to_pylist()
+            failing = [row for row, result in enumerate(results, first) if not passes(result, choice.result)]
+            without += sum(kept.has(row) and not has_result(results[row - first]) for row in failing)
+            kept.drop("filter", failing)
+        return without
+
+    def _named(self, named: Iterable[int | str]) -> Iterator[int]:
+        for each in named:
+            found = (each,) if isinstance(each, int) else self._with_key(each)
+            if not found or not 0 <= found[0] < self._rows:
+                raise InvalidChoice(argument="rows", value=str(each), reason=f"of {self._rows:,} rows none is it")
+            yield from found
+
+    def _with_key(self, key: str) -> Sequence[int]:
+        return next(filter(None, (self._index.rows_with(column, key) for column in KEY_COLUMNS)), ())
+
+    def _episodes(self) -> Iterator[EpisodeRow]:
+        names = EpisodeRow._fields[1:]
+        for first, block in self._index.blocks(*names):
+            columns = (block.column(name).to_pylist() for name in names)
+            for row, values in enumerate(zip(*columns, strict=True), first):
+                yield EpisodeRow(row, *values)
+
+    def _where(self, field: str, holds: Callable[[str | None], bool]) -> Iterator[int]:
+        for first, block in self._index.blocks(field):
+            column = block.column(field).dictionary_encode()
+            answers = [holds(value) for value in column.dictionary.to_pylist()]
+            of_null = holds(None)
+            for row, code in enumerate(column.indices.to_pylist(), first):
+                if of_null if code is None else answers[code]:
+                    yield row
+
+    def _outside(self, share: SplitShare) -> Iterator[int]:
+        return self._where(share.by, lambda value: not share.start <= place_of(value, share.seed) < share.stop)
+
+    def _repeated(self, choice: RowChoice, kept: "_Kept") -> list[int]:
+        digests, found = bytearray(), array("q")
+        for row, digest in self._digests_by(choice.dedupe or ""):
+            if kept.has(row):
+                digests += digest
+                found.append(row)
+        return repeated(digests, self._ranks(found) if choice.prefer == "best" else [0.0] * len(found), found)
+
+    def _digests_by(self, same: str) -> Iterator[tuple[int, bytes]]:
+        if same in {"exact", "messages"}:
+            for first, column in self._digests.blocks(cast("Sameness", same)):
+                yield from ((row, each) for row, each in enumerate(column.to_pylist(), first) if each is not None)
+            return
+        for first, block in self._index.blocks(same):
+            for row, value in enumerate(block.column(same).to_pylist(), first):
+                if value is not None:
+                    yield row, xxh3_128_digest(value.encode("utf-8", "surrogatepass"))
+
+    def _ranks(self, rows: Sequence[int]) -> "array[float]":
+        ranks = array("d", bytes(8 * self._rows))
+        for first, block in self._index.blocks("result"):
+            for row, result in enumerate(block.column("result").to_pylist(), first):
+                ranks[row] = rank(result)
+        return array("d", (ranks[row] for row in rows))
+
+
+class _Kept:
+    """The rows that are still kept, and why the others are not: the first reason counts."""
+
+    def __init__(self, rows: int, first: int, stop: int) -> None:
+        self._mask = bytearray(rows)
+        self._mask[first:stop] = b"\1" * (stop - first)
+        self.left_out: Counter[LeftOut] = Counter({"range": rows - (stop - first)})
+
+    def has(self, row: int) -> bool:
+        """Whether a row is kept."""
+        return bool(self._mask[row])
+
+    def drop(self, reason: LeftOut, rows: Iterable[int]) -> None:
+        """Keep these no longer."""
+        for row in rows:
+            self.left_out[reason] += self._mask[row]
+            self._mask[row] = 0
+
+    def keep(self, reason: LeftOut, rows: Iterable[int]) -> None:
+        """Keep none but these."""
+        before = self._mask
+        self._mask = bytearray(len(before))
+        for row in rows:
+            self._mask[row] = before[row]
+        self.left_out[reason] += before.count(1) - self._mask.count(1)
+
+    def rows(self) -> "array[int]":
+        """Those that are kept, rising."""
+        return numbers(row for row, kept in enumerate(self._mask) if kept)
+
+
+def depends_on_range(choice: RowChoice) -> bool:
+    """Whether a row may be kept or not, or come sooner or later, for what other rows are asked for. Pure."""
+    return choice.dedupe is not None or choice.sample is not None or choice.shuffle
+
+
+def place_of(value: str | None, seed: int) -> float:
+    """The place of a value between 0 and 1, at random and always the same. Pure."""
+    text = f"{seed}\0{'' if value is None else value}"
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:7], "big") / (1 << 56)
+
+
+def check_choice(choice: RowChoice) -> None:
+    """Refuse a choice that no dataset could serve. Pure.
+
+    Raises:
+        InvalidChoice: It is one.
+    """
+    fields = {"dedupe": choice.dedupe, "share": choice.share.by if choice.share else None}
+    for argument, field in fields.items():
+        known = ("exact", "messages", *SUMMARY_FIELDS) if argument == "dedupe" else SUMMARY_FIELDS
+        if field is not None and field not in known:
+            raise InvalidChoice(argument=argument, value=field, reason=f"it is one of {', '.join(known)}")
+    if choice.sample is not None and choice.sample < 0:
+        raise InvalidChoice(argument="sample", value=str(choice.sample), reason="it is a number of rows")
+    if choice.seed is None and (choice.sample is not None or choice.shuffle):
+        raise InvalidChoice(
+            argument="seed", value="none", reason="a sample and a random order need a number to begin with"
+        )
