@@ -46,7 +46,10 @@ if TYPE_CHECKING:
         RecoveryStatistics,
         Retried,
         RoleStatistics,
+        RowChoice,
         RuledOutLayout,
+        SplitShare,
+        StreamRecord,
         SummaryPage,
         TrajectoryRow,
         TrajectorySummary,
@@ -56,9 +59,11 @@ if TYPE_CHECKING:
     )
     from hfsvc.notebook import download, preload
     from hfsvc.pages import make_report
-    from hfsvc.protocols import DatasetService, TrajectorySource
+    from hfsvc.protocols import DatasetService, RowStream, TrajectorySource
     from hfsvc.server import ServerAccess, ServerApp, ServerLimits, create_app, make_access
     from hfsvc.settings import Secret, Settings, load_settings
+    from hfsvc.train.row_iterator import RowIterator, iter_rows
+    from hfsvc.trajectories.cursor import join_cursors
     from hfsvc.trajectories.known_datasets import KnownDataset
     from hfsvc.trajectories.styles.to_rows import to_rows
 
@@ -68,14 +73,16 @@ _NAMES = {
     "models": (
         "Bucket BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
-        "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RuledOutLayout SummaryPage TrajectoryRow TrajectorySummary "
+        "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
     "containers": "Container open_container",
     "metrics": "Counters MetricsRecorder",
-    "protocols": "DatasetService TrajectorySource",
+    "protocols": "DatasetService RowStream TrajectorySource",
     "export": "ExportRequest Exported RowsExported Writer export_shards export_to export_trajectories read_parquet",
     "errors": "HfsvcError",
+    "train.row_iterator": "RowIterator iter_rows",
+    "trajectories.cursor": "join_cursors",
     "trajectories.known_datasets": "KnownDataset",
     "settings": "Secret Settings load_settings",
     "server": "ServerAccess ServerApp ServerLimits create_app make_access",
@@ -118,6 +125,9 @@ __all__ = [
     "RecoveryStatistics",
     "Retried",
     "RoleStatistics",
+    "RowChoice",
+    "RowIterator",
+    "RowStream",
     "RowsExported",
     "RuledOutLayout",
     "Secret",
@@ -125,6 +135,8 @@ __all__ = [
     "ServerApp",
     "ServerLimits",
     "Settings",
+    "SplitShare",
+    "StreamRecord",
     "SummaryPage",
     "Trajectory",
     "TrajectoryRow",
@@ -139,6 +151,8 @@ __all__ = [
     "export_shards",
     "export_to",
     "export_trajectories",
+    "iter_rows",
+    "join_cursors",
     "load_settings",
     "make_access",
     "make_report",

@@ -22,9 +22,11 @@ from hfsvc.models import ReadOptions
 from hfsvc.protocols import DatasetService, TrajectorySource
 from hfsvc.settings import Settings, load_settings
 from hfsvc.store.dataset_store import DatasetStore
+from hfsvc.store.directories import rows_folder
 from hfsvc.store.folder_store import FolderStore
 from hfsvc.store.index import StoreIndex
 from hfsvc.store.locks import DatasetLocks
+from hfsvc.trajectories.local_files import LocalFiles, is_path
 from hfsvc.trajectories.registry import Registry, open_registry
 
 if TYPE_CHECKING:
@@ -44,11 +46,16 @@ def _make_store(settings: Settings) -> FolderStore:
 
 
 def _make_source(
-    name: str, *, datasets: DatasetService, registry: Registry, endpoint: str, **options: Any
+    name: str | os.PathLike[str], *, datasets: DatasetService, registry: Registry, settings: Settings, **options: Any
 ) -> "FileTrajectorySource":
     # Late: a process that only downloads needs no pyarrow.
     from hfsvc.trajectories.source import FileTrajectorySource
 
+    if is_path(name) and not registry.find_alias(str(name)):
+        files = LocalFiles(name)
+        cache = rows_folder(settings.root, f"local/{files.digest}")
+        return FileTrajectorySource(files.name, datasets=files, options=ReadOptions(**options), sidecars=cache)
+    name, endpoint = str(name), settings.endpoint
     repo = registry.repo_of(name)
     read_as = registry.read_options(parse_repo(repo, endpoint).repo, ReadOptions(**options))
     return FileTrajectorySource(repo, datasets=datasets, options=read_as)
@@ -66,8 +73,8 @@ class Container(containers.DeclarativeContainer):
         store: What lies on disk of datasets; a folder unless overridden.
         datasets: `DatasetService`.
         registry: The datasets that are known by name.
-        source: ``source(name, style="messages", on_bad_row="raise", …)`` gives the `TrajectorySource` of an alias or a
-            dataset id, read with `hfsvc.models.ReadOptions`; what is not given is as the registry knows the dataset.
+        source: ``source(name, style="messages", on_bad_row="raise", …)`` gives the `TrajectorySource` of an alias, a
+            dataset id, or files of one's own (a path, a folder, a glob), read with `hfsvc.models.ReadOptions`; what is not given is as the registry knows the dataset.
     """
 
     settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)
@@ -88,7 +95,7 @@ class Container(containers.DeclarativeContainer):
     )
     registry: providers.Provider[Registry] = providers.Singleton(open_registry, settings.provided.sources)
     source: providers.Provider[TrajectorySource] = providers.Callable(
-        _make_source, datasets=datasets, registry=registry, endpoint=settings.provided.endpoint
+        _make_source, datasets=datasets, registry=registry, settings=settings
     )
 
 

@@ -3,20 +3,30 @@
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from anyio import to_thread
 
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.errors import BadParquet, DatasetChanged, NotDownloaded
-from hfsvc.models import KEY_COLUMNS, DownloadedDataset, KeyColumn, ReadOptions, RowChoice, SummaryField, ValueCounts
-from hfsvc.protocols import DatasetService
+from hfsvc.models import (
+    KEY_COLUMNS,
+    DatasetRequest,
+    DownloadedDataset,
+    KeyColumn,
+    OnEvent,
+    ReadOptions,
+    RowChoice,
+    SummaryField,
+    ValueCounts,
+)
 from hfsvc.trajectories.chooser import Chooser, Chosen, depends_on_range
 from hfsvc.trajectories.cursor import Numbering, Reading, begin_reading, choice_digests, number_rows
 from hfsvc.trajectories.data_file import DataFile, content_of, find_data_files
 from hfsvc.trajectories.duplicates import DigestIndex
 from hfsvc.trajectories.index.row_cache import RowCache
-from hfsvc.trajectories.index.sidecars import Sidecars
+from hfsvc.trajectories.index.sidecars import Sidecars, sidecars_of
 from hfsvc.trajectories.index.summary_index import SummaryIndex
 from hfsvc.trajectories.reader import read_unchanged
 from hfsvc.trajectories.reading_order import window_rows
@@ -27,6 +37,16 @@ T = TypeVar("T")
 ROWS_ARE_READ = "2"
 KEPT_CHOICES = 4
 _ALL_ROWS = RowChoice()
+
+
+class DatasetLookup(Protocol):
+    """What a source asks of a `DatasetService`, whose methods these are."""
+
+    async def get_download_info(self, repo: str) -> DownloadedDataset | None: ...
+
+    async def is_downloaded(self, repo: str) -> bool: ...
+
+    async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset: ...
 
 
 class FilesReplaced(Exception):
@@ -40,12 +60,14 @@ class LatestSnapshot:
         repo: The dataset.
         datasets: Says what is on disk.
         options: How to read it.
+        sidecars: As for `Snapshot`.
     """
 
-    def __init__(self, repo: str, datasets: DatasetService, options: ReadOptions) -> None:
+    def __init__(self, repo: str, datasets: DatasetLookup, options: ReadOptions, sidecars: Path | None = None) -> None:
         self._repo = repo
         self._datasets = datasets
         self._options = options
+        self._sidecars = sidecars
         self._known: Snapshot | None = None
 
     async def dataset(self) -> DownloadedDataset:
@@ -77,7 +99,7 @@ class LatestSnapshot:
             if fresh:
                 return known
         self._known = await read_unchanged(
-            lambda: Snapshot(dataset, self._options), lambda: self.check_unchanged(dataset)
+            lambda: Snapshot(dataset, self._options, self._sidecars), lambda: self.check_unchanged(dataset)
         )
         return self._known
 
@@ -103,6 +125,7 @@ class Snapshot:
     Args:
         dataset: What is on disk.
         options: How to read it.
+        sidecars: Where its sidecars lie; None for the store that holds it.
 
     Attributes:
         files: The files that hold rows, in order.
@@ -111,18 +134,18 @@ class Snapshot:
         index: For lists and look-ups.
     """
 
-    def __init__(self, dataset: DownloadedDataset, options: ReadOptions) -> None:
+    def __init__(self, dataset: DownloadedDataset, options: ReadOptions, sidecars: Path | None = None) -> None:
         self.dataset = dataset
         self.files = list(find_data_files(dataset, options))
         self.numbering = _numbering(dataset, self.files)
-        sidecars = Sidecars(dataset)
-        sidecars.prune(file.content for file in self.files)
-        self.row_cache = RowCache(dataset, sidecars)
+        written = Sidecars(dataset.repo, sidecars or sidecars_of(dataset))
+        written.prune(file.content for file in self.files)
+        self.row_cache = RowCache(dataset, written)
         variant = f"{ROWS_ARE_READ} {options.layout} {sorted(options.columns.items())}"
-        self.index = SummaryIndex(self.files, self.row_cache.open_data, sidecars, variant)
+        self.index = SummaryIndex(self.files, self.row_cache.open_data, written, variant)
         self._options = options
         self._selection: RowSelection | None = None
-        digests = DigestIndex(self.files, self.row_cache.open_data, sidecars, variant)
+        digests = DigestIndex(self.files, self.row_cache.open_data, written, variant)
         chooser = Chooser(self.rows, self.index, digests)
         self._chosen = lru_cache(KEPT_CHOICES)(partial(chooser.choose, options))
 

@@ -24,7 +24,6 @@ from hfsvc.models import (
     TrajectoryRow,
     ValueCounts,
 )
-from hfsvc.protocols import DatasetService
 from hfsvc.trajectories.batch_mapper import (
     BatchMapper,
     Placed,
@@ -43,7 +42,7 @@ from hfsvc.trajectories.reader import RowReader, read_few
 from hfsvc.trajectories.reading_order import Pass, passes
 from hfsvc.trajectories.row_stream import CountedStream, StreamTally
 from hfsvc.trajectories.selection import RowRange, SelectedRows, selected
-from hfsvc.trajectories.snapshot import LatestSnapshot, Snapshot
+from hfsvc.trajectories.snapshot import DatasetLookup, LatestSnapshot, Snapshot
 from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
 from hfsvc.trajectories.styles.convert import recovered
 
@@ -60,17 +59,20 @@ class FileTrajectorySource:
         repo: The dataset.
         datasets: Says what is on disk, and downloads it when asked to.
         options: How to read it.
+        sidecars: Where its sidecars lie; None for the store that holds it.
 
     Attributes:
         skipped_rows: Bad rows that streams of this source left out.
     """
 
-    def __init__(self, repo: str, *, datasets: DatasetService, options: ReadOptions | None = None) -> None:
+    def __init__(
+        self, repo: str, *, datasets: DatasetLookup, options: ReadOptions | None = None, sidecars: Path | None = None
+    ) -> None:
         self.skipped_rows = 0
         self._repo = repo
         self._datasets = datasets
         self._options = options or ReadOptions()
-        self._latest = LatestSnapshot(repo, datasets, self._options)
+        self._latest = LatestSnapshot(repo, datasets, self._options, sidecars)
 
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):

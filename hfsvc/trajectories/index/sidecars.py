@@ -36,13 +36,13 @@ class Sidecars:
     """The sidecars of one dataset: written whole, read block by block, removed with what they were made of.
 
     Args:
-        dataset: Whose. One that does not lie in a store of ours has none: nothing is written elsewhere.
+        repo: Whose.
+        folder: Where they lie; None for nowhere, so that there are none.
     """
 
-    def __init__(self, dataset: DownloadedDataset) -> None:
-        root = _root_of(dataset)
-        self._folder = None if root is None else rows_folder(root, dataset.repo)
-        self._repo = dataset.repo
+    def __init__(self, repo: str, folder: Path | None) -> None:
+        self._folder = folder
+        self._repo = repo
         self._idle = _IdleSidecars()
 
     def has(self, name: str) -> bool:
@@ -119,10 +119,13 @@ class Sidecars:
                     path.unlink(missing_ok=True)
 
 
-def _root_of(dataset: DownloadedDataset) -> Path | None:
+def sidecars_of(dataset: DownloadedDataset) -> Path | None:
+    """Where the sidecars of a dataset lie: in the store that holds it. One that lies in none has none."""
     parts = dataset.repo.split("/")
     folder = dataset.local_path
-    return folder.parents[len(parts) - 1] if folder.parts[-len(parts) :] == tuple(parts) else None
+    if folder.parts[-len(parts) :] != tuple(parts):
+        return None
+    return rows_folder(folder.parents[len(parts) - 1], dataset.repo)
 
 
 def _write(path: Path, schema: pa.Schema, blocks: Iterable[pa.RecordBatch]) -> None:

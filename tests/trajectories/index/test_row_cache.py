@@ -17,7 +17,7 @@ from hfsvc.models import DownloadedDataset
 from hfsvc.testing import FakeDatasetService
 from hfsvc.trajectories.files.base import RowGroup
 from hfsvc.trajectories.index.row_cache import LARGE_GROUP_BYTES, block_rows, is_worth_writing, reblocked
-from hfsvc.trajectories.index.sidecars import KEPT_OPEN, Sidecars
+from hfsvc.trajectories.index.sidecars import KEPT_OPEN, Sidecars, sidecars_of
 from hfsvc.trajectories.source import FileTrajectorySource
 from tests.builders import REPO, everything
 from tests.trajectories.tables import open_source, parquet, row, rows
@@ -115,7 +115,7 @@ async def test_what_one_reads_is_nobody_elses_meanwhile(root: Path) -> None:
     datasets = FakeDatasetService(root, {REPO: {A: parquet(rows(40))}})
     dataset = await datasets.download(everything())
     await tasks_at(FileTrajectorySource(REPO, datasets=datasets), 1, 2)
-    sidecars, (name,) = Sidecars(dataset), [path.name for path in stored(root)]
+    sidecars, (name,) = Sidecars(dataset.repo, sidecars_of(dataset)), [path.name for path in stored(root)]
     with sidecars.open(name) as first:
         pass
     with sidecars.open(name) as again, sidecars.open(name) as other, sidecars.open(name, [0]) as narrow:

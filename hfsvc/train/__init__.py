@@ -1,0 +1,1 @@
+"""What lies between trajectories and a trainer: synchronous iterators, datasets of PyTorch and of ``datasets``."""

@@ -1,0 +1,132 @@
+"""Rows for scripts and worker processes that run no event loop: one of its own, in a thread of its own."""
+
+import os
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from concurrent.futures import Future, wait
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+from anyio.from_thread import start_blocking_portal
+
+from hfsvc.containers import open_container
+from hfsvc.export.local_engine import weight_of
+from hfsvc.models import StreamRecord, TrajectoryRow
+from hfsvc.protocols import RowStream
+from hfsvc.settings import Settings, load_settings
+from hfsvc.trajectories.selection import RowRange
+
+CHUNK_ROWS = 64
+CHUNK_BYTES = 4 << 20
+Rows = RowStream[TrajectoryRow]
+
+
+def iter_rows(
+    name: str,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    shard: tuple[int, int] | None = None,
+    cursor: str | None = None,
+    stripe: bool = False,
+    limit: int | None = None,
+    where: str | None = None,
+    root: str | Path | None = None,
+    settings: Settings | None = None,
+    **reading: Any,
+) -> "RowIterator":
+    """The rows of a dataset, one after the other, without an event loop of the caller's.
+
+    A loop in a thread of its own reads on while the caller works. Both end with the iterator: when it is exhausted, closed,
+    or let go of, as a ``break`` does.
+
+    Args:
+        name: As ``container.source`` takes it.
+        start: As for `TrajectorySource.stream_rows`, like the next six.
+        stop: Row to stop before.
+        shard: A part of the rows.
+        cursor: Go on after its row.
+        stripe: Parts are every n-th row.
+        limit: Most rows.
+        where: Words that rows must answer to.
+        root: Of the store, instead of the settings' own.
+        settings: From the environment, unless given.
+        reading: As for ``container.source``.
+
+    Raises:
+        HfsvcError: What the source raises, when the first row is asked for.
+    """
+    given = settings or load_settings(os.environ)
+    chosen = given if root is None else msgspec.structs.replace(given, root=Path(root))
+    rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
+    return RowIterator(_open_stream(chosen, name, rows, reading))
+
+
+class RowIterator(Iterator[TrajectoryRow]):
+    """An iterator over the rows of a stream that is read in another thread.
+
+    Args:
+        stream: The stream, opened and closed in that thread.
+    """
+
+    def __init__(self, stream: AbstractAsyncContextManager[Rows]) -> None:
+        self._opened: list[Rows] = []
+        self._rows = _read(stream, self._opened)
+
+    @property
+    def record(self) -> StreamRecord:
+        """What became of the dataset's rows; of all of them, once the last one was given."""
+        return self._opened[0].record if self._opened else StreamRecord()
+
+    def __next__(self) -> TrajectoryRow:
+        return next(self._rows)
+
+    def close(self) -> None:
+        """End the thread, and close what it opened."""
+        self._rows.close()
+
+    def __enter__(self) -> "RowIterator":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _read(opening: AbstractAsyncContextManager[Rows], opened: list[Rows]) -> Generator[TrajectoryRow, None, None]:
+    # No method: an iterator that knows itself would not be let go of by a ``break``.
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(opening) as stream:
+        opened.append(stream)
+        ahead: Future[list[TrajectoryRow]] = portal.start_task_soon(_next_chunk, stream)
+        try:
+            while chunk := ahead.result():
+                ahead = portal.start_task_soon(_next_chunk, stream)
+                yield from chunk
+        finally:
+            # A stream is not closed under whoever reads it; a chunk is small.
+            wait([ahead])
+
+
+@asynccontextmanager
+async def _open_stream(
+    settings: Settings, name: str, rows: RowRange, reading: Mapping[str, Any]
+) -> AsyncIterator[Rows]:
+    async with open_container(settings) as container:
+        source = container.source(name, **reading)
+        async with aclosing(source.stream_rows(**rows._asdict())) as stream:
+            yield stream
+
+
+async def _next_chunk(stream: Rows) -> list[TrajectoryRow]:
+    """Some rows at once: the way from thread to thread costs as much as a row."""
+    chunk: list[TrajectoryRow] = []
+    weight = 0
+    async for row in stream:
+        chunk.append(row)
+        weight += weight_of(row.trajectory)
+        if len(chunk) >= CHUNK_ROWS or weight >= CHUNK_BYTES:
+            break
+    return chunk

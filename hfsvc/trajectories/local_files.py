@@ -1,0 +1,121 @@
+"""Files of the user's own as a dataset that is already on disk: one file, a folder, or a glob.
+
+Nothing is recorded of them and nothing is asked of the Hub. Their commit stands for what the disk says of them: names,
+sizes and times of change.
+"""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from anyio import to_thread
+
+from hfsvc.errors import PathNotFound
+from hfsvc.models import DatasetRequest, DownloadedDataset, OnEvent
+
+LOOK_AGAIN_S = 1.0
+_SIGNS = re.compile(r"[*?\[]")
+_PATHS = ("/", "./", "../", "~/", ".\\", "..\\")
+
+
+def is_path(name: str | os.PathLike[str]) -> bool:
+    """Whether a name is one of files rather than of a dataset.
+
+    A path object, an absolute path, one that begins with ``./``, ``../`` or ``~/``, a glob, or a single word that is there
+    on disk. ``owner/name`` is a dataset, whatever lies on disk.
+    """
+    if not isinstance(name, str):
+        return True
+    if "://" in name:
+        return False
+    if name in {".", "..", "~"} or name.startswith(_PATHS) or _SIGNS.search(name) or Path(name).is_absolute():
+        return True
+    return ("/" not in name or bool(Path(name).suffix)) and Path(name).exists()
+
+
+class LocalFiles:
+    """What `hfsvc.trajectories.source` asks of a `DatasetService`, answered for files of the user's own.
+
+    Args:
+        path: Of a file or folder, or a glob.
+
+    Attributes:
+        name: What they are called: the last part of the path.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path).expanduser().resolve()
+        self.name = self._path.name or "files"
+        self._known: DownloadedDataset | None = None
+        self._looked_s = -LOOK_AGAIN_S
+
+    @property
+    def digest(self) -> str:
+        """Stands for the path in names of caches."""
+        return hashlib.blake2b(os.fsencode(self._path), digest_size=8).hexdigest()
+
+    async def get_download_info(self, repo: str) -> DownloadedDataset | None:
+        """What is there now, or was a moment ago.
+
+        Raises:
+            PathNotFound: Nothing is there.
+        """
+        if self._known is None or time.monotonic() - self._looked_s >= LOOK_AGAIN_S:
+            self._known = await to_thread.run_sync(self._look, repo)
+            self._looked_s = time.monotonic()
+        return self._known
+
+    async def is_downloaded(self, repo: str) -> bool:
+        """Always: there is nowhere else that they could be."""
+        return True
+
+    async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
+        """Nothing can be.
+
+        Raises:
+            PathNotFound: Always.
+        """
+        raise PathNotFound(path=str(self._path))
+
+    def _look(self, repo: str) -> DownloadedDataset:
+        folder, files = self._files()
+        if not files:
+            raise PathNotFound(path=str(self._path))
+        told = [(path, (folder / path).stat()) for path in files]
+        listed = "".join(f"{path}\n{status.st_size} {status.st_mtime_ns}\n" for path, status in told)
+        return DownloadedDataset(
+            repo=repo,
+            local_path=folder,
+            files=tuple(files),
+            total_bytes=sum(status.st_size for _, status in told),
+            downloaded_at=datetime.fromtimestamp(max(status.st_mtime for _, status in told), UTC),
+            revision="local",
+            commit=hashlib.sha1(listed.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest(),
+        )
+
+    def _files(self) -> tuple[Path, list[str]]:
+        """The folder, and the paths of the files below it, in byte order."""
+        if self._path.is_dir():
+            folder, found = self._path, _files_below(self._path)
+        elif self._path.is_file():
+            folder, found = self._path.parent, iter([self._path])
+        else:
+            folder = _before_signs(self._path)
+            found = filter(Path.is_file, folder.glob(str(self._path.relative_to(folder))))
+        return folder, sorted((path.relative_to(folder).as_posix() for path in found), key=os.fsencode)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        # What begins with a dot belongs to tools.
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent, name) for name in files if not name.startswith("."))
+
+
+def _before_signs(path: Path) -> Path:
+    """The folder above the first part of a glob that is one."""
+    return next((above for above in path.parents if not _SIGNS.search(str(above))), path.parent)
