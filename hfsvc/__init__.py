@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from hfsvc.train.row_iterator import RowIterator, iter_rows
     from hfsvc.trajectories.cursor import join_cursors
     from hfsvc.trajectories.known_datasets import KnownDataset
+    from hfsvc.trajectories.mixed_source import MixedSource
+    from hfsvc.trajectories.mixed_stream import MixPart
     from hfsvc.trajectories.styles.to_rows import to_rows
 
 __version__ = "0.1.0"
@@ -84,6 +86,8 @@ _NAMES = {
     "train.row_iterator": "RowIterator iter_rows",
     "trajectories.cursor": "join_cursors",
     "trajectories.known_datasets": "KnownDataset",
+    "trajectories.mixed_source": "MixedSource",
+    "trajectories.mixed_stream": "MixPart",
     "settings": "Secret Settings load_settings",
     "server": "ServerAccess ServerApp ServerLimits create_app make_access",
     "atif": "Trajectory",
@@ -118,6 +122,8 @@ __all__ = [
     "KeptText",
     "KnownDataset",
     "MetricsRecorder",
+    "MixPart",
+    "MixedSource",
     "OnEvent",
     "Planned",
     "PlannedFile",

@@ -120,12 +120,12 @@ class TrajectorySource(Protocol):
     Every other method raises NotDownloaded where the dataset is not on disk, DatasetChanged when it moved to another
     commit in the meantime, BadParquet for a file that is damaged or lacks the layout's columns, and BadRow for a
     row that cannot be converted, unless the source was told to skip those.
-
-    Attributes:
-        skipped_rows: Bad rows that streams of this source left out.
     """
 
-    skipped_rows: int
+    @property
+    def skipped_rows(self) -> int:
+        """Bad rows that streams of this source left out."""
+        ...
 
     async def ensure_downloaded(self) -> Path:
         """The dataset's folder; downloads it first when it is not on disk.

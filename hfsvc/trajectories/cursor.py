@@ -172,6 +172,10 @@ def join_cursors(cursors: Sequence[str | None]) -> str:
     Raises:
         CursorMismatch: They are not of one run, a shard is missing, or comes twice.
     """
+    from hfsvc.trajectories.mix_cursor import is_of_mix, join_mix_cursors
+
+    if any(each and is_of_mix(each) for each in cursors):
+        return join_mix_cursors(cursors)
     known = [read_cursor(each) for each in cursors if each is not None]
     if not known:
         raise CursorMismatch(reason="none was given, so nothing says of what run they are")

@@ -138,6 +138,53 @@ class StatisticsBuilder:
         )
 
 
+def joined_statistics(several: Sequence[DatasetStatistics]) -> DatasetStatistics:
+    """The statistics of several datasets together."""
+    roles: dict[str, RoleStatistics] = {}
+    for role, said in (item for each in several for item in each.roles.items()):
+        known = roles.get(role, RoleStatistics(messages=0, characters=0))
+        roles[role] = RoleStatistics(
+            messages=known.messages + said.messages, characters=known.characters + said.characters
+        )
+    numbers = {name: sum(getattr(each.recovered, name) for each in several) for name in (*RECOVERED, "kept_as_text")}
+    notations = _added(each.recovered.notations for each in several)
+    return DatasetStatistics(
+        rows=sum(each.rows for each in several),
+        bad_rows=sum(each.bad_rows for each in several),
+        steps=_joined([each.steps for each in several]),
+        characters=_joined([each.characters for each in several]),
+        roles=dict(sorted(roles.items(), key=lambda item: -item[1].messages)),
+        agents=_added(each.agents for each in several),
+        models=_added(each.models for each in several),
+        results=_added(each.results for each in several),
+        recovered=RecoveryStatistics(**numbers, notations=notations),
+    )
+
+
+def _joined(several: Sequence[Distribution]) -> Distribution:
+    filled = [each for each in several if each.count]
+    buckets = Counter[int]()
+    for each in filled:
+        buckets.update({bucket.at_least: bucket.count for bucket in each.buckets})
+    edges = zip_longest(EDGES, EDGES[1:])
+    return Distribution(
+        count=sum(each.count for each in filled),
+        total=sum(each.total for each in filled),
+        smallest=min((each.smallest for each in filled if each.smallest is not None), default=None),
+        largest=max((each.largest for each in filled if each.largest is not None), default=None),
+        buckets=tuple(
+            _without_empty_ends([Bucket(at_least=low, below=high, count=buckets[low]) for low, high in edges])
+        ),
+    )
+
+
+def _added(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    counts = Counter[str]()
+    for each in several:
+        counts.update(each)
+    return dict(counts.most_common())
+
+
 def _count(counter: Counter[str], value: str | None, rows: int) -> None:
     if value is not None:
         counter[value if value in counter or len(counter) < MAX_VALUES else OTHERS] += rows

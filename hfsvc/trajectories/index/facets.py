@@ -49,6 +49,19 @@ def cut(counts: ValueCounts, limit: int) -> ValueCounts:
     return ValueCounts(values=kept, others=counts.others + sum(each.rows for each in rest), without=counts.without)
 
 
+def joined_counts(several: Sequence[ValueCounts]) -> ValueCounts:
+    """Counts over several datasets together."""
+    named = Counter[str]()
+    for counts in several:
+        named.update({each.value: each.rows for each in counts.values})
+    ordered = sorted(named.items(), key=lambda each: (-each[1], each[0]))
+    return ValueCounts(
+        values=tuple(ValueCount(value=value, rows=rows) for value, rows in ordered),
+        others=sum(counts.others for counts in several),
+        without=sum(counts.without for counts in several),
+    )
+
+
 def among(column: pa.Array, first: int, rows: Sequence[int]) -> pa.Array:
     """The values of a column that are of certain rows.
 
