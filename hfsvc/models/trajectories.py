@@ -1,7 +1,7 @@
 """Structs about trajectories: how rows are read, what comes of each, summaries, counts and statistics."""
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -51,6 +51,8 @@ class ReadOptions(RowChoice, frozen=True, kw_only=True):
         split: The split to read; None for all.
         fenced: The last fenced block of an agent's message is a command, in the style ``structured``. Fences also occur
             in prose, so say so only of datasets whose agents act that way.
+        keep: What `TrajectoryRow.kept` holds of every row: any of its columns, any field of `hfsvc.models.SUMMARY_FIELDS`,
+            ``steps``, ``row``, ``file``, ``dataset``, ``commit``.
     """
 
     style: Style = "messages"
@@ -60,6 +62,7 @@ class ReadOptions(RowChoice, frozen=True, kw_only=True):
     config: str | None = None
     split: str | None = None
     fenced: bool = False
+    keep: tuple[str, ...] = ()
 
 
 class KeptText(Model, frozen=True, kw_only=True):
@@ -189,6 +192,7 @@ class TrajectoryRow(Model, frozen=True, kw_only=True):
         cursor: Opaque text; a stream that is given it goes on after this row.
         trajectory: The row as ATIF.
         fidelity: What was recovered of the row, and what stayed text.
+        kept: What `ReadOptions.keep` names, by name; None for what the row does not have.
     """
 
     row: int
@@ -196,6 +200,7 @@ class TrajectoryRow(Model, frozen=True, kw_only=True):
     cursor: str
     trajectory: Trajectory
     fidelity: Fidelity
+    kept: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Bucket(Model, frozen=True, kw_only=True):

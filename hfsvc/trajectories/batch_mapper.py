@@ -1,14 +1,17 @@
 """Mappers from record batches to what a stream yields: trajectories, alone or with row number and cursor."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
+import msgspec
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow
 from hfsvc.models import ReadOptions, TrajectoryRow
 from hfsvc.trajectories.data_file import DataFile
+from hfsvc.trajectories.kept_columns import columns_kept, kept_of
 from hfsvc.trajectories.layouts.conversation import RowLocation, Unreadable
 from hfsvc.trajectories.styles.convert import BuiltTrajectory, convert, style_of
 
@@ -55,6 +58,23 @@ def map_rows(options: ReadOptions, make: Callable[[RowLocation, BuiltTrajectory]
         return values
 
     return BatchMapper(layout_columns, convert_batch)
+
+
+def map_kept(options: ReadOptions, cursor_of: Callable[[int], str]) -> BatchMapper[TrajectoryRow]:
+    """Trajectories with their surroundings, and with what `ReadOptions.keep` names."""
+    rows = map_rows(options, partial(row_of, cursor_of))
+
+    def columns_of(file: DataFile) -> list[str]:
+        return [*dict.fromkeys([*rows.columns_of(file), *columns_kept(options.keep, file)])]
+
+    def convert_batch(first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[Placed[TrajectoryRow]]:
+        kept = kept_of(batch, first, file, options.keep)
+        return [
+            (row, found if isinstance(found, BadRow) else msgspec.structs.replace(found, kept=kept[row - first.row]))
+            for row, found in rows.convert(first, file, batch)
+        ]
+
+    return BatchMapper(columns_of, convert_batch) if options.keep else rows
 
 
 def trajectory_of(_: RowLocation, found: BuiltTrajectory) -> Trajectory:

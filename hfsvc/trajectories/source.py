@@ -29,14 +29,15 @@ from hfsvc.trajectories.batch_mapper import (
     Placed,
     layout_columns,
     map_batches,
+    map_kept,
     map_rows,
     row_by_row,
-    row_of,
     trajectory_of,
 )
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.index.facets import cut
+from hfsvc.trajectories.kept_columns import check_kept
 from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.reader import RowReader, read_few
 from hfsvc.trajectories.reading_order import Pass, passes
@@ -119,7 +120,7 @@ class FileTrajectorySource:
         where: str | None = None,
     ) -> CountedStream[TrajectoryRow]:
         rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
-        return self._stream(rows, lambda cursor_of: map_rows(self._options, partial(row_of, cursor_of)))
+        return self._stream(rows, lambda cursor_of: map_kept(self._options, cursor_of))
 
     def stream_batches(
         self,
@@ -172,6 +173,7 @@ class FileTrajectorySource:
         chosen = await in_task_group(to_thread.run_sync(snapshot.choose, rows))
         reading = snapshot.begin_reading(rows, chosen)
         tally.begin(chosen, reading)
+        check_kept(self._options.keep, snapshot.files)
         for some in passes(chosen, reading.left, snapshot.window_rows):
             mapper = mapper_of(partial(_cursor_after, reading, some.place))
             reader = self._reader(snapshot, some, mapper)
