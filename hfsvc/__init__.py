@@ -17,9 +17,11 @@ if TYPE_CHECKING:
         RowsExported,
         Writer,
         export_shards,
+        export_splits,
         export_to,
         export_trajectories,
         read_parquet,
+        shares_of,
     )
     from hfsvc.metrics import Counters, MetricsRecorder
     from hfsvc.models import (
@@ -81,7 +83,7 @@ _NAMES = {
     "containers": "Container open_container",
     "metrics": "Counters MetricsRecorder",
     "protocols": "DatasetService RowStream TrajectorySource",
-    "export": "ExportRequest Exported RowsExported Writer export_shards export_to export_trajectories read_parquet",
+    "export": "ExportRequest Exported RowsExported Writer export_shards export_splits export_to export_trajectories read_parquet shares_of",
     "errors": "HfsvcError",
     "train.row_iterator": "RowIterator iter_rows",
     "trajectories.cursor": "join_cursors",
@@ -155,6 +157,7 @@ __all__ = [
     "create_app",
     "download",
     "export_shards",
+    "export_splits",
     "export_to",
     "export_trajectories",
     "iter_rows",
@@ -165,6 +168,7 @@ __all__ = [
     "open_container",
     "preload",
     "read_parquet",
+    "shares_of",
     "to_rows",
 ]
 

@@ -4,6 +4,7 @@ from hfsvc.export.atif_columns import read_parquet
 from hfsvc.export.formats import FORMATS, Format
 from hfsvc.export.local_engine import export_shards, export_to, export_trajectories
 from hfsvc.export.models import Exported, ExportRequest, RowsExported
+from hfsvc.export.splits import export_splits, shares_of
 from hfsvc.export.writers import Writer
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "RowsExported",
     "Writer",
     "export_shards",
+    "export_splits",
     "export_to",
     "export_trajectories",
     "read_parquet",
+    "shares_of",
 ]

@@ -77,9 +77,14 @@ def choose_stream(format: Format | None = None) -> Format:
 def shard_name(name: str, shard: Shard) -> str:
     """``train.jsonl.zst`` and ``(2, 8)`` make ``train-00002-of-00008.jsonl.zst``."""
     index, shards = shard
+    return named_before_ending(name, f"{index:05d}-of-{shards:05d}")
+
+
+def named_before_ending(name: str, part: str) -> str:
+    """``runs.jsonl.zst`` and ``test`` make ``runs-test.jsonl.zst``."""
     ending = _ENDING.search(name)
     cut = ending.start() if ending else len(name)
-    return f"{name[:cut]}-{index:05d}-of-{shards:05d}{name[cut:]}"
+    return f"{name[:cut]}-{part}{name[cut:]}"
 
 
 def _endings(name: str) -> tuple[str, str]:

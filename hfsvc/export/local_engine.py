@@ -17,8 +17,8 @@ from hfsvc.export.formats import Target, choose_target
 from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
 from hfsvc.export.naming import safe
 from hfsvc.export.writers import Writer, open_writer
-from hfsvc.models import TrajectoryRow
-from hfsvc.protocols import TrajectorySource
+from hfsvc.models import StreamRecord, TrajectoryRow
+from hfsvc.protocols import RowStream, TrajectorySource
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
 
@@ -70,6 +70,9 @@ async def export_to(
     stop: int | None = None,
     shard: Shard | None = None,
     cursor: str | None = None,
+    stripe: bool = False,
+    limit: int | None = None,
+    where: str | None = None,
     on_event: OnExport | None = None,
 ) -> Exported:
     """Hand trajectories to a writer of one's own, many at a time.
@@ -77,13 +80,17 @@ async def export_to(
     Args:
         source: Where they are.
         writer: Takes them, called from worker threads, never twice at once.
-        start: As for `TrajectorySource.stream_rows`, like the next three.
+        start: As for `TrajectorySource.stream_rows`, like the next six.
         stop: Row to stop before.
         shard: A part of the rows.
         cursor: Go on after its row.
+        stripe: Parts are every n-th row.
+        limit: Most rows.
+        where: Words that rows must answer to.
         on_event: As for `export_trajectories`.
     """
-    return await in_task_group(_pump(source, writer, RowRange(start, stop, shard, cursor), on_event))
+    rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
+    return await in_task_group(_pump(source, writer, rows, on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -136,26 +143,40 @@ async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
 
 
 async def _pump(source: TrajectorySource, writer: Writer, rows: RowRange, on_event: OnExport | None) -> Exported:
-    first, last = rows.bounds(await source.count())
+    total = await _rows_to_do(source, rows)
     report = _at_most_every(REPORT_EVERY_S, on_event)
-    skipped = source.skipped_rows
     done = Exported(cursor=rows.cursor)
     send, receive = create_memory_object_stream[list[TrajectoryRow]](0)
-    async with create_task_group() as group, receive:
-        group.start_soon(_gather, source, rows, send)
-        async for chunk in receive:
-            await to_thread.run_sync(writer.write, chunk)
-            done = Exported(
-                rows=done.rows + len(chunk),
-                skipped_rows=source.skipped_rows - skipped,
-                written=writer.written,
-                cursor=chunk[-1].cursor,
-            )
-            report(_progress(done, last - first))
-    done = msgspec.structs.replace(done, skipped_rows=source.skipped_rows - skipped)
+    async with aclosing(source.stream_rows(**rows.asked)) as stream:
+        async with create_task_group() as group, receive:
+            group.start_soon(_gather, stream, send)
+            async for chunk in receive:
+                await to_thread.run_sync(writer.write, chunk)
+                done = Exported(
+                    rows=done.rows + len(chunk),
+                    skipped_rows=_record_of(stream).left_out.get("bad", 0),
+                    written=writer.written,
+                    cursor=chunk[-1].cursor,
+                )
+                report(_progress(done, total))
+        record = _record_of(stream, done.rows)
+    done = msgspec.structs.replace(done, skipped_rows=record.left_out.get("bad", 0), record=record)
     if on_event:
-        on_event(_progress(done, last - first))
+        on_event(_progress(done, total))
     return done
+
+
+def _record_of(stream: RowStream[TrajectoryRow], written: int = 0) -> StreamRecord:
+    # A source of the user's own may stream from a plain generator, which tells nothing.
+    return getattr(stream, "record", StreamRecord(read=written, written=written))
+
+
+async def _rows_to_do(source: TrajectorySource, rows: RowRange) -> int:
+    """How many rows there are at most."""
+    first, stop = rows.bounds(await source.count())
+    _, shards = rows.shard or (0, 1)
+    found = math.ceil((stop - first) / shards) if shards > 0 else 0
+    return found if rows.limit is None else min(found, rows.limit)
 
 
 def _progress(done: Exported, total: int) -> RowsExported:
@@ -176,11 +197,11 @@ def _at_most_every(seconds: float, on_event: OnExport | None) -> OnExport:
     return report
 
 
-async def _gather(source: TrajectorySource, rows: RowRange, send: MemoryObjectSendStream[list[TrajectoryRow]]) -> None:
+async def _gather(stream: RowStream[TrajectoryRow], send: MemoryObjectSendStream[list[TrajectoryRow]]) -> None:
     """Rows in chunks of about `CHUNK_BYTES` of text."""
     chunk: list[TrajectoryRow] = []
     weight = 0
-    async with send, aclosing(source.stream_rows(**rows._asdict())) as stream:
+    async with send:
         async for row in stream:
             chunk.append(row)
             weight += weight_of(row.trajectory)

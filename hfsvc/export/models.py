@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hfsvc.export.formats import Format
-from hfsvc.models import Model
+from hfsvc.models import Model, StreamRecord
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
 
@@ -19,6 +19,9 @@ class ExportRequest(Model, frozen=True, kw_only=True):
         stop: Row to stop before; None for the end.
         shard: ``(i, n)``, as for `TrajectorySource.stream_rows`; the name gets ``-0000i-of-0000n`` before its ending.
         cursor: Go on after the row that this cursor came with.
+        stripe: Shards are every n-th row.
+        limit: Most rows to write.
+        where: Words that rows must answer to.
         resume: Do nothing where the file or folder is there already.
         job: For ``atif-dir``, what Harbor's viewer calls the job: the folder inside `path`.
     """
@@ -29,13 +32,16 @@ class ExportRequest(Model, frozen=True, kw_only=True):
     stop: int | None = None
     shard: Shard | None = None
     cursor: str | None = None
+    stripe: bool = False
+    limit: int | None = None
+    where: str | None = None
     resume: bool = False
     job: str = "trajectories"
 
     @property
     def rows(self) -> RowRange:
         """Which rows to write."""
-        return RowRange(self.start, self.stop, self.shard, self.cursor)
+        return RowRange(self.start, self.stop, self.shard, self.cursor, self.stripe, self.limit, self.where)
 
 
 class Exported(Model, frozen=True, kw_only=True):
@@ -49,6 +55,7 @@ class Exported(Model, frozen=True, kw_only=True):
         written: Bytes, before compression.
         cursor: Goes on after the last row; None where there was none.
         kept: Whether it was there already, and nothing was done.
+        record: What became of all rows, written or not.
     """
 
     path: Path | None = None
@@ -58,6 +65,7 @@ class Exported(Model, frozen=True, kw_only=True):
     written: int = 0
     cursor: str | None = None
     kept: bool = False
+    record: StreamRecord = StreamRecord()
 
 
 class RowsExported(Model, frozen=True, kw_only=True, tag_field="event", tag="rowsExported"):

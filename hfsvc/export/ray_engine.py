@@ -75,7 +75,13 @@ def _export(
     wanted = clip(items, *RowRange(request.start, request.stop).bounds(rows))
     parts = split(wanted, shards or len({each.file for each in wanted}))
     tasks = [
-        ShardTask(dataset, options, target_of(_part(request, index, len(parts))), RowRange(*part), request.resume)
+        ShardTask(
+            dataset,
+            options,
+            target_of(_part(request, index, len(parts))),
+            RowRange(*part, where=request.where),
+            request.resume,
+        )
         for index, part in enumerate(parts)
     ]
     if not tasks:

@@ -90,7 +90,7 @@ class FakeTrajectorySource:
         where: str | None = None,
     ) -> RowStream[Trajectory]:
         rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
-        return _Trajectories(self.stream_rows(**rows._asdict()))
+        return _Trajectories(self.stream_rows(**rows.asked))
 
     def stream_rows(
         self,

@@ -116,7 +116,7 @@ async def _open_stream(
 ) -> AsyncIterator[Rows]:
     async with open_container(settings) as container:
         source = container.source(name, **reading)
-        async with aclosing(source.stream_rows(**rows._asdict())) as stream:
+        async with aclosing(source.stream_rows(**rows.asked)) as stream:
             yield stream
 
 

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hfsvc.trajectories.positions import Shard
 
@@ -17,6 +17,11 @@ class RowRange(NamedTuple):
     stripe: bool = False
     limit: int | None = None
     where: str | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What of it is asked for, as arguments of `TrajectorySource.stream_rows`."""
+        return {name: value for name, value in self._asdict().items() if value != self._field_defaults[name]}
 
     def bounds(self, rows: int) -> tuple[int, int]:
         """The first row of a dataset of `rows` that may be read, and the one after the last.
