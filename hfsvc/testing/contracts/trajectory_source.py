@@ -12,6 +12,7 @@ from hfsvc.errors import BadParquet, BadRow, CursorMismatch, DatasetChanged, Not
 from hfsvc.models import KeyColumn, OnBadRow, SummaryPage
 from hfsvc.protocols import TrajectorySource
 from hfsvc.testing.samples import sample_row, sample_rows
+from hfsvc.trajectories.cursor import join_cursors
 
 Rows = Sequence[Mapping[str, Any]]
 T = TypeVar("T")
@@ -101,6 +102,35 @@ class TrajectorySourceContract:
         assert await _numbers(source, start=1) == []
         assert await source.list_summaries(5, 5) == SummaryPage(total=1, offset=5, items=())
 
+    @pytest.mark.parametrize("shards", [1, 3, 8])
+    async def test_striped_shards_are_every_nth_row(self, world: TrajectoryWorld, shards: int) -> None:
+        source = await world.open(sample_rows(11))
+        parts = [await _numbers(source, shard=(index, shards), stripe=True) for index in range(shards)]
+        assert parts == [[*range(index, 11, shards)] for index in range(shards)]
+
+    async def test_a_limit_counts_rows_that_come_out(self, world: TrajectoryWorld) -> None:
+        rows = [sample_row(0), sample_row(1, conversations=None), *sample_rows(3, 2)]
+        source = await world.open(rows, on_bad_row="skip")
+        assert await _numbers(source, limit=2) == [0, 2]
+        assert await _numbers(source, limit=0) == []
+
+    async def test_a_query_chooses_rows(self, world: TrajectoryWorld) -> None:
+        source = await world.open(sample_rows(11))
+        assert await _numbers(source, where="task_1") == [1, 10]
+        assert await _tasks(source, where="task_1") == ["task_1", "task_10"]
+        assert await source.count(where="task_1") == 2
+        assert (await source.statistics(where="task_1")).rows == 2
+
+    async def test_a_record_adds_up_to_all_rows(self, world: TrajectoryWorld) -> None:
+        rows = [*sample_rows(5), sample_row(5, conversations=None), *sample_rows(6, 6)]
+        source = await world.open(rows, on_bad_row="skip")
+        for where in ({}, {"start": 2, "stop": 9}, {"shard": (1, 3)}, {"limit": 3}, {"where": "task_1"}):
+            stream = source.stream_rows(**where)
+            written = [each.row async for each in stream]
+            record = stream.record
+            assert (record.read, record.written) == (12, len(written))
+            assert record.read == record.written + sum(record.left_out.values())
+
     # ---- cursors ----------------------------------------------------------------------------------------------------
 
     async def test_a_cursor_resumes_after_its_row(self, world: TrajectoryWorld) -> None:
@@ -116,6 +146,44 @@ class TrajectorySourceContract:
         source = await world.open(rows, on_bad_row="skip")
         cursors = [each.cursor async for each in source.stream_rows()]
         assert [await _numbers(source, cursor=cursor) for cursor in cursors] == [[2], []]
+
+    async def test_a_stream_has_a_cursor_of_its_own(self, world: TrajectoryWorld) -> None:
+        source = await world.open(sample_rows(4))
+        stream = source.stream_rows()
+        seen = await anext(aiter(stream))
+        await stream.aclose()
+        assert stream.cursor == seen.cursor
+
+    async def test_a_cursor_goes_on_with_its_shard_and_its_query_alone(self, world: TrajectoryWorld) -> None:
+        source = await world.open(sample_rows(11))
+        first, *_ = [each.cursor async for each in source.stream_rows(shard=(0, 2), where="task")]
+        others: list[dict[str, Any]] = [
+            {"shard": (1, 2), "where": "task"},
+            {"shard": (0, 3), "where": "task"},
+            {"where": "task"},
+            {"shard": (0, 2), "where": "task", "stripe": True},
+            {"shard": (0, 2), "where": "task_1"},
+            {"shard": (0, 2)},
+        ]
+        for where in others:
+            with pytest.raises(CursorMismatch):
+                await _tasks(source, cursor=first, **where)
+
+    @pytest.mark.parametrize("stripe", [False, True])
+    async def test_other_numbers_of_shards_go_on_with_every_row_once(
+        self, world: TrajectoryWorld, stripe: bool
+    ) -> None:
+        source = await world.open(sample_rows(23))
+        seen: list[int] = []
+        cursors: list[str | None] = []
+        for index in range(4):
+            found = [each async for each in source.stream_rows(shard=(index, 4), stripe=stripe, limit=index + 1)]
+            seen += [each.row for each in found]
+            cursors.append(found[-1].cursor)
+        whole = join_cursors(cursors)
+        for index in range(3):
+            seen += await _numbers(source, shard=(index, 3), cursor=whole)
+        assert sorted(seen) == [*range(23)]
 
     @pytest.mark.parametrize("cursor", ["", "x", "not a cursor", "é"])
     async def test_what_is_no_cursor_is_refused(self, world: TrajectoryWorld, cursor: str) -> None:
