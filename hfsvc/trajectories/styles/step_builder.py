@@ -59,7 +59,10 @@ class StepBuilder:
         lists = [index for index, each in enumerate(messages) if isinstance(each.content, list)]
         self._blocks = {index: found for index in lists if (found := blocks_of(messages[index].content))}
         self._answered_by_tools = "tool" in self._kinds or any(each.results for each in self._blocks.values())
-        self._answers = Answers(messages, self._kinds, self._blocks, self._drafts)
+        self._ahead: dict[int, AgentMessage] = {}
+        self._answers = Answers(
+            messages, self._kinds, self._blocks, self._drafts, calls_at=self._calls_at, keep=self._keep
+        )
         self._agents = self._answers.agents
 
     @property
@@ -115,10 +118,7 @@ class StepBuilder:
         blocks = self._blocks.get(index)
         spoken = blocks.spoken(message) if blocks else message
         content = content_of(spoken.content)
-        text = content if isinstance(content, str) else ""
-        read = read_agent_message(
-            spoken, text, rejected=self._rejection(index), fenced=self._fenced, offered=self._offered
-        )
+        read = self._ahead.pop(index, None) or self._taken_apart(index, spoken, content)
         calls = _with_ids(read.calls, len(self._agents))
         said = read.message if isinstance(content, str) else content
         draft = StepDraft("agent", said, index, _agents_notes(message, read, said, calls))
@@ -136,6 +136,20 @@ class StepBuilder:
             self._keep(index, f"its content has several parts, and what begins with {mark} stays text")
         if blocks and blocks.results:
             self._answers.block_results(index, message, blocks, spoken=True)
+
+    def _taken_apart(self, index: int, spoken: Message, content: Content) -> AgentMessage:
+        text = content if isinstance(content, str) else ""
+        return read_agent_message(
+            spoken, text, rejected=self._rejection(index), fenced=self._fenced, offered=self._offered
+        )
+
+    def _calls_at(self, index: int) -> bool:
+        """Whether an agent's message ahead calls something; what is read of it is kept until its turn."""
+        if index not in self._ahead:
+            message = self._messages[index]
+            spoken = self._blocks[index].spoken(message) if index in self._blocks else message
+            self._ahead[index] = self._taken_apart(index, spoken, content_of(spoken.content))
+        return bool(self._ahead[index].calls)
 
     def _count(self, notation: str, calls: int) -> None:
         self.calls += calls

@@ -75,7 +75,9 @@ def _of_any_keys(held: dict[str, Any]) -> Call | Broken:
 
 
 def id_of(value: Any) -> str | None:
-    """An id as text; None where there is none."""
+    """An id as text; None where there is none. A column that has gaps makes numbers of whole ones."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value) if isinstance(value, str | int) and value != "" else None
 
 
