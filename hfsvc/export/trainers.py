@@ -1,5 +1,6 @@
 """The formats ``openai`` and ``sharegpt``, which trainers read: chat messages with tools, or bare turns. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -8,29 +9,33 @@ from typing import Any
 import pyarrow as pa
 
 from hfsvc.atif import Step, ToolCall, Trajectory
-from hfsvc.export.chat import ChatMessage, chat_messages, chat_role, function_of, further_fields
+from hfsvc.export.chat import ChatMessage, chat_messages, chat_role, function_of, further_fields, further_keys, text_of
 from hfsvc.export.columns import batch_of, json_text
 from hfsvc.export.lines import plain_json
 from hfsvc.models import TrajectoryRow
-from hfsvc.trajectories.layouts.conversation import CALLS, REASONING, Message
+from hfsvc.trajectories.layouts.conversation import CALLS, FURTHER, REASONING, Message
 from hfsvc.trajectories.styles.agent_message import read_agent_message
 from hfsvc.trajectories.styles.content_blocks import without_blocks
+from hfsvc.trajectories.styles.notations import harmony
 from hfsvc.trajectories.styles.notations.base import Call
 from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json
 from hfsvc.trajectories.styles.notations.openai_calls import ARGUMENTS, NAMES, calls_of
-from hfsvc.trajectories.styles.open_calls import assign
-from hfsvc.trajectories.styles.parts import text_of
-from hfsvc.trajectories.styles.provenance import COLUMN
+from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, tools_of
+from hfsvc.trajectories.styles.open_calls import answered_id, assign
+from hfsvc.trajectories.styles.parts import content_of
+from hfsvc.trajectories.styles.provenance import COLUMN, FIELDS
 from hfsvc.trajectories.styles.roles import IS_CALL, Kind, kind_of
 from hfsvc.trajectories.styles.to_rows import to_rows, written
 
 Json = dict[str, Any]
 
+_NESTED = {"tool_calls", "function"}
 _SPEAKERS: dict[Kind, str] = {"agent": "gpt", "user": "human", "tool": "observation", "system": "system"}
 _CALL = pa.struct({
     "id": pa.string(),
     "type": pa.string(),
     "function": pa.struct({"name": pa.string(), "arguments": pa.string()}),
+    FURTHER: pa.string(),
 })
 _MESSAGE = pa.struct({
     "role": pa.string(),
@@ -39,8 +44,15 @@ _MESSAGE = pa.struct({
     "tool_calls": pa.list_(_CALL),
     "tool_call_id": pa.string(),
     "name": pa.string(),
+    FURTHER: pa.string(),
 })
-_TURN = pa.struct({"from": pa.string(), "value": pa.string()})
+_TURN = pa.struct({
+    "from": pa.string(),
+    "value": pa.string(),
+    "tool_call_id": pa.string(),
+    "name": pa.string(),
+    FURTHER: pa.string(),
+})
 OPENAI_SCHEMA = pa.schema({"messages": pa.list_(_MESSAGE), "tools": pa.string()})
 SHAREGPT_SCHEMA = pa.schema({"conversations": pa.list_(_TURN), "system": pa.string(), "tools": pa.string()})
 
@@ -52,9 +64,10 @@ def openai_row(row: TrajectoryRow) -> Json:
     the roles that chats know, content as text, and calls and thinking where chats have them.
     """
     trajectory = row.trajectory
-    bare = row.fidelity.style == "messages" and not any(map(_has_structure, trajectory.steps))
-    messages = list(_bare(trajectory)) if bare else [_message(each) for each in chat_messages(trajectory)]
-    tools = trajectory.agent.tool_definitions
+    messages = (
+        list(bare_messages(trajectory)) if is_bare(row) else [_message(each) for each in chat_messages(trajectory)]
+    )
+    tools = _tools(trajectory)
     return {"messages": messages} if tools is None else {"messages": messages, "tools": tools}
 
 
@@ -72,9 +85,9 @@ def sharegpt_row(row: TrajectoryRow) -> Json:
     """
     messages = [part for each in to_rows(row.trajectory) for part in without_blocks(_read(each))]
     system = _prompt(row.trajectory)
-    if system is None and messages and kind_of(messages[0].role) == "system" and not messages[0].fields:
-        system = text_of(messages.pop(0).content)
-    tools = row.trajectory.agent.tool_definitions
+    if system is None and messages and kind_of(messages[0].role) == "system":
+        system = text_of(content_of(messages.pop(0).content))
+    tools = _tools(row.trajectory)
     return {
         "conversations": [_turn(each) for each in _answers_in_order(messages)],
         "system": system,
@@ -84,7 +97,22 @@ def sharegpt_row(row: TrajectoryRow) -> Json:
 
 def sharegpt_batch(rows: Sequence[TrajectoryRow]) -> pa.RecordBatch:
     """The same as a batch of `SHAREGPT_SCHEMA`."""
-    return batch_of([sharegpt_row(row) for row in rows], SHAREGPT_SCHEMA)
+    made = map(sharegpt_row, rows)
+    tabled = [each | {"conversations": [_with_further(turn, _TURN) for turn in each["conversations"]]} for each in made]
+    return batch_of(tabled, SHAREGPT_SCHEMA)
+
+
+def _tools(trajectory: Trajectory) -> Tools | None:
+    """The tools on offer: of the document, or of a field that stayed what it is."""
+    if trajectory.agent.tool_definitions is not None:
+        return trajectory.agent.tool_definitions
+    fields = ((step.extra or {}).get(FIELDS) or {} for step in trajectory.steps if step.source != "agent")
+    return next((found for each in fields for name in TOOL_FIELDS if (found := tools_of(each.get(name)))), None)
+
+
+def is_bare(row: TrajectoryRow) -> bool:
+    """Whether a document has the messages of its row as they were, and nothing was interpreted."""
+    return row.fidelity.style == "messages" and not any(map(_has_structure, row.trajectory.steps))
 
 
 def _has_structure(step: Step) -> bool:
@@ -119,22 +147,35 @@ def _calls(message: Message) -> list[Call]:
 
 
 def _turn(message: Message) -> Json:
-    role, text = message.role or "system", text_of(message.content)
+    role, text = message.role or "system", text_of(content_of(message.content))
     kind = kind_of(role)
-    if kind == "agent":
-        text = _spoken(message, text)
-    return {"from": "function_call" if role in IS_CALL else _SPEAKERS.get(kind, role), "value": text}
+    fields = {**further_fields(message.fields)}
+    if kind == "tool" and (id := answered_id(message)):
+        fields["tool_call_id"] = id
+    speaker = "function_call" if role in IS_CALL else _SPEAKERS.get(kind, role)
+    return {**fields, "from": speaker, "value": _spoken(message, text) if kind == "agent" else text}
 
 
 def _spoken(message: Message, text: str) -> str:
     """What an agent said with what it thought and called, all as text; as it is where all stands in the text."""
-    if not message.fields:
-        return text
-    read = read_agent_message(message, text)
     if not message.fields.keys() & {*CALLS, *REASONING, "channel", "recipient"}:
         return text
-    calls = [ToolCall(tool_call_id="", function_name=call.name, arguments=call.arguments) for call in read.calls]
-    return str(written(read.reasoning, read.message, calls))
+    read = read_agent_message(message, text)
+    calls = [_written_call(each) for each in read.calls]
+    said = written(read.reasoning, read.message, ())
+    if message.role in IS_CALL and not said:
+        # A turn of calls alone is their JSON.
+        return plain_json(calls[0] if len(calls) == 1 else calls)
+    return "\n".join(filter(None, (str(said), *(f"<tool_call>\n{_json(each)}\n</tool_call>" for each in calls))))
+
+
+def _written_call(call: Call) -> Json:
+    id = {} if call.id is None else {"id": call.id}
+    return {**(call.extra or {}), "name": call.name, "arguments": call.arguments, **id}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _prompt(trajectory: Trajectory) -> str | None:
@@ -146,8 +187,8 @@ def _prompt(trajectory: Trajectory) -> str | None:
     return prompt if isinstance(prompt, str) and prompt else None
 
 
-def _bare(trajectory: Trajectory) -> Iterator[Json]:
-    """The messages of a row in which nothing was interpreted."""
+def bare_messages(trajectory: Trajectory) -> Iterator[Json]:
+    """The messages of a row in which nothing was interpreted, as the format ``openai`` has them."""
     prompt = _prompt(trajectory)
     if prompt is not None:
         yield {"role": "system", "content": prompt}
@@ -156,8 +197,8 @@ def _bare(trajectory: Trajectory) -> Iterator[Json]:
 
 
 def _bare_message(message: Message) -> Json:
-    fields = dict(message.fields)
-    made: Json = {"role": chat_role(message.role), "content": text_of(message.content)}
+    fields = _told_apart(message)
+    made: Json = {"role": chat_role(message.role), "content": text_of(content_of(fields.pop("content")))}
     reasoning = next((fields[name] for name in REASONING if isinstance(fields.get(name), str)), None)
     calls = _tabled_calls(fields)
     if not calls and (calls := _written_calls(message)) and message.role in IS_CALL:
@@ -165,10 +206,21 @@ def _bare_message(message: Message) -> Json:
     if reasoning:
         made["reasoning_content"] = reasoning
     if calls:
-        made["tool_calls"] = [{name: value for name, value in call.items() if value is not None} for call in calls]
-    if (answered := fields.get("tool_call_id")) is not None:
-        made["tool_call_id"] = _text(answered)
+        made["tool_calls"] = calls
+    if (answered := answered_id(message)) is not None:
+        made["tool_call_id"] = answered
     return {**made, **further_fields(fields)}
+
+
+def _told_apart(message: Message) -> Json:
+    """The fields of a message with its content; what a channel or a recipient says of it in fields of its own."""
+    fields = {**message.fields, "content": message.content}
+    said = harmony.of_fields(fields, text_of(content_of(message.content))) if kind_of(message.role) == "agent" else None
+    if said is None or not fields.keys().isdisjoint(CALLS):
+        return fields
+    calls = [_written_call(each) for each in said.calls]
+    thought = {"reasoning_content": said.reasoning} if said.reasoning else {}
+    return {**fields, "content": said.message, **thought, **({"tool_calls": calls} if calls else {})}
 
 
 def _message(message: ChatMessage) -> Json:
@@ -184,7 +236,7 @@ def _message(message: ChatMessage) -> Json:
 
 
 def _call(call: ToolCall) -> Json:
-    return {"id": call.tool_call_id, "type": "function", "function": function_of(call)}
+    return {"id": call.tool_call_id, "type": "function", "function": function_of(call), **further_keys(call)}
 
 
 # ---- tables ---------------------------------------------------------------------------------------------------------
@@ -196,9 +248,19 @@ def _tabled(row: Json) -> Json:
 
 
 def _tabled_message(message: Json) -> Json:
-    texts = {name: value for name, value in message.items() if isinstance(value, str)}
-    made = texts | {"content": text_of(message["content"]), "tool_calls": _tabled_calls(message)}
-    return made | {"tool_call_id": _text(message.get("tool_call_id"))}
+    calls = [_with_further(call, _CALL) for call in message.get("tool_calls") or ()]
+    return _with_further(message, _MESSAGE) | {"tool_calls": calls or None}
+
+
+def _with_further(held: Json, columns: pa.StructType) -> Json:
+    """An object for a column; what the column has no field for stands in one text."""
+    known = {field.name for field in columns}
+    # A field of another type than its column is no less further.
+    fits = {
+        name for name, value in held.items() if name in known and (name in _NESTED or isinstance(value, str | None))
+    }
+    further = {name: value for name, value in held.items() if name not in fits}
+    return {name: held[name] for name in fits} | ({FURTHER: _json(further)} if further else {})
 
 
 def _tabled_calls(message: Mapping[str, Any]) -> list[Json] | None:
@@ -232,7 +294,14 @@ def _tabled_call(call: Json) -> Json:
     arguments = next((held[name] for name in ARGUMENTS if held.get(name) is not None), None)
     named = next((held[name] for name in NAMES if isinstance(held.get(name), str)), held.get("name"))
     function = {"name": _text(named), "arguments": "null" if arguments is None else _text(arguments)}
-    return {"id": _text(call.get("id")), "type": "function", "function": function}
+    made = {"id": _text(call.get("id")), "type": "function", "function": function}
+    return _further_keys(call, held) | {name: value for name, value in made.items() if value is not None}
+
+
+def _further_keys(call: Json, held: Json) -> Json:
+    """What else a call of a row says, inside and outside."""
+    read = {"id", "type", "index", "function", "custom", *ARGUMENTS, *NAMES}
+    return {name: value for name, value in {**call, **held}.items() if name not in read and value is not None}
 
 
 def _read(message: Json) -> Message:

@@ -79,7 +79,7 @@ class StepBuilder:
         """Read all messages, after the prompt that a column holds."""
         self._prompt = system
         if system is not None:
-            self._drafts.append(StepDraft("system", system, -1, {COLUMN: "system"}))
+            self._drafts.append(StepDraft("system", self._without_tools(system), -1, {COLUMN: "system"}))
         for index, (kind, message) in enumerate(zip(self._kinds, self._messages, strict=True)):
             if kind == "agent":
                 self._add_agent(index, message)
@@ -103,16 +103,22 @@ class StepBuilder:
     def _say(self, source: Source, index: int, message: Message) -> None:
         content = content_of(message.content)
         extra = notes_of(message, "user", openai_content(content))
-        if self.tools is None and not self._agents and isinstance(content, str) and (found := tools_in(content)):
-            self.tools, (start, end) = found
-            if not content[:start].strip():
-                content = content[end:].lstrip("\n")
-                extra = notes_of(message, "user", content)
-        elif self.tools is None and not self._agents and message.fields:
+        if self.tools is None and not self._agents and isinstance(content, str):
+            left = self._without_tools(content)
+            extra = extra if left == content else notes_of(message, "user", left)
+            content = left
+        if self.tools is None and not self._agents and message.fields:
             self.tools = next(filter(None, (tools_of(message.fields.get(name)) for name in TOOL_FIELDS)), None)
         if source != "user" and self._kinds[index] == "unknown" and (mark := marks_in_content(message.content)):
             self._keep(index, f"its role {message.role!r} is nobody's, and what begins with {mark} stays text")
         self._drafts.append(StepDraft(source, content, index, extra))
+
+    def _without_tools(self, prompt: str) -> str:
+        """A prompt without the tools that it opens with; they are taken wherever they stand in it."""
+        if (found := tools_in(prompt)) is None:
+            return prompt
+        self.tools, (start, end) = found
+        return prompt if prompt[:start].strip() else prompt[end:].lstrip("\n")
 
     def _add_agent(self, index: int, message: Message) -> None:
         blocks = self._blocks.get(index)
