@@ -201,6 +201,11 @@ class Answers:
                 near, found = far, wide
         return [None if each is None else (near[each][0], near[each][1].tool_call_id) for each in found]
 
+    def observed_inside(self, draft: StepDraft, index: int, content: str) -> None:
+        """What came of a step's call stands in the message that made it."""
+        self._attach(draft, index, _only_call(draft), content, {PART: True})
+        draft.observed, draft.acts = True, False
+
     def _split(self, index: int, message: Message) -> bool:
         """Take a message for several results, where it has a response for every call that waits for one."""
         several = responses_in(message.content)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from hfsvc.atif import Content, Source, Step, ToolCall
+from hfsvc.atif import AudioPart, Content, ImagePart, Source, Step, TextPart, ToolCall
 from hfsvc.models import KeptText
 from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
@@ -14,8 +14,9 @@ from hfsvc.trajectories.styles.notations.base import Call
 from hfsvc.trajectories.styles.notations.precedence import marks_in_content
 from hfsvc.trajectories.styles.notations.terminus import DONE, REJECTED
 from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, OfferedTools, Tools, tools_in, tools_of
+from hfsvc.trajectories.styles.notations.whole_runs import Run, run_in
 from hfsvc.trajectories.styles.parts import content_of, openai_content
-from hfsvc.trajectories.styles.provenance import COLUMN, notes_of
+from hfsvc.trajectories.styles.provenance import COLUMN, PART, notes_of
 from hfsvc.trajectories.styles.roles import KINDS, Kind
 from hfsvc.trajectories.styles.step_draft import StepDraft, mark_last, step_of
 from hfsvc.trajectories.styles.to_rows import written
@@ -26,6 +27,9 @@ _OBSERVED = re.compile(
     r"|<information>|<observation>|\[TOOL_RESULTS\]"
 )
 """How environments open what they say in a user's turn."""
+
+
+Part = TextPart | ImagePart | AudioPart
 
 
 class StepBuilder:
@@ -126,7 +130,10 @@ class StepBuilder:
         content = content_of(spoken.content)
         read = self._ahead.pop(index, None) or self._taken_apart(index, spoken, content)
         calls = _with_ids(read.calls, len(self._agents))
-        said = read.message if isinstance(content, str) else content
+        if not read.calls and read.kept and (run := run_in(_text_of(content))):
+            self._add_run(index, message, run)
+            return
+        said = read.message if isinstance(content, str) else _with_media(read, content)
         draft = StepDraft("agent", said, index, _agents_notes(message, read, said, calls))
         draft.reasoning = read.reasoning
         draft.calls = calls or None
@@ -138,15 +145,29 @@ class StepBuilder:
             self._count("blocks" if blocks and blocks.calls else read.notation or "", len(calls))
         if read.kept:
             self.kept += [KeptText(message=index, reason=reason) for reason in read.kept]
-        if not isinstance(content, str) and not calls and (mark := marks_in_content(spoken.content)):
-            self._keep(index, f"its content has several parts, and what begins with {mark} stays text")
         if blocks and blocks.results:
             self._answers.block_results(index, message, blocks, spoken=True)
 
+    def _add_run(self, index: int, message: Message, run: Run) -> None:
+        """Several turns that stand in one message; the first holds how it was."""
+        extra = notes_of(message, "assistant", None)
+        for turn in run.turns:
+            draft = StepDraft("agent", turn.message, index, extra)
+            given = [turn.call] if turn.call else []
+            calls = _with_ids(given, len(self._agents))
+            draft.reasoning, draft.calls, draft.acts = turn.reasoning, calls or None, bool(calls)
+            self._drafts.append(draft)
+            self._answers.add_agent(index, draft, given, calls)
+            if turn.observation is not None:
+                self._answers.observed_inside(draft, index, turn.observation)
+            self.reasoning += turn.reasoning is not None
+            if calls:
+                self._count(run.notation, len(calls))
+            extra = {PART: True}
+
     def _taken_apart(self, index: int, spoken: Message, content: Content) -> AgentMessage:
-        text = content if isinstance(content, str) else ""
         return read_agent_message(
-            spoken, text, rejected=self._rejection(index), fenced=self._fenced, offered=self._offered
+            spoken, _text_of(content), rejected=self._rejection(index), fenced=self._fenced, offered=self._offered
         )
 
     def _calls_at(self, index: int) -> bool:
@@ -194,6 +215,21 @@ def _agents_notes(message: Message, read: AgentMessage, said: Content, calls: li
         # In another notation than the exporter's: no need to write them to see that they differ.
         return notes_of(message, "assistant", None)
     return notes_of(message, "assistant", written(read.reasoning, said, calls, message.fields))
+
+
+def _with_media(read: AgentMessage, content: list[Part]) -> Content:
+    """The parts of a message of which something was read: what is left of its texts, and what is no text."""
+    if not read.calls and read.message == _text_of(content):
+        return content
+    media = [part for part in content if not isinstance(part, TextPart)]
+    return [*([TextPart(text=read.message)] if read.message else []), *media] if media else read.message
+
+
+def _text_of(content: Content) -> str:
+    """All texts of a content as one."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.text for part in content if isinstance(part, TextPart))
 
 
 def _with_ids(calls: list[Call], turn: int) -> list[ToolCall]:

@@ -155,9 +155,24 @@ def test_results_before_any_agent_are_steps_of_their_own() -> None:
     assert [step.source for step in trajectory.steps] == ["user", "system", "system"]
 
 
-def test_an_unknown_speaker_and_several_parts_are_reported_where_they_hold_a_call() -> None:
-    _, fidelity = built(Message("planner", TWO), Message("assistant", [text("a"), text(TWO)]))
-    assert [each.message for each in fidelity.kept_as_text] == [1, 2]
+def test_an_unknown_speaker_is_reported_where_it_holds_a_call() -> None:
+    _, fidelity = built(Message("planner", TWO), DONE)
+    assert [each.message for each in fidelity.kept_as_text] == [1]
+
+
+def test_several_texts_of_a_message_are_read_as_one() -> None:
+    shown = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    trajectory, fidelity = built(
+        Message("assistant", [text("<think>t</think>a"), shown, text(TWO)]), tool("1"), tool("2"), DONE
+    )
+    agent = trajectory.steps[1]
+    assert (agent.reasoning_content, fidelity.answered, fidelity.kept_as_text) == ("t", 2, ())
+    assert isinstance(agent.message, list)
+    assert [getattr(part, "text", "image") for part in agent.message] == ["a", "image"]
+    trajectory, _ = built(Message("assistant", [text("a"), text(TWO)]), DONE)
+    assert trajectory.steps[1].message == "a"
+    trajectory, _ = built(Message("assistant", [text("a"), text("b")]), DONE)
+    assert len(trajectory.steps[1].message) == 2
 
 
 def test_images_of_results_are_parts_or_named() -> None:
