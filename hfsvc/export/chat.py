@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from hfsvc.atif import Content, Observation, ObservationResult, Step, TextPart, ToolCall, Trajectory
 from hfsvc.export.lines import plain_json
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING
+from hfsvc.trajectories.styles.notations.openai_calls import id_of
 from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS
 from hfsvc.trajectories.styles.provenance import COLUMN, FIELDS, INDEX, PART, RAW, ROLE
 from hfsvc.trajectories.styles.roles import Kind, kind_of
@@ -93,9 +94,12 @@ def _result(step: Step, result: ObservationResult, call_id: str | None) -> ChatM
     extra = result.extra or NOTHING
     said = {name: value for name, value in extra.items() if name not in _NOTES}
     fields = further_fields({**said, **extra.get(FIELDS, NOTHING)})
-    # A chat has no result where nothing was called.
-    role = "tool" if call_id or step.tool_calls else "user"
-    return ChatMessage(role, text_of(result.content), step, call_id=call_id, fields=fields)
+    is_tools = kind_of(extra.get(ROLE)) == "tool" or PART in extra
+    if call_id is None and not step.tool_calls and not is_tools:
+        # A chat has no result where nothing was called.
+        return ChatMessage("user", text_of(result.content), step, fields=fields)
+    id = call_id or id_of(extra.get(FIELDS, NOTHING).get("tool_call_id"))
+    return ChatMessage("tool", text_of(result.content), step, call_id=id, fields=fields)
 
 
 def text_of(content: Content | None) -> str:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hfsvc.atif import ToolCall
+from hfsvc.export.bare_chat import bare_messages, is_bare
 from hfsvc.export.chat import ChatMessage, chat_messages, function_of, further_keys
 from hfsvc.export.lines import json_line
 from hfsvc.export.naming import session_of, title_of
-from hfsvc.export.trainers import bare_messages, is_bare
 from hfsvc.models import TrajectoryRow
 from hfsvc.trajectories.layouts.conversation import FURTHER
 

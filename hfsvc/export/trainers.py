@@ -1,36 +1,22 @@
-"""The formats ``openai`` and ``sharegpt``, which trainers read: chat messages with tools, or bare turns. Pure."""
+"""The format ``openai``, which trainers read: chat messages with tools. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from hfsvc.atif import Step, ToolCall, Trajectory
-from hfsvc.export.chat import ChatMessage, chat_messages, chat_role, function_of, further_fields, further_keys, text_of
+from hfsvc.atif import ToolCall, Trajectory
+from hfsvc.export.bare_chat import bare_messages, is_bare
+from hfsvc.export.chat import ChatMessage, chat_messages, function_of, further_keys
 from hfsvc.export.columns import batch_of, json_text
-from hfsvc.export.lines import plain_json
 from hfsvc.models import TrajectoryRow
-from hfsvc.trajectories.layouts.conversation import CALLS, FURTHER, REASONING, Message
-from hfsvc.trajectories.styles.agent_message import read_agent_message
-from hfsvc.trajectories.styles.content_blocks import without_blocks
-from hfsvc.trajectories.styles.notations import harmony
-from hfsvc.trajectories.styles.notations.base import Call
-from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json
-from hfsvc.trajectories.styles.notations.openai_calls import ARGUMENTS, NAMES, calls_of
+from hfsvc.trajectories.layouts.conversation import FURTHER
 from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, tools_of
-from hfsvc.trajectories.styles.open_calls import answered_id, assign
-from hfsvc.trajectories.styles.parts import content_of
-from hfsvc.trajectories.styles.provenance import COLUMN, FIELDS
-from hfsvc.trajectories.styles.roles import IS_CALL, Kind, kind_of
-from hfsvc.trajectories.styles.to_rows import to_rows, written
+from hfsvc.trajectories.styles.provenance import FIELDS
 
 Json = dict[str, Any]
-
 _NESTED = {"tool_calls", "function"}
-_SPEAKERS: dict[Kind, str] = {"agent": "gpt", "user": "human", "tool": "observation", "system": "system"}
 _CALL = pa.struct({
     "id": pa.string(),
     "type": pa.string(),
@@ -46,15 +32,7 @@ _MESSAGE = pa.struct({
     "name": pa.string(),
     FURTHER: pa.string(),
 })
-_TURN = pa.struct({
-    "from": pa.string(),
-    "value": pa.string(),
-    "tool_call_id": pa.string(),
-    "name": pa.string(),
-    FURTHER: pa.string(),
-})
 OPENAI_SCHEMA = pa.schema({"messages": pa.list_(_MESSAGE), "tools": pa.string()})
-SHAREGPT_SCHEMA = pa.schema({"conversations": pa.list_(_TURN), "system": pa.string(), "tools": pa.string()})
 
 
 def openai_row(row: TrajectoryRow) -> Json:
@@ -67,7 +45,7 @@ def openai_row(row: TrajectoryRow) -> Json:
     messages = (
         list(bare_messages(trajectory)) if is_bare(row) else [_message(each) for each in chat_messages(trajectory)]
     )
-    tools = _tools(trajectory)
+    tools = offered_tools(trajectory)
     return {"messages": messages} if tools is None else {"messages": messages, "tools": tools}
 
 
@@ -76,151 +54,12 @@ def openai_batch(rows: Sequence[TrajectoryRow]) -> pa.RecordBatch:
     return batch_of([_tabled(openai_row(row)) for row in rows], OPENAI_SCHEMA)
 
 
-def sharegpt_row(row: TrajectoryRow) -> Json:
-    """A trajectory as ``conversations`` of ``from`` and ``value``, with ``system`` and ``tools`` beside them.
-
-    Thinking, calls and results stand in the texts: of what was built from a row these are the texts of that row, and
-    what stood in fields of its own is written before and after them; any other document is written as Harbor's exporter
-    writes it. The prompt that a row opens with is ``system``, wherever it stood; tools are JSON text.
-    """
-    messages = [part for each in to_rows(row.trajectory) for part in without_blocks(_read(each))]
-    system = _prompt(row.trajectory)
-    if system is None and messages and kind_of(messages[0].role) == "system":
-        system = text_of(content_of(messages.pop(0).content))
-    tools = _tools(row.trajectory)
-    return {
-        "conversations": [_turn(each) for each in _answers_in_order(messages)],
-        "system": system,
-        "tools": plain_json(tools) if tools else None,
-    }
-
-
-def sharegpt_batch(rows: Sequence[TrajectoryRow]) -> pa.RecordBatch:
-    """The same as a batch of `SHAREGPT_SCHEMA`."""
-    made = map(sharegpt_row, rows)
-    tabled = [each | {"conversations": [_with_further(turn, _TURN) for turn in each["conversations"]]} for each in made]
-    return batch_of(tabled, SHAREGPT_SCHEMA)
-
-
-def _tools(trajectory: Trajectory) -> Tools | None:
+def offered_tools(trajectory: Trajectory) -> Tools | None:
     """The tools on offer: of the document, or of a field that stayed what it is."""
     if trajectory.agent.tool_definitions is not None:
         return trajectory.agent.tool_definitions
     fields = ((step.extra or {}).get(FIELDS) or {} for step in trajectory.steps if step.source != "agent")
     return next((found for each in fields for name in TOOL_FIELDS if (found := tools_of(each.get(name)))), None)
-
-
-def is_bare(row: TrajectoryRow) -> bool:
-    """Whether a document has the messages of its row as they were, and nothing was interpreted."""
-    return row.fidelity.style == "messages" and not any(map(_has_structure, row.trajectory.steps))
-
-
-def _has_structure(step: Step) -> bool:
-    return bool(step.tool_calls or step.observation or step.reasoning_content)
-
-
-def _answers_in_order(messages: list[Message]) -> Iterator[Message]:
-    """Messages whose results stand in the order of their calls: a turn has no other way to say which it answers."""
-    calls: list[Call] = []
-    for is_result, group in groupby(messages, lambda each: kind_of(each.role) == "tool"):
-        run = list(group)
-        yield from _sorted_results(run, calls) if is_result and len(run) > 1 else run
-        calls = [] if is_result else [call for each in run if kind_of(each.role) == "agent" for call in _calls(each)]
-
-
-def _sorted_results(results: list[Message], calls: list[Call]) -> list[Message]:
-    ids = [call.id for call in calls]
-    given = [each.fields.get("tool_call_id") for each in results]
-    names = [each.fields.get("name") for each in results]
-    order: list[int | None] = [ids.index(id) if id in ids else None for id in given]
-    if not any(given):
-        order = assign([call.name for call in calls], [name if isinstance(name, str) else None for name in names])
-    places = [place for place in order if place is not None]
-    if len(places) < len(results):
-        return results
-    return [each for _, each in sorted(zip(places, results, strict=True), key=itemgetter(0))]
-
-
-def _calls(message: Message) -> list[Call]:
-    calls = calls_of(message.fields)
-    return calls if isinstance(calls, list) else []
-
-
-def _turn(message: Message) -> Json:
-    role, text = message.role or "system", text_of(content_of(message.content))
-    kind = kind_of(role)
-    fields = {**further_fields(message.fields)}
-    if kind == "tool" and (id := answered_id(message)):
-        fields["tool_call_id"] = id
-    speaker = "function_call" if role in IS_CALL else _SPEAKERS.get(kind, role)
-    return {**fields, "from": speaker, "value": _spoken(message, text) if kind == "agent" else text}
-
-
-def _spoken(message: Message, text: str) -> str:
-    """What an agent said with what it thought and called, all as text; as it is where all stands in the text."""
-    if not message.fields.keys() & {*CALLS, *REASONING, "channel", "recipient"}:
-        return text
-    read = read_agent_message(message, text)
-    calls = [_written_call(each) for each in read.calls]
-    said = written(read.reasoning, read.message, ())
-    if message.role in IS_CALL and not said:
-        # A turn of calls alone is their JSON.
-        return plain_json(calls[0] if len(calls) == 1 else calls)
-    return "\n".join(filter(None, (str(said), *(f"<tool_call>\n{_json(each)}\n</tool_call>" for each in calls))))
-
-
-def _written_call(call: Call) -> Json:
-    id = {} if call.id is None else {"id": call.id}
-    return {**(call.extra or {}), "name": call.name, "arguments": call.arguments, **id}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _prompt(trajectory: Trajectory) -> str | None:
-    """The prompt that stood in a column of the row."""
-    first = trajectory.steps[0]
-    if COLUMN in (first.extra or {}):
-        return text_of(first.message)
-    prompt = (trajectory.extra or {}).get("system")
-    return prompt if isinstance(prompt, str) and prompt else None
-
-
-def bare_messages(trajectory: Trajectory) -> Iterator[Json]:
-    """The messages of a row in which nothing was interpreted, as the format ``openai`` has them."""
-    prompt = _prompt(trajectory)
-    if prompt is not None:
-        yield {"role": "system", "content": prompt}
-    for each in to_rows(trajectory):
-        yield from (_bare_message(part) for part in without_blocks(_read(each)))
-
-
-def _bare_message(message: Message) -> Json:
-    fields = _told_apart(message)
-    made: Json = {"role": chat_role(message.role), "content": text_of(content_of(fields.pop("content")))}
-    reasoning = next((fields[name] for name in REASONING if isinstance(fields.get(name), str)), None)
-    calls = _tabled_calls(fields)
-    if not calls and (calls := _written_calls(message)) and message.role in IS_CALL:
-        made["content"] = ""
-    if reasoning:
-        made["reasoning_content"] = reasoning
-    if calls:
-        made["tool_calls"] = calls
-    if (answered := answered_id(message)) is not None:
-        made["tool_call_id"] = answered
-    return {**made, **further_fields(fields)}
-
-
-def _told_apart(message: Message) -> Json:
-    """The fields of a message with its content; what a channel or a recipient says of it in fields of its own."""
-    fields = {**message.fields, "content": message.content}
-    said = harmony.of_fields(fields, text_of(content_of(message.content))) if kind_of(message.role) == "agent" else None
-    if said is None or not fields.keys().isdisjoint(CALLS):
-        return fields
-    calls = [_written_call(each) for each in said.calls]
-    thought = {"reasoning_content": said.reasoning} if said.reasoning else {}
-    return {**fields, "content": said.message, **thought, **({"tool_calls": calls} if calls else {})}
 
 
 def _message(message: ChatMessage) -> Json:
@@ -239,20 +78,17 @@ def _call(call: ToolCall) -> Json:
     return {"id": call.tool_call_id, "type": "function", "function": function_of(call), **further_keys(call)}
 
 
-# ---- tables ---------------------------------------------------------------------------------------------------------
-
-
 def _tabled(row: Json) -> Json:
     tools = {"tools": json_text(row["tools"])} if "tools" in row else {}
     return {"messages": [_tabled_message(each) for each in row["messages"]], **tools}
 
 
 def _tabled_message(message: Json) -> Json:
-    calls = [_with_further(call, _CALL) for call in message.get("tool_calls") or ()]
-    return _with_further(message, _MESSAGE) | {"tool_calls": calls or None}
+    calls = [with_further(call, _CALL) for call in message.get("tool_calls") or ()]
+    return with_further(message, _MESSAGE) | {"tool_calls": calls or None}
 
 
-def _with_further(held: Json, columns: pa.StructType) -> Json:
+def with_further(held: Json, columns: pa.StructType) -> Json:
     """An object for a column; what the column has no field for stands in one text."""
     known = {field.name for field in columns}
     # A field of another type than its column is no less further.
@@ -260,54 +96,9 @@ def _with_further(held: Json, columns: pa.StructType) -> Json:
         name for name, value in held.items() if name in known and (name in _NESTED or isinstance(value, str | None))
     }
     further = {name: value for name, value in held.items() if name not in fits}
-    return {name: held[name] for name in fits} | ({FURTHER: _json(further)} if further else {})
+    return {name: held[name] for name in fits} | ({FURTHER: readable_json(further)} if further else {})
 
 
-def _tabled_calls(message: Mapping[str, Any]) -> list[Json] | None:
-    many, one = (_parsed(message.get(name)) for name in ("tool_calls", "function_call"))
-    calls = [*many, one] if isinstance(many, list) else [one]
-    listed = [_tabled_call(call) for call in calls if isinstance(call, dict)]
-    return listed if listed or isinstance(many, list) else None
-
-
-def _written_calls(message: Message) -> list[Json]:
-    """The calls that are all that a message is, or that a field holds as text of Python."""
-    is_call = message.role in IS_CALL and isinstance(message.content, str)
-    if not is_call and "function_calls" not in message.fields:
-        return []
-    read = read_agent_message(message, message.content if is_call else "")
-    calls = read.calls if read.notation in {"role", "function_calls"} else []
-    return [
-        {"type": "function", "function": {"name": each.name, "arguments": plain_json(each.arguments)}} for each in calls
-    ]
-
-
-def _parsed(calls: Any) -> Any:
-    try:
-        return parse_json(calls) if isinstance(calls, str) else calls
-    except NotJson:
-        return None
-
-
-def _tabled_call(call: Json) -> Json:
-    held = next((call[name] for name in ("function", "custom") if isinstance(call.get(name), dict)), call)
-    arguments = next((held[name] for name in ARGUMENTS if held.get(name) is not None), None)
-    named = next((held[name] for name in NAMES if isinstance(held.get(name), str)), held.get("name"))
-    function = {"name": _text(named), "arguments": "null" if arguments is None else _text(arguments)}
-    made = {"id": _text(call.get("id")), "type": "function", "function": function}
-    return _further_keys(call, held) | {name: value for name, value in made.items() if value is not None}
-
-
-def _further_keys(call: Json, held: Json) -> Json:
-    """What else a call of a row says, inside and outside."""
-    read = {"id", "type", "index", "function", "custom", *ARGUMENTS, *NAMES}
-    return {name: value for name, value in {**call, **held}.items() if name not in read and value is not None}
-
-
-def _read(message: Json) -> Message:
-    fields = {name: value for name, value in message.items() if name not in {"role", "content"}}
-    return Message(message["role"], message["content"], fields)
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else plain_json(value)
+def readable_json(value: Any) -> str:
+    """A value as JSON text for people: no escapes, and any value that JSON lacks as text."""
+    return json.dumps(value, ensure_ascii=False, default=str)

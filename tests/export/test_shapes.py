@@ -11,9 +11,10 @@ from hfsvc import atif
 from hfsvc.atif import Observation, ObservationResult, Step, ToolCall, Trajectory
 from hfsvc.export.chat import chat_messages
 from hfsvc.export.naming import LONGEST, safe_name, session_of
+from hfsvc.export.sharegpt_turns import sharegpt_batch, sharegpt_row
 from hfsvc.export.steps import SCHEMA, steps_batch
 from hfsvc.export.sts import session_lines
-from hfsvc.export.trainers import openai_batch, openai_row, sharegpt_batch, sharegpt_row
+from hfsvc.export.trainers import openai_batch, openai_row
 from hfsvc.store.safe_paths import check_path
 
 from .documents import EVERYTHING, as_rows, talk, trajectories
