@@ -44,8 +44,10 @@ def sharegpt_row(row: TrajectoryRow) -> Json:
     """
     messages = [part for each in to_rows(row.trajectory) for part in without_blocks(row_message(each))]
     system = prompt_of(row.trajectory)
-    if system is None and messages and kind_of(messages[0].role) == "system":
-        system = text_of(content_of(messages.pop(0).content))
+    first = text_of(content_of(messages[0].content)) if messages and kind_of(messages[0].role) == "system" else ""
+    if system is None and first:
+        system = first
+        del messages[0]
     tools = offered_tools(row.trajectory)
     return {
         "conversations": [_turn(each) for each in _answers_in_order(messages)],

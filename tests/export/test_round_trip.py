@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hfsvc.atif import Step, TextPart
 from hfsvc.export import ExportRequest, export_trajectories
@@ -245,3 +247,51 @@ def expected(before: TrajectoryRow, kind: str, style: Style, format: str) -> Jso
     if style == "structured" and format in {"openai", "sts"} and kind == "one result of several calls":
         found["results"] = [str(("read", "", [])), str(("write", "New Terminal Output:\n$", []))]
     return found
+
+
+# ---- any row --------------------------------------------------------------------------------------------------------
+
+words = st.text('aé🙂\u2028\\"\n\t<{\x00', max_size=6)
+plain = st.text("ab é🙂", max_size=6)
+names = st.sampled_from(["read", "write"])
+further = st.dictionaries(
+    st.sampled_from(["weight", "loss", "meta"]), st.integers(0, 3) | words | st.just({"a": [1]}), max_size=2
+)
+arguments = st.dictionaries(
+    st.sampled_from("pq"), st.integers() | words | st.lists(st.booleans(), max_size=2), max_size=2
+)
+
+
+@st.composite
+def rows_of_chats(draw: st.DrawFn) -> Json:
+    """A row as chats have it: turns of calls, whose results come in any order, and of words."""
+    messages: list[Json] = [said("system", draw(plain))] if draw(st.booleans()) else []
+    messages.append(said("user", draw(plain), **draw(further)))
+    for turn in range(draw(st.integers(1, 3))):
+        with_ids = draw(st.booleans())
+        ids = [f"c{turn}_{number}" if with_ids else None for number in range(draw(st.integers(0, 3)))]
+        calls = [call(draw(names), id, **draw(arguments)) for id in ids]
+        thought = {"reasoning_content": draw(plain.filter(str.strip))} if draw(st.booleans()) else {}
+        held = {"tool_calls": calls} if calls else {}
+        messages.append(said("assistant", draw(plain), **thought, **held, **draw(further)))
+        results = [said("tool", draw(plain), **({"tool_call_id": id} if id else {}), **draw(further)) for id in ids]
+        messages += draw(st.permutations(results)) if with_ids else results
+        messages += [said("user", draw(plain))] if draw(st.booleans()) else []
+    return {"messages": [*messages, DONE]}
+
+
+@pytest.mark.parametrize(("format", "name"), [each for each in FORMATS if not each[1].endswith((".gz", ".zst"))])
+@pytest.mark.parametrize("style", ["messages", "structured"])
+@settings(max_examples=5)
+@given(rows=st.lists(rows_of_chats(), min_size=1, max_size=3))
+async def test_nothing_of_any_row_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Json], style: Style, format: str, name: str
+) -> None:
+    folder = tmp_path_factory.mktemp("round")
+    files = await exported(folder, rows, style, format, name)
+    after = await read(folder / "after", files, "structured")
+    before = await read(folder / "before", lines_of(rows), style if format in WHOLE else "structured")
+    if format in WHOLE:
+        assert [each.trajectory for each in after] == [each.trajectory for each in before]
+    else:
+        assert list(map(told, after)) == list(map(told, before))

@@ -178,12 +178,15 @@ def test_several_texts_of_a_message_are_read_as_one() -> None:
 def test_images_of_results_are_parts_or_named() -> None:
     shown = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
     held = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
-    trajectory, _ = built(Message("assistant", [use("f", "a")]), Message("user", [result("a", [shown, held])]), DONE)
+    of_mcp = {"type": "image", "data": "AAAA", "mimeType": "image/png"}
+    answer = Message("user", [result("a", [shown, held, of_mcp])])
+    trajectory, _ = built(Message("assistant", [use("f", "a")]), answer, DONE)
     observation = trajectory.steps[1].observation
     assert observation is not None
     content = observation.results[0].content
     assert isinstance(content, list)
-    image, named = content
+    image, named, same = content
+    assert same == named
     assert isinstance(image, atif.ImagePart)
     assert image.source.path == "https://example.org/a.png"
     assert isinstance(named, atif.TextPart)

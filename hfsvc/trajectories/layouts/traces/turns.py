@@ -89,6 +89,8 @@ class TurnBuilder:
     def close(self) -> None:
         """End the agent's message, if there is one."""
         if not self.is_open:
+            # What was kept of an empty piece belongs to no other message.
+            self._kept = {}
             return
         fields: dict[str, Any] = {}
         if self._thoughts:

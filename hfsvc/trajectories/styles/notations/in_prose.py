@@ -18,6 +18,9 @@ from hfsvc.trajectories.styles.notations.text_search import Span, outside
 
 Offered = Callable[[], Container[str]]
 
+_BEFORE = 64
+"""How many characters before a call are looked at, so that time grows with the text alone."""
+
 _OBJECT = re.compile(r'\{\s*"name"\s*:\s*"([^"\n]{1,128})"\s*,\s*"(?:arguments|parameters|args)"\s*:\s*"?\s*\{')
 _LIST = re.compile(r"\[\s*\Z")
 _FENCE_BEFORE = re.compile(r"(?:^|\n)[ \t]*```\w*[ \t]*\n\s*\Z")
@@ -50,7 +53,7 @@ def parse_json_calls(text: str, offered: Offered) -> ParsedText | Broken:
     while found := _OBJECT.search(text, spans[-1][1] if spans else 0):
         if found[1] not in offered():
             return Broken(f"what looks like a call of {found[1]!r}, which is not on offer, stays text")
-        listed = _LIST.search(text, 0, found.start())
+        listed = _LIST.search(text, max(0, found.start() - _BEFORE), found.start())
         start = listed.start() if listed else found.start()
         try:
             held, end = values_at(text, start)
@@ -65,7 +68,8 @@ def parse_json_calls(text: str, offered: Offered) -> ParsedText | Broken:
 
 
 def _with_fence(text: str, start: int, end: int) -> Span:
-    before, after = _FENCE_BEFORE.search(text, 0, start), _FENCE_AFTER.match(text, end)
+    before = _FENCE_BEFORE.search(text, max(0, start - _BEFORE), start)
+    after = _FENCE_AFTER.match(text, end)
     return (before.start(), after.end()) if before and after else (start, end)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
+from hfsvc.trajectories.styles.notations.whole_runs import run_in
 from tests.trajectories.talks import texts
 
 TOOLS = frozenset({"search", "read_file", "get.time"})
@@ -241,12 +242,15 @@ def test_every_text_is_read_or_left(text: str) -> None:
         "<use_mcp_tool>", "[TOOL_CALLS]", "<|python_tag|>", "Thought: \n", "Action: a\n", "Action Input: \n", "```py\n", "[f(",
         "[f(a=1),", "'", '"', "\\'", "f(a=", "{'a': ", "<read_file>", "<read_file><a>", "<code>", "Calling tools:\n", "- ", "-",
         " ", "\n", "`", "[", "{", '{"name": ', "<tool_response>", "<arg_key>", "<function_calls>", "Thought: ```py\n",
+        '[{"name": "search", "arguments": {}}, ', '```json\n{"name": "search", "arguments": {}}\n```\n', "```tool_code\n", "[search(a=1)]\n",
+        "<search>a</search><information>", "Action: a\nObservation: b\n", "<function=f>{", "<function_call>{",
     ],
 )  # fmt: skip
 def test_time_grows_with_the_text(piece: str) -> None:
     for role in ("assistant", "tool_call"):
         read(piece * (100_000 // len(piece)), role)
         read(f"[f(a={piece * (100_000 // len(piece))})]", role)
+    run_in(piece * (100_000 // len(piece)))
 
 
 @given(value=st.recursive(st.none() | st.booleans() | st.integers(-5, 5) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))  # fmt: skip
