@@ -1,12 +1,14 @@
 """Calls of a row, and which of them each result answers: by id, by name, in order. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
 
 from hfsvc.atif import Content, ObservationResult, ToolCall
+from hfsvc.models import KeptText
 from hfsvc.trajectories.layouts.conversation import Message
+from hfsvc.trajectories.styles.agent_reader import AgentReader
 from hfsvc.trajectories.styles.content_blocks import Blocks, responses_in
 from hfsvc.trajectories.styles.notations.base import Broken, Call
 from hfsvc.trajectories.styles.notations.openai_calls import all_of, calls_of
@@ -43,8 +45,8 @@ class Answers:
         kinds: Who speaks in each.
         blocks: The blocks of those that have some, by their places.
         drafts: Of all steps; one is added where a result comes before any agent.
-        calls_at: Whether the agent's message at a place calls something.
-        keep: Is told of messages that are not understood, and why.
+        reader: Of the agent's messages.
+        kept: Messages that are not understood; more are added.
 
     Attributes:
         agents: The agent's steps so far.
@@ -58,8 +60,8 @@ class Answers:
         blocks: Mapping[int, Blocks],
         drafts: list[StepDraft],
         *,
-        calls_at: Callable[[int], bool],
-        keep: Callable[[int, str], None],
+        reader: AgentReader,
+        kept: list[KeptText],
     ) -> None:
         self.agents: list[StepDraft] = []
         self.observations = 0
@@ -67,8 +69,8 @@ class Answers:
         self._kinds = kinds
         self._blocks = blocks
         self._drafts = drafts
-        self._calls_at = calls_at
-        self._keep = keep
+        self._reader = reader
+        self._kept = kept
         self._turn = 0
         self._called: dict[str, list[_Waiting]] = {}
         self._open: dict[tuple[int, str], tuple[StepDraft, ToolCall]] = {}
@@ -133,7 +135,7 @@ class Answers:
     def _answer(self, place: _Place, id: str | None, content: Content, notes: dict[str, Any]) -> None:
         index, called = place[0], self._called.get(id or "")
         if id is not None and called is None:
-            self._keep(index, f"it answers {id!r}, which is no call before it")
+            self._kept.append(KeptText(message=index, reason=f"it answers {id!r}, which is no call before it"))
         waiting = (called.pop(0) if len(called) > 1 else called[0]) if called else self._in_round(place)
         if waiting is not None:
             self._attach(waiting[0], index, waiting[1], content, notes)
@@ -164,7 +166,7 @@ class Answers:
     def _results_from(self, place: _Place) -> Iterator[_Result]:
         """The results from a place on, up to the next calls; remarks may stand between them."""
         for index in range(place[0], len(self._messages)):
-            if index > place[0] and self._kinds[index] == "agent" and self._calls_at(index):
+            if index > place[0] and self._kinds[index] == "agent" and self._reader.calls_at(index):
                 return
             yield from (each for each in self._results_at(index) if each.place >= place)
 

@@ -6,14 +6,15 @@ from typing import Any
 
 from hfsvc.atif import AudioPart, Content, ImagePart, Source, Step, TextPart, ToolCall
 from hfsvc.models import KeptText
-from hfsvc.trajectories.layouts.conversation import Message
-from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
+from hfsvc.trajectories.layouts.conversation import REASONING, Message
+from hfsvc.trajectories.styles.agent_message import AgentMessage
+from hfsvc.trajectories.styles.agent_reader import AgentReader, texts_of
 from hfsvc.trajectories.styles.answers import Answers
 from hfsvc.trajectories.styles.content_blocks import blocks_of
 from hfsvc.trajectories.styles.notations.base import Call
 from hfsvc.trajectories.styles.notations.precedence import marks_in_content
-from hfsvc.trajectories.styles.notations.terminus import DONE, REJECTED
-from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, OfferedTools, Tools, tools_in, tools_of
+from hfsvc.trajectories.styles.notations.terminus import DONE
+from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, tools_in, tools_of
 from hfsvc.trajectories.styles.notations.whole_runs import Run, run_in
 from hfsvc.trajectories.styles.parts import content_of, openai_content
 from hfsvc.trajectories.styles.provenance import COLUMN, PART, notes_of
@@ -41,7 +42,6 @@ class StepBuilder:
         tools: That a column offers.
 
     Attributes:
-        tools: That a prompt offers; None where none does.
         reasoning: Steps with thinking.
         calls: Made.
         kept: Messages that look like more than text, and stayed it.
@@ -49,25 +49,23 @@ class StepBuilder:
     """
 
     def __init__(self, messages: Sequence[Message], *, fenced: bool, tools: Tools | None = None) -> None:
-        self.tools: Tools | None = None
         self.reasoning = self.calls = 0
         self.kept: list[KeptText] = []
         self.notations: dict[str, int] = {}
         self._messages = messages
-        self._fenced = fenced
         self._drafts: list[StepDraft] = []
-        self._column_tools = tools
-        self._tools_on_offer: OfferedTools | None = None
-        self._prompt: str | None = None
         self._kinds: list[Kind] = [KINDS.get(message.role or "", "unknown") for message in messages]
         lists = [index for index, each in enumerate(messages) if isinstance(each.content, list)]
         self._blocks = {index: found for index in lists if (found := blocks_of(messages[index].content))}
         self._answered_by_tools = "tool" in self._kinds or any(each.results for each in self._blocks.values())
-        self._ahead: dict[int, AgentMessage] = {}
-        self._answers = Answers(
-            messages, self._kinds, self._blocks, self._drafts, calls_at=self._calls_at, keep=self._keep
-        )
+        self._reader = AgentReader(messages, self._kinds, self._blocks, fenced=fenced, tools=tools)
+        self._answers = Answers(messages, self._kinds, self._blocks, self._drafts, reader=self._reader, kept=self.kept)
         self._agents = self._answers.agents
+
+    @property
+    def tools(self) -> Tools | None:
+        """That a prompt offers; None where none does."""
+        return self._reader.tools
 
     @property
     def answered(self) -> int:
@@ -81,8 +79,8 @@ class StepBuilder:
 
     def read(self, *, system: str | None) -> None:
         """Read all messages, after the prompt that a column holds."""
-        self._prompt = system
         if system is not None:
+            self._reader.prompt = system
             self._drafts.append(StepDraft("system", self._without_tools(system), -1, {COLUMN: "system"}))
         for index, (kind, message) in enumerate(zip(self._kinds, self._messages, strict=True)):
             if kind == "agent":
@@ -112,7 +110,7 @@ class StepBuilder:
             extra = extra if left == content else notes_of(message, "user", left)
             content = left
         if self.tools is None and not self._agents and message.fields:
-            self.tools = next(filter(None, (tools_of(message.fields.get(name)) for name in TOOL_FIELDS)), None)
+            self._reader.tools = next(filter(None, (tools_of(message.fields.get(name)) for name in TOOL_FIELDS)), None)
         if source != "user" and self._kinds[index] == "unknown" and (mark := marks_in_content(message.content)):
             self._keep(index, f"its role {message.role!r} is nobody's, and what begins with {mark} stays text")
         self._drafts.append(StepDraft(source, content, index, extra))
@@ -121,16 +119,14 @@ class StepBuilder:
         """A prompt without the tools that it opens with; they are taken wherever they stand in it."""
         if (found := tools_in(prompt)) is None:
             return prompt
-        self.tools, (start, end) = found
+        self._reader.tools, (start, end) = found
         return prompt if prompt[:start].strip() else prompt[end:].lstrip("\n")
 
     def _add_agent(self, index: int, message: Message) -> None:
         blocks = self._blocks.get(index)
-        spoken = blocks.spoken(message) if blocks else message
-        content = content_of(spoken.content)
-        read = self._ahead.pop(index, None) or self._taken_apart(index, spoken, content)
+        content, read = self._reader.take(index)
         calls = _with_ids(read.calls, len(self._agents))
-        if not read.calls and read.kept and (run := run_in(_text_of(content))):
+        if read.kept and not calls and not message.fields.keys() & {*REASONING} and (run := run_in(texts_of(content))):
             self._add_run(index, message, run)
             return
         said = read.message if isinstance(content, str) else _with_media(read, content)
@@ -156,6 +152,7 @@ class StepBuilder:
             given = [turn.call] if turn.call else []
             calls = _with_ids(given, len(self._agents))
             draft.reasoning, draft.calls, draft.acts = turn.reasoning, calls or None, bool(calls)
+            draft.acts = draft.acts and not self._answered_by_tools
             self._drafts.append(draft)
             self._answers.add_agent(index, draft, given, calls)
             if turn.observation is not None:
@@ -165,39 +162,12 @@ class StepBuilder:
                 self._count(run.notation, len(calls))
             extra = {PART: True}
 
-    def _taken_apart(self, index: int, spoken: Message, content: Content) -> AgentMessage:
-        return read_agent_message(
-            spoken, _text_of(content), rejected=self._rejection(index), fenced=self._fenced, offered=self._offered
-        )
-
-    def _calls_at(self, index: int) -> bool:
-        """Whether an agent's message ahead calls something; what is read of it is kept until its turn."""
-        if index not in self._ahead:
-            message = self._messages[index]
-            spoken = self._blocks[index].spoken(message) if index in self._blocks else message
-            self._ahead[index] = self._taken_apart(index, spoken, content_of(spoken.content))
-        return bool(self._ahead[index].calls)
-
     def _count(self, notation: str, calls: int) -> None:
         self.calls += calls
         self.notations[notation] = self.notations.get(notation, 0) + calls
 
     def _keep(self, index: int, reason: str) -> None:
         self.kept.append(KeptText(message=index, reason=reason))
-
-    def _offered(self) -> OfferedTools:
-        """The tools on offer, of the column and of what was said before the agent."""
-        if self._tools_on_offer is None:
-            first = self._kinds.index("agent") if "agent" in self._kinds else 0
-            prompts = [each.content for each in self._messages[:first] if isinstance(each.content, str)]
-            self._tools_on_offer = OfferedTools(self.tools or self._column_tools, [self._prompt or "", *prompts])
-        return self._tools_on_offer
-
-    def _rejection(self, index: int) -> str | None:
-        after = self._messages[index + 1].content if index + 1 < len(self._messages) else None
-        if not isinstance(after, str) or not after.startswith(REJECTED):
-            return None
-        return after.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
 
     # ---- what comes back --------------------------------------------------------------------------------------------
 
@@ -219,17 +189,10 @@ def _agents_notes(message: Message, read: AgentMessage, said: Content, calls: li
 
 def _with_media(read: AgentMessage, content: list[Part]) -> Content:
     """The parts of a message of which something was read: what is left of its texts, and what is no text."""
-    if not read.calls and read.message == _text_of(content):
+    if not read.calls and read.message == texts_of(content):
         return content
     media = [part for part in content if not isinstance(part, TextPart)]
     return [*([TextPart(text=read.message)] if read.message else []), *media] if media else read.message
-
-
-def _text_of(content: Content) -> str:
-    """All texts of a content as one."""
-    if isinstance(content, str):
-        return content
-    return "\n".join(part.text for part in content if isinstance(part, TextPart))
 
 
 def _with_ids(calls: list[Call], turn: int) -> list[ToolCall]:
