@@ -1,7 +1,6 @@
 """The agent's messages of a row, each taken apart once, ahead of its turn where somebody asks. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from hfsvc.atif import Content, TextPart
 from hfsvc.trajectories.layouts.conversation import Message
@@ -12,12 +11,8 @@ from hfsvc.trajectories.styles.notations.tools import OfferedTools, Tools
 from hfsvc.trajectories.styles.parts import content_of
 from hfsvc.trajectories.styles.roles import Kind
 
-
-class ReadMessage(NamedTuple):
-    """A message, what its content is without blocks, and what it was taken apart into."""
-
-    content: Content
-    read: AgentMessage
+_ReadMessage = tuple[Content, AgentMessage]
+"""What the content of a message is without blocks, and what it was taken apart into."""
 
 
 class AgentReader:
@@ -52,32 +47,25 @@ class AgentReader:
         self._fenced = fenced
         self._column_tools = tools
         self._tools_on_offer: OfferedTools | None = None
-        self._ahead: dict[int, ReadMessage] = {}
+        self._ahead: dict[int, _ReadMessage] = {}
 
-    def take(self, index: int) -> ReadMessage:
-        """What a message is, whose turn it is."""
-        return self._ahead.pop(index, None) or self._read(index)
+    def take(self, index: int) -> _ReadMessage:
+        """The content of a message whose turn it is, without blocks, and what it was taken apart into."""
+        return self._ahead.pop(index) if index in self._ahead else self._read(index)
 
     def calls_at(self, index: int) -> bool:
         """Whether a message ahead calls something; what is read of it is kept until its turn."""
         if index not in self._ahead:
             self._ahead[index] = self._read(index)
-        return bool(self._ahead[index].read.calls)
+        return bool(self._ahead[index][1].calls)
 
-    def _read(self, index: int) -> ReadMessage:
+    def _read(self, index: int) -> _ReadMessage:
         message = self._messages[index]
         spoken = self._blocks[index].spoken(message) if index in self._blocks else message
         content = content_of(spoken.content)
-        return ReadMessage(
-            content,
-            read_agent_message(
-                spoken,
-                content if isinstance(content, str) else texts_of(content),
-                rejected=self._rejection(index),
-                fenced=self._fenced,
-                offered=self._offered,
-            ),
-        )
+        text = content if isinstance(content, str) else texts_of(content)
+        rejected = self._rejection(index)
+        return content, read_agent_message(spoken, text, rejected=rejected, fenced=self._fenced, offered=self._offered)
 
     def _offered(self) -> OfferedTools:
         """The tools on offer, of the column and of what was said before the agent."""

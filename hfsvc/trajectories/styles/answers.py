@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
 from typing import Any, NamedTuple
 
 from hfsvc.atif import Content, ObservationResult, ToolCall
@@ -25,8 +24,8 @@ _Waiting = tuple[StepDraft, str]
 _Place = tuple[int, int]
 """Where a result stands: the message, and which of its blocks it is."""
 
-MOST_OPEN = 64
-"""How many open calls of earlier turns are looked at, so that time grows with the length of a row alone."""
+MOST_STEPS = 64
+"""How many steps are looked through for open calls of earlier turns, so that time grows with the length of a row alone."""
 
 
 class _Result(NamedTuple):
@@ -73,7 +72,6 @@ class Answers:
         self._kept = kept
         self._turn = 0
         self._called: dict[str, list[_Waiting]] = {}
-        self._open: dict[tuple[int, str], tuple[StepDraft, ToolCall]] = {}
         self._caller: StepDraft | None = None
         self._assigned: dict[_Place, _Waiting | None] = {}
         self._closed: set[tuple[int, str]] = set()
@@ -104,15 +102,13 @@ class Answers:
         for before, call in zip(given, calls, strict=True):
             if before.id is not None:
                 made.setdefault(before.id, []).append((draft, call.tool_call_id))
-            if call.function_name != DONE:
-                self._open[_key(draft, call.tool_call_id)] = draft, call
         for id, waiting in made.items():
             # Ids may be counted anew in every turn; in one turn each of them is another call.
             earlier = [each for each in self._called.get(id, ()) if self._is_of_turn(each)]
             self._called[id] = earlier + waiting
 
     def _is_of_turn(self, waiting: _Waiting) -> bool:
-        return _key(*waiting) in self._open and waiting[0] in self.agents[self._turn :]
+        return _key(*waiting) not in self._closed and waiting[0] in self.agents[self._turn :]
 
     def observe(self, draft: StepDraft, index: int, message: Message) -> None:
         """A user's turn is what the environment answers to the step before."""
@@ -181,24 +177,19 @@ class Answers:
     def _close_named(self, ids: Iterable[str]) -> None:
         """Close the calls that results with ids answer, so that those without go to the others."""
         for id in ids:
-            open = (each for each in self._called.get(id, ()) if _key(*each) in self._open)
+            open = (each for each in self._called.get(id, ()) if _key(*each) not in self._closed)
             if waiting := next(open, None):
-                self._close(*waiting)
-
-    def _close(self, draft: StepDraft, call: str) -> None:
-        self._closed.add(_key(draft, call))
-        self._open.pop(_key(draft, call), None)
+                self._closed.add(_key(*waiting))
 
     def _assign(self, names: list[str | None]) -> list[_Waiting | None]:
         """The call that each of several results answers: of the turn, else of all that are open."""
         turn = [draft for draft in self.agents[self._turn :] if draft.calls]
         steps = turn or ([self._caller] if self._caller else [])
-        made = ((draft, call) for draft in steps for call in draft.calls or ())
-        near = [each for each in made if _key(each[0], each[1].tool_call_id) in self._open]
+        near = self._open(steps)
         found = assign(_names(near), names)
         strange = {bare_name(name) for name in names if name} - set(map(bare_name, _names(near)))
-        if (None in found or strange) and len(self._open) > len(near):
-            far = list(islice(reversed(self._open.values()), MOST_OPEN))[::-1]
+        if None in found or strange:
+            far = self._open(self.agents[-MOST_STEPS:])
             if None not in (wide := assign(_names(far), names)):
                 near, found = far, wide
         return [None if each is None else (near[each][0], near[each][1].tool_call_id) for each in found]
@@ -207,6 +198,15 @@ class Answers:
         """What came of a step's call stands in the message that made it."""
         self._attach(draft, index, _only_call(draft), content, {PART: True})
         draft.observed, draft.acts = True, False
+
+    def _open(self, steps: Sequence[StepDraft]) -> list[tuple[StepDraft, ToolCall]]:
+        """The calls of some steps that nothing has answered yet; the end of the task waits for nothing."""
+        made = ((draft, call) for draft in steps for call in draft.calls or ())
+        return [
+            (draft, call)
+            for draft, call in made
+            if call.function_name != DONE and _key(draft, call.tool_call_id) not in self._closed
+        ]
 
     def _split(self, index: int, message: Message) -> bool:
         """Take a message for several results, where it has a response for every call that waits for one."""
@@ -235,7 +235,7 @@ class Answers:
         else:
             notes = (notes or {}) | ({} if PART in (notes or {}) else {INDEX: index})
         if call is not None:
-            self._close(draft, call)
+            self._closed.add((id(draft), call))
         draft.results.append(ObservationResult(source_call_id=call, content=content, extra=notes))
         self.observations += 1
 
