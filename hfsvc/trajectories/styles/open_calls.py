@@ -6,6 +6,9 @@ from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.notations.openai_calls import id_of
 
 
+_IDS = ("tool_call_id", "call_id", "tool_use_id", "toolCallId")
+
+
 def assign(calls: Sequence[str], results: Sequence[str | None]) -> list[int | None]:
     """Which call each result answers: the one of its name where there are as many as results of it, else in order.
 
@@ -47,7 +50,8 @@ def answered_id(message: Message) -> str | None:
     """The id of the call that a message answers; None where it names none."""
     many = message.fields.get("tool_call_ids")
     only = many[0] if isinstance(many, list) and len(many) == 1 else None
-    return id_of(message.fields.get("tool_call_id")) or id_of(only)
+    given = (id_of(message.fields.get(key)) for key in _IDS)
+    return next(filter(None, given), None) or id_of(only)
 
 
 def result_name(message: Message) -> str | None:

@@ -236,6 +236,14 @@ def test_ids_may_be_numbers(id: Any) -> None:
     assert answers(calls, tool("2", tool_call_id=8), tool("1", tool_call_id=id)) == [("2", "g"), ("1", "f")]
 
 
+@pytest.mark.parametrize("key", ["tool_call_id", "call_id", "tool_use_id", "toolCallId"])
+def test_ids_have_several_names(key: str) -> None:
+    assert answers(called("f", "g", f="a", g="b"), tool("2", **{key: "b"}), tool("1", **{key: "a"})) == [
+        ("2", "g"),
+        ("1", "f"),
+    ]
+
+
 def test_an_id_of_no_call_is_reported() -> None:
     wrong = tool("1", tool_call_id="wrong")
     _, fidelity = built(called("f", f="a"), wrong, DONE)
