@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.notations.openai_calls import id_of
 
-
 _IDS = ("tool_call_id", "call_id", "tool_use_id", "toolCallId")
 
 
