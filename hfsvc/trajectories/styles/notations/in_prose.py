@@ -22,6 +22,7 @@ _BEFORE = 64
 """How many characters before a call are looked at, so that time grows with the text alone."""
 
 _OBJECT = re.compile(r'\{\s*"name"\s*:\s*"([^"\n]{1,128})"\s*,\s*"(?:arguments|parameters|args)"\s*:\s*"?\s*\{')
+_ARGUMENTS = ('"arguments"', '"parameters"', '"args"')
 _LIST = re.compile(r"\[\s*\Z")
 _FENCE_BEFORE = re.compile(r"(?:^|\n)[ \t]*```\w*[ \t]*\n\s*\Z")
 _FENCE_AFTER = re.compile(r"\s*```")
@@ -31,8 +32,12 @@ _LABELLED = re.compile(r"^[ \t]*```tool_(?:calls?|code)[ \t]*\n(.*?)(^[ \t]*```|
 
 
 def may_hold(text: str) -> bool:
-    """Whether a text has anything of these; a quick look."""
-    return '"arguments"' in text or '"parameters"' in text or ")]" in text or "```tool_c" in text or text[:1] == "["
+    """Whether a text has anything of these; a quick look, which passes over texts without the rarer characters."""
+    return (
+        ("{" in text and any(key in text for key in _ARGUMENTS))
+        or ("[" in text and (")]" in text or text[0] == "["))
+        or ("`" in text and "```tool_c" in text)
+    )
 
 
 def opens_json(text: str) -> int:
