@@ -1,28 +1,21 @@
 """Trajectories as chat messages, for trainers and for the Hub's viewer. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hfsvc.atif import Content, Observation, ObservationResult, Step, TextPart, ToolCall, Trajectory
 from hfsvc.export.lines import plain_json
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING
+from hfsvc.trajectories.styles.notations.openai_calls import id_of
 from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS
-from hfsvc.trajectories.styles.provenance import FIELDS, ROLE
+from hfsvc.trajectories.styles.provenance import COLUMN, FIELDS, INDEX, PART, RAW, ROLE
 from hfsvc.trajectories.styles.roles import Kind, kind_of
 
 NOTHING: Mapping[str, Any] = {}
 _ROLES: dict[Kind, str] = {"agent": "assistant", "user": "user", "system": "system", "tool": "tool"}
-_WRITTEN = {
-    "role",
-    "content",
-    "tool_call_id",
-    "tool_call_ids",
-    "channel",
-    "recipient",
-    *CALLS,
-    *REASONING,
-    *TOOL_FIELDS,
-}
+_WRITTEN = {"role", "content", "tool_call_id", "tool_call_ids", "recipient", *CALLS, *REASONING, *TOOL_FIELDS}
+_OF_CALLS = {"id", "type", "function", "unread"}
+_NOTES = {ROLE, RAW, FIELDS, INDEX, COLUMN, PART}
 
 
 class ChatMessage(NamedTuple):
@@ -50,6 +43,9 @@ class ChatMessage(NamedTuple):
 def chat_messages(trajectory: Trajectory) -> Iterator[ChatMessage]:
     """The messages of a trajectory: one a step, and after it one for each result of its observation.
 
+    Where results name no call and are fewer than the calls that wait, the last calls get them, and the others one without
+    a text: chats want an answer to every call.
+
     A system step that says nothing is there for its results alone.
     """
     for step in trajectory.steps:
@@ -63,7 +59,11 @@ def chat_messages(trajectory: Trajectory) -> Iterator[ChatMessage]:
 
 def further_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields of a row's message that a chat message has no other place for."""
-    return {name: value for name, value in fields.items() if name not in _WRITTEN} if fields else NOTHING
+    return {name: value for name, value in fields.items() if _is_further(name, value)} if fields else NOTHING
+
+
+def _is_further(name: str, value: Any) -> bool:
+    return name not in _WRITTEN and (name, value) != ("channel", "analysis")
 
 
 def chat_role(role: str | None) -> str:
@@ -77,20 +77,29 @@ def _role(step: Step) -> str:
 
 
 def _results(step: Step, observation: Observation) -> Iterator[ChatMessage]:
-    for result, call_id in zip(observation.results, _answered(step, observation.results), strict=True):
-        fields = further_fields((result.extra or NOTHING).get(FIELDS, NOTHING))
-        role = "tool" if call_id else "user"
-        yield ChatMessage(role, text_of(result.content), step, call_id=call_id, fields=fields)
-
-
-def _answered(step: Step, results: Sequence[ObservationResult]) -> list[str | None]:
-    """The call that each result answers; one that names none goes to a call that has no answer yet, in order."""
-    answered = {result.source_call_id for result in results}
-    unnamed = sum(result.source_call_id is None for result in results)
+    answered = {result.source_call_id for result in observation.results}
+    unnamed = sum(result.source_call_id is None for result in observation.results)
     waiting = [call.tool_call_id for call in step.tool_calls or () if call.tool_call_id not in answered]
-    # A terminal shows what all calls of a step did at once: that stands behind the last of them.
-    left = iter(waiting[-unnamed:] if unnamed else ())
-    return [result.source_call_id or next(left, None) for result in results]
+    shared = waiting[:-unnamed] if unnamed else []
+    left = iter(waiting[len(shared) :])
+    for result in observation.results:
+        if result.source_call_id is None:
+            # A terminal shows what all calls of a step did at once: that stands behind the last of them.
+            yield from (ChatMessage("tool", "", step, call_id=each) for each in shared)
+            shared = []
+        yield _result(step, result, result.source_call_id or next(left, None))
+
+
+def _result(step: Step, result: ObservationResult, call_id: str | None) -> ChatMessage:
+    extra = result.extra or NOTHING
+    said = {name: value for name, value in extra.items() if name not in _NOTES}
+    fields = further_fields({**said, **extra.get(FIELDS, NOTHING)})
+    is_tools = kind_of(extra.get(ROLE)) == "tool" or PART in extra
+    if call_id is None and not step.tool_calls and not is_tools:
+        # A chat has no result where nothing was called.
+        return ChatMessage("user", text_of(result.content), step, fields=fields)
+    id = call_id or id_of(extra.get(FIELDS, NOTHING).get("tool_call_id"))
+    return ChatMessage("tool", text_of(result.content), step, call_id=id, fields=fields)
 
 
 def text_of(content: Content | None) -> str:
@@ -103,6 +112,11 @@ def text_of(content: Content | None) -> str:
 
 def _media_text(source: Any) -> str:
     return f"[{source.media_type}: {source.path}]"
+
+
+def further_keys(call: ToolCall) -> Mapping[str, Any]:
+    """What else a call says of itself."""
+    return {name: value for name, value in (call.extra or NOTHING).items() if name not in _OF_CALLS}
 
 
 def function_of(call: ToolCall) -> dict[str, str]:

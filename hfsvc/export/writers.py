@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from anyio import from_thread
 
 from hfsvc import atif
-from hfsvc.export import atif_columns, steps, trainers
+from hfsvc.export import atif_columns, sharegpt_turns, steps, trainers
 from hfsvc.export.atomic_output import whole_file, whole_folder
 from hfsvc.export.formats import Format, Target
 from hfsvc.export.harbor_job import HarborJob
@@ -101,13 +101,13 @@ class SessionFolder:
 _LINES: dict[Format, Callable[[TrajectoryRow], bytes]] = {
     "jsonl": lambda row: atif.encode(row.trajectory) + b"\n",
     "openai": lambda row: json_line(trainers.openai_row(row)),
-    "sharegpt": lambda row: json_line(trainers.sharegpt_row(row)),
+    "sharegpt": lambda row: json_line(sharegpt_turns.sharegpt_row(row)),
 }
 _TABLES: dict[Format, tuple[pa.Schema, Callable[[Rows], pa.RecordBatch]]] = {
     "parquet": (atif_columns.SCHEMA, atif_columns.atif_batch),
     "steps": (steps.SCHEMA, steps.steps_batch),
     "openai": (trainers.OPENAI_SCHEMA, trainers.openai_batch),
-    "sharegpt": (trainers.SHAREGPT_SCHEMA, trainers.sharegpt_batch),
+    "sharegpt": (sharegpt_turns.SHAREGPT_SCHEMA, sharegpt_turns.sharegpt_batch),
 }
 
 

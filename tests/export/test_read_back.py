@@ -40,6 +40,8 @@ def said(row: TrajectoryRow) -> dict[str, list[Any]]:
             (str(each.content), _called(step, each.source_call_id) or "")
             for step in steps
             for each in (step.observation.results if step.observation else ())
+            # Where one result is of several calls, chats have one without a text for each of the others.
+            if each.content
         ],
         "spoken": [(step.source, step.message) for step in steps if step.message],
     }

@@ -11,9 +11,10 @@ from hfsvc import atif
 from hfsvc.atif import Observation, ObservationResult, Step, ToolCall, Trajectory
 from hfsvc.export.chat import chat_messages
 from hfsvc.export.naming import LONGEST, safe_name, session_of
+from hfsvc.export.sharegpt_turns import sharegpt_batch, sharegpt_row
 from hfsvc.export.steps import SCHEMA, steps_batch
 from hfsvc.export.sts import session_lines
-from hfsvc.export.trainers import openai_batch, openai_row, sharegpt_batch, sharegpt_row
+from hfsvc.export.trainers import openai_batch, openai_row
 from hfsvc.store.safe_paths import check_path
 
 from .documents import EVERYTHING, as_rows, talk, trajectories
@@ -69,6 +70,15 @@ def test_calls_thinking_results_and_tools_are_told_apart() -> None:
 def test_a_result_of_all_calls_answers_the_last_that_is_open() -> None:
     found = act(ObservationResult(source_call_id="b", content="2"), ObservationResult(content="screen"))
     assert [each.get("tool_call_id") for each in messages_of(found)[2:]] == ["b", "a"]
+
+
+def test_every_call_is_answered_once_where_one_result_is_of_all() -> None:
+    messages = messages_of(act(ObservationResult(content="screen")))[2:]
+    assert [(each["tool_call_id"], each["content"]) for each in messages] == [("a", ""), ("b", "screen")]
+    more = messages_of(
+        act(*(ObservationResult(source_call_id=each, content=each) for each in "ab"), ObservationResult(content="x"))
+    )
+    assert more[-1] == {"role": "tool", "content": "x"}
 
 
 def test_a_result_of_no_call_is_what_the_user_says() -> None:
@@ -142,7 +152,9 @@ def test_turns_have_the_names_of_sharegpt() -> None:
     assert question == {"from": "human", "value": "question 0"}
     assert answer["from"] == "gpt"
     assert answer["value"].startswith("<think>two to run</think>\nI run them.\n<tool_call>\n")
-    assert sharegpt_batch(as_rows([talk(0)])).to_pylist() == [sharegpt_row(as_rows([talk(0)])[0])]
+    (tabled,) = sharegpt_batch(as_rows([talk(0)])).to_pylist()
+    turns = [{name: value for name, value in turn.items() if value is not None} for turn in tabled["conversations"]]
+    assert tabled | {"conversations": turns} == sharegpt_row(as_rows([talk(0)])[0])
 
 
 # ---- the Hub's viewer -----------------------------------------------------------------------------------------------
@@ -152,6 +164,7 @@ def test_a_session_is_a_header_and_messages() -> None:
     found = act(ObservationResult(source_call_id="a", content="1"))
     (row,) = as_rows([found])
     header, question, answer, result = map(json.loads, session_lines(row).splitlines())
+    assert header.pop("tools") == TOOLS
     assert header == {"type": "session", "harness": "terminus-2", "id": "run-1-0", "name": "task_0__abc", "row": 0}
     assert question == {
         "type": "message",

@@ -33,6 +33,8 @@ PIECES = [
     "<|tool_call_argument_begin|>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<use_mcp_tool>",
     "<tool_name>f</tool_name>", "</use_mcp_tool>", "<tool_calls>", "</tool_calls>", "<arg_key>k</arg_key>",
     "<arg_value>v</arg_value>", "{'name': 'f', 'arguments': {'a': None}}", "```py\nx = 1\n```", "<end_code>", "Calling tools:\n",
+    '{"name": "f", "arguments": {"q"', '{"name": "f", "arguments": {}}', "```tool_code\n", "<function_call>", "</function_call>", "<information>",
+    "</information>", "<function=f>{}</function>", "Final Answer: 5\n", "Observation: o\nThought: t\nAction: f\nObservation: p\n",
     "New Terminal Output:\n", "Previous response had parsing errors:\n", "OBSERVATION:\n", "é", "\x00", "<", ">", "\\", '"',
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join)

@@ -11,6 +11,9 @@ CALLS = ("tool_calls", "function_call", "function_calls")
 LIKELY_COLUMNS = ("messages", "conversations", "conversation", "trajectory", "traj", "trace", "history")
 """Columns that may hold messages, the likeliest first."""
 
+FURTHER = "further_fields"
+"""A field of our own tables that holds, as the JSON text of an object, the fields that have no column."""
+
 REASONING = ("reasoning_content", "reasoning", "thinking", "thought")
 """Fields of a message that hold what the agent thought."""
 

@@ -22,8 +22,16 @@ from hfsvc.trajectories.files.arrow_values import (
     values_of,
     written_texts,
 )
-from hfsvc.trajectories.files.lenient_json import NO_NUMBER, read_listed
-from hfsvc.trajectories.layouts.conversation import CALLS, NO_FIELDS, NO_UTF8, Conversation, Message, Unreadable
+from hfsvc.trajectories.files.lenient_json import NO_NUMBER, read_json, read_listed
+from hfsvc.trajectories.layouts.conversation import (
+    CALLS,
+    FURTHER,
+    NO_FIELDS,
+    NO_UTF8,
+    Conversation,
+    Message,
+    Unreadable,
+)
 from hfsvc.trajectories.layouts.message_counts import MessageCounts, count_text, counts_of_rows
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 
@@ -156,7 +164,19 @@ def _objects(fields: Mapping[str, pa.Array]) -> list[dict[str, Any]]:
     """What each message has of some fields; an empty list where none of them holds anything."""
     filled = {name: _field(name, values) for name, values in fields.items() if values.null_count < len(values)}
     rows = zip(*filled.values(), strict=True) if filled else ()
-    return [{name: value for name, value in zip(filled, row, strict=True) if value is not None} for row in rows]
+    made = [{name: value for name, value in zip(filled, row, strict=True) if value is not None} for row in rows]
+    return list(map(spread, made)) if FURTHER in filled else made
+
+
+def spread(held: dict[str, Any]) -> dict[str, Any]:
+    """Fields beside which others stand as the JSON text of an object, with these among them."""
+    try:
+        further = read_json(held[FURTHER]).value if FURTHER in held else {}
+    except (TypeError, ValueError, RecursionError):
+        return held
+    if not isinstance(further, dict):
+        return held
+    return {name: value for name, value in held.items() if name != FURTHER} | further
 
 
 def fit_structs(shape: MessageShape, schema: pa.Schema, options: ReadOptions) -> list[StructLayout] | str:

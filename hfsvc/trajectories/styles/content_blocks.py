@@ -11,6 +11,7 @@ from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_object
 from hfsvc.trajectories.styles.notations.openai_calls import id_of
 from hfsvc.trajectories.styles.notations.text_search import between, outside
+from hfsvc.trajectories.styles.roles import kind_of
 
 _OPENING, _CLOSING = "<tool_response>", "</tool_response>"
 _THINKING = {"thinking": ("thinking", "text"), "reasoning": ("text", "reasoning")}
@@ -23,7 +24,17 @@ _CALLS = frozenset({
     "toolCall",
     "function_call",
 })
-_RESULTS = frozenset({"tool_result", "tool-result", "toolResult", "mcp_tool_result"})
+_RESULTS = frozenset({
+    "tool_result",
+    "tool-result",
+    "toolResult",
+    "mcp_tool_result",
+    "web_search_tool_result",
+    "web_fetch_tool_result",
+    "code_execution_tool_result",
+    "bash_code_execution_tool_result",
+    "text_editor_code_execution_tool_result",
+})
 _IDS = ("tool_use_id", "tool_call_id", "toolCallId", "id")
 _CONTENTS = ("content", "output", "result")
 _KNOWN = _CALLS | _RESULTS | _THINKING.keys()
@@ -107,6 +118,9 @@ def without_blocks(message: Message) -> list[Message]:
         return [message]
     results = [Message("tool", each.content, _result_fields(each)) for each in blocks.results]
     spoken = blocks.spoken(message)
+    if kind_of(message.role) == "agent":
+        # What a server did of itself stands in the message that called it.
+        return [spoken, *results]
     return [*results, spoken] if blocks.rest or blocks.calls or blocks.thinking else results
 
 

@@ -2,6 +2,11 @@
 
 from collections.abc import Sequence
 
+from hfsvc.trajectories.layouts.conversation import Message
+from hfsvc.trajectories.styles.notations.openai_calls import id_of
+
+_IDS = ("tool_call_id", "call_id", "tool_use_id", "toolCallId")
+
 
 def assign(calls: Sequence[str], results: Sequence[str | None]) -> list[int | None]:
     """Which call each result answers: the one of its name where there are as many as results of it, else in order.
@@ -38,3 +43,17 @@ def assign(calls: Sequence[str], results: Sequence[str | None]) -> list[int | No
 def bare_name(name: str) -> str:
     """A function's name without the namespace that harmony puts before it."""
     return name.removeprefix("functions.")
+
+
+def answered_id(message: Message) -> str | None:
+    """The id of the call that a message answers; None where it names none."""
+    many = message.fields.get("tool_call_ids")
+    only = many[0] if isinstance(many, list) and len(many) == 1 else None
+    given = (id_of(message.fields.get(key)) for key in _IDS)
+    return next(filter(None, given), None) or id_of(only)
+
+
+def result_name(message: Message) -> str | None:
+    """What a message says that it is a result of."""
+    names = (message.fields.get(key) for key in ("name", "tool_name", "toolName"))
+    return next((name for name in names if isinstance(name, str) and name), None)

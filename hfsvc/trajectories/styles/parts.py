@@ -57,12 +57,13 @@ def _part(value: Any) -> TextPart | ImagePart:
 
 
 def _source(value: dict[str, Any]) -> str | None:
-    """The address of an image as Anthropic's API has it: in a ``source``, which may hold the bytes themselves."""
-    source = value.get("source")
-    if value.get("type") != "image" or not isinstance(source, dict):
+    """The address of an image as Anthropic's API has it, in a ``source``, or as MCP has it; both may hold the bytes."""
+    if value.get("type") != "image":
         return None
+    source = value["source"] if isinstance(value.get("source"), dict) else value
+    kind = source.get("media_type", source.get("mimeType"))
     data = source.get("data")
-    return f"data:{source.get('media_type')};base64,{data}" if isinstance(data, str) else source.get("url")
+    return f"data:{kind};base64,{data}" if isinstance(data, str) else source.get("url")
 
 
 def _image(value: Any) -> TextPart | ImagePart | None:

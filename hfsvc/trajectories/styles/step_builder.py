@@ -1,21 +1,23 @@
 """Messages of a row into ATIF steps: who says what, which results belong to which step. Pure."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from hfsvc.atif import Content, Source, Step, ToolCall
+from hfsvc.atif import AudioPart, Content, ImagePart, Source, Step, TextPart, ToolCall
 from hfsvc.models import KeptText
-from hfsvc.trajectories.layouts.conversation import Message
-from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
+from hfsvc.trajectories.layouts.conversation import REASONING, Message
+from hfsvc.trajectories.styles.agent_message import AgentMessage
+from hfsvc.trajectories.styles.agent_reader import AgentReader, texts_of
 from hfsvc.trajectories.styles.answers import Answers
 from hfsvc.trajectories.styles.content_blocks import blocks_of
 from hfsvc.trajectories.styles.notations.base import Call
 from hfsvc.trajectories.styles.notations.precedence import marks_in_content
-from hfsvc.trajectories.styles.notations.terminus import DONE, REJECTED
-from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, OfferedTools, Tools, tools_in, tools_of
+from hfsvc.trajectories.styles.notations.terminus import DONE
+from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, tools_in, tools_of
+from hfsvc.trajectories.styles.notations.whole_runs import Run, run_in
 from hfsvc.trajectories.styles.parts import content_of, openai_content
-from hfsvc.trajectories.styles.provenance import COLUMN, notes_of
+from hfsvc.trajectories.styles.provenance import COLUMN, PART, notes_of
 from hfsvc.trajectories.styles.roles import KINDS, Kind
 from hfsvc.trajectories.styles.step_draft import StepDraft, mark_last, step_of
 from hfsvc.trajectories.styles.to_rows import written
@@ -28,6 +30,9 @@ _OBSERVED = re.compile(
 """How environments open what they say in a user's turn."""
 
 
+Part = TextPart | ImagePart | AudioPart
+
+
 class StepBuilder:
     """Builds the steps of a row from its messages, read one after the other.
 
@@ -37,7 +42,6 @@ class StepBuilder:
         tools: That a column offers.
 
     Attributes:
-        tools: That a prompt offers; None where none does.
         reasoning: Steps with thinking.
         calls: Made.
         kept: Messages that look like more than text, and stayed it.
@@ -45,16 +49,11 @@ class StepBuilder:
     """
 
     def __init__(self, messages: Sequence[Message], *, fenced: bool, tools: Tools | None = None) -> None:
-        self.tools: Tools | None = None
         self.reasoning = self.calls = 0
         self.kept: list[KeptText] = []
         self.notations: dict[str, int] = {}
         self._messages = messages
-        self._fenced = fenced
         self._drafts: list[StepDraft] = []
-        self._column_tools = tools
-        self._tools_on_offer: OfferedTools | None = None
-        self._prompt: str | None = None
         self._kinds: list[Kind] = [KINDS.get(message.role or "", "unknown") for message in messages]
         self._blocks = {
             index: found
@@ -64,9 +63,14 @@ class StepBuilder:
         self._answered_by_tools = "tool" in self._kinds or (
             bool(self._blocks) and any(each.results for each in self._blocks.values())
         )
-        self._rejections = dict(_rejections(messages))
-        self._answers = Answers(messages, self._kinds, self._blocks, self._drafts)
+        self._reader = AgentReader(messages, self._kinds, self._blocks, fenced=fenced, tools=tools)
+        self._answers = Answers(messages, self._kinds, self._blocks, self._drafts, reader=self._reader, kept=self.kept)
         self._agents = self._answers.agents
+
+    @property
+    def tools(self) -> Tools | None:
+        """That a prompt offers; None where none does."""
+        return self._reader.tools
 
     @property
     def answered(self) -> int:
@@ -80,9 +84,9 @@ class StepBuilder:
 
     def read(self, *, system: str | None) -> None:
         """Read all messages, after the prompt that a column holds."""
-        self._prompt = system
         if system is not None:
-            self._drafts.append(StepDraft("system", system, -1, {COLUMN: "system"}))
+            self._reader.prompt = system
+            self._drafts.append(StepDraft("system", self._without_tools(system), -1, {COLUMN: "system"}))
         for index, (kind, message) in enumerate(zip(self._kinds, self._messages, strict=True)):
             if kind == "agent":
                 self._add_agent(index, message)
@@ -106,27 +110,31 @@ class StepBuilder:
     def _say(self, source: Source, index: int, message: Message) -> None:
         content = content_of(message.content)
         extra = notes_of(message, "user", openai_content(content))
-        if self.tools is None and not self._agents and isinstance(content, str) and (found := tools_in(content)):
-            self.tools, (start, end) = found
-            if not content[:start].strip():
-                content = content[end:].lstrip("\n")
-                extra = notes_of(message, "user", content)
-        elif self.tools is None and not self._agents and message.fields:
-            self.tools = next(filter(None, (tools_of(message.fields.get(name)) for name in TOOL_FIELDS)), None)
+        if self.tools is None and not self._agents and isinstance(content, str):
+            left = self._without_tools(content)
+            extra = extra if left == content else notes_of(message, "user", left)
+            content = left
+        if self.tools is None and not self._agents and message.fields:
+            self._reader.tools = next(filter(None, (tools_of(message.fields.get(name)) for name in TOOL_FIELDS)), None)
         if source != "user" and self._kinds[index] == "unknown" and (mark := marks_in_content(message.content)):
             self._keep(index, f"its role {message.role!r} is nobody's, and what begins with {mark} stays text")
         self._drafts.append(StepDraft(source, content, index, extra))
 
+    def _without_tools(self, prompt: str) -> str:
+        """A prompt without the tools that it opens with; they are taken wherever they stand in it."""
+        if (found := tools_in(prompt)) is None:
+            return prompt
+        self._reader.tools, (start, end) = found
+        return prompt if prompt[:start].strip() else prompt[end:].lstrip("\n")
+
     def _add_agent(self, index: int, message: Message) -> None:
         blocks = self._blocks.get(index)
-        spoken = blocks.spoken(message) if blocks else message
-        content = content_of(spoken.content)
-        text = content if isinstance(content, str) else ""
-        read = read_agent_message(
-            spoken, text, rejected=self._rejections.get(index), fenced=self._fenced, offered=self._offered
-        )
+        content, read = self._reader.take(index)
         calls = _with_ids(read.calls, len(self._agents))
-        said = read.message if isinstance(content, str) else content
+        if read.kept and not calls and not message.fields.keys() & {*REASONING} and (run := run_in(texts_of(content))):
+            self._add_run(index, message, run)
+            return
+        said = read.message if isinstance(content, str) else _with_media(read, content)
         draft = StepDraft("agent", said, index, _agents_notes(message, read, said, calls))
         draft.reasoning = read.reasoning
         draft.calls = calls or None
@@ -138,10 +146,26 @@ class StepBuilder:
             self._count("blocks" if blocks and blocks.calls else read.notation or "", len(calls))
         if read.kept:
             self.kept += [KeptText(message=index, reason=reason) for reason in read.kept]
-        if not isinstance(content, str) and not calls and (mark := marks_in_content(spoken.content)):
-            self._keep(index, f"its content has several parts, and what begins with {mark} stays text")
         if blocks and blocks.results:
             self._answers.block_results(index, message, blocks, spoken=True)
+
+    def _add_run(self, index: int, message: Message, run: Run) -> None:
+        """Several turns that stand in one message; the first holds how it was."""
+        extra = notes_of(message, "assistant", None)
+        for turn in run.turns:
+            draft = StepDraft("agent", turn.message, index, extra)
+            given = [turn.call] if turn.call else []
+            calls = _with_ids(given, len(self._agents))
+            draft.reasoning, draft.calls, draft.acts = turn.reasoning, calls or None, bool(calls)
+            draft.acts = draft.acts and not self._answered_by_tools
+            self._drafts.append(draft)
+            self._answers.add_agent(index, draft, given, calls)
+            if turn.observation is not None:
+                self._answers.observed_inside(draft, index, turn.observation)
+            self.reasoning += turn.reasoning is not None
+            if calls:
+                self._count(run.notation, len(calls))
+            extra = {PART: True}
 
     def _count(self, notation: str, calls: int) -> None:
         self.calls += calls
@@ -149,14 +173,6 @@ class StepBuilder:
 
     def _keep(self, index: int, reason: str) -> None:
         self.kept.append(KeptText(message=index, reason=reason))
-
-    def _offered(self) -> OfferedTools:
-        """The tools on offer, of the column and of what was said before the agent."""
-        if self._tools_on_offer is None:
-            first = self._kinds.index("agent") if "agent" in self._kinds else 0
-            prompts = [each.content for each in self._messages[:first] if isinstance(each.content, str)]
-            self._tools_on_offer = OfferedTools(self.tools or self._column_tools, [self._prompt or "", *prompts])
-        return self._tools_on_offer
 
     # ---- what comes back --------------------------------------------------------------------------------------------
 
@@ -169,18 +185,19 @@ class StepBuilder:
         return isinstance(message.content, str) and _OBSERVED.match(message.content) is not None
 
 
-def _rejections(messages: Sequence[Message]) -> Iterator[tuple[int, str]]:
-    """The messages that a harness could not parse, by their places, and what it said of them."""
-    for index, (_, said, _) in enumerate(messages):
-        if isinstance(said, str) and said.startswith(REJECTED):
-            yield index - 1, said.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
-
-
 def _agents_notes(message: Message, read: AgentMessage, said: Content, calls: list[ToolCall]) -> dict[str, Any] | None:
     if calls and not message.fields and not str(message.content).endswith("</tool_call>"):
         # In another notation than the exporter's: no need to write them to see that they differ.
         return notes_of(message, "assistant", None)
     return notes_of(message, "assistant", written(read.reasoning, said, calls, message.fields))
+
+
+def _with_media(read: AgentMessage, content: list[Part]) -> Content:
+    """The parts of a message of which something was read: what is left of its texts, and what is no text."""
+    if not read.calls and read.message == texts_of(content):
+        return content
+    media = [part for part in content if not isinstance(part, TextPart)]
+    return [*([TextPart(text=read.message)] if read.message else []), *media] if media else read.message
 
 
 def _with_ids(calls: list[Call], turn: int) -> list[ToolCall]:

@@ -155,21 +155,108 @@ def test_results_before_any_agent_are_steps_of_their_own() -> None:
     assert [step.source for step in trajectory.steps] == ["user", "system", "system"]
 
 
-def test_an_unknown_speaker_and_several_parts_are_reported_where_they_hold_a_call() -> None:
-    _, fidelity = built(Message("planner", TWO), Message("assistant", [text("a"), text(TWO)]))
-    assert [each.message for each in fidelity.kept_as_text] == [1, 2]
+def test_an_unknown_speaker_is_reported_where_it_holds_a_call() -> None:
+    _, fidelity = built(Message("planner", TWO), DONE)
+    assert [each.message for each in fidelity.kept_as_text] == [1]
+
+
+def test_several_texts_of_a_message_are_read_as_one() -> None:
+    shown = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    trajectory, fidelity = built(
+        Message("assistant", [text("<think>t</think>a"), shown, text(TWO)]), tool("1"), tool("2"), DONE
+    )
+    agent = trajectory.steps[1]
+    assert (agent.reasoning_content, fidelity.answered, fidelity.kept_as_text) == ("t", 2, ())
+    assert isinstance(agent.message, list)
+    assert [getattr(part, "text", "image") for part in agent.message] == ["a", "image"]
+    trajectory, _ = built(Message("assistant", [text("a"), text(TWO)]), DONE)
+    assert trajectory.steps[1].message == "a"
+    trajectory, _ = built(Message("assistant", [text("a"), text("b")]), DONE)
+    assert len(trajectory.steps[1].message) == 2
 
 
 def test_images_of_results_are_parts_or_named() -> None:
     shown = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
     held = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
-    trajectory, _ = built(Message("assistant", [use("f", "a")]), Message("user", [result("a", [shown, held])]), DONE)
+    of_mcp = {"type": "image", "data": "AAAA", "mimeType": "image/png"}
+    answer = Message("user", [result("a", [shown, held, of_mcp])])
+    trajectory, _ = built(Message("assistant", [use("f", "a")]), answer, DONE)
     observation = trajectory.steps[1].observation
     assert observation is not None
     content = observation.results[0].content
     assert isinstance(content, list)
-    image, named = content
+    image, named, same = content
+    assert same == named
     assert isinstance(image, atif.ImagePart)
     assert image.source.path == "https://example.org/a.png"
     assert isinstance(named, atif.TextPart)
     assert named.text.startswith("[an image of 26 characters: data:image/png")
+
+
+# ---- rounds ---------------------------------------------------------------------------------------------------------
+
+HURRY, WAIT, NOTE = Message("user", "hurry"), Message("assistant", "wait"), Message("system", "note")
+
+
+@pytest.mark.parametrize("remark", [HURRY, WAIT, NOTE, Message("user", [text("look"), text("here")])], ids=str)
+def test_remarks_may_stand_between_calls_and_results(remark: Message) -> None:
+    expected = [("1", "f"), ("2", "g")]
+    assert answers(called("f", "g"), tool("1"), remark, tool("2")) == expected
+    assert answers(called("f", "g"), remark, tool("1"), tool("2")) == expected
+    assert sorted(answers(called("f", "g"), tool("2", name="g"), remark, tool("1"))) == expected
+    assert answers(Message("assistant", TWO), tool("1"), remark, tool("2")) == expected
+
+
+def test_rounds_are_told_apart_by_the_next_calls() -> None:
+    more = Message("assistant", '<tool_call>{"name": "h"}</tool_call>')
+    assert answers(called("f", "g"), tool("1"), WAIT, tool("2"), HURRY, more, HURRY, tool("3")) == [
+        ("1", "f"),
+        ("2", "g"),
+        ("3", "h"),
+    ]
+    assert answers(called("f", "g"), tool("1"), more, tool("3")) == [("1", None), ("3", "h")]
+
+
+def test_an_open_call_of_an_earlier_turn_is_answered_late() -> None:
+    assert answers(called("f", "g"), tool("1", name="f"), called("h"), tool("2", name="g")) == [("1", "f"), ("2", "g")]
+    assert answers(called("f"), HURRY, called("g"), tool("1"), tool("2")) == [("1", "f"), ("2", "g")]
+
+
+def test_ids_that_are_counted_anew_belong_to_the_last_turn() -> None:
+    first, second = called("f", f="call_0"), called("g", g="call_0")
+    answer = tool("1", tool_call_id="call_0"), tool("2", tool_call_id="call_0")
+    assert answers(first, answer[0], second, answer[1]) == [("1", "f"), ("2", "g")]
+    assert answers(first, HURRY, second, answer[1]) == [("2", "g")]
+    assert answers(first, second, *answer) == [("1", "f"), ("2", "g")]
+
+
+@pytest.mark.parametrize("id", [0, 7, 7.0, "7"])
+def test_ids_may_be_numbers(id: Any) -> None:
+    calls = Message("assistant", "", {"tool_calls": [{"id": id, "name": "f"}, {"id": 8, "name": "g"}]})
+    assert answers(calls, tool("2", tool_call_id=8), tool("1", tool_call_id=id)) == [("2", "g"), ("1", "f")]
+
+
+@pytest.mark.parametrize("key", ["tool_call_id", "call_id", "tool_use_id", "toolCallId"])
+def test_ids_have_several_names(key: str) -> None:
+    assert answers(called("f", "g", f="a", g="b"), tool("2", **{key: "b"}), tool("1", **{key: "a"})) == [
+        ("2", "g"),
+        ("1", "f"),
+    ]
+
+
+def test_an_id_of_no_call_is_reported() -> None:
+    wrong = tool("1", tool_call_id="wrong")
+    _, fidelity = built(called("f", f="a"), wrong, DONE)
+    assert fidelity.answered == 0
+    assert [(each.message, each.reason) for each in fidelity.kept_as_text] == [(2, "it answers 'wrong', which is no call before it")]  # fmt: skip
+    # Where no call has an id, it says nothing.
+    assert answers(called("f", "g"), tool("2", name="g", tool_call_id="y"), wrong) == [("2", "g"), ("1", "f")]
+
+
+def test_blocks_without_ids_answer_over_several_messages() -> None:
+    uses = [{"type": "tool_use", "name": name, "input": {}} for name in "fg"]
+    one, two = ([{"type": "tool_result", "content": each}] for each in "12")
+    assert answers(Message("assistant", uses), Message("user", one), HURRY, Message("user", two)) == [
+        ("1", "f"),
+        ("2", "g"),
+    ]

@@ -8,7 +8,8 @@ import pytest
 
 from hfsvc import atif
 from hfsvc.atif import Step
-from hfsvc.export.trainers import openai_row, sharegpt_row
+from hfsvc.export.sharegpt_turns import sharegpt_row
+from hfsvc.export.trainers import openai_row
 from hfsvc.models import TrajectoryRow
 from hfsvc.trajectories.styles.to_rows import to_rows
 from tests.trajectories.tables import open_source

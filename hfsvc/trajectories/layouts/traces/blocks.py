@@ -4,6 +4,7 @@ from typing import Any
 
 from hfsvc.trajectories.layouts.traces.turns import Event, TurnBuilder, kept_of, text_or_parts
 
+_OF_CALLS = frozenset({"id", "type", "index", "function", "name", "arguments"})
 _CALLS = frozenset({"tool_use", "toolCall", "server_tool_use"})
 
 
@@ -39,9 +40,13 @@ def _read_agent(turns: TurnBuilder, message: Event, kept: dict[str, Any]) -> Non
             turns.say([block], kept)
     for call in message.get("toolCalls") or message.get("tool_calls") or ():
         function = call.get("function") or call
-        turns.call(function.get("name"), function.get("arguments"), call.get("id"), kept)
+        turns.call(function.get("name"), function.get("arguments"), call.get("id"), kept, _beside(call))
     if not turns.is_open:
         turns.add("assistant", "", kept)
+
+
+def _beside(call: Event) -> dict[str, Any]:
+    return {name: value for name, value in call.items() if name not in _OF_CALLS}
 
 
 def _read_other(turns: TurnBuilder, role: Any, content: Any, kept: dict[str, Any]) -> None:

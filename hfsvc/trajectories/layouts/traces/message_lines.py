@@ -52,6 +52,8 @@ def _read_header(about: dict[str, Any], event: Event) -> None:
     for name, value in found.items():
         if isinstance(value, str) and value:
             about.setdefault(name, value)
+    if isinstance(event.get("tools"), list):
+        about.setdefault("tools", event["tools"])
 
 
 def _read_event(turns: TurnBuilder, event: Event, about: dict[str, Any]) -> None:

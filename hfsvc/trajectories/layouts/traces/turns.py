@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from hfsvc.trajectories.layouts.conversation import Message
+from hfsvc.trajectories.layouts.conversation import FURTHER, Message
 
 Event = Mapping[str, Any]
 KEPT = ("timestamp", "model", "usage", "isError", "isMeta")
@@ -63,9 +63,16 @@ class TurnBuilder:
         self._content += content if isinstance(content, list) else [content] if content else []
         self._kept.update(kept or {})
 
-    def call(self, name: Any, arguments: Any, id: Any, kept: Mapping[str, Any] | None = None) -> None:
-        """A call of the agent's."""
-        call = {"type": "function", "function": {"name": name, "arguments": arguments}}
+    def call(
+        self,
+        name: Any,
+        arguments: Any,
+        id: Any,
+        kept: Mapping[str, Any] | None = None,
+        beside: Mapping[str, Any] | None = None,
+    ) -> None:
+        """A call of the agent's; `beside` is what else the call says of itself."""
+        call = {"type": "function", "function": {"name": name, "arguments": arguments}, **(beside or {})}
         self._calls.append(call if id is None else {"id": id, **call})
         self._kept.update(kept or {})
 
@@ -82,6 +89,8 @@ class TurnBuilder:
     def close(self) -> None:
         """End the agent's message, if there is one."""
         if not self.is_open:
+            # What was kept of an empty piece belongs to no other message.
+            self._kept = {}
             return
         fields: dict[str, Any] = {}
         if self._thoughts:
@@ -108,4 +117,6 @@ def _text(part: Any) -> str | None:
 
 def kept_of(event: Event) -> dict[str, Any]:
     """What to keep of an event beside what it says."""
-    return {name: event[name] for name in KEPT if event.get(name) is not None}
+    kept = {name: event[name] for name in KEPT if event.get(name) is not None}
+    further = event.get(FURTHER)
+    return kept | further if isinstance(further, dict) else kept

@@ -42,10 +42,11 @@ def _held(text: str) -> list[Any] | None:
         held, end = values_at(whole, 0)
     except NotJson:
         return None
-    return held if held and not whole[end:].strip() and all(map(_is_call, held)) else None
+    return held if held and not whole[end:].strip() and all(map(is_call, held)) else None
 
 
-def _is_call(held: Any) -> bool:
+def is_call(held: Any) -> bool:
+    """Whether an object is a call and nothing else: data has other keys."""
     if not isinstance(held, dict) or not held.keys() <= _KEYS:
         return False
     function = held["function"] if isinstance(held.get("function"), dict) else held

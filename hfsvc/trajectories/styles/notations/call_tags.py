@@ -11,8 +11,13 @@ from hfsvc.trajectories.styles.notations.call_lists import calls_in
 from hfsvc.trajectories.styles.notations.special_tokens import without_end
 from hfsvc.trajectories.styles.notations.text_search import Span, outside
 
-_CLOSING = {"<TOOLCALL>": "</TOOLCALL>", "<|tool_call|>": "<|/tool_call|>", "<functioncall>": "</functioncall>"}
-_OPENING = re.compile(r"<(?:TOOLCALL|\|tool_call\||functioncall)>")
+_CLOSING = {
+    "<TOOLCALL>": "</TOOLCALL>",
+    "<|tool_call|>": "<|/tool_call|>",
+    "<functioncall>": "</functioncall>",
+    "<function_call>": "</function_call>",
+}
+_OPENING = re.compile(r"<(?:TOOLCALL|\|tool_call\||function_?call)>")
 
 
 def opens(text: str) -> int:

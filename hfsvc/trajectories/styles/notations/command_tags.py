@@ -28,18 +28,27 @@ def opens(text: str) -> int:
 
 def parse(text: str) -> ParsedText | Broken:
     """All commands of a text."""
-    calls, spans = list[Call](), list[Span]()
-    while opening := _OPENING.search(text, spans[-1][1] if spans else 0):
+    found = commands_in(text)
+    if isinstance(found, Broken):
+        return found
+    calls = [call for call, _ in found]
+    said = outside(text, [span for _, span in found])
+    if any(mark in said for mark in _ANSWERS):
+        return Broken("the answers to its calls stand in the same message")
+    return ParsedText(said.rstrip(), calls) if calls else Broken("a command is never closed")
+
+
+def commands_in(text: str) -> list[tuple[Call, Span]] | Broken:
+    """The commands of a text, and where they stand."""
+    found: list[tuple[Call, Span]] = []
+    while opening := _OPENING.search(text, found[-1][1][1] if found else 0):
         closing = f"</{opening[1]}>"
         end = text.find(closing, opening.end())
         if end < 0:
             return Broken(f"a <{opening[1]}> is never closed")
-        calls.append(Call(opening[1], {ARGUMENTS[opening[1]]: _command(opening[1], text[opening.end() : end])}))
-        spans.append((opening.start(), end + len(closing)))
-    said = outside(text, spans)
-    if any(mark in said for mark in _ANSWERS):
-        return Broken("the answers to its calls stand in the same message")
-    return ParsedText(said.rstrip(), calls) if calls else Broken("a command is never closed")
+        call = Call(opening[1], {ARGUMENTS[opening[1]]: _command(opening[1], text[opening.end() : end])})
+        found.append((call, (opening.start(), end + len(closing))))
+    return found
 
 
 def _command(name: str, text: str) -> str:

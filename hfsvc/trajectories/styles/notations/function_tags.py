@@ -1,17 +1,19 @@
 """Calls in tags: ``<function=NAME><parameter=KEY>VALUE</parameter></function>``.
 
-Values stay text, without one line feed at either end.
+Values stay text, without one line feed at either end. Llama 3.1 writes one object: ``<function=NAME>{…}</function>``.
 """
 
 import re
 
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
+from hfsvc.trajectories.styles.notations.json_values import NotJson, object_at
 from hfsvc.trajectories.styles.notations.text_search import Span, outside
 
 _FUNCTION = re.compile(r"<function=([^<>\s]+)>\s*")
 _PARAMETER = re.compile(r"<parameter=([^<>\s]+)>")
 # A value may hold the closing tag itself; after the real one there is another parameter, or the end.
 _VALUE_END = re.compile(r"</parameter>\s*(?=<parameter=|</function>|\Z)")
+_JSON_CLOSING = re.compile(r"\s*</function>")
 _CLOSING = re.compile(r"</function>|\Z")
 
 
@@ -40,6 +42,8 @@ def call_at(text: str, start: int) -> tuple[Call, int] | Broken:
 
 
 def _call_after(text: str, function: re.Match[str]) -> tuple[Call, int] | Broken:
+    if text.startswith("{", function.end()):
+        return _json_call(text, function)
     arguments: dict[str, str] = {}
     position = function.end()
     while parameter := _PARAMETER.match(text, position):
@@ -52,6 +56,16 @@ def _call_after(text: str, function: re.Match[str]) -> tuple[Call, int] | Broken
     if closing is None or not (closing[0] or arguments):
         return Broken("a <function=…> is never closed")
     return Call(function[1], arguments), closing.end()
+
+
+def _json_call(text: str, function: re.Match[str]) -> tuple[Call, int] | Broken:
+    """The call of Llama 3.1, whose arguments are one object."""
+    try:
+        arguments, end = object_at(text, function.end())
+    except NotJson as error:
+        return Broken(f"the JSON of a <function=…> does not parse: {error}")
+    closing = _JSON_CLOSING.match(text, end)
+    return (Call(function[1], arguments), closing.end()) if closing else Broken("a <function=…> is never closed")
 
 
 def _value(text: str) -> str:

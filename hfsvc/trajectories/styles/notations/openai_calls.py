@@ -6,6 +6,7 @@ Source: OpenAI's API; ``function_calls``, as calls of Python, stands in the Dolc
 from collections.abc import Mapping
 from typing import Any
 
+from hfsvc.trajectories.layouts.structs import spread
 from hfsvc.trajectories.styles.notations.base import Broken, Call
 from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json, parse_object
 
@@ -65,6 +66,7 @@ def _plain(function: dict[str, Any], id: Any) -> Call | Broken:
 
 
 def _of_any_keys(held: dict[str, Any]) -> Call | Broken:
+    held = spread(held)
     nested = next((name for name in _NESTED if isinstance(held.get(name), dict)), None)
     function: dict[str, Any] = held[nested] if nested else held
     name = next((key for key in NAMES if isinstance(function.get(key), str)), None)
@@ -79,7 +81,9 @@ def _of_any_keys(held: dict[str, Any]) -> Call | Broken:
 
 
 def id_of(value: Any) -> str | None:
-    """An id as text; None where there is none."""
+    """An id as text; None where there is none. A column that has gaps makes numbers of whole ones."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value) if isinstance(value, str | int) and value != "" else None
 
 

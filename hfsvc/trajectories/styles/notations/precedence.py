@@ -18,6 +18,7 @@ from hfsvc.trajectories.styles.notations import (
     fences,
     function_tags,
     harmony,
+    in_prose,
     invoke_tags,
     kimi,
     llama,
@@ -107,7 +108,7 @@ _FIRST_OF_ALL = Candidate(0, TERMINUS_JSON)
 # The lookahead passes over other tags, of which some texts are full.
 _MARKS = re.compile(
     r"<(?=[rtf|｜amiTues])(?:response>|tool_calls?>|function=|\|(?:channel|start|python_tag|tool_call)|｜(?:tool|DSML)|antml:|minimax:tool_call>"
-    r"|invoke[\s>]|function_calls>|functioncall>|TOOLCALL>|use_mcp_tool>|execute(?:_bash|_ipython|_browse)?>|search>)"
+    r"|invoke[\s>]|function_calls?>|functioncall>|TOOLCALL>|use_mcp_tool>|execute(?:_bash|_ipython|_browse)?>|search>)"
 )
 _CLOSING = re.compile(r"<(?:/[a-z_]+>)")
 _FIRST = re.compile(r"\s*[\[{]")
@@ -180,11 +181,31 @@ def _later(text: str, offered: Offered, *, tagged: bool, marked: bool) -> Iterat
         yield from _outside_quotes(WORDS, text)
     if python_calls.opens_lines(text, offered):
         yield Candidate(0, LINES)
-    if _FIRST.match(text):
-        yield from _found(WHOLE, text)
-    elif text.startswith("```") and bare_json.opens(inner := call_lists.unfenced(text)) >= 0:
+    if _FIRST.match(text) and (whole := _found(WHOLE, text)):
+        yield from whole
+    elif (
+        text.startswith("```")
+        and in_prose.opens_fence(text) != 0
+        and bare_json.opens(inner := call_lists.unfenced(text)) >= 0
+    ):
         # A fence is how data and examples are shown, too.
         yield Candidate(0, FENCED_JSON, quoted=bare_json.first_name(inner) not in offered())
+
+    elif not marked and in_prose.may_hold(text):
+        found = _found(_prose(offered), text)
+        yield from (each._replace(quoted=_is_about(text, each.start)) for each in found)
+
+
+def _prose(offered: Offered) -> tuple[Notation, ...]:
+    return (
+        Notation("json", in_prose.opens_json, lambda text: in_prose.parse_json_calls(text, offered)),
+        Notation(
+            "python",
+            lambda text: in_prose.opens_python(text, offered),
+            lambda text: in_prose.parse_python(text, offered),
+        ),
+        Notation("tool-fence", in_prose.opens_fence, in_prose.parse_fences),
+    )
 
 
 def _named(names: Container[str]) -> Notation:

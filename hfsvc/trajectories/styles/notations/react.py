@@ -11,7 +11,7 @@ from typing import Any
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.call_lists import unfenced
 from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_object
-from hfsvc.trajectories.styles.notations.openai_calls import call_of
+from hfsvc.trajectories.styles.notations.openai_calls import call_of as read_call
 from hfsvc.trajectories.styles.notations.python_values import NotPython, call_at, literal
 
 FREE = "action"
@@ -40,7 +40,7 @@ def opens(text: str) -> int:
         return action.start()
     body = text[action.end() :].strip()
     is_bare = not text[: action.start()].strip() and _BRACKETS.fullmatch(body)
-    return action.start() if is_bare or _fenced(body) else -1
+    return action.start() if is_bare or _fenced(body) or _structured(body) else -1
 
 
 def parse(text: str) -> ParsedText | Broken:
@@ -51,7 +51,7 @@ def parse(text: str) -> ParsedText | Broken:
     body = text[action.end() :]
     if _ACTION.search(body) or _OBSERVATION.search(body):
         return Broken("several actions, or what came of one, stand in the same message")
-    call = _call(body.strip())
+    call = call_of(body.strip())
     if isinstance(call, Broken):
         return call
     before = text[: action.start()]
@@ -60,7 +60,8 @@ def parse(text: str) -> ParsedText | Broken:
     return ParsedText("", [call], said or None) if thought else ParsedText(said, [call])
 
 
-def _call(body: str) -> Call | Broken:
+def call_of(body: str) -> Call | Broken:
+    """The call that what follows ``Action:`` is, with its input."""
     given = _INPUT.search(body)
     if given is not None:
         name = body[: given.start()].strip().strip("`*")
@@ -93,7 +94,7 @@ def _structured(body: str) -> Call | None:
     given = held.get("action_input", held.get("arguments"))
     if not isinstance(name, str) or not held.keys() <= {"action", "action_input", "name", "arguments"}:
         return None
-    call = call_of({"name": name, "arguments": given}) if isinstance(given, dict | None) else None
+    call = read_call({"name": name, "arguments": given}) if isinstance(given, dict | None) else None
     return call if isinstance(call, Call) else Call(name, {INPUT: given})
 
 

@@ -21,9 +21,13 @@ def opens(text: str) -> int:
     """Where code or calls start; -1 where there are none. A fence alone is prose."""
     if LISTED in text and (listed := _LISTED.search(text)):
         return listed.start()
-    is_code = "<end_code>" in text or "</code>" in text or "\nCode:" in text
-    code = _code(text) if is_code and _THOUGHT.match(text) else None
-    return code[0] if code else -1
+    is_code = "<end_code>" in text or "code>" in text or "\nCode:" in text
+    if not is_code or not _THOUGHT.match(text):
+        return -1
+    opening = _OPENING.search(text)
+    is_cut = opening is not None and text.find("```" if opening[0].startswith("`") else "</code>", opening.end()) < 0
+    code = _code(text)
+    return code[0] if code else opening.start() if opening and is_cut else -1
 
 
 def parse(text: str) -> ParsedText | Broken:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
+from hfsvc.trajectories.styles.notations.whole_runs import run_in
 from tests.trajectories.talks import texts
 
 TOOLS = frozenset({"search", "read_file", "get.time"})
@@ -49,6 +50,16 @@ CALLS: list[tuple[str, str, list[tuple[str, dict[str, Any]]], str, str | None]] 
     ("call-tags", """<functioncall> {"name": "search", "arguments": '{"q": "x"}'} <|endoftext|>""", X, "", None),
     ("tool_call", '<tool_call>[search(q="x")]</tool_call>', X, "", None),
     ("json", '```json\n{"name": "search", "arguments": {"q": "x"}}\n```', X, "", None),
+    ("json", 'I look.\n{"name": "search", "arguments": {"q": "x"}}', X, "I look.", None),
+    ("json", 'I look:\n```json\n{"name": "search", "arguments": {"q": "x"}}\n```', X, "I look:", None),
+    ("json", 'm [{"name": "search", "arguments": {"q": "x"}}, {"name": "search", "arguments": {}}]', [*X, ("search", {})], "m", None),
+    ("python", 'I look.\n[search(q="x")]', X, "I look.", None),
+    ("python", '[search(q="x")]\nLet me see.', X, "Let me see.", None),
+    ("tool-fence", 'm\n```tool_call\n{"name": "f", "arguments": {"q": "x"}}\n```', [("f", {"q": "x"})], "m", None),
+    ("tool-fence", 'm\n```tool_code\nprint(f(q="x"))\n```', [("f", {"q": "x"})], "m", None),
+    ("function", '<function=search>{"q": "x"}</function>', X, "", None),
+    ("call-tags", 'm <function_call>{"name": "search", "arguments": {"q": "x"}}</function_call>', X, "m", None),
+    ("react", 'Action:\n```json\n{"action": "search", "action_input": {"q": "x"}}\n```', X, "", None),
     ("use_mcp_tool", 'm\n<use_mcp_tool><server_name>s</server_name><tool_name>search</tool_name><arguments>{"q": "x"}</arguments></use_mcp_tool>', X, "m", None),
     ("execute", "m\n<execute>\nls\n</execute>", [("execute", {"command": "ls"})], "m", None),
     ("execute", "<execute_ipython>\nx = 1\n</execute_ipython>", [("execute_ipython", {"code": "x = 1"})], "", None),
@@ -146,6 +157,16 @@ def test_prose_and_data_make_no_call(text: str) -> None:
         ("Thought: t\nAction: a\nAction Input: {}\nObservation: o", "stand in the same message"),
         ("<|channel|>analysis", "has no <|message|>"),
         ("<|start|>user<|message|>a<|end|>", "several speakers"),
+        ('{"name": "search", "arguments": {"q"', "does not parse"),
+        ('Say {"name": "nobody", "arguments": {}} to it.', "not on offer"),
+        ('[nobody(q="x")]\nand then', "no tool on offer"),
+        ('[search(q="x"', "no Python"),
+        ('[search(q="x")\nand then', "no Python"),
+        ("```tool_code\nsearch(", "no Python"),
+        ("```tool_code\nsearch()\n", "never closed"),
+        ("```tool_code\nsearch()\n```\nis how to call", "something follows"),
+        ('<function=search>{"q": "x"', "does not parse"),
+        ("Thought: t\nCode:\n```py\nx = 1", "never closed"),
         ("[f(a=open('x'))]", "is no literal"),
         ("[f(a=1e999)]", "infinite"),
         ("<execute>ls</execute> <|python_tag|>x", "stays text"),
@@ -221,12 +242,15 @@ def test_every_text_is_read_or_left(text: str) -> None:
         "<use_mcp_tool>", "[TOOL_CALLS]", "<|python_tag|>", "Thought: \n", "Action: a\n", "Action Input: \n", "```py\n", "[f(",
         "[f(a=1),", "'", '"', "\\'", "f(a=", "{'a': ", "<read_file>", "<read_file><a>", "<code>", "Calling tools:\n", "- ", "-",
         " ", "\n", "`", "[", "{", '{"name": ', "<tool_response>", "<arg_key>", "<function_calls>", "Thought: ```py\n",
+        '[{"name": "search", "arguments": {}}, ', '```json\n{"name": "search", "arguments": {}}\n```\n', "```tool_code\n", "[search(a=1)]\n",
+        "<search>a</search><information>", "Action: a\nObservation: b\n", "<function=f>{", "<function_call>{",
     ],
 )  # fmt: skip
 def test_time_grows_with_the_text(piece: str) -> None:
     for role in ("assistant", "tool_call"):
         read(piece * (100_000 // len(piece)), role)
         read(f"[f(a={piece * (100_000 // len(piece))})]", role)
+    run_in(piece * (100_000 // len(piece)))
 
 
 @given(value=st.recursive(st.none() | st.booleans() | st.integers(-5, 5) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))  # fmt: skip

@@ -1,0 +1,91 @@
+"""The agent's messages of a row, each taken apart once, ahead of its turn where somebody asks. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from hfsvc.atif import Content, TextPart
+from hfsvc.trajectories.layouts.conversation import Message
+from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
+from hfsvc.trajectories.styles.content_blocks import Blocks
+from hfsvc.trajectories.styles.notations.terminus import REJECTED
+from hfsvc.trajectories.styles.notations.tools import OfferedTools, Tools
+from hfsvc.trajectories.styles.parts import content_of
+from hfsvc.trajectories.styles.roles import Kind
+
+_ReadMessage = tuple[Content, AgentMessage]
+"""What the content of a message is without blocks, and what it was taken apart into."""
+
+
+class AgentReader:
+    """Reads the agent's messages of a row.
+
+    Args:
+        messages: Of the row.
+        kinds: Who speaks in each.
+        blocks: The blocks of those that have some, by their places.
+        fenced: Whether the last fenced block of a message is a command.
+        tools: That a column offers.
+
+    Attributes:
+        tools: That a prompt offers; None where none does.
+        prompt: That stands in a column.
+    """
+
+    def __init__(
+        self,
+        messages: Sequence[Message],
+        kinds: Sequence[Kind],
+        blocks: Mapping[int, Blocks],
+        *,
+        fenced: bool,
+        tools: Tools | None,
+    ) -> None:
+        self.tools: Tools | None = None
+        self.prompt = ""
+        self._messages = messages
+        self._kinds = kinds
+        self._blocks = blocks
+        self._fenced = fenced
+        self._column_tools = tools
+        self._tools_on_offer: OfferedTools | None = None
+        self._ahead: dict[int, _ReadMessage] = {}
+        self._rejections = dict(_rejections(messages))
+
+    def take(self, index: int) -> _ReadMessage:
+        """The content of a message whose turn it is, without blocks, and what it was taken apart into."""
+        return self._ahead.pop(index) if index in self._ahead else self._read(index)
+
+    def calls_at(self, index: int) -> bool:
+        """Whether a message ahead calls something; what is read of it is kept until its turn."""
+        if index not in self._ahead:
+            self._ahead[index] = self._read(index)
+        return bool(self._ahead[index][1].calls)
+
+    def _read(self, index: int) -> _ReadMessage:
+        message = self._messages[index]
+        spoken = self._blocks[index].spoken(message) if index in self._blocks else message
+        content = content_of(spoken.content)
+        text = content if isinstance(content, str) else texts_of(content)
+        rejected = self._rejections.get(index)
+        return content, read_agent_message(spoken, text, rejected=rejected, fenced=self._fenced, offered=self._offered)
+
+    def _offered(self) -> OfferedTools:
+        """The tools on offer, of the column and of what was said before the agent."""
+        if self._tools_on_offer is None:
+            first = self._kinds.index("agent") if "agent" in self._kinds else 0
+            prompts = [each.content for each in self._messages[:first] if isinstance(each.content, str)]
+            self._tools_on_offer = OfferedTools(self.tools or self._column_tools, [self.prompt, *prompts])
+        return self._tools_on_offer
+
+
+def _rejections(messages: Sequence[Message]) -> Iterator[tuple[int, str]]:
+    """The messages that a harness could not parse, by their places, and what it said of them."""
+    for index, (_, said, _) in enumerate(messages):
+        if isinstance(said, str) and said.startswith(REJECTED):
+            yield index - 1, said.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
+
+
+def texts_of(content: Content) -> str:
+    """All texts of a content as one, without what is no text."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.text for part in content if isinstance(part, TextPart))
