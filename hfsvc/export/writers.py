@@ -18,6 +18,7 @@ from hfsvc.export import atif_columns, sharegpt_turns, steps, trainers
 from hfsvc.export.atomic_output import whole_file, whole_folder
 from hfsvc.export.formats import Format, Target
 from hfsvc.export.harbor_job import HarborJob
+from hfsvc.export.kept import kept_batch, kept_schema, with_kept, with_kept_extra
 from hfsvc.export.lines import json_line
 from hfsvc.export.naming import safe_name
 from hfsvc.export.sts import session_lines
@@ -59,29 +60,52 @@ class LineWriter:
 
 
 class TableWriter:
-    """Writes batches into a parquet file, in row groups of about `ROW_GROUP_BYTES`."""
+    """Writes batches into a parquet file, in row groups of about `ROW_GROUP_BYTES`, with what is kept in further columns.
 
-    def __init__(self, parquet: pq.ParquetWriter, batch_of: Callable[[Rows], pa.RecordBatch]) -> None:
+    Args:
+        file: Stays open.
+        schema: Of the format.
+        batch_of: Makes a batch of it.
+    """
+
+    def __init__(self, file: BinaryIO, schema: pa.Schema, batch_of: Callable[[Rows], pa.RecordBatch]) -> None:
         self.written = 0
-        self._parquet = parquet
+        self._file = file
+        self._schema = schema
         self._batch_of = batch_of
+        self._parquet: pq.ParquetWriter | None = None
         self._group: list[pa.RecordBatch] = []
         self._group_bytes = 0
 
     def write(self, rows: Rows) -> None:
+        if self._parquet is None:
+            self._open(rows)
         batch = self._batch_of(rows)
+        if rows[0].kept:
+            batch = kept_batch(batch, rows, self._schema)
         self._group.append(batch)
         self._group_bytes += batch.nbytes
         self.written += batch.nbytes
         if self._group_bytes >= ROW_GROUP_BYTES:
-            self.end_group()
+            self._end_group()
 
-    def end_group(self) -> None:
-        """Write what was gathered."""
-        if self._group:
+    def _open(self, rows: Rows) -> pq.ParquetWriter:
+        # Only now: the types of what is kept are those of the first rows.
+        self._schema = kept_schema(rows, self._schema)
+        self._parquet = pq.ParquetWriter(self._file, self._schema, compression="zstd", write_page_index=True)
+        return self._parquet
+
+    def _end_group(self) -> None:
+        if self._group and self._parquet:
             table = pa.Table.from_batches(self._group)
             self._group, self._group_bytes = [], 0
             self._parquet.write_table(table, row_group_size=table.num_rows)
+
+    def close(self) -> None:
+        """Write what was gathered, and the end of the file."""
+        parquet = self._parquet or self._open([])
+        self._end_group()
+        parquet.close()
 
 
 class SessionFolder:
@@ -99,9 +123,9 @@ class SessionFolder:
 
 
 _LINES: dict[Format, Callable[[TrajectoryRow], bytes]] = {
-    "jsonl": lambda row: atif.encode(row.trajectory) + b"\n",
-    "openai": lambda row: json_line(trainers.openai_row(row)),
-    "sharegpt": lambda row: json_line(sharegpt_turns.sharegpt_row(row)),
+    "jsonl": lambda row: atif.encode(with_kept_extra(row)) + b"\n",
+    "openai": lambda row: json_line(with_kept(trainers.openai_row(row), row)),
+    "sharegpt": lambda row: json_line(with_kept(sharegpt_turns.sharegpt_row(row), row)),
 }
 _TABLES: dict[Format, tuple[pa.Schema, Callable[[Rows], pa.RecordBatch]]] = {
     "parquet": (atif_columns.SCHEMA, atif_columns.atif_batch),
@@ -139,22 +163,13 @@ def stream_writer(out: BinaryIO, format: Format) -> Writer:
 @contextmanager
 def _file_writer(file: BinaryIO, target: Target) -> Iterator[Writer]:
     if target.kind == "table":
-        with _table(file, *_TABLES[target.format]) as writer:
+        with _ended(TableWriter(file, *_TABLES[target.format])) as writer:
             yield writer
     elif target.compression:
         with _ended(pa.CompressedOutputStream(pa.PythonFile(file, "w"), target.compression)) as out:
             yield LineWriter(out, _LINES[target.format])
     else:
         yield LineWriter(file, _LINES[target.format])
-
-
-@contextmanager
-def _table(file: BinaryIO, schema: pa.Schema, batch_of: Callable[[Rows], pa.RecordBatch]) -> Iterator[TableWriter]:
-    parquet = pq.ParquetWriter(file, schema, compression="zstd", write_page_index=True)
-    with _ended(parquet):
-        writer = TableWriter(parquet, batch_of)
-        yield writer
-        writer.end_group()
 
 
 @contextmanager

@@ -1,0 +1,79 @@
+"""What goes along with each row of an export: further keys of a line, further columns of a table. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from hfsvc.atif import Trajectory
+from hfsvc.errors import InvalidExport
+from hfsvc.export.lines import plain_json
+from hfsvc.models import TrajectoryRow
+
+
+def with_kept(made: dict[str, Any], row: TrajectoryRow) -> dict[str, Any]:
+    """A row of a format of lines, with what is kept behind its own keys.
+
+    Raises:
+        InvalidExport: Something that is kept has the name of one of those.
+    """
+    _check_names(row.kept, made)
+    return {**made, **row.kept}
+
+
+def with_kept_extra(row: TrajectoryRow) -> Trajectory:
+    """A document with what is kept in its ``extra``, where it is not there already."""
+    if not row.kept:
+        return row.trajectory
+    return msgspec.structs.replace(row.trajectory, extra={**row.kept, **(row.trajectory.extra or {})})
+
+
+def kept_schema(rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.Schema:
+    """The columns of a table with those of what is kept, whose types are those of the first rows.
+
+    Raises:
+        InvalidExport: As `with_kept`.
+    """
+    names = rows[0].kept if rows else {}
+    _check_names(names, schema.names)
+    for name in names:
+        schema = schema.append(pa.field(name, _type_of([row.kept[name] for row in rows])))
+    return schema
+
+
+def kept_batch(batch: pa.RecordBatch, rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.RecordBatch:
+    """A batch of such a table.
+
+    Raises:
+        InvalidExport: A value is of another type than those of the first rows.
+    """
+    if batch.num_rows != len(rows):
+        # A table of steps.
+        rows = [row for row in rows for _ in row.trajectory.steps]
+    kept = [_column(name, [row.kept[name] for row in rows], schema.field(name).type) for name in rows[0].kept]
+    return pa.RecordBatch.from_arrays([*batch.columns, *kept], schema=schema)
+
+
+def _check_names(kept: Mapping[str, Any], own: Mapping[str, Any] | Sequence[str]) -> None:
+    if taken := [name for name in kept if name in own]:
+        raise InvalidExport(target=taken[0], reason="the format has a field of this name already, so it cannot be kept")
+
+
+def _type_of(values: Sequence[Any]) -> pa.DataType:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pa.bool_()
+    if kinds == {int}:
+        return pa.int64()
+    return pa.float64() if kinds and kinds <= {int, float} else pa.string()
+
+
+def _column(name: str, values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_string(kind):
+        values = [value if value is None or isinstance(value, str) else plain_json(value) for value in values]
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowException, OverflowError):
+        reason = f"its values are of several types, and {kind} holds not all of them: write JSON Lines, or leave it out"
+        raise InvalidExport(target=name, reason=reason) from None

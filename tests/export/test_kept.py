@@ -1,0 +1,72 @@
+"""What goes along with rows: in lines and in tables alike, in documents under ``extra``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from hfsvc import atif
+from hfsvc.errors import InvalidExport
+from hfsvc.export import ExportRequest, Format, export_trajectories
+
+from ..trajectories.tables import open_source, parquet, row
+
+ROWS = [row(0, reward=0.5, tags=["a"], done=True), row(1, reward=None, tags=[], done=False), row(2, reward=1.0)]
+KEPT = ("task", "row", "reward", "done", "result", "dataset")
+
+
+async def write(root: Path, path: Path, format: Format | None = None, keep: tuple[str, ...] = KEPT) -> None:
+    source = await open_source(root, {"a.parquet": parquet(ROWS)}, keep=keep)
+    await export_trajectories(source, ExportRequest(path=path, format=format))
+
+
+@pytest.mark.parametrize("format", ["openai", "sharegpt"])
+async def test_lines_and_tables_hold_the_same(root: Path, tmp_path: Path, format: Format) -> None:
+    await write(root, tmp_path / "a.jsonl", format)
+    await write(root, tmp_path / "a.parquet", format)
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    table = pq.read_table(tmp_path / "a.parquet")
+    expected = {"task": "task_1", "row": 1, "reward": None, "done": False, "result": None, "dataset": "acme/notes"}
+    assert {name: lines[1][name] for name in KEPT} == expected
+    assert [{name: each[name] for name in KEPT} for each in table.to_pylist()] == [
+        {name: each[name] for name in KEPT} for each in lines
+    ]
+    assert [str(table.schema.field(name).type) for name in ("row", "reward", "done")] == ["int64", "double", "bool"]
+
+
+async def test_documents_hold_it_in_their_extra(root: Path, tmp_path: Path) -> None:
+    await write(root, tmp_path / "a.jsonl")
+    extras = [atif.decode(line).extra or {} for line in (tmp_path / "a.jsonl").read_bytes().splitlines()]
+    assert [(each["row"], each["reward"], each["done"]) for each in extras] == [
+        (0, 0.5, True),
+        (1, None, False),
+        (2, 1.0, None),
+    ]
+
+
+async def test_each_step_of_a_table_has_what_its_row_has(root: Path, tmp_path: Path) -> None:
+    await write(root, tmp_path / "a.parquet", "steps", keep=("task", "reward"))
+    found = pq.read_table(tmp_path / "a.parquet", columns=["row", "task", "reward"]).to_pylist()
+    assert found[2:4] == [{"row": 1, "task": "task_1", "reward": None}] * 2
+
+
+async def test_lists_are_json_in_tables(root: Path, tmp_path: Path) -> None:
+    await write(root, tmp_path / "a.parquet", "openai", keep=("tags",))
+    assert pq.read_table(tmp_path / "a.parquet")["tags"].to_pylist() == ['["a"]', "[]", None]
+
+
+async def test_a_table_of_no_rows_has_the_columns_of_its_format(root: Path, tmp_path: Path) -> None:
+    source = await open_source(root, {"a.parquet": parquet(ROWS)}, keep=KEPT, where="nothing")
+    await export_trajectories(source, ExportRequest(path=tmp_path / "a.parquet", format="openai"))
+    assert pq.read_schema(tmp_path / "a.parquet").names == ["messages", "tools"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+async def test_a_name_that_the_format_has_is_refused_and_nothing_written(root: Path, tmp_path: Path, name: str) -> None:
+    held: list[dict[str, Any]] = [row(0, messages="text")]
+    source = await open_source(root, {"a.parquet": parquet(held)}, keep=("messages",), layout="harbor")
+    with pytest.raises(InvalidExport, match="messages"):
+        await export_trajectories(source, ExportRequest(path=tmp_path / name, format="openai"))
+    assert not (tmp_path / name).exists()
