@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hfsvc.atif import Content, Observation, ObservationResult, Step, TextPart, ToolCall, Trajectory
+from hfsvc.atif import Content, ObservationResult, Step, TextPart, ToolCall, Trajectory
 from hfsvc.export.lines import plain_json
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING
 from hfsvc.trajectories.styles.notations.openai_calls import id_of
@@ -40,21 +40,22 @@ class ChatMessage(NamedTuple):
     fields: Mapping[str, Any] = NOTHING
 
 
-def chat_messages(trajectory: Trajectory) -> Iterator[ChatMessage]:
+def chat_messages(trajectory: Trajectory, *, all_answered: bool = False) -> Iterator[ChatMessage]:
     """The messages of a trajectory: one a step, and after it one for each result of its observation.
 
     Where results name no call and are fewer than the calls that wait, the last calls get them, and the others one without
-    a text: chats want an answer to every call.
+    a text; with `all_answered` so does every other call that something follows: chat templates ask for it.
 
     A system step that says nothing is there for its results alone.
     """
+    last = trajectory.steps[-1] if all_answered else None
     for step in trajectory.steps:
         calls = tuple(step.tool_calls or ())
         if not (step.source == "system" and step.message == "" and step.observation):
             fields = further_fields((step.extra or NOTHING).get(FIELDS, NOTHING))
             yield ChatMessage(_role(step), text_of(step.message), step, step.reasoning_content, calls, fields=fields)
-        if step.observation:
-            yield from _results(step, step.observation)
+        results = step.observation.results if step.observation else []
+        yield from _results(step, results, calls if all_answered and step is not last else ())
 
 
 def further_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -76,18 +77,20 @@ def _role(step: Step) -> str:
     return chat_role(original) if isinstance(original, str) and original else _ROLES[step.source]
 
 
-def _results(step: Step, observation: Observation) -> Iterator[ChatMessage]:
-    answered = {result.source_call_id for result in observation.results}
-    unnamed = sum(result.source_call_id is None for result in observation.results)
+def _results(step: Step, results: list[ObservationResult], to_answer: tuple[ToolCall, ...]) -> Iterator[ChatMessage]:
+    answered = {result.source_call_id for result in results}
+    unnamed = sum(result.source_call_id is None for result in results)
     waiting = [call.tool_call_id for call in step.tool_calls or () if call.tool_call_id not in answered]
     shared = waiting[:-unnamed] if unnamed else []
     left = iter(waiting[len(shared) :])
-    for result in observation.results:
+    for result in results:
         if result.source_call_id is None:
             # A terminal shows what all calls of a step did at once: that stands behind the last of them.
             yield from (ChatMessage("tool", "", step, call_id=each) for each in shared)
             shared = []
         yield _result(step, result, result.source_call_id or next(left, None))
+    unanswered = {*left} & {call.tool_call_id for call in to_answer}
+    yield from (ChatMessage("tool", "", step, call_id=each) for each in waiting if each in unanswered)
 
 
 def _result(step: Step, result: ObservationResult, call_id: str | None) -> ChatMessage:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from hfsvc.errors import InvalidExport
 from hfsvc.export.formats import Target, choose_target
 from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
 from hfsvc.export.naming import safe
+from hfsvc.export.single_calls import one_call_a_step
 from hfsvc.export.writers import Writer, open_writer
 from hfsvc.models import StreamRecord, TrajectoryRow
 from hfsvc.protocols import RowStream, TrajectorySource
@@ -23,6 +24,8 @@ from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
 
 T = TypeVar("T")
+Prepare = Callable[[TrajectoryRow], TrajectoryRow]
+"""What is done to a row before it is written."""
 
 CHUNK_BYTES = 4 << 20
 ROW_BYTES = 2000
@@ -48,7 +51,10 @@ async def export_trajectories(
         NoSpace, StoreNotWritable: The disk is in the way; nothing has changed.
         HfsvcError: What the source raises.
     """
-    return await export_rows(source, target_of(request), request.rows, resume=request.resume, on_event=on_event)
+    prepare = _one_call_a_step if request.one_call_a_step else None
+    return await export_rows(
+        source, target_of(request), request.rows, resume=request.resume, prepare=prepare, on_event=on_event
+    )
 
 
 async def export_shards(
@@ -90,7 +96,7 @@ async def export_to(
         on_event: As for `export_trajectories`.
     """
     rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
-    return await in_task_group(_pump(source, writer, rows, on_event))
+    return await in_task_group(_pump(source, writer, rows, None, on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -103,14 +109,29 @@ def target_of(request: ExportRequest) -> Target:
 
 
 async def export_rows(
-    source: TrajectorySource, target: Target, rows: RowRange, *, resume: bool, on_event: OnExport | None = None
+    source: TrajectorySource,
+    target: Target,
+    rows: RowRange,
+    *,
+    resume: bool,
+    prepare: Prepare | None = None,
+    on_event: OnExport | None = None,
 ) -> Exported:
-    """Write a range of rows to a target."""
-    return await in_task_group(_export(source, target, rows, resume, on_event))
+    """Write a range of rows to a target, each as `prepare` makes it."""
+    return await in_task_group(_export(source, target, rows, resume, prepare, on_event))
+
+
+def _one_call_a_step(row: TrajectoryRow) -> TrajectoryRow:
+    return msgspec.structs.replace(row, trajectory=one_call_a_step(row.trajectory))
 
 
 async def _export(
-    source: TrajectorySource, target: Target, rows: RowRange, resume: bool, on_event: OnExport | None
+    source: TrajectorySource,
+    target: Target,
+    rows: RowRange,
+    resume: bool,
+    prepare: Prepare | None,
+    on_event: OnExport | None,
 ) -> Exported:
     if await to_thread.run_sync(_is_taken, target):
         if resume:
@@ -119,7 +140,7 @@ async def _export(
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
-        done = await in_task_group(_pump(source, writer, rows, on_event))
+        done = await in_task_group(_pump(source, writer, rows, prepare, on_event))
     return msgspec.structs.replace(done, path=target.path, format=target.format)
 
 
@@ -142,7 +163,9 @@ async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
     await to_thread.run_sync(manager.__exit__, None, None, None)
 
 
-async def _pump(source: TrajectorySource, writer: Writer, rows: RowRange, on_event: OnExport | None) -> Exported:
+async def _pump(
+    source: TrajectorySource, writer: Writer, rows: RowRange, prepare: Prepare | None, on_event: OnExport | None
+) -> Exported:
     total = await _rows_to_do(source, rows)
     report = _at_most_every(REPORT_EVERY_S, on_event)
     done = Exported(cursor=rows.cursor)
@@ -151,7 +174,7 @@ async def _pump(source: TrajectorySource, writer: Writer, rows: RowRange, on_eve
         async with create_task_group() as group, receive:
             group.start_soon(_gather, stream, send)
             async for chunk in receive:
-                await to_thread.run_sync(writer.write, chunk)
+                await to_thread.run_sync(writer.write, chunk if prepare is None else list(map(prepare, chunk)))
                 done = Exported(
                     rows=done.rows + len(chunk),
                     skipped_rows=_record_of(stream).left_out.get("bad", 0),

@@ -23,6 +23,7 @@ class ExportRequest(Model, frozen=True, kw_only=True):
         limit: Most rows to write.
         where: Words that rows must answer to.
         resume: Do nothing where the file or folder is there already.
+        one_call_a_step: Steps of several calls become steps of one call each.
         job: For ``atif-dir``, what Harbor's viewer calls the job: the folder inside `path`.
     """
 
@@ -36,6 +37,7 @@ class ExportRequest(Model, frozen=True, kw_only=True):
     limit: int | None = None
     where: str | None = None
     resume: bool = False
+    one_call_a_step: bool = False
     job: str = "trajectories"
 
     @property

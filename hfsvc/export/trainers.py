@@ -12,6 +12,7 @@ from hfsvc.export.chat import ChatMessage, chat_messages, function_of, further_k
 from hfsvc.export.columns import batch_of, json_text
 from hfsvc.models import TrajectoryRow
 from hfsvc.trajectories.layouts.conversation import FURTHER
+from hfsvc.trajectories.styles.notations import terminus
 from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, tools_of
 from hfsvc.trajectories.styles.provenance import FIELDS
 
@@ -43,9 +44,11 @@ def openai_row(row: TrajectoryRow) -> Json:
     """
     trajectory = row.trajectory
     messages = (
-        list(bare_messages(trajectory)) if is_bare(row) else [_message(each) for each in chat_messages(trajectory)]
+        list(bare_messages(trajectory))
+        if is_bare(row)
+        else [_message(each) for each in chat_messages(trajectory, all_answered=True)]
     )
-    tools = offered_tools(trajectory)
+    tools = offered_tools(trajectory) or _tools_of_harness(trajectory)
     return {"messages": messages} if tools is None else {"messages": messages, "tools": tools}
 
 
@@ -60,6 +63,12 @@ def offered_tools(trajectory: Trajectory) -> Tools | None:
         return trajectory.agent.tool_definitions
     fields = ((step.extra or {}).get(FIELDS) or {} for step in trajectory.steps if step.source != "agent")
     return next((found for each in fields for name in TOOL_FIELDS if (found := tools_of(each.get(name)))), None)
+
+
+def _tools_of_harness(trajectory: Trajectory) -> Tools | None:
+    """The tools of the Terminus 2 harness, where a run called those and no others."""
+    called = {call.function_name for step in trajectory.steps for call in step.tool_calls or ()}
+    return terminus.TOOLS if called and called <= {terminus.RUN, terminus.DONE} else None
 
 
 def _message(message: ChatMessage) -> Json:

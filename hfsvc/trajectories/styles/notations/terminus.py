@@ -11,6 +11,32 @@ from hfsvc.trajectories.styles.notations.base import Call
 RUN = "bash_command"
 DONE = "mark_task_complete"
 DEFAULT_DURATION = 1.0
+TOOLS: list[dict[str, Any]] = [
+    {
+        "type": "function",
+        "function": {
+            "name": RUN,
+            "description": "Send keystrokes to the terminal, then wait before its screen is read.",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "keystrokes": {"type": "string", "description": "Sent as they are; a line feed runs a command."},
+                    "duration": {"type": "number", "description": "Seconds to wait."},
+                },
+                "required": ["keystrokes"],
+            },
+        },
+    },
+    {
+        "type": "function",
+        "function": {
+            "name": DONE,
+            "description": "Say that the task is complete.",
+            "parameters": {"type": "object", "properties": {}},
+        },
+    },
+]
+"""What the harness offers, as schemas: it describes them in its prompt."""
 REJECTED = "Previous response had parsing errors:"
 """How the harness answers what it could not parse; nothing of that was run."""
 
