@@ -30,7 +30,16 @@ def layouts_command(options: Options, dataset: str | None, reading: "ReadOptions
     elif options.quiet:
         write_columns((), [(each.file, each.layout or "-") for each in found])
     else:
-        rows = [(each.file, f"{each.rows:,}", each.layout or "-", each.column or "-", each.reason) for each in found]
+        rows = [
+            (
+                each.file,
+                "-" if each.rows is None else f"{each.rows:,}",
+                each.layout or "-",
+                each.column or "-",
+                each.reason,
+            )
+            for each in found
+        ]
         write_columns(("FILE", "ROWS", "LAYOUT", "COLUMN", "WHY"), rows)
         _say_ruled_out(found)
 
@@ -54,11 +63,11 @@ async def _explain(container: "Container", name: str, reading: "ReadOptions") ->
     from anyio import to_thread
 
     from hfsvc.errors import NotDownloaded
-    from hfsvc.trajectories.explained import explain_files
+    from hfsvc.trajectories.judged_files import judge_files
 
     repo = container.registry().repo_of(name)
     dataset = await container.datasets().get_download_info(repo)
     if dataset is None:
         raise NotDownloaded(repo=repo)
     options = container.registry().read_options(dataset.repo, reading)
-    return await to_thread.run_sync(lambda: [*explain_files(dataset, options)])
+    return await to_thread.run_sync(lambda: [each.told for each in judge_files(dataset, options)])

@@ -90,13 +90,15 @@ def test_further_ones_are_asked_for_only_where_none_fits() -> None:
 def test_a_known_dataset_is_read_as_it_is_known() -> None:
     found = Registry([MINE]).read_options(MINE.repo, ReadOptions(style="structured"))
     columns = {"key": "id", "messages": "history"}
-    assert found == ReadOptions(style="structured", layout="openai", columns=columns)
+    assumed = frozenset({"layout", *columns})
+    assert found == ReadOptions(style="structured", layout="openai", columns=columns, assumed=assumed)
 
 
 def test_what_is_asked_for_wins() -> None:
     given = ReadOptions(layout="json", columns={"messages": "talk", "task": "problem"})
     columns = {"key": "id", "messages": "talk", "task": "problem"}
-    assert Registry([MINE]).read_options(MINE.repo, given) == ReadOptions(layout="json", columns=columns)
+    wanted = ReadOptions(layout="json", columns=columns, assumed=frozenset({"key"}))
+    assert Registry([MINE]).read_options(MINE.repo, given) == wanted
 
 
 def test_an_unknown_dataset_is_read_as_it_is_asked_for() -> None:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 
 from hfsvc.errors import BadDocuments
+from hfsvc.models.file_kinds import COMPRESSED
 from hfsvc.trajectories.files.json_arrays import BrokenArray, split_array
 
 BUFFER_BYTES = 1 << 20
@@ -20,7 +21,6 @@ BUFFER_BYTES = 1 << 20
 Shape = Literal["json", "lines", "unknown"]
 
 _SHAPES: dict[str, Shape] = {".json": "json", ".jsonl": "lines", ".ndjson": "lines"}
-COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 # RFC 1952, RFC 8878, and the formats' own descriptions.
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
 
