@@ -178,7 +178,8 @@ def judge_layouts(
     judged = [*zip(candidates, words, strict=True)]
     strange = [(layout, word) for layout, word in judged if word and word not in EMPTY]
     held = [layout for layout, word in judged if head is not None and word is None]
-    left = [layout for layout, word in judged if not word or word in EMPTY] or (candidates if options.layout else ())
+    insists = options.layout is not None and "layout" not in options.assumed
+    left = [layout for layout, word in judged if not word or word in EMPTY] or (candidates if insists else ())
     once: dict[str, Layout] = {}
     for layout in left:
         once.setdefault(layout.messages, layout)
