@@ -23,6 +23,7 @@ FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result", "trace_s
 KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 KEY_COLUMNS: tuple[KeyColumn, ...] = get_args(KeyColumn)
 LayoutName = Literal[
+    "frameworks",
     "harbor",
     "openai",
     "sharegpt",

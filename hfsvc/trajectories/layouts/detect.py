@@ -15,6 +15,7 @@ from hfsvc.trajectories.layouts import (
     adp_actions,
     agent_trace,
     atif,
+    framework_messages,
     harbor,
     objects,
     openai,
@@ -43,6 +44,7 @@ MOST_BATCHES = 16
 Fit = Callable[[pa.Schema, ReadOptions], Sequence[Layout] | str]
 # The first that fits is taken.
 LAYOUTS: Mapping[LayoutName, Fit] = {
+    "frameworks": framework_messages.fit,
     "harbor": harbor.fit,
     "openai": openai.fit,
     "sharegpt": sharegpt.fit,
@@ -59,6 +61,8 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
 
 
 _PAIRS = frozenset({"query-answers", "prompt-completion"})
+# Of any type, so that only rows tell; and some of them may be plain messages.
+_LOOSE = "frameworks"
 
 
 class LayoutChoice(NamedTuple):
@@ -180,9 +184,10 @@ def judge_layouts(
     held = [layout for layout, word in judged if head is not None and word is None]
     insists = options.layout is not None and "layout" not in options.assumed
     left = [layout for layout, word in judged if not word or word in EMPTY] or (candidates if insists else ())
-    once: dict[str, Layout] = {}
+    left = [layout for layout in left if layout.name != _LOOSE or layout in held] or left
+    once: dict[tuple[str, bool], Layout] = {}
     for layout in left:
-        once.setdefault(layout.messages, layout)
+        once.setdefault((layout.messages, layout.name == _LOOSE), layout)
     return LayoutChoice(
         _in_turn([*once.values()], held),
         tuple((layout.name, layout.messages) for layout in held),

@@ -13,6 +13,9 @@ from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_r
 EMPTY = frozenset({"it is null", "it is empty"})
 """What readers say of a row whose column holds nothing."""
 
+OF_NO_FRAMEWORK = "its objects are of no framework or API that is known"
+"""What the layout ``frameworks`` says of a row that another one may read."""
+
 
 class InTurnLayout:
     """Columns that hold the messages in turn.
@@ -55,7 +58,7 @@ class InTurnLayout:
 
 
 def _is_empty(found: Conversation | Trajectory | Unreadable) -> bool:
-    return isinstance(found, Unreadable) and found.reason in EMPTY
+    return isinstance(found, Unreadable) and found.reason in {*EMPTY, OF_NO_FRAMEWORK}
 
 
 def _filled(

@@ -108,7 +108,7 @@ def test_the_types_tell_the_layout(name: str, column: str, fields: list[tuple[st
 
 def test_every_layout_has_a_name_that_can_be_asked_for() -> None:
     assert tuple(LAYOUTS) == get_args(LayoutName)
-    with pytest.raises(InvalidSettings, match="'opnai' is none of harbor, openai"):
+    with pytest.raises(InvalidSettings, match="'opnai' is none of frameworks, harbor"):
         layout_of(pa.schema([("messages", MESSAGES)]), layout="opnai")
 
 
