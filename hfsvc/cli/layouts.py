@@ -42,6 +42,7 @@ def layouts_command(options: Options, dataset: str | None, reading: "ReadOptions
         ]
         write_columns(("FILE", "ROWS", "LAYOUT", "COLUMN", "WHY"), rows)
         _say_ruled_out(found)
+        _say_unread(found)
 
 
 def _say_ruled_out(found: "list[FileLayout]") -> None:
@@ -57,6 +58,19 @@ def _say_ruled_out(found: "list[FileLayout]") -> None:
             "" if len(files) == len(found) else f" in {files[0]}" + (f" and {len(files) - 1} more" * (len(files) > 1))
         )
         say(printable(f"not {layout}{where}: {reason}"))
+
+
+def _say_unread(found: "list[FileLayout]") -> None:
+    """The columns that are not read, once where they are the same for several files."""
+    from hfsvc.cli.output import count_files, printable, say
+
+    said: dict[tuple[str, ...], list[str]] = {}
+    for file in found:
+        if file.unread:
+            said.setdefault(file.unread, []).append(file.file)
+    for columns, files in said.items():
+        where = files[0] if len(files) == 1 else f"{files[0]} and {count_files(len(files) - 1)} more"
+        say(printable(f"columns not read in {where}: {', '.join(columns)}"))
 
 
 async def _explain(container: "Container", name: str, reading: "ReadOptions") -> "list[FileLayout]":

@@ -100,6 +100,7 @@ class FileLayout(Model, frozen=True, kw_only=True):
         column: That holds the messages.
         reason: Why this one.
         ruled_out: The others, and what they lack.
+        unread: Columns that are not read, but under a name of their own on request, such as what a preference rejects.
     """
 
     file: str
@@ -108,6 +109,7 @@ class FileLayout(Model, frozen=True, kw_only=True):
     column: str | None
     reason: str
     ruled_out: tuple[RuledOutLayout, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class Fidelity(Model, frozen=True, kw_only=True):

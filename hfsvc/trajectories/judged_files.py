@@ -147,6 +147,7 @@ def _judged(path: str, content: str, rows: RowFile, options: ReadOptions) -> Jud
         column=choice.layout.messages if choice.layout else None,
         reason="; ".join((_reason(choice, rows, options), *choice.notes)),
         ruled_out=tuple(RuledOutLayout(layout=name, reason=reason) for name, reason in choice.ruled_out),
+        unread=tuple(_unread_columns(choice, rows)),
     )
     if choice.layout is None:
         refusal = refusal_of(choice, rows.schema, path) if rows.rows else None
@@ -154,6 +155,12 @@ def _judged(path: str, content: str, rows: RowFile, options: ReadOptions) -> Jud
         may_talk = near is not None and near.role is not None and near.content is not None
         return JudgedFile(told, None, refusal, False, frozenset(rows.schema.names), may_talk)
     return JudgedFile(told, DataFile(path, 0, rows.rows, content, choice.layout, rows.schema, rows.leaves, rows.groups))
+
+
+def _unread_columns(choice: LayoutChoice, rows: RowFile) -> Iterator[str]:
+    if choice.layout and DOCUMENT not in choice.layout.columns:
+        read = {*choice.layout.columns, DOCUMENT}
+        yield from (name for name in dict.fromkeys(rows.schema.names) if name not in read)
 
 
 def _reason(choice: LayoutChoice, rows: RowFile, options: ReadOptions) -> str:

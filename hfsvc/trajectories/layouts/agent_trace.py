@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.json import DOCUMENT
-from hfsvc.trajectories.files.lenient_json import read_json
+from hfsvc.trajectories.files.lenient_json import changes_in, read_json
 from hfsvc.trajectories.files.session_logs import SESSION
 from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
 from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
@@ -83,10 +83,11 @@ def _events(text: bytes) -> tuple[list[Event], list[tuple[int, str]]]:
     events: list[Event] = []
     notes: list[tuple[int, str]] = []
     if (whole := _object(text)) is not None:
-        return [whole], notes
+        return [whole], [(0, word) for word in _changes(text)]
     for number, line in enumerate(text.split(b"\n"), 1):
         if (event := _object(line)) is not None:
             events.append(event)
+            notes += ((0, f"line {number} of its log: {word}") for word in _changes(line))
         elif line.strip():
             notes.append((0, f"line {number} of its log is no JSON object, and left out"))
     return events, notes
@@ -98,6 +99,10 @@ def _object(text: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _changes(line: bytes) -> list[str]:
+    return [word for _, word in changes_in(line.decode(errors="replace"))]
 
 
 def _texts(column: pa.Array) -> list[bytes]:

@@ -184,7 +184,7 @@ def judge_layouts(
     held = [layout for layout, word in judged if head is not None and word is None]
     insists = options.layout is not None and "layout" not in options.assumed
     left = [layout for layout, word in judged if not word or word in EMPTY] or (candidates if insists else ())
-    left = [layout for layout in left if layout.name != _LOOSE or layout in held] or left
+    left = [layout for layout in left if layout.name != _LOOSE or layout in held or insists]
     once: dict[tuple[str, bool], Layout] = {}
     for layout in left:
         once.setdefault((layout.messages, layout.name == _LOOSE), layout)

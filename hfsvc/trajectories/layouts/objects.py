@@ -12,8 +12,8 @@ import msgspec
 import pyarrow as pa
 
 from hfsvc.models import LayoutName, ReadOptions
-from hfsvc.trajectories.files.arrow_values import is_binary, is_list, is_text, texts_of, values_of
-from hfsvc.trajectories.files.lenient_json import read_json, read_listed
+from hfsvc.trajectories.files.arrow_values import is_binary, is_list, is_text, item_changes, texts_of, values_of
+from hfsvc.trajectories.files.lenient_json import read_items, read_json, read_listed
 from hfsvc.trajectories.layouts.conversation import (
     CALLS,
     LIKELY_COLUMNS,
@@ -159,8 +159,9 @@ def _is_list_of_messages(kind: pa.DataType, roles: tuple[str, ...], contents: tu
 
 def find_objects(column: pa.Array) -> list[FoundObjects | str]:
     """For every row of a column its objects, or why there are none."""
+    changes = item_changes(column) if is_list(column.type) else {}
     try:
-        return [_found(value) for value in _values(column)]
+        return [_found(value, changes.get(row, ())) for row, value in enumerate(_values(column))]
     except UnicodeDecodeError:
         if len(column) == 1:
             return [NO_UTF8]
@@ -179,8 +180,7 @@ def _values(column: pa.Array) -> list[Any]:
     return values_of(column)
 
 
-def _found(value: Any) -> FoundObjects | str:
-    notes: tuple[tuple[int, str], ...] = ()
+def _found(value: Any, notes: tuple[tuple[int, str], ...]) -> FoundObjects | str:
     if isinstance(value, str | bytes):
         if not value.strip():
             return "it is empty"
@@ -192,8 +192,11 @@ def _found(value: Any) -> FoundObjects | str:
         except (ValueError, RecursionError) as error:
             if (value := _written_by_python(value)) is None:
                 return f"it is no JSON: {error}"
+    if isinstance(value, dict):
+        value = _transposed(value)
+    value, more = read_items(value)
     found = _listed(value)
-    return found if isinstance(found, str) else FoundObjects(found, notes)
+    return found if isinstance(found, str) else FoundObjects(found, (*notes, *more))
 
 
 def _written_by_python(text: Any) -> Any:
@@ -210,9 +213,6 @@ def _written_by_python(text: Any) -> Any:
 def _listed(value: Any) -> Objects | str:
     if value is None:
         return "it is null"
-    if isinstance(value, dict):
-        value = _transposed(value)
-    value = read_listed(value)
     if isinstance(value, list) and value and all(isinstance(each, list) for each in value):
         # Turns in pairs.
         value = [each for pair in value for each in pair]
