@@ -32,7 +32,7 @@ from hfsvc.trajectories.selection import RowSelection
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 # Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
-ROWS_ARE_READ = "2"
+ROWS_ARE_READ = "3"
 
 
 class FilesReplaced(Exception):

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hfsvc.atif import Trajectory
 from hfsvc.models import LayoutName
 from hfsvc.trajectories.layouts.base import Layout, RowMetadata
-from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
+from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
 
 EMPTY = frozenset({"it is null", "it is empty"})
@@ -15,6 +15,9 @@ EMPTY = frozenset({"it is null", "it is empty"})
 
 OF_NO_FRAMEWORK = "its objects are of no framework or API that is known"
 """What the layout ``frameworks`` says of a row that another one may read."""
+
+
+_NOTHING = Message(None, None)
 
 
 class InTurnLayout:
@@ -58,7 +61,9 @@ class InTurnLayout:
 
 
 def _is_empty(found: Conversation | Trajectory | Unreadable) -> bool:
-    return isinstance(found, Unreadable) and found.reason in {*EMPTY, OF_NO_FRAMEWORK}
+    if isinstance(found, Unreadable):
+        return found.reason in {*EMPTY, OF_NO_FRAMEWORK}
+    return isinstance(found, Conversation) and all(message == _NOTHING for message in found.messages)
 
 
 def _filled(

@@ -27,7 +27,7 @@ from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_r
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 from hfsvc.trajectories.layouts.structs import MessageShape, override_shape
 
-SHAPE = MessageShape("json", LIKELY_COLUMNS, "role", ("content",))
+SHAPE = MessageShape("json", LIKELY_COLUMNS, "role", ("content",), parts=True)
 ROLES = ("role", "from")
 CONTENTS = ("content", "value", "text", "system_prompt", "parts")
 # Python's own parser takes long for long texts.
@@ -130,7 +130,7 @@ def fit_objects(
     once = [name for name in shape.columns if schema.names.count(name) == 1]
     kinds = {name: schema.field(name).type for name in once}
     fitting = [
-        name for name, kind in kinds.items() if may_hold_objects(kind) or _is_list_of_messages(kind, roles, contents)
+        name for name, kind in kinds.items() if may_hold_objects(kind) or _may_be_messages(shape, kind, roles, contents)
     ]
     if not fitting:
         return f"it has no text in a column {' or '.join(map(repr, shape.columns))}"
@@ -149,12 +149,21 @@ def may_hold_objects(kind: pa.DataType) -> bool:
     return is_text(kind) or is_binary(kind) or pa.types.is_struct(kind)
 
 
-def _is_list_of_messages(kind: pa.DataType, roles: tuple[str, ...], contents: tuple[str, ...]) -> bool:
-    """Whether structs have texts for a role and a content, if under names of two shapes."""
-    if not is_list(kind) or not pa.types.is_struct(kind.value_type):
+def _may_be_messages(shape: MessageShape, kind: pa.DataType, roles: tuple[str, ...], contents: tuple[str, ...]) -> bool:
+    """Whether lists are of structs with a text for a role, and a content, if under names of two shapes; or in pairs."""
+    if not is_list(kind):
         return False
-    texts = {field.name for field in kind.value_type if is_text(field.type)}
-    return bool(texts & {*roles} and texts & {*contents})
+    inner = kind.value_type
+    if shape.parts and is_list(inner):
+        return may_hold_objects(inner) or _may_be_messages(shape, inner, roles, contents)
+    if not pa.types.is_struct(inner):
+        return False
+    speaks = any(field.name in roles and is_text(field.type) for field in inner)
+    return speaks and any(field.name in contents and _may_be_content(shape, field.type) for field in inner)
+
+
+def _may_be_content(shape: MessageShape, kind: pa.DataType) -> bool:
+    return is_text(kind) or is_binary(kind) or (shape.parts and pa.types.is_nested(kind))
 
 
 def find_objects(column: pa.Array) -> list[FoundObjects | str]:
@@ -228,6 +237,8 @@ def _transposed(value: dict[str, Any]) -> Any:
     """Lists by key as objects in a list: what `datasets` makes of a sequence of structs. Anything else as it is."""
     columns = {key: each for key, each in value.items() if each is not None}
     lists = [each for each in columns.values() if isinstance(each, list)]
+    if len(columns) == 1 and len(lists) == 1 and lists[0] and all(isinstance(each, dict) for each in lists[0]):
+        return lists[0]
     is_table = bool(columns.keys() & {*ROLES}) and len(lists) == len(columns) and len(set(map(len, lists))) == 1
     if not is_table:
         return next((columns[name] for name in LIKELY_COLUMNS if isinstance(columns.get(name), list)), value)

@@ -113,7 +113,11 @@ def test_every_layout_has_a_name_that_can_be_asked_for() -> None:
 
 
 def test_what_was_looked_for_is_told_in_three_lines_when_nothing_fits() -> None:
-    schema = pa.schema([("messages", pa.list_(pa.int8())), ("trajectory", pa.list_(SHAREGPT)), ("n", pa.int8())])
+    schema = pa.schema([
+        ("messages", pa.list_(pa.int8())),
+        ("trajectory", pa.list_(pa.list_(pa.int8()))),
+        ("n", pa.int8()),
+    ])
     with pytest.raises(BadParquet) as raised:
         layout_of(schema)
     found, looked_for, nearest = str(raised.value).split("\n")
