@@ -73,6 +73,7 @@ _ABOUT = re.compile(
     r"problems?|results?|scores?|labels?|leaderboard|reports?|config|log|logs)$",
     re.IGNORECASE,
 )
+_SAMPLE = re.compile(r"(^|[._\- ])(samples?|examples?|preview|demo)([._\- ]|$)", re.IGNORECASE)
 _WORDS = "|".join(word for words in KEYWORDS.values() for word in words)
 _SPLIT = re.compile(rf"(?:^|/|{BETWEEN})(?:{_WORDS}|data)(?:/|{BETWEEN}|$)")
 _IS_SPLIT = re.compile(rf"({_WORDS}|data)({BETWEEN}|$)")
@@ -119,6 +120,11 @@ def is_plainly_data(path: str) -> bool:
     """Whether a file is called as a split or a shard of one is, and not as a table about the data."""
     stem = _SHARD.sub("", stem_of(path))
     return not _ABOUT.search(stem.rpartition("/")[2]) and bool(_SPLIT.search(stem) or stem != stem_of(path))
+
+
+def is_sample(path: str) -> bool:
+    """Whether a file is called as a sample of others is."""
+    return bool(_SAMPLE.search(stem_of(path).rpartition("/")[2]))
 
 
 def stem_of(path: str) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset, FileLayout, ReadOptions, RuledOutLayout
-from hfsvc.models.file_kinds import DOCUMENTS, KINDS, FileKind, files_by_kind, kind_of, stem_of
+from hfsvc.models.file_kinds import DOCUMENTS, KINDS, RUNS, FileKind, files_by_kind, is_sample, kind_of, stem_of
 from hfsvc.trajectories.data_file import DataFile, content_of
 from hfsvc.trajectories.files.base import RowFile
 from hfsvc.trajectories.files.json import DOCUMENT
@@ -19,6 +19,8 @@ from hfsvc.trajectories.files.splits import choose_files
 from hfsvc.trajectories.layouts.detect import LayoutChoice, explain_layout, refusal_of
 
 COPY = "it is a copy of {}, as its name says"
+SAMPLE = "it is a sample of the others, as its name says"
+LOG = "it is a log beside documents of runs"
 OTHER_KIND = "the rows of this dataset are in other files, of the kind {}"
 
 
@@ -94,15 +96,27 @@ def judge_files(dataset: DownloadedDataset, options: ReadOptions) -> list[Judged
         judged += [_unread(path, OTHER_KIND.format(kinds)) for path in others]
     else:
         judged += [_look_at(dataset, path, options) for path in others]
-    return sorted(without_copies(judged), key=lambda each: each.told.file.encode(errors="surrogateescape"))
+    return sorted(without_repeats(judged), key=lambda each: each.told.file.encode(errors="surrogateescape"))
 
 
-def without_copies(judged: Iterable[JudgedFile]) -> Iterator[JudgedFile]:
-    """The same files, of which those are left out that another kind of file holds under the same name. Pure."""
+def without_repeats(judged: Iterable[JudgedFile]) -> Iterator[JudgedFile]:
+    """The same files, of which those are left out that tell once more what files of a likelier kind hold. Pure.
+
+    Those are copies, which have the same name, and samples; and logs beside the documents of runs.
+    """
+    judged = sorted(judged, key=lambda each: KINDS.index(each.kind))
+    held = [each.kind for each in judged if each.data]
     read: dict[str, JudgedFile] = {}
-    for each in sorted(judged, key=lambda each: KINDS.index(each.kind)):
+    for each in judged:
         other = read.setdefault(stem_of(each.told.file), each) if each.data else each
-        yield each if other.kind == each.kind else _unread(each.told.file, COPY.format(other.told.file))
+        if other.kind != each.kind:
+            yield _unread(each.told.file, COPY.format(other.told.file))
+        elif each.data and each.kind != held[0] and is_sample(each.told.file):
+            yield _unread(each.told.file, SAMPLE)
+        elif each.told.layout == "agent-trace" and RUNS in held and each.kind != RUNS:
+            yield _unread(each.told.file, LOG)
+        else:
+            yield each
 
 
 def refusal_among(judged: Sequence[JudgedFile]) -> BadParquet | None:

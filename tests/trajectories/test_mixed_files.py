@@ -100,6 +100,34 @@ async def test_of_copies_in_two_kinds_one_is_read(root: Path) -> None:
     ]
 
 
+async def test_a_sample_in_another_kind_is_not_read_again(root: Path) -> None:
+    files = {"x/full_sft.jsonl": DATA["runs.jsonl"][0], "x/sample_sft.json": DATA["runs.json"][0]}
+    source = await downloaded(root, files)
+    assert await source.count() == 3
+    assert [(each.file, each.reason) for each in source.left_out] == [
+        ("x/sample_sft.json", "it is a sample of the others, as its name says")
+    ]
+
+
+async def test_a_sample_alone_is_read(root: Path) -> None:
+    source = await downloaded(root, {"sample.json": DATA["runs.json"][0], "index.parquet": STRAY["index.parquet"]})
+    assert await source.count() == 3
+
+
+async def test_a_log_beside_documents_of_runs_is_left_alone_wherever_it_lies(root: Path) -> None:
+    session = lines([
+        {"type": "session", "harness": "pi", "id": "x"},
+        {"type": "message", "message": ROWS[0]["messages"][0]},
+    ])
+    source = await downloaded(
+        root, {"logs/x.jsonl": session, "job/t/trajectory.json": DATA["job/t/trajectory.json"][0]}
+    )
+    assert await source.count() == 1
+    assert [(each.file, each.reason) for each in source.left_out] == [
+        ("logs/x.jsonl", "it is a log beside documents of runs")
+    ]
+
+
 async def test_a_table_of_the_same_name_is_no_copy(root: Path) -> None:
     source = await downloaded(root, {"runs.parquet": STRAY["index.parquet"], "runs.jsonl": DATA["runs.jsonl"][0]})
     assert await source.count() == 3
