@@ -22,7 +22,7 @@ from hfsvc.trajectories.layouts.frameworks import (
 )
 from hfsvc.trajectories.layouts.frameworks.pieces import Object
 from hfsvc.trajectories.layouts.in_turn import OF_NO_FRAMEWORK
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 from hfsvc.trajectories.layouts.objects import find_objects, may_hold_objects
 
@@ -35,7 +35,7 @@ _MARKS = frozenset({
 })  # fmt: skip
 
 
-class FrameworkLayout:
+class FrameworkLayout(CountedByRow):
     """Rows whose messages are those of a framework."""
 
     name: LayoutName = "frameworks"
@@ -63,9 +63,6 @@ class FrameworkLayout:
         found = find_objects(batch.column(self.messages))
         read = (each if isinstance(each, str) else read_objects(each.objects) for each in found)
         return [0 if isinstance(each, str) else len(each) for each in read]
-
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
 
 
 def fit(schema: pa.Schema, options: ReadOptions) -> list[FrameworkLayout] | str:

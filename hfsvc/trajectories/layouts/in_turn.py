@@ -8,7 +8,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.models import LayoutName
 from hfsvc.trajectories.layouts.base import Layout, RowMetadata
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 
 EMPTY = frozenset({"it is null", "it is empty"})
 """What readers say of a row whose column holds nothing."""
@@ -20,7 +20,7 @@ OF_NO_FRAMEWORK = "its objects are of no framework or API that is known"
 _NOTHING = Message(None, None)
 
 
-class InTurnLayout:
+class InTurnLayout(CountedByRow):
     """Columns that hold the messages in turn.
 
     Args:
@@ -55,9 +55,6 @@ class InTurnLayout:
     def count(self, batch: pa.RecordBatch) -> list[int]:
         counts = (layout.count(batch) for layout in self._layouts)
         return [next(filter(None, row), 0) for row in zip(*counts, strict=True)]
-
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
 
 
 def _is_empty(found: Conversation | Trajectory | Unreadable) -> bool:

@@ -23,7 +23,7 @@ from hfsvc.trajectories.layouts.conversation import (
     Message,
     Unreadable,
 )
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 from hfsvc.trajectories.layouts.structs import MessageShape, override_shape
 
@@ -42,7 +42,7 @@ class FoundObjects(NamedTuple):
     notes: tuple[tuple[int, str], ...] = ()
 
 
-class ObjectLayout:
+class ObjectLayout(CountedByRow):
     """Rows whose messages are objects, as a file with these columns has them.
 
     Args:
@@ -94,9 +94,6 @@ class ObjectLayout:
     def count(self, batch: pa.RecordBatch) -> list[int]:
         found = find_objects(batch.column(self.messages))
         return [0 if isinstance(each, str) or not self._says(each.objects) else len(each.objects) for each in found]
-
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
 
 
 def message_of(

@@ -13,7 +13,7 @@ from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_binary, is_list, is_text, values_of, written_texts
 from hfsvc.trajectories.files.lenient_json import changes_in, read_json, read_listed
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 from hfsvc.trajectories.layouts.objects import message_of
 
@@ -23,7 +23,7 @@ _COMPLETIONS = ("completion", "response", "chosen")
 _PROMPTS = ("prompt", "question", "instruction", "input", "query")
 
 
-class QuestionLayout:
+class QuestionLayout(CountedByRow):
     """Rows of a question and its answer, as a file with these columns has them.
 
     Args:
@@ -65,9 +65,6 @@ class QuestionLayout:
 
     def count(self, batch: pa.RecordBatch) -> list[int]:
         return [len(messages) for messages in map(self._read, *self._pairs(batch))]
-
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
 
 
 def fit_completion(schema: pa.Schema, options: ReadOptions) -> list[QuestionLayout] | str:
