@@ -5,8 +5,6 @@ All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times
 
 from hfsvc.models.base import Model
 from hfsvc.models.datasets import (
-    DATA_GLOBS,
-    DEFAULT_INCLUDE,
     ByteRange,
     DamagedFile,
     DatasetConfig,
@@ -20,6 +18,7 @@ from hfsvc.models.datasets import (
     VerifyReport,
 )
 from hfsvc.models.events import BytesReceived, Event, FileStarted, FileVerified, Finished, OnEvent, Planned, Retried
+from hfsvc.models.file_kinds import DEFAULT_INCLUDE
 from hfsvc.models.trajectories import (
     FACETS,
     KEY_COLUMNS,
@@ -49,7 +48,6 @@ from hfsvc.models.trajectories import (
 )
 
 __all__ = [
-    "DATA_GLOBS",
     "DEFAULT_INCLUDE",
     "FACETS",
     "KEY_COLUMNS",

@@ -23,6 +23,7 @@ FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result", "trace_s
 KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 KEY_COLUMNS: tuple[KeyColumn, ...] = get_args(KeyColumn)
 LayoutName = Literal[
+    "frameworks",
     "harbor",
     "openai",
     "sharegpt",
@@ -54,6 +55,8 @@ class ReadOptions(Model, frozen=True, kw_only=True):
         fenced: The last fenced block of an agent's message is a command, in the style ``structured``. Fences also occur
             in prose, so say so only of datasets whose agents act that way.
         result: Only runs that succeeded, or only those that did not.
+        assumed: What of `layout` and the names in `columns` is only known of the dataset: where a file is otherwise, it is
+            found out.
     """
 
     style: Style = "messages"
@@ -65,6 +68,7 @@ class ReadOptions(Model, frozen=True, kw_only=True):
     episodes: EpisodeFilter = "all"
     fenced: bool = False
     result: ResultFilter = "all"
+    assumed: frozenset[str] = frozenset()
 
     @property
     def filters(self) -> bool:
@@ -91,19 +95,21 @@ class FileLayout(Model, frozen=True, kw_only=True):
 
     Attributes:
         file: Path below the dataset's folder.
-        rows: That it holds.
-        layout: The one that it is read by; None where none fits, or it holds no rows.
+        rows: That it holds; None where it was not opened, or cannot be.
+        layout: The one that it is read by; None where it is left out, and where it holds no rows.
         column: That holds the messages.
         reason: Why this one.
         ruled_out: The others, and what they lack.
+        unread: Columns that are not read, but under a name of their own on request, such as what a preference rejects.
     """
 
     file: str
-    rows: int
+    rows: int | None
     layout: LayoutName | None
     column: str | None
     reason: str
     ruled_out: tuple[RuledOutLayout, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class Fidelity(Model, frozen=True, kw_only=True):
@@ -279,6 +285,7 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
         models: The same by model.
         results: The same by result.
         recovered: What the style ``structured`` finds in its messages.
+        left_out: Files that hold something and are not read, and why.
     """
 
     rows: int
@@ -290,3 +297,4 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
     models: dict[str, int]
     results: dict[str, int]
     recovered: RecoveryStatistics = msgspec.field(default_factory=RecoveryStatistics)
+    left_out: tuple[FileLayout, ...] = ()

@@ -28,6 +28,7 @@ from hfsvc.models import (
     DownloadedDataset,
     DownloadPlan,
     Fidelity,
+    FileLayout,
     FileStarted,
     FileVerified,
     Finished,
@@ -111,6 +112,7 @@ class FakeDatasetService:
             plan = self._plan(request)
             notify(Planned(plan=plan))
             self._bring(plan, content, notify)
+            resolved = resolved.among([*content], entry)
             entry = new_entry(resolved, remote, plan, entry, learned={}, now=datetime.now(UTC))
             self._entries[remote.repo] = entry
         dataset = entry.dataset(self._root)
@@ -125,6 +127,7 @@ class FakeDatasetService:
         remote, content = self._resolve(resolved.address.repo, resolved.revision)
         entry = self._entries.get(remote.repo)
         listing = [_remote_file(path, content[path]) for path in content]
+        resolved = resolved.among([*content], entry)
         if not select(listing, resolved.wanted(entry)):
             raise nothing_selected(remote, listing, resolved.wanted(entry))
         files = select(listing, resolved.selections(entry))
@@ -243,6 +246,7 @@ class FakeTrajectorySource:
 
     Attributes:
         skipped_rows: Bad rows that streams left out.
+        left_out: None: it has no files.
     """
 
     def __init__(
@@ -255,6 +259,7 @@ class FakeTrajectorySource:
         on_bad_row: OnBadRow = "raise",
     ) -> None:
         self.skipped_rows = 0
+        self.left_out: tuple[FileLayout, ...] = ()
         self._trajectories = list(trajectories)
         self._repo = repo
         self._folder = folder

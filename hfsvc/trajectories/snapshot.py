@@ -1,5 +1,6 @@
 """Snapshots: a dataset as it was when its rows were counted, with the index and caches that belong to it."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -7,21 +8,31 @@ from anyio import to_thread
 
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.errors import BadParquet, DatasetChanged, NotDownloaded
-from hfsvc.models import KEY_COLUMNS, DownloadedDataset, KeyColumn, ReadOptions, SummaryField, ValueCounts
+from hfsvc.models import (
+    KEY_COLUMNS,
+    DownloadedDataset,
+    FileLayout,
+    KeyColumn,
+    ReadOptions,
+    SummaryField,
+    ValueCounts,
+)
 from hfsvc.protocols import DatasetService
 from hfsvc.trajectories.cursor import Numbering, number_rows
-from hfsvc.trajectories.data_file import DataFile, content_of, find_data_files
+from hfsvc.trajectories.data_file import DataFile, content_of
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
 from hfsvc.trajectories.index.outcomes import passes
 from hfsvc.trajectories.index.row_cache import RowCache
 from hfsvc.trajectories.index.sidecars import Sidecars
 from hfsvc.trajectories.index.summary_index import SummaryIndex
+from hfsvc.trajectories.judged_files import find_data_files
 from hfsvc.trajectories.reader import read_unchanged
 from hfsvc.trajectories.selection import RowSelection
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 # Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
-ROWS_ARE_READ = "2"
+ROWS_ARE_READ = "3"
 
 
 class FilesReplaced(Exception):
@@ -64,6 +75,11 @@ class LatestSnapshot:
         if now is None or now.commit != dataset.commit:
             raise DatasetChanged(repo=dataset.repo)
 
+    @property
+    def left_out(self) -> tuple[FileLayout, ...]:
+        """Files of the newest snapshot that hold something and are not read."""
+        return tuple(self._known.left_out) if self._known else ()
+
     async def open(self, dataset: DownloadedDataset) -> "Snapshot":
         """The snapshot of a dataset as its files are now."""
         known = self._of(dataset)
@@ -74,6 +90,8 @@ class LatestSnapshot:
         self._known = await read_unchanged(
             lambda: Snapshot(dataset, self._options), lambda: self.check_unchanged(dataset)
         )
+        for file in self._known.left_out:
+            logger.warning("%s is left out: %s", file.file, file.reason)
         return self._known
 
     async def read(self, read: Callable[["Snapshot"], T]) -> T:
@@ -101,6 +119,7 @@ class Snapshot:
 
     Attributes:
         files: The files that hold rows, in order.
+        left_out: Files that hold something and are not read.
         numbering: What gives rows their numbers.
         row_cache: For single rows.
         index: For lists and look-ups.
@@ -108,7 +127,7 @@ class Snapshot:
 
     def __init__(self, dataset: DownloadedDataset, options: ReadOptions) -> None:
         self.dataset = dataset
-        self.files = list(find_data_files(dataset, options))
+        self.files, self.left_out = find_data_files(dataset, options)
         self.numbering = _numbering(dataset, self.files)
         sidecars = Sidecars(dataset)
         sidecars.prune(file.content for file in self.files)
