@@ -10,6 +10,7 @@ from hfsvc.models import (
     DatasetStatistics,
     DownloadedDataset,
     DownloadPlan,
+    FileLayout,
     KeyColumn,
     OnEvent,
     StreamRecord,
@@ -118,7 +119,7 @@ class TrajectorySource(Protocol):
     Only `ensure_downloaded` may touch the network.
 
     Every other method raises NotDownloaded where the dataset is not on disk, DatasetChanged when it moved to another
-    commit in the meantime, BadParquet for a file that is damaged or lacks the layout's columns, and BadRow for a
+    commit in the meantime, BadParquet for a file that is damaged, or where no file has columns of a known layout, and BadRow for a
     row that cannot be converted, unless the source was told to skip those.
     """
 
@@ -127,10 +128,15 @@ class TrajectorySource(Protocol):
         """Bad rows that streams of this source left out."""
         ...
 
+    @property
+    def left_out(self) -> tuple[FileLayout, ...]:
+        """Files that hold something and are not read, and why, as of the last call that opened them."""
+        ...
+
     async def ensure_downloaded(self) -> Path:
         """The dataset's folder; downloads it first when it is not on disk.
 
-        The files that hold rows: parquet, else JSON Lines, else JSON.
+        Those that may hold rows, as a `DatasetRequest` that names none means them.
         """
         ...
 

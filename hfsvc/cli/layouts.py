@@ -30,9 +30,19 @@ def layouts_command(options: Options, dataset: str | None, reading: "ReadOptions
     elif options.quiet:
         write_columns((), [(each.file, each.layout or "-") for each in found])
     else:
-        rows = [(each.file, f"{each.rows:,}", each.layout or "-", each.column or "-", each.reason) for each in found]
+        rows = [
+            (
+                each.file,
+                "-" if each.rows is None else f"{each.rows:,}",
+                each.layout or "-",
+                each.column or "-",
+                each.reason,
+            )
+            for each in found
+        ]
         write_columns(("FILE", "ROWS", "LAYOUT", "COLUMN", "WHY"), rows)
         _say_ruled_out(found)
+        _say_unread(found)
 
 
 def _say_ruled_out(found: "list[FileLayout]") -> None:
@@ -50,15 +60,28 @@ def _say_ruled_out(found: "list[FileLayout]") -> None:
         say(printable(f"not {layout}{where}: {reason}"))
 
 
+def _say_unread(found: "list[FileLayout]") -> None:
+    """The columns that are not read, once where they are the same for several files."""
+    from hfsvc.cli.output import count_files, printable, say
+
+    said: dict[tuple[str, ...], list[str]] = {}
+    for file in found:
+        if file.unread:
+            said.setdefault(file.unread, []).append(file.file)
+    for columns, files in said.items():
+        where = files[0] if len(files) == 1 else f"{files[0]} and {count_files(len(files) - 1)} more"
+        say(printable(f"columns not read in {where}: {', '.join(columns)}"))
+
+
 async def _explain(container: "Container", name: str, reading: "ReadOptions") -> "list[FileLayout]":
     from anyio import to_thread
 
     from hfsvc.errors import NotDownloaded
-    from hfsvc.trajectories.explained import explain_files
+    from hfsvc.trajectories.judged_files import judge_files
 
     repo = container.registry().repo_of(name)
     dataset = await container.datasets().get_download_info(repo)
     if dataset is None:
         raise NotDownloaded(repo=repo)
     options = container.registry().read_options(dataset.repo, reading)
-    return await to_thread.run_sync(lambda: [*explain_files(dataset, options)])
+    return await to_thread.run_sync(lambda: [each.told for each in judge_files(dataset, options)])

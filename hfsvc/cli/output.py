@@ -3,10 +3,13 @@
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+
+if TYPE_CHECKING:
+    from hfsvc.models import FileLayout
 
 
 def as_json(value: Any) -> bytes:
@@ -83,3 +86,11 @@ def count_of(noun: str, count: int) -> str:
 def say(text: str) -> None:
     """Words for a person, on stderr."""
     click.echo(printable(text), err=True)
+
+
+def say_left_out(files: "Sequence[FileLayout]") -> None:
+    """Which files of a dataset are not read, the first of them with the reason."""
+    if files:
+        first, others = files[0], len(files) - 1
+        more = f"; and {count_of('other', others)}" if others else ""
+        say(f"{count_files(len(files))} left out: {first.file} ({first.reason}){more}. hfsvc layouts tells of each.")

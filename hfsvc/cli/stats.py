@@ -25,7 +25,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 @storage_options
 def stats_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Count a dataset's rows, messages and who speaks, in one pass over its files."""
-    from hfsvc.cli.output import printable, write_json
+    from hfsvc.cli.output import printable, say_left_out, write_json
     from hfsvc.cli.run import open_source, run, source_of
 
     name = source_of(options, dataset)
@@ -37,6 +37,8 @@ def stats_command(options: Options, dataset: str | None, reading: "ReadOptions")
     else:
         for line in plain_lines(found):
             click.echo(printable("\t".join(map(str, line))))
+    if not options.as_json:
+        say_left_out(found.left_out)
 
 
 def plain_lines(found: "DatasetStatistics") -> Iterator[Sequence[str | int]]:

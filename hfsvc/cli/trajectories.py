@@ -14,7 +14,7 @@ from hfsvc.cli.read_options import reading_options, row_options, storage_options
 
 if TYPE_CHECKING:
     from hfsvc.atif import Content, Step, Trajectory
-    from hfsvc.models import KeyColumn, ReadOptions, TrajectoryRow
+    from hfsvc.models import FileLayout, KeyColumn, ReadOptions, TrajectoryRow
     from hfsvc.protocols import TrajectorySource
 
 SHOWN_CHARACTERS = 400
@@ -26,15 +26,21 @@ STDOUT = Path("-")
 @storage_options
 def count_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Count a dataset's trajectories, from the footers of its files."""
-    from hfsvc.cli.output import write_json
+    from hfsvc.cli.output import say_left_out, write_json
     from hfsvc.cli.run import open_source, run, source_of
 
     name = source_of(options, dataset)
-    count = run(options, lambda container: open_source(container, name, reading).count())
+    count, left_out = run(options, lambda container: _count(open_source(container, name, reading)))
     if options.as_json:
-        write_json({"source": name, "count": count})
+        write_json({"source": name, "count": count} | ({"leftOut": left_out} if left_out else {}))
     else:
         click.echo(count)
+        say_left_out(left_out)
+
+
+async def _count(source: "TrajectorySource") -> "tuple[int, tuple[FileLayout, ...]]":
+    count = await source.count()
+    return count, source.left_out
 
 
 @command("sample")

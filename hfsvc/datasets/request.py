@@ -7,7 +7,8 @@ from typing import NamedTuple
 from hfsvc.datasets.globs import make_matcher
 from hfsvc.errors import DatasetChanged, InvalidPattern
 from hfsvc.hub.urls import RepoAddress, parse_repo
-from hfsvc.models import DATA_GLOBS, DEFAULT_INCLUDE, DatasetRequest, DownloadPlan, RemoteDataset
+from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest, DownloadPlan, RemoteDataset
+from hfsvc.models.file_kinds import likely_kinds
 from hfsvc.settings import Secret, Settings
 from hfsvc.store.index import Globs, IndexEntry
 
@@ -41,12 +42,11 @@ class ResolvedRequest(NamedTuple):
         return list(entry.globs) if entry and entry.globs else [Globs(include=DEFAULT_INCLUDE)]
 
     def among(self, paths: Sequence[str], entry: IndexEntry | None) -> "ResolvedRequest":
-        """The same request for a dataset of these files: where the default means none of them, the next form of rows."""
-        if self.globs is not None or (entry and entry.globs) or not paths:
+        """The same request for a dataset of these files: where the default is not all that may hold rows, for all of it."""
+        if self.globs is not None or (entry and entry.globs):
             return self
-        found = (globs for globs in DATA_GLOBS if any(map(make_matcher(globs), paths)))
-        chosen = next(found, DEFAULT_INCLUDE)
-        return self if chosen == DEFAULT_INCLUDE else self._replace(globs=Globs(include=chosen))
+        include = tuple(pattern for kind in likely_kinds(paths) for pattern in kind.globs)
+        return self if include in {(), DEFAULT_INCLUDE} else self._replace(globs=Globs(include=include))
 
     def selections(self, entry: IndexEntry | None) -> list[Globs]:
         """Everything that was asked for so far, this request last."""

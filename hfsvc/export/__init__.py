@@ -4,7 +4,7 @@ from hfsvc.export.atif_columns import read_parquet
 from hfsvc.export.formats import FORMATS, Format
 from hfsvc.export.local_engine import export_shards, export_to, export_trajectories
 from hfsvc.export.models import Exported, ExportRequest, RowsExported
-from hfsvc.export.splits import export_splits, shares_of
+from hfsvc.export.shares import export_splits, shares_of
 from hfsvc.export.writers import Writer
 
 __all__ = [

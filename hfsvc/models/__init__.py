@@ -15,8 +15,6 @@ from hfsvc.models.choice import (
     TraceFilter,
 )
 from hfsvc.models.datasets import (
-    DATA_GLOBS,
-    DEFAULT_INCLUDE,
     ByteRange,
     DamagedFile,
     DatasetConfig,
@@ -30,6 +28,7 @@ from hfsvc.models.datasets import (
     VerifyReport,
 )
 from hfsvc.models.events import BytesReceived, Event, FileStarted, FileVerified, Finished, OnEvent, Planned, Retried
+from hfsvc.models.file_kinds import DEFAULT_INCLUDE
 from hfsvc.models.trajectories import (
     FACETS,
     KEY_COLUMNS,
@@ -57,7 +56,6 @@ from hfsvc.models.trajectories import (
 )
 
 __all__ = [
-    "DATA_GLOBS",
     "DEFAULT_INCLUDE",
     "FACETS",
     "KEY_COLUMNS",

@@ -9,18 +9,6 @@ import msgspec
 
 from hfsvc.models.base import Model
 
-DEFAULT_INCLUDE = ("**/*.parquet",)
-_PACKED = "{,.gz,.zst,.bz2,.xz}"
-# Globs of files that may hold rows; the first that matches any file is enough. Runs of agents lie as trajectory.json
-# between logs in JSON Lines, so both are asked for together.
-DATA_GLOBS = (
-    DEFAULT_INCLUDE,
-    ("**/*.arrow",),
-    (f"**/*.{{jsonl,ndjson,JSONL}}{_PACKED}", f"**/{{,*[._-]}}trajectory{{,[._-]*}}.json{_PACKED}"),
-    (f"**/*.{{json,traj}}{_PACKED}",),
-    (f"**/*.{{csv,tsv}}{_PACKED}",),
-)
-
 
 class DatasetRequest(Model, frozen=True, kw_only=True):
     """What to bring onto disk.
@@ -31,8 +19,9 @@ class DatasetRequest(Model, frozen=True, kw_only=True):
         revision: Branch, tag, ``refs/...`` or full commit.
         include: Globs as in a shell: ``*`` stops at ``/``, ``**`` crosses it and matches nothing too, dot files match,
             braces work, case counts, ``dir/`` means ``dir/**``, an exact path matches itself. A text is one glob. None
-            means what was asked for before of this dataset, or ``**/*.parquet`` where nothing was; of a dataset without
-            parquet files, those of the next form of rows that it has: Arrow, JSON Lines, JSON, CSV.
+            means what was asked for before of this dataset, or where nothing was, ``**/*.parquet``; of a dataset whose
+            parquet files do not say by their names that they are the data, also the next kinds of files that may hold
+            rows: Arrow, JSON Lines, JSON, CSV.
         exclude: Globs that take away from `include`, or from the default where that is None. A text is one glob.
         token: Used for this request instead of the settings' token.
         force: Fetch every file again, also those that are already verified on disk.

@@ -22,6 +22,7 @@ FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result", "trace_s
 KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 KEY_COLUMNS: tuple[KeyColumn, ...] = get_args(KeyColumn)
 LayoutName = Literal[
+    "frameworks",
     "harbor",
     "openai",
     "sharegpt",
@@ -53,6 +54,8 @@ class ReadOptions(RowChoice, frozen=True, kw_only=True):
             in prose, so say so only of datasets whose agents act that way.
         keep: What `TrajectoryRow.kept` holds of every row: any of its columns, any field of `hfsvc.models.SUMMARY_FIELDS`,
             ``steps``, ``row``, ``file``, ``dataset``, ``commit``.
+        assumed: What of `layout` and the names in `columns` is only known of the dataset: where a file is otherwise, it is
+            found out.
     """
 
     style: Style = "messages"
@@ -63,6 +66,7 @@ class ReadOptions(RowChoice, frozen=True, kw_only=True):
     split: str | None = None
     fenced: bool = False
     keep: tuple[str, ...] = ()
+    assumed: frozenset[str] = frozenset()
 
 
 class KeptText(Model, frozen=True, kw_only=True):
@@ -84,19 +88,21 @@ class FileLayout(Model, frozen=True, kw_only=True):
 
     Attributes:
         file: Path below the dataset's folder.
-        rows: That it holds.
-        layout: The one that it is read by; None where none fits, or it holds no rows.
+        rows: That it holds; None where it was not opened, or cannot be.
+        layout: The one that it is read by; None where it is left out, and where it holds no rows.
         column: That holds the messages.
         reason: Why this one.
         ruled_out: The others, and what they lack.
+        unread: Columns that are not read, but under a name of their own on request, such as what a preference rejects.
     """
 
     file: str
-    rows: int
+    rows: int | None
     layout: LayoutName | None
     column: str | None
     reason: str
     ruled_out: tuple[RuledOutLayout, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class Fidelity(Model, frozen=True, kw_only=True):
@@ -274,6 +280,7 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
         models: The same by model.
         results: The same by result.
         recovered: What the style ``structured`` finds in its messages.
+        left_out: Files that hold something and are not read, and why.
     """
 
     rows: int
@@ -285,3 +292,4 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
     models: dict[str, int]
     results: dict[str, int]
     recovered: RecoveryStatistics = msgspec.field(default_factory=RecoveryStatistics)
+    left_out: tuple[FileLayout, ...] = ()

@@ -90,6 +90,7 @@ class FakeDatasetService:
             plan = self._plan(request)
             notify(Planned(plan=plan))
             self._bring(plan, content, notify)
+            resolved = resolved.among([*content], entry)
             entry = new_entry(resolved, remote, plan, entry, learned={}, now=datetime.now(UTC))
             self._entries[remote.repo] = entry
         dataset = entry.dataset(self._root)
@@ -104,6 +105,7 @@ class FakeDatasetService:
         remote, content = self._resolve(resolved.address.repo, resolved.revision)
         entry = self._entries.get(remote.repo)
         listing = [_remote_file(path, content[path]) for path in content]
+        resolved = resolved.among([*content], entry)
         if not select(listing, resolved.wanted(entry)):
             raise nothing_selected(remote, listing, resolved.wanted(entry))
         files = select(listing, resolved.selections(entry))

@@ -14,6 +14,7 @@ from hfsvc.models import (
     SUMMARY_FIELDS,
     DatasetStatistics,
     Fidelity,
+    FileLayout,
     KeyColumn,
     OnBadRow,
     StreamRecord,
@@ -47,6 +48,7 @@ class FakeTrajectorySource:
 
     Attributes:
         skipped_rows: Bad rows that streams left out.
+        left_out: None: it has no files.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class FakeTrajectorySource:
         on_bad_row: OnBadRow = "raise",
     ) -> None:
         self.skipped_rows = 0
+        self.left_out: tuple[FileLayout, ...] = ()
         self._trajectories = list(trajectories)
         self._repo = repo
         self._folder = folder

@@ -1,22 +1,18 @@
-"""The files that hold a dataset's rows, each with its layout, its columns and the numbers of its rows.
+"""A file that holds rows of a dataset: its layout, its columns and the numbers of its rows.
 
 Everything here blocks: call it from a worker thread.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from hfsvc.errors import BadParquet
-from hfsvc.models import DownloadedDataset, ReadOptions
+from hfsvc.models import DownloadedDataset
 from hfsvc.trajectories.files.base import RowFile, RowGroup
-from hfsvc.trajectories.files.open import open_rows
-from hfsvc.trajectories.files.splits import choose_files
 from hfsvc.trajectories.layouts.base import Layout
-from hfsvc.trajectories.layouts.detect import layout_of
 
 
 class DataFile(NamedTuple):
@@ -44,35 +40,6 @@ class DataFile(NamedTuple):
 
 
 OpenFile = Callable[[DataFile], AbstractContextManager[RowFile]]
-
-
-def find_data_files(dataset: DownloadedDataset, options: ReadOptions) -> Iterator[DataFile]:
-    """The files to read, in order, each opened to count its rows.
-
-    Raises:
-        BadParquet: A file is damaged, or has no layout that is known.
-        NotDownloaded: One is gone.
-        SplitNotFound: There is no such configuration or split.
-    """
-    first = 0
-    for path in choose_files(dataset.repo, dataset.files, dataset.configs, config=options.config, split=options.split):
-        with open_rows(dataset.local_path, path, dataset.repo) as rows:
-            content = content_of(dataset, path) or ""
-            layout = _layout(rows, path, options)
-            if layout is None:
-                continue
-            yield DataFile(path, first, first + rows.rows, content, layout, rows.schema, rows.leaves, rows.groups)
-            first += rows.rows
-
-
-def _layout(rows: RowFile, path: str, options: ReadOptions) -> Layout | None:
-    """The layout of a file; None for an empty one without the columns of any."""
-    try:
-        return layout_of(rows, path, options)
-    except BadParquet:
-        if rows.rows:
-            raise
-        return None
 
 
 def content_of(dataset: DownloadedDataset, file: str) -> str | None:

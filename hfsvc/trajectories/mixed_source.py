@@ -13,6 +13,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.errors import InvalidChoice
 from hfsvc.models import (
     DatasetStatistics,
+    FileLayout,
     KeyColumn,
     SummaryField,
     SummaryPage,
@@ -58,6 +59,11 @@ class MixedSource:
     def skipped_rows(self) -> int:
         """Bad rows that streams left out."""
         return sum(each.source.skipped_rows for each in self._parts)
+
+    @property
+    def left_out(self) -> tuple[FileLayout, ...]:
+        """Files of the parts that hold something and are not read."""
+        return tuple(file for each in self._parts for file in each.source.left_out)
 
     async def ensure_downloaded(self) -> Path:
         """The folder of the last part; all are downloaded."""

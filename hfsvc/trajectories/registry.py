@@ -62,16 +62,18 @@ class Registry:
         raise UnknownSource(name=name, known=tuple(each.alias for each in self.all))
 
     def read_options(self, repo: str, given: ReadOptions) -> ReadOptions:
-        """How to read a dataset: as it was asked for, else as it is known."""
+        """How to read a dataset: as it was asked for, else as it is known, which files may be found to be otherwise."""
         known = self.find_repo(repo)
         if known is None:
             return given
-        key = {"key": known.key} if known.key else {}
+        columns = {"key": known.key, **known.columns} if known.key else known.columns
+        assumed = {*columns} - {*given.columns} | ({"layout"} if known.layout and not given.layout else set())
         return msgspec.structs.replace(
             given,
             layout=given.layout or known.layout,
-            columns={**key, **known.columns, **given.columns},
+            columns={**columns, **given.columns},
             fenced=given.fenced or known.fenced,
+            assumed=frozenset(assumed),
         )
 
 

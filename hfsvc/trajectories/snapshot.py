@@ -1,5 +1,6 @@
 """Snapshots: a dataset as it was when its rows were counted, with the index and caches that belong to it."""
 
+import logging
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
@@ -14,6 +15,7 @@ from hfsvc.models import (
     KEY_COLUMNS,
     DatasetRequest,
     DownloadedDataset,
+    FileLayout,
     KeyColumn,
     OnEvent,
     ReadOptions,
@@ -23,18 +25,20 @@ from hfsvc.models import (
 )
 from hfsvc.trajectories.chooser import Chooser, Chosen, depends_on_range
 from hfsvc.trajectories.cursor import Numbering, Reading, begin_reading, choice_digests, number_rows
-from hfsvc.trajectories.data_file import DataFile, content_of, find_data_files
+from hfsvc.trajectories.data_file import DataFile, content_of
 from hfsvc.trajectories.duplicates import DigestIndex
 from hfsvc.trajectories.index.row_cache import RowCache
 from hfsvc.trajectories.index.sidecars import Sidecars, sidecars_of
 from hfsvc.trajectories.index.summary_index import SummaryIndex
+from hfsvc.trajectories.judged_files import find_data_files
 from hfsvc.trajectories.reader import read_unchanged
 from hfsvc.trajectories.reading_order import window_rows
 from hfsvc.trajectories.selection import RowRange, RowSelection
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 # Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
-ROWS_ARE_READ = "2"
+ROWS_ARE_READ = "3"
 KEPT_CHOICES = 4
 _ALL_ROWS = RowChoice()
 
@@ -91,6 +95,11 @@ class LatestSnapshot:
         if now is None or now.commit != dataset.commit:
             raise DatasetChanged(repo=dataset.repo)
 
+    @property
+    def left_out(self) -> tuple[FileLayout, ...]:
+        """Files of the newest snapshot that hold something and are not read."""
+        return tuple(self._known.left_out) if self._known else ()
+
     async def open(self, dataset: DownloadedDataset) -> "Snapshot":
         """The snapshot of a dataset as its files are now."""
         known = self._of(dataset)
@@ -101,6 +110,8 @@ class LatestSnapshot:
         self._known = await read_unchanged(
             lambda: Snapshot(dataset, self._options, self._sidecars), lambda: self.check_unchanged(dataset)
         )
+        for file in self._known.left_out:
+            logger.warning("%s is left out: %s", file.file, file.reason)
         return self._known
 
     async def read(self, read: Callable[["Snapshot"], T]) -> T:
@@ -129,6 +140,7 @@ class Snapshot:
 
     Attributes:
         files: The files that hold rows, in order.
+        left_out: Files that hold something and are not read.
         numbering: What gives rows their numbers.
         row_cache: For single rows.
         index: For lists and look-ups.
@@ -136,7 +148,7 @@ class Snapshot:
 
     def __init__(self, dataset: DownloadedDataset, options: ReadOptions, sidecars: Path | None = None) -> None:
         self.dataset = dataset
-        self.files = list(find_data_files(dataset, options))
+        self.files, self.left_out = find_data_files(dataset, options)
         self.numbering = _numbering(dataset, self.files)
         written = Sidecars(dataset.repo, sidecars or sidecars_of(dataset))
         written.prune(file.content for file in self.files)

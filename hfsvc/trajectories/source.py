@@ -7,16 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import pyarrow as pa
 from anyio import to_thread
 
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.atif import Trajectory
-from hfsvc.errors import BadRow, FileNotFound
+from hfsvc.errors import BadRow
 from hfsvc.models import (
-    DATA_GLOBS,
     DatasetRequest,
     DatasetStatistics,
+    FileLayout,
     KeyColumn,
     ReadOptions,
     SummaryField,
@@ -75,21 +76,15 @@ class FileTrajectorySource:
         self._options = options or ReadOptions()
         self._latest = LatestSnapshot(repo, datasets, self._options, sidecars)
 
+    @property
+    def left_out(self) -> tuple[FileLayout, ...]:
+        """As `hfsvc.protocols.TrajectorySource.left_out`."""
+        return self._latest.left_out
+
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):
-            await self._download()
+            await self._datasets.download(DatasetRequest(repo=self._repo))
         return (await self._latest.dataset()).local_path
-
-    async def _download(self) -> None:
-        *likely, last = DATA_GLOBS
-        for include in likely:
-            try:
-                await self._datasets.download(DatasetRequest(repo=self._repo, include=include))
-                return
-            except FileNotFound as error:
-                if error.path is not None:
-                    raise
-        await self._datasets.download(DatasetRequest(repo=self._repo, include=last))
 
     async def count(self, *, where: str | None = None) -> int:
         return await self._latest.read(lambda snapshot: len(snapshot.rows_matching(where)))
@@ -162,7 +157,7 @@ class FileTrajectorySource:
         async with aclosing(self._stream(RowRange(where=where), lambda _: mapper)) as nothing:
             async for _ in nothing:
                 pass
-        return statistics.result()
+        return msgspec.structs.replace(statistics.result(), left_out=self.left_out)
 
     def _stream(self, rows: RowRange, mapper_of: MapperOf[T]) -> CountedStream[T]:
         tally = StreamTally()

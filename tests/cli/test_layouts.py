@@ -1,6 +1,8 @@
+import pyarrow as pa
 import pytest
 
 from hfsvc.testing import LocalHub
+from tests.trajectories.tables import parquet
 
 from .command import Command
 
@@ -40,3 +42,22 @@ def test_download_takes_the_next_form_of_rows_where_there_is_no_parquet(
     assert hfsvc.succeeds("info", "o/other", "--json").json["files"] == [name]
     hub.write("o/other", "README.md", b"more words")
     hfsvc.succeeds("download", "o/other")
+
+
+def test_files_that_are_left_out_are_told_by_every_command(hfsvc: Command, hub: LocalHub) -> None:
+    talk = b'[{"role": "user", "content": "a"}]'
+    hub.write("o/strays", "index.parquet", parquet(pa.table({"task": ["t"], "reward": [1.0]})))
+    hub.write("o/strays", "runs.jsonl", b'{"messages": %b, "rejected": %b}\n' % (talk, talk))
+    hub.write("o/strays", "tasks.csv", b"task,about\nt,words\n")
+    hfsvc.succeeds("download", "o/strays")
+    counted = hfsvc.succeeds("count", "o/strays")
+    assert counted.out == "1\n"
+    assert counted.err.startswith("2 files left out: index.parquet (no layout fits); and 1 other. ")
+    assert [each["file"] for each in hfsvc.succeeds("count", "o/strays", "--json").json["leftOut"]] == [
+        "index.parquet",
+        "tasks.csv",
+    ]
+    assert "2 files left out: index.parquet" in hfsvc.succeeds("stats", "o/strays").err
+    explained = hfsvc.succeeds("layouts", "o/strays")
+    assert "columns not read in runs.jsonl: rejected" in explained.err
+    assert [line.split("\t")[2] for line in explained.out.splitlines()] == ["-", "json", "-"]

@@ -13,8 +13,9 @@ from hfsvc.models import ReadOptions, Style
 from hfsvc.protocols import TrajectorySource
 from hfsvc.testing import FakeDatasetService
 from hfsvc.testing.samples import rows_table, sample_messages, sample_row, sample_rows
+from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import RowLocation, Unreadable
-from hfsvc.trajectories.layouts.detect import choose_layout
+from hfsvc.trajectories.layouts.detect import fitting_layouts, judge_layouts, refusal_of
 from hfsvc.trajectories.source import FileTrajectorySource
 from hfsvc.trajectories.styles.convert import STYLES, convert
 
@@ -71,11 +72,20 @@ async def until(kind: type[E], stream: AsyncIterator[T]) -> tuple[list[T], E]:
     raise AssertionError(f"no {kind.__name__}")
 
 
+def choose_layout(schema: pa.Schema, options: ReadOptions, head: pa.RecordBatch | None = None) -> Layout:
+    """The layout of a file with these columns, as `explain_layout` finds it of one whose first rows are `head`."""
+    candidates, ruled_out = fitting_layouts(schema, "a.parquet", options)
+    choice = judge_layouts(candidates, ruled_out, head, options)
+    if choice.layout is None:
+        raise refusal_of(choice, schema, "a.parquet")
+    return choice.layout
+
+
 def trajectories_of(
     batch: pa.RecordBatch, repo: str, first_row: int, style: Style = "messages"
 ) -> Iterator[Trajectory | Unreadable]:
     """What the rows of a batch become, in whatever layout it is."""
-    layout = choose_layout(batch.schema, "data/a.parquet", ReadOptions(style=style))
+    layout = choose_layout(batch.schema, ReadOptions(style=style))
     place = RowLocation(repo, "0" * 40, "data/a.parquet", first_row, first_row)
     for _, found in convert(batch, place, layout, STYLES[style]):
         yield found if isinstance(found, Unreadable) else found.trajectory

@@ -10,7 +10,7 @@ from dependency_injector import providers
 
 from hfsvc.containers import open_container
 from hfsvc.errors import BadRow, DatasetChanged, NotDownloaded
-from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest, OnBadRow, ReadOptions
+from hfsvc.models import DatasetRequest, OnBadRow, ReadOptions
 from hfsvc.protocols import TrajectorySource
 from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
@@ -168,4 +168,4 @@ async def test_the_service_behind_a_source_may_be_a_fake(root: Path) -> None:
         source = container.source(REPO, on_bad_row="skip")
         await source.ensure_downloaded()
         assert await tasks(source) == ["task_0", "task_1"]
-    assert datasets.requests == [DatasetRequest(repo=REPO, include=DEFAULT_INCLUDE)]
+    assert datasets.requests == [DatasetRequest(repo=REPO)]

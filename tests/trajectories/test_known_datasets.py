@@ -5,11 +5,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from hfsvc.errors import UnknownSource
+from hfsvc.errors import BadParquet, UnknownSource
 from hfsvc.hub.urls import check_repo_id
 from hfsvc.models import ReadOptions
 from hfsvc.settings import DEFAULT_SOURCE
 from hfsvc.testing import FakeDatasetService
+from hfsvc.trajectories.judged_files import judge_files
 from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset
 from hfsvc.trajectories.layouts.detect import LAYOUTS
 from hfsvc.trajectories.registry import Registry
@@ -90,13 +91,15 @@ def test_further_ones_are_asked_for_only_where_none_fits() -> None:
 def test_a_known_dataset_is_read_as_it_is_known() -> None:
     found = Registry([MINE]).read_options(MINE.repo, ReadOptions(style="structured"))
     columns = {"key": "id", "messages": "history"}
-    assert found == ReadOptions(style="structured", layout="openai", columns=columns)
+    assumed = frozenset({"layout", *columns})
+    assert found == ReadOptions(style="structured", layout="openai", columns=columns, assumed=assumed)
 
 
 def test_what_is_asked_for_wins() -> None:
     given = ReadOptions(layout="json", columns={"messages": "talk", "task": "problem"})
     columns = {"key": "id", "messages": "talk", "task": "problem"}
-    assert Registry([MINE]).read_options(MINE.repo, given) == ReadOptions(layout="json", columns=columns)
+    wanted = ReadOptions(layout="json", columns=columns, assumed=frozenset({"key"}))
+    assert Registry([MINE]).read_options(MINE.repo, given) == wanted
 
 
 def test_an_unknown_dataset_is_read_as_it_is_asked_for() -> None:
@@ -139,3 +142,27 @@ async def test_every_known_dataset_is_read_in_the_form_that_the_hub_has(
     assert trajectory is not None
     assert [step.source for step in trajectory.steps][-2:] == ["user", "agent"]
     assert known.key is None or trajectory.trajectory_id == row[known.key]
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.alias)
+async def test_a_known_dataset_that_is_otherwise_by_now_is_read_as_it_is(root: Path, known: KnownDataset) -> None:
+    files = {"a.jsonl": json.dumps({"task": "t", "history": [{"from": "human", "value": "a"}]}).encode()}
+    datasets = FakeDatasetService(root, {known.repo: files})
+    options = REGISTRY.read_options(known.repo, ReadOptions(style="structured"))
+    source = FileTrajectorySource(known.repo, datasets=datasets, options=options)
+    await source.ensure_downloaded()
+    trajectory = await source.get_trajectory(0)
+    assert trajectory is not None
+    assert [step.message for step in trajectory.steps] == ["a"]
+    (told,) = judge_files((await datasets.list_downloaded())[0], options)
+    assert known.layout is None or f"not of the layout {known.layout}" in told.told.reason
+    assert known.key is None or f"it has no column {known.key!r}, the key that is known" in told.told.reason
+
+
+async def test_a_column_that_is_asked_for_does_not_give_way(root: Path) -> None:
+    files = {"a.jsonl": json.dumps({"messages": talk("a")}).encode()}
+    options = Registry([MINE]).read_options(MINE.repo, ReadOptions(columns={"key": "id"}))
+    source = FileTrajectorySource("x/y", datasets=FakeDatasetService(root, {"x/y": files}), options=options)
+    await source.ensure_downloaded()
+    with pytest.raises(BadParquet, match="it has no column 'id' \\(given for key\\)"):
+        await source.count()

@@ -318,7 +318,6 @@ async def test_text_that_is_no_utf_8_makes_a_bad_row_and_no_other(root: Path) ->
 WRONG = {
     "no parquet": b"words",
     "cut": parquet(rows(50))[:-20],
-    "no messages": parquet(pa.table({"task": ["a"]})),
     "messages are text": parquet(table_of(pa.array(["words"]))),
     "messages are texts": parquet(table_of(pa.array([["a"]]))),
     "messages are a struct": parquet(table_of(pa.array([{"role": "user", "content": "a"}]))),
@@ -334,7 +333,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("kind", WRONG)
-async def test_a_file_of_another_layout_is_named(root: Path, kind: str) -> None:
+async def test_a_file_that_has_the_messages_otherwise_is_named(root: Path, kind: str) -> None:
     source = await open_source(root, {A: parquet(rows(5)), B: WRONG[kind]}, on_bad_row="skip")
     for call in (source.count, lambda: source.get_trajectories(0, 99), lambda: source.list_summaries(0, 9)):
         with pytest.raises(BadParquet, match=r"data/b\.parquet"):

@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hfsvc.trajectories.files.lenient_json import read_json
+from hfsvc.trajectories.files.lenient_json import NO_NUMBER, changes_in, read_json
 
 T = TypeVar("T")
+# What stands in texts that are changed, in the words of Arrow, whose texts hold no half characters.
+_MAY_CHANGE = r"NaN|Infinity|\\u[dD][89abAB]"
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -29,7 +31,8 @@ def is_json(kind: pa.DataType) -> bool:
 
 def is_binary(kind: pa.DataType) -> bool:
     """Whether a column holds bytes, which are texts where their writer had no type for those."""
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -154,23 +157,54 @@ def _mappings(column: pa.MapArray) -> list[dict[str, Any] | None]:
     return [None if row is None else {str(entry["key"]): entry.get("value") for entry in row} for row in rows]
 
 
-def unwritable(column: pa.Array) -> frozenset[int]:
-    """The places of values that hold a number which JSON has none for, at any depth; `values_of` makes it null."""
+def item_changes(lists: pa.Array) -> dict[int, tuple[tuple[int, str], ...]]:
+    """What `values_of` writes otherwise in the items of lists: by row, the items, and how."""
+    odd = _changes(lists.flatten())
+    found: dict[int, tuple[tuple[int, str], ...]] = {}
+    first = 0
+    for row, length in enumerate(lengths_of(lists)) if odd else ():
+        stop = first + (length or 0)
+        inside = [
+            (place - first, word) for place in sorted(odd) if first <= place < stop for word in sorted(odd[place])
+        ]
+        if inside:
+            found[row] = tuple(inside)
+        first = stop
+    return found
+
+
+def _changes(column: pa.Array) -> dict[int, set[str]]:
+    """The places of values that hold something at any depth that JSON cannot hold, and what becomes of it."""
     kind = column.type
+    if is_json(kind):
+        return _changes_in_json(column.storage)
     if pa.types.is_floating(kind):
         odd = pc.call_function("invert", [pc.call_function("is_finite", [column])]).fill_null(False)
-        return frozenset(pc.call_function("indices_nonzero", [odd]).to_pylist())
-    if not _holds_floats(kind):
-        return frozenset()
-    if pa.types.is_struct(kind):
-        return frozenset().union(*map(unwritable, column.flatten()))
+        return {place: {NO_NUMBER} for place in pc.call_function("indices_nonzero", [odd]).to_pylist()}
+    if not _may_change(kind):
+        return {}
+    inner = column.flatten() if pa.types.is_struct(kind) else [column.flatten()] if is_list(kind) else []
     parents = pc.call_function("list_parent_indices", [column]) if is_list(kind) else None
-    return frozenset(parents[each].as_py() for each in unwritable(column.flatten())) if parents else frozenset()
+    found: dict[int, set[str]] = {}
+    for values in inner:
+        for place, words in _changes(values).items():
+            found.setdefault(place if parents is None else parents[place].as_py(), set()).update(words)
+    return found
 
 
-def _holds_floats(kind: pa.DataType) -> bool:
+def _changes_in_json(texts: pa.Array) -> dict[int, set[str]]:
+    if pa.types.is_string_view(texts.type):
+        texts = texts.cast(pa.large_string())
+    # Most texts hold none of these, and Arrow finds that out quickly.
+    odd = pc.call_function("match_substring_regex", [texts], pc.MatchSubstringOptions(_MAY_CHANGE)).fill_null(False)
+    places = pc.call_function("indices_nonzero", [odd]).to_pylist()
+    found = {place: {word for _, word in changes_in(texts[place].as_py())} for place in places}
+    return {place: words for place, words in found.items() if words}
+
+
+def _may_change(kind: pa.DataType) -> bool:
     inner = (kind.field(index).type for index in range(kind.num_fields))
-    return any(pa.types.is_floating(each) or _holds_floats(each) for each in inner)
+    return any(pa.types.is_floating(each) or is_json(each) or _may_change(each) for each in inner)
 
 
 def lengths_of(column: pa.Array) -> list[int | None]:

@@ -14,8 +14,9 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet
+from hfsvc.models.file_kinds import stem_of
 from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup, with_unreadable
-from hfsvc.trajectories.files.json_documents import COMPRESSED, decompressed
+from hfsvc.trajectories.files.json_documents import decompressed
 
 # The library's own limit is that of a cell in a spreadsheet; a cell with a whole conversation is longer.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
@@ -35,10 +36,7 @@ class DelimitedRowFile:
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file = file
         self._name = name
-        stem = name.lower()
-        for ending in COMPRESSED:
-            stem = stem.removesuffix(ending)
-        self._delimiter = "\t" if stem.endswith(".tsv") else ","
+        self._delimiter = "\t" if name[len(stem_of(name)) :].lower().startswith(".tsv") else ","
         lines = self._lines()
         self._header = next(lines, [])
         self.schema: pa.Schema = pa.schema([(name, pa.large_string()) for name in self._header])

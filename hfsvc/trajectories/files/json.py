@@ -1,6 +1,6 @@
 """JSON files as record batches of texts. Everything here blocks: call it from a worker thread.
 
-A file holds one row a line, or an array of rows, or a single row; compressed or not. Every key of its objects is a column.
+A file holds one row a line, or an array of rows, or a single row, or an object around rows; compressed or not. Every key of its objects is a column.
 Strings are what they are, any other value is its JSON text, null is null.
 """
 
@@ -18,6 +18,7 @@ import pyarrow as pa
 from hfsvc.errors import BadDocuments, BadParquet
 from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup, with_unreadable
 from hfsvc.trajectories.files.json_documents import Document, read_documents
+from hfsvc.trajectories.files.wrapped_rows import unwrapped
 
 # Objects that are keyed by ids have as many keys as there are rows: those are no columns.
 MAX_COLUMNS = 1000
@@ -102,7 +103,7 @@ class JsonRowFile:
         # Whoever reads it to its end closes it, and this file is read again.
         stream = io.FileIO(self._file.fileno(), closefd=False)
         try:
-            yield from read_documents(stream, self._name, as_rows=True)
+            yield from unwrapped(read_documents(stream, self._name, as_rows=True))
         except BadDocuments as error:
             raise BadParquet(file=error.file, reason=error.reason) from error
 

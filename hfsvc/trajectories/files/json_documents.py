@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,14 +14,15 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 
 from hfsvc.errors import BadDocuments
+from hfsvc.models.file_kinds import COMPRESSED
 from hfsvc.trajectories.files.json_arrays import BrokenArray, split_array
 
 BUFFER_BYTES = 1 << 20
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 Shape = Literal["json", "lines", "unknown"]
 
 _SHAPES: dict[str, Shape] = {".json": "json", ".jsonl": "lines", ".ndjson": "lines"}
-COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 # RFC 1952, RFC 8878, and the formats' own descriptions.
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
 
@@ -78,7 +80,7 @@ def read_documents(stream: BinaryIO, name: str = "-", *, as_rows: bool = False) 
         stream: Is read, and closed at the end.
         name: For its ending, and for errors.
         as_rows: Read what datasets are made of, and other readers of them take: a byte order mark is passed over, and
-            ``.json`` may hold JSON Lines, too.
+            ``.json`` may hold JSON Lines, or objects one after another, too.
 
     Raises:
         BadDocuments: The stream breaks off, or is damaged, or an array does not end as it should; whole documents before
@@ -89,7 +91,7 @@ def read_documents(stream: BinaryIO, name: str = "-", *, as_rows: bool = False) 
         if as_rows:
             shape = "lines" if shape == "lines" else "unknown"
             reader.read(len(BOM_UTF8) * reader.peek(len(BOM_UTF8)).startswith(BOM_UTF8))
-        yield from _documents(reader, shape)
+        yield from _documents(reader, shape, in_turn=as_rows)
 
 
 @contextmanager
@@ -129,7 +131,7 @@ def _buffered(stream: Any) -> io.BufferedReader:
     return io.BufferedReader(stream, BUFFER_BYTES)
 
 
-def _documents(reader: io.BufferedReader, shape: Shape) -> Iterator[Document]:
+def _documents(reader: io.BufferedReader, shape: Shape, *, in_turn: bool) -> Iterator[Document]:
     if shape == "lines":
         yield from _lines(reader)
         return
@@ -145,7 +147,33 @@ def _documents(reader: io.BufferedReader, shape: Shape) -> Iterator[Document]:
         yield from _lines(reader, line + 1)
     else:
         # With what was before it, so that messages count its lines rightly.
-        yield Document(text=blank + first + reader.read())
+        text = blank + first + reader.read()
+        yield from (in_turn and _one_after_another(text)) or [Document(text=text)]
+
+
+def _one_after_another(text: bytes) -> list[Document]:
+    """The objects that a text holds one after another, printed over lines; none of any other text."""
+    try:
+        whole = text.decode()
+        found, at = list[Document](), _next_value(whole, 0)
+        while at < len(whole):
+            stop = _read_next(whole, at)
+            found.append(Document(text=whole[at:stop].encode(), line=whole.count("\n", 0, at) + 1))
+            at = _next_value(whole, stop)
+    except (ValueError, RecursionError):
+        return []
+    return found if len(found) > 1 else []
+
+
+def _read_next(text: str, start: int) -> int:
+    """Where the value that begins at `start` ends."""
+    stop: int = json.JSONDecoder().raw_decode(text, start)[1]
+    return stop
+
+
+def _next_value(text: str, start: int) -> int:
+    blank = _BLANKS.match(text, start)
+    return blank.end() if blank else start
 
 
 def _lines(reader: io.BufferedReader, first: int = 1) -> Iterator[Document]:

@@ -12,6 +12,9 @@ import msgspec
 
 NO_NUMBER = "a number that JSON cannot hold is null"
 HALF_CHARACTER = "half a character, which no text can hold, is written as \ufffd"
+MAY_CHANGE = re.compile(r"NaN|Infinity|\\u[dD][89abAB]|[\ud800-\udfff]")
+"""What stands in every text that is changed."""
+
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
@@ -43,15 +46,31 @@ def read_json(text: str | bytes) -> LenientJson:
     return LenientJson(items if isinstance(value, list) else items[0], changes)
 
 
+def changes_in(text: str) -> tuple[tuple[int, str], ...]:
+    """What `read_json` changes in a text; nothing of one that is no JSON."""
+    try:
+        return read_json(text).changes if MAY_CHANGE.search(text) else ()
+    except (ValueError, RecursionError):
+        return ()
+
+
 def read_listed(values: Any) -> Any:
     """A list of texts that are JSON objects as those objects; anything else as it is."""
+    return read_items(values).value
+
+
+def read_items(values: Any) -> LenientJson:
+    """The same, with what is otherwise in the objects."""
     if not isinstance(values, list) or not values or not all(isinstance(each, str) for each in values):
-        return values
+        return LenientJson(values)
     try:
-        found = [read_json(each).value for each in values]
+        found = [read_json(each) for each in values]
     except (ValueError, RecursionError):
-        return values
-    return found if all(isinstance(each, dict) for each in found) else values
+        return LenientJson(values)
+    if not all(isinstance(each.value, dict) for each in found):
+        return LenientJson(values)
+    changes = tuple((index, change) for index, each in enumerate(found) for _, change in each.changes)
+    return LenientJson([each.value for each in found], changes)
 
 
 def _writable(value: Any, found: list[set[str]]) -> Any:

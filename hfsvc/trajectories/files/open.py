@@ -9,10 +9,10 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet, NotDownloaded
+from hfsvc.models.file_kinds import ARROW, PARQUET, TABLES, kind_of
 from hfsvc.trajectories.files.arrow_ipc import open_arrow
 from hfsvc.trajectories.files.base import RowFile, bad_parquet, damage_hint
 from hfsvc.trajectories.files.delimited import DelimitedRowFile
-from hfsvc.trajectories.files.file_names import is_table
 from hfsvc.trajectories.files.json import JsonRowFile
 from hfsvc.trajectories.files.parquet import ParquetRowFile, open_parquet
 from hfsvc.trajectories.files.session_logs import SessionRowFile, is_session
@@ -39,17 +39,18 @@ def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
 
 @contextmanager
 def _opened(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
-    if file.lower().endswith(".parquet"):
+    kind = kind_of(file)
+    if kind is PARQUET:
         with open_parquet(folder, file, repo) as parquet:
             yield ParquetRowFile(parquet)
         return
     try:
-        if file.lower().endswith(".arrow"):
+        if kind is ARROW:
             with open_arrow(folder / file) as rows:
                 yield rows
             return
         with (folder / file).open("rb", buffering=0) as content:
-            yield DelimitedRowFile(content, file) if is_table(file) else _json_or_session(content, file)
+            yield DelimitedRowFile(content, file) if kind is TABLES else _json_or_session(content, file)
     except FileNotFoundError as error:
         raise NotDownloaded(repo=repo, missing=(file,)) from error
     except (OSError, pa.ArrowException) as error:

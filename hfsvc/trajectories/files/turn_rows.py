@@ -4,9 +4,11 @@ Source: SALT-NLP/SWE-chat (2026), whose rows are turns with a session's id; chat
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from hfsvc.trajectories.files.arrow_values import written_texts
 from hfsvc.trajectories.files.base import RowFile, RowGroup
 
 GROUPED = b"hfsvc.session"
@@ -21,6 +23,18 @@ SESSIONS = (
     "thread_id",
     "chat_id",
     "episode_id",
+    "sessionId",
+    "conversationId",
+    "conversation_hash",
+    "conv_id",
+    "dialog_id",
+    "session",
+    "thread",
+    "trace_id",
+    "run_id",
+    "trial_name",
+    "instance_id",
+    "task_id",
 )
 SPEAKERS = ("role", "turn_type", "from", "speaker", "author", "sender")
 TEXTS = ("content", "text", "value", "message", "utterance")
@@ -35,7 +49,16 @@ ORDERS = (
     "position",
     "index",
     "seq",
+    "turn_idx",
+    "turn_no",
+    "message_idx",
+    "message_id",
+    "idx",
+    "seq_no",
+    "order",
 )
+TIMES = ("timestamp", "created_at", "time")
+"""Columns that say when a turn was, where none numbers them."""
 # A file that has one of these holds a conversation a row.
 _WHOLE = frozenset({
     *("messages", "conversations", "conversation", "trajectory", "traj", "trace", "history", "steps", "events"),
@@ -68,7 +91,7 @@ class TurnRowFile:
         self.schema: pa.Schema = pa.schema(
             [pa.field(field.name, pa.list_(field.type)) for field in once], {GROUPED: session.encode()}
         )
-        self._order = next((name for name in ORDERS if name in self.schema.names), None)
+        self._order = next((name for name in (*ORDERS, *TIMES) if name in self.schema.names), None)
         self.rows = len(self._sessions)
 
     @property
@@ -87,7 +110,8 @@ class TurnRowFile:
         for number in range(start, self.rows):
             turns = held.take(self._sessions[number])
             if self._order:
-                turns = turns.take(pa.array(_in_order(turns.column(self._order).to_pylist()), pa.int64()))
+                places = _in_order(written_texts(_joined(turns.column(self._order))))
+                turns = turns.take(pa.array(places, pa.int64()))
             yield number, pa.RecordBatch.from_arrays([_as_list(turns.column(name)) for name in columns], names=columns)
 
 
@@ -129,17 +153,26 @@ def _places(sessions: Sequence[object]) -> list[list[int]]:
     return [*found.values()]
 
 
-def _in_order(values: Sequence[object]) -> list[int]:
-    """The places of turns as a column numbers them; as they stand where it does not number all of them."""
-    try:
-        numbers = [float(str(value)) for value in values]
-    except ValueError:
-        return [*range(len(values))]
-    return sorted(range(len(values)), key=numbers.__getitem__)
+def _in_order(values: Sequence[str | None]) -> list[int]:
+    """The places of turns as a column numbers or dates them; as they stand where it does not do so for all of them."""
+    for read in (float, _moment):
+        try:
+            return sorted(range(len(values)), key=[read(value or "") for value in values].__getitem__)
+        except (ValueError, TypeError):
+            continue
+    return [*range(len(values))]
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _joined(column: pa.ChunkedArray) -> pa.Array:
+    values = column.combine_chunks()
+    return values.chunk(0) if isinstance(values, pa.ChunkedArray) else values
 
 
 def _as_list(column: pa.ChunkedArray) -> pa.Array:
-    values = column.combine_chunks()
-    if isinstance(values, pa.ChunkedArray):
-        values = values.chunk(0)
+    values = _joined(column)
     return pa.ListArray.from_arrays(pa.array([0, len(values)], pa.int32()), values)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_list
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 from hfsvc.trajectories.layouts.objects import find_objects, may_hold_objects
 
@@ -21,7 +21,7 @@ _PAGE = ("axtree", "html", "url")
 _READ = frozenset({CLASS, "content", "description", "function", "kwargs", "language", "source"})
 
 
-class AdpLayout:
+class AdpLayout(CountedByRow):
     """Rows whose messages are told by actions and observations."""
 
     name: LayoutName = "adp"
@@ -50,9 +50,6 @@ class AdpLayout:
     def count(self, batch: pa.RecordBatch) -> list[int]:
         found = find_objects(batch.column(self.messages))
         return [0 if isinstance(each, str) else len(each.objects) for each in found]
-
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
 
 
 def fit(schema: pa.Schema, options: ReadOptions) -> list[AdpLayout] | str:

@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.json import DOCUMENT
-from hfsvc.trajectories.files.lenient_json import read_json
+from hfsvc.trajectories.files.lenient_json import changes_in, read_json
 from hfsvc.trajectories.files.session_logs import SESSION
 from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 from hfsvc.trajectories.layouts.traces import bare_messages, claude_code, codex, gemini_cli, message_lines
 from hfsvc.trajectories.layouts.traces.turns import Event
 
@@ -31,7 +31,7 @@ class SessionMetadata:
         return {name: [each.get(name) for each in said] for name in self.columns if name in names}
 
 
-class AgentTraceLayout:
+class AgentTraceLayout(CountedByRow):
     """Rows that are logs, whole in one column."""
 
     name: LayoutName = "agent-trace"
@@ -52,9 +52,6 @@ class AgentTraceLayout:
 
     def count(self, batch: pa.RecordBatch) -> list[int]:
         return [len(row.messages) if isinstance(row, Conversation) else 0 for row in self.conversations(batch)]
-
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
 
 
 def fit(schema: pa.Schema, options: ReadOptions) -> list[AgentTraceLayout] | str:
@@ -83,10 +80,11 @@ def _events(text: bytes) -> tuple[list[Event], list[tuple[int, str]]]:
     events: list[Event] = []
     notes: list[tuple[int, str]] = []
     if (whole := _object(text)) is not None:
-        return [whole], notes
+        return [whole], [(0, word) for word in _changes(text)]
     for number, line in enumerate(text.split(b"\n"), 1):
         if (event := _object(line)) is not None:
             events.append(event)
+            notes += ((0, f"line {number} of its log: {word}") for word in _changes(line))
         elif line.strip():
             notes.append((0, f"line {number} of its log is no JSON object, and left out"))
     return events, notes
@@ -98,6 +96,10 @@ def _object(text: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _changes(line: bytes) -> list[str]:
+    return [word for _, word in changes_in(line.decode(errors="replace"))]
 
 
 def _texts(column: pa.Array) -> list[bytes]:

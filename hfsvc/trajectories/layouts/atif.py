@@ -15,7 +15,7 @@ from hfsvc.trajectories.files.arrow_values import is_binary, is_text
 from hfsvc.trajectories.files.json import DOCUMENT
 from hfsvc.trajectories.layouts.atif_documents import COLUMNS, NoDocument, documents_in, documents_of
 from hfsvc.trajectories.layouts.conversation import LIKELY_COLUMNS, Unreadable
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 
 # What only documents have together; their other fields may be missing.
 _KEYS = ("schema_version", "agent", "steps")
@@ -61,7 +61,7 @@ def _said(head: _Head) -> dict[str, str | None]:
     return said | {name: str(extra[name]) for name in _EXTRA if extra.get(name) is not None}
 
 
-class AtifLayout:
+class AtifLayout(CountedByRow):
     """Rows that are documents.
 
     Args:
@@ -85,9 +85,6 @@ class AtifLayout:
 
     def count(self, batch: pa.RecordBatch) -> list[int]:
         return [len(head.steps) for head in map(_head, self._documents(batch))]
-
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
 
 
 def fit(schema: pa.Schema, options: ReadOptions) -> list[AtifLayout] | str:

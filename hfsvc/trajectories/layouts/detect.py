@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+import msgspec
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory
@@ -14,6 +15,7 @@ from hfsvc.trajectories.layouts import (
     adp_actions,
     agent_trace,
     atif,
+    framework_messages,
     harbor,
     objects,
     openai,
@@ -42,6 +44,7 @@ MOST_BATCHES = 16
 Fit = Callable[[pa.Schema, ReadOptions], Sequence[Layout] | str]
 # The first that fits is taken.
 LAYOUTS: Mapping[LayoutName, Fit] = {
+    "frameworks": framework_messages.fit,
     "harbor": harbor.fit,
     "openai": openai.fit,
     "sharegpt": sharegpt.fit,
@@ -58,6 +61,8 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
 
 
 _PAIRS = frozenset({"query-answers", "prompt-completion"})
+# Of any type, so that only rows tell; and some of them may be plain messages.
+_LOOSE = "frameworks"
 
 
 class LayoutChoice(NamedTuple):
@@ -68,26 +73,48 @@ class LayoutChoice(NamedTuple):
         held: The columns whose first rows hold messages, by layout.
         ruled_out: What was looked for and not found, by layout.
         nearest: The column that looks most like messages, where no layout fits.
+        was_named: Whether the layout was asked for, or is known of the dataset.
+        notes: What is known of the dataset, and is otherwise in this file.
     """
 
     layout: Layout | None
     held: tuple[tuple[LayoutName, str], ...]
     ruled_out: tuple[tuple[LayoutName, str], ...]
     nearest: NearestColumn | None = None
-
-
-def layout_of(rows: RowFile, file: str, options: ReadOptions) -> Layout:
-    """The layout of an open file. Blocks while the first rows are read: call it from a worker thread.
-
-    Raises:
-        BadParquet: It fits none.
-        InvalidSettings: There is no layout of the name that was asked for.
-    """
-    return _chosen(explain_layout(rows, file, options), rows.schema, file)
+    was_named: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def explain_layout(rows: RowFile, file: str, options: ReadOptions) -> LayoutChoice:
-    """Which layout an open file has, and why; see `layout_of`."""
+    """Which layout an open file has, and why. Blocks while the first rows are read: call it from a worker thread.
+
+    Raises:
+        BadParquet: It has no column of a name that was asked for.
+        InvalidSettings: There is no layout of the name that was asked for.
+    """
+    options, notes = without_assumed(options, rows.schema)
+    choice = _explained(rows, file, options)
+    if choice.layout is None and "layout" in options.assumed:
+        notes = (*notes, f"it is not of the layout {options.layout}, as is known of the dataset")
+        choice = _explained(rows, file, msgspec.structs.replace(options, layout=None))
+    return choice._replace(notes=notes)
+
+
+def without_assumed(options: ReadOptions, schema: pa.Schema) -> tuple[ReadOptions, tuple[str, ...]]:
+    """The options without columns that are only known of the dataset, where a file has none of that name; and which. Pure."""
+    gone = {
+        name: column
+        for name, column in options.columns.items()
+        if name in options.assumed and name not in ABOUT_FIELDS and column not in schema.names
+    }
+    kept = {name: column for name, column in options.columns.items() if name not in gone}
+    notes = tuple(
+        f"it has no column {column!r}, the {name} that is known of the dataset" for name, column in gone.items()
+    )
+    return msgspec.structs.replace(options, columns=kept), notes
+
+
+def _explained(rows: RowFile, file: str, options: ReadOptions) -> LayoutChoice:
     candidates, ruled_out = fitting_layouts(rows.schema, file, options)
     choice = judge_layouts(candidates, ruled_out, None, options)
     columns = [*dict.fromkeys(column for layout in candidates for column in layout.columns)]
@@ -108,23 +135,6 @@ def _heads(rows: RowFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
             yield head
     except (pa.ArrowException, OSError):
         return
-
-
-def choose_layout(schema: pa.Schema, file: str, options: ReadOptions, head: pa.RecordBatch | None = None) -> Layout:
-    """The layout of a file with these columns: the one that was asked for, else the first that fits. Pure.
-
-    Args:
-        schema: Its columns.
-        file: Its name, for the error.
-        options: The layout, where it is known, and other names of columns.
-        head: Its first rows. Types do not tell whether objects are messages; without rows, they are taken to be.
-
-    Raises:
-        BadParquet: It has not the columns of the one that was asked for, or of any.
-        InvalidSettings: There is no layout of that name.
-    """
-    candidates, ruled_out = fitting_layouts(schema, file, options)
-    return _chosen(judge_layouts(candidates, ruled_out, head, options), schema, file)
 
 
 def fitting_layouts(
@@ -172,14 +182,17 @@ def judge_layouts(
     judged = [*zip(candidates, words, strict=True)]
     strange = [(layout, word) for layout, word in judged if word and word not in EMPTY]
     held = [layout for layout, word in judged if head is not None and word is None]
-    left = [layout for layout, word in judged if not word or word in EMPTY] or (candidates if options.layout else ())
-    once: dict[str, Layout] = {}
+    insists = options.layout is not None and "layout" not in options.assumed
+    left = [layout for layout, word in judged if not word or word in EMPTY] or (candidates if insists else ())
+    left = [layout for layout in left if layout.name != _LOOSE or layout in held or insists]
+    once: dict[tuple[str, bool], Layout] = {}
     for layout in left:
-        once.setdefault(layout.messages, layout)
+        once.setdefault((layout.messages, layout.name == _LOOSE), layout)
     return LayoutChoice(
         _in_turn([*once.values()], held),
         tuple((layout.name, layout.messages) for layout in held),
         (*ruled_out, *((layout.name, f"{layout.messages!r}: {word}") for layout, word in strange)),
+        was_named=options.layout is not None,
     )
 
 
@@ -221,10 +234,9 @@ def _speaks(message: Message) -> bool:
     return message.role is not None and said
 
 
-def _chosen(choice: LayoutChoice, schema: pa.Schema, file: str) -> Layout:
-    if choice.layout is None:
-        raise BadParquet(file=file, reason=nothing_fits(schema, choice.ruled_out, choice.nearest))
-    return choice.layout
+def refusal_of(choice: LayoutChoice, schema: pa.Schema, file: str) -> BadParquet:
+    """What is said of a file with these columns that no layout fits."""
+    return BadParquet(file=file, reason=nothing_fits(schema, choice.ruled_out, choice.nearest))
 
 
 def _misnamed(schema: pa.Schema, options: ReadOptions) -> str | None:

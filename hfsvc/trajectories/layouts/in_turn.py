@@ -7,14 +7,20 @@ import pyarrow as pa
 from hfsvc.atif import Trajectory
 from hfsvc.models import LayoutName
 from hfsvc.trajectories.layouts.base import Layout, RowMetadata
-from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 
 EMPTY = frozenset({"it is null", "it is empty"})
 """What readers say of a row whose column holds nothing."""
 
+OF_NO_FRAMEWORK = "its objects are of no framework or API that is known"
+"""What the layout ``frameworks`` says of a row that another one may read."""
 
-class InTurnLayout:
+
+_NOTHING = Message(None, None)
+
+
+class InTurnLayout(CountedByRow):
     """Columns that hold the messages in turn.
 
     Args:
@@ -50,12 +56,11 @@ class InTurnLayout:
         counts = (layout.count(batch) for layout in self._layouts)
         return [next(filter(None, row), 0) for row in zip(*counts, strict=True)]
 
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
-
 
 def _is_empty(found: Conversation | Trajectory | Unreadable) -> bool:
-    return isinstance(found, Unreadable) and found.reason in EMPTY
+    if isinstance(found, Unreadable):
+        return found.reason in {*EMPTY, OF_NO_FRAMEWORK}
+    return isinstance(found, Conversation) and all(message == _NOTHING for message in found.messages)
 
 
 def _filled(

@@ -1,5 +1,6 @@
 """Counts of messages and characters by who speaks, without making Python's texts of them. Pure."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -22,6 +23,18 @@ class MessageCounts(NamedTuple):
     lengths: list[int | None]
     roles: list[str | None]
     characters: list[int]
+
+
+class CountedByRow(ABC):
+    """A layout whose messages are counted row by row, as its conversations have them."""
+
+    @abstractmethod
+    def conversations(self, batch: pa.RecordBatch) -> Iterator[Conversation | Trajectory | Unreadable]:
+        """As `Layout.conversations`."""
+
+    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
+        """As `Layout.message_counts`."""
+        return counts_of_rows(self.conversations(batch))
 
 
 def count_text(*columns: pa.Array) -> list[int] | None:

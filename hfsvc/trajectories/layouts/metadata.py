@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from hfsvc.models import ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_list, is_text, values_of, written_texts
-from hfsvc.trajectories.files.lenient_json import read_listed
+from hfsvc.trajectories.files.lenient_json import read_json, read_listed
 from hfsvc.trajectories.layouts.base import RowMetadata
 
 # What hfsvc calls a column, and what datasets call it; the first that a file has is it. The row's own key is not among
@@ -48,7 +48,9 @@ SHORT_TEXTS = frozenset({
     "uuid",
 })
 # What is written where a run has no result, in small letters.
-_NO_RESULT = frozenset({"", "nan"})
+_NO_RESULT = frozenset({"", "nan", "none", "null"})
+# What an object says of a result, the first that it has.
+_RESULTS = ("resolved", "passed", "success", "reward", "score")
 # What JSON texts hold where there are none.
 _NO_TOOLS = frozenset({"[]", "null"})
 # Names in `ReadOptions.columns` that are no column's, but of fields of the messages.
@@ -125,9 +127,15 @@ def _known(fields: list[pa.Field], options: ReadOptions) -> Iterator[tuple[str, 
         # Tools are large, and the style `messages` has no place for them.
         if name in options.columns or (name == "tools" and options.style == "messages"):
             continue
-        found = [each for each in columns if each in kinds and (name == "tools" or not _is_nested(kinds[each]))]
+        found = [each for each in columns if each in kinds and (name == "tools" or _is_readable(name, kinds[each]))]
         if found:
             yield name, tuple(found)
+
+
+def _is_readable(name: str, kind: pa.DataType) -> bool:
+    """Whether a column is read as text: a result may be an object that has one."""
+    says = name == "result" and pa.types.is_struct(kind) and any(field.name in _RESULTS for field in kind)
+    return says or not _is_nested(kind)
 
 
 def _is_short(field: pa.Field) -> bool:
@@ -148,13 +156,37 @@ def _is_nested(kind: pa.DataType) -> bool:
 
 
 def _texts(name: str, column: pa.Array) -> list[str | None]:
-    texts = written_texts(column)
-    return (
-        [None if text is None or text.lower() in _NO_RESULT else text for text in texts] if name == "result" else texts
-    )
+    return [_result(each) for each in _as_they_stand(column)] if name == "result" else written_texts(column)
+
+
+def _result(value: Any) -> str | None:
+    """A result as text; of an object, what it says of one."""
+    found = value
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            found = read_json(value).value
+        except (ValueError, RecursionError):
+            return value
+    if not isinstance(found, dict):
+        return None if value is None or _is_no_result(value) else str(value)
+    said = next((found[name] for name in _RESULTS if found.get(name) is not None), None)
+    if said is None:
+        return value if isinstance(value, str) else None
+    return str(said).lower() if isinstance(said, bool) else str(said)
 
 
 def _values(name: str, column: pa.Array) -> list[Any]:
     if name == "tools":
         return [read_listed(each) for each in (written_texts(column) if is_text(column.type) else values_of(column))]
-    return _texts(name, column) if is_text(column.type) or name in NAMES or name == "key" else values_of(column)
+    if name == "result":
+        # The whole object, where it is one: what it says of the result is for summaries.
+        return [None if _is_no_result(each) else each for each in _as_they_stand(column)]
+    return written_texts(column) if is_text(column.type) or name in NAMES or name == "key" else values_of(column)
+
+
+def _as_they_stand(column: pa.Array) -> list[Any]:
+    return values_of(column) if pa.types.is_struct(column.type) else written_texts(column)
+
+
+def _is_no_result(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower() in _NO_RESULT

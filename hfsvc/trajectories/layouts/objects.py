@@ -12,8 +12,8 @@ import msgspec
 import pyarrow as pa
 
 from hfsvc.models import LayoutName, ReadOptions
-from hfsvc.trajectories.files.arrow_values import is_binary, is_list, is_text, texts_of, values_of
-from hfsvc.trajectories.files.lenient_json import read_json, read_listed
+from hfsvc.trajectories.files.arrow_values import is_binary, is_list, is_text, item_changes, texts_of, values_of
+from hfsvc.trajectories.files.lenient_json import read_items, read_json, read_listed
 from hfsvc.trajectories.layouts.conversation import (
     CALLS,
     LIKELY_COLUMNS,
@@ -23,11 +23,11 @@ from hfsvc.trajectories.layouts.conversation import (
     Message,
     Unreadable,
 )
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 from hfsvc.trajectories.layouts.structs import MessageShape, override_shape
 
-SHAPE = MessageShape("json", LIKELY_COLUMNS, "role", ("content",))
+SHAPE = MessageShape("json", LIKELY_COLUMNS, "role", ("content",), parts=True)
 ROLES = ("role", "from")
 CONTENTS = ("content", "value", "text", "system_prompt", "parts")
 # Python's own parser takes long for long texts.
@@ -42,7 +42,7 @@ class FoundObjects(NamedTuple):
     notes: tuple[tuple[int, str], ...] = ()
 
 
-class ObjectLayout:
+class ObjectLayout(CountedByRow):
     """Rows whose messages are objects, as a file with these columns has them.
 
     Args:
@@ -95,9 +95,6 @@ class ObjectLayout:
         found = find_objects(batch.column(self.messages))
         return [0 if isinstance(each, str) or not self._says(each.objects) else len(each.objects) for each in found]
 
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
-
 
 def message_of(
     found: Mapping[str, Any], roles: tuple[str, ...] = ROLES, contents: tuple[str, ...] = CONTENTS
@@ -130,7 +127,7 @@ def fit_objects(
     once = [name for name in shape.columns if schema.names.count(name) == 1]
     kinds = {name: schema.field(name).type for name in once}
     fitting = [
-        name for name, kind in kinds.items() if may_hold_objects(kind) or _is_list_of_messages(kind, roles, contents)
+        name for name, kind in kinds.items() if may_hold_objects(kind) or _may_be_messages(shape, kind, roles, contents)
     ]
     if not fitting:
         return f"it has no text in a column {' or '.join(map(repr, shape.columns))}"
@@ -149,18 +146,28 @@ def may_hold_objects(kind: pa.DataType) -> bool:
     return is_text(kind) or is_binary(kind) or pa.types.is_struct(kind)
 
 
-def _is_list_of_messages(kind: pa.DataType, roles: tuple[str, ...], contents: tuple[str, ...]) -> bool:
-    """Whether structs have texts for a role and a content, if under names of two shapes."""
-    if not is_list(kind) or not pa.types.is_struct(kind.value_type):
+def _may_be_messages(shape: MessageShape, kind: pa.DataType, roles: tuple[str, ...], contents: tuple[str, ...]) -> bool:
+    """Whether lists are of structs with a text for a role, and a content, if under names of two shapes; or in pairs."""
+    if not is_list(kind):
         return False
-    texts = {field.name for field in kind.value_type if is_text(field.type)}
-    return bool(texts & {*roles} and texts & {*contents})
+    inner = kind.value_type
+    if shape.parts and is_list(inner):
+        return may_hold_objects(inner) or _may_be_messages(shape, inner, roles, contents)
+    if not pa.types.is_struct(inner):
+        return False
+    speaks = any(field.name in roles and is_text(field.type) for field in inner)
+    return speaks and any(field.name in contents and _may_be_content(shape, field.type) for field in inner)
+
+
+def _may_be_content(shape: MessageShape, kind: pa.DataType) -> bool:
+    return is_text(kind) or is_binary(kind) or (shape.parts and pa.types.is_nested(kind))
 
 
 def find_objects(column: pa.Array) -> list[FoundObjects | str]:
     """For every row of a column its objects, or why there are none."""
+    changes = item_changes(column) if is_list(column.type) else {}
     try:
-        return [_found(value) for value in _values(column)]
+        return [_found(value, changes.get(row, ())) for row, value in enumerate(_values(column))]
     except UnicodeDecodeError:
         if len(column) == 1:
             return [NO_UTF8]
@@ -179,8 +186,7 @@ def _values(column: pa.Array) -> list[Any]:
     return values_of(column)
 
 
-def _found(value: Any) -> FoundObjects | str:
-    notes: tuple[tuple[int, str], ...] = ()
+def _found(value: Any, notes: tuple[tuple[int, str], ...]) -> FoundObjects | str:
     if isinstance(value, str | bytes):
         if not value.strip():
             return "it is empty"
@@ -192,8 +198,11 @@ def _found(value: Any) -> FoundObjects | str:
         except (ValueError, RecursionError) as error:
             if (value := _written_by_python(value)) is None:
                 return f"it is no JSON: {error}"
+    if isinstance(value, dict):
+        value = _transposed(value)
+    value, more = read_items(value)
     found = _listed(value)
-    return found if isinstance(found, str) else FoundObjects(found, notes)
+    return found if isinstance(found, str) else FoundObjects(found, (*notes, *more))
 
 
 def _written_by_python(text: Any) -> Any:
@@ -210,9 +219,6 @@ def _written_by_python(text: Any) -> Any:
 def _listed(value: Any) -> Objects | str:
     if value is None:
         return "it is null"
-    if isinstance(value, dict):
-        value = _transposed(value)
-    value = read_listed(value)
     if isinstance(value, list) and value and all(isinstance(each, list) for each in value):
         # Turns in pairs.
         value = [each for pair in value for each in pair]
@@ -228,6 +234,8 @@ def _transposed(value: dict[str, Any]) -> Any:
     """Lists by key as objects in a list: what `datasets` makes of a sequence of structs. Anything else as it is."""
     columns = {key: each for key, each in value.items() if each is not None}
     lists = [each for each in columns.values() if isinstance(each, list)]
+    if len(columns) == 1 and len(lists) == 1 and lists[0] and all(isinstance(each, dict) for each in lists[0]):
+        return lists[0]
     is_table = bool(columns.keys() & {*ROLES}) and len(lists) == len(columns) and len(set(map(len, lists))) == 1
     if not is_table:
         return next((columns[name] for name in LIKELY_COLUMNS if isinstance(columns.get(name), list)), value)

@@ -14,7 +14,7 @@ from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_list
 from hfsvc.trajectories.files.lenient_json import read_json
 from hfsvc.trajectories.layouts.conversation import LIKELY_COLUMNS, Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 from hfsvc.trajectories.layouts.objects import Objects, find_objects, may_hold_objects
 
@@ -25,7 +25,7 @@ _READ = frozenset({"source", "action", "observation", "args", "content", "tool_c
 _SAID = frozenset({"message", "system"})
 
 
-class OpenHandsLayout:
+class OpenHandsLayout(CountedByRow):
     """Rows whose messages are told by events, as a file with these columns has them."""
 
     name: LayoutName = "openhands"
@@ -55,9 +55,6 @@ class OpenHandsLayout:
         found = find_objects(batch.column(self.messages))
         read = (each if isinstance(each, str) else read_events(each.objects) for each in found)
         return [0 if isinstance(each, str) else len(each[0]) for each in read]
-
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
 
 
 def fit(schema: pa.Schema, options: ReadOptions) -> list[OpenHandsLayout] | str:

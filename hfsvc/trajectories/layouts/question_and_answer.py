@@ -11,19 +11,19 @@ import pyarrow as pa
 
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_binary, is_list, is_text, values_of, written_texts
-from hfsvc.trajectories.files.lenient_json import read_json, read_listed
+from hfsvc.trajectories.files.lenient_json import changes_in, read_json, read_listed
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 from hfsvc.trajectories.layouts.objects import message_of
 
 Read = Callable[[Any, Any], list[Message]]
 # The answer, and what may stand before it.
 _COMPLETIONS = ("completion", "response", "chosen")
-_PROMPT = "prompt"
+_PROMPTS = ("prompt", "question", "instruction", "input", "query")
 
 
-class QuestionLayout:
+class QuestionLayout(CountedByRow):
     """Rows of a question and its answer, as a file with these columns has them.
 
     Args:
@@ -51,31 +51,29 @@ class QuestionLayout:
         return [self.messages] if self._question is None else [self._question, self.messages]
 
     def conversations(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
-        for columns, messages in zip(self.metadata.rows(batch), self._rows(batch), strict=True):
-            yield Conversation(messages, columns) if messages else Unreadable(self.messages, "it is empty")
+        for columns, question, answer in zip(self.metadata.rows(batch), *self._pairs(batch), strict=True):
+            messages = self._read(question, answer)
+            notes = tuple((0, word) for value in (question, answer) for word in _changes(value))
+            yield Conversation(messages, columns, notes) if messages else Unreadable(self.messages, "it is empty")
 
-    def _rows(self, batch: pa.RecordBatch) -> Iterator[list[Message]]:
+    def _pairs(self, batch: pa.RecordBatch) -> tuple[list[Any], list[Any]]:
         answers = _values(batch.column(self.messages))
-        questions = _values(batch.column(self._question)) if self._question else [None] * batch.num_rows
-        return map(self._read, questions, answers)
+        return _values(batch.column(self._question)) if self._question else [None] * batch.num_rows, answers
 
     def leaves_to_count(self, leaves: list[str]) -> list[str]:
         return self._own()
 
     def count(self, batch: pa.RecordBatch) -> list[int]:
-        return [len(messages) for messages in self._rows(batch)]
-
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
+        return [len(messages) for messages in map(self._read, *self._pairs(batch))]
 
 
 def fit_completion(schema: pa.Schema, options: ReadOptions) -> list[QuestionLayout] | str:
     """The reader of a prompt and its completion, or of a preference, or what a file with these columns lacks."""
-    prompt = _PROMPT if _is_readable(schema, _PROMPT) else None
+    prompt = next((name for name in _PROMPTS if _is_readable(schema, name)), None)
     answers = [name for name in _COMPLETIONS if _is_readable(schema, name) and (prompt or name == "chosen")]
     if not answers:
         return "it has no columns 'prompt' and 'completion', and no 'chosen'"
-    metadata = MetadataColumns(schema, (_PROMPT, *answers), options)
+    metadata = MetadataColumns(schema, (*_PROMPTS, *answers), options)
     return [QuestionLayout("prompt-completion", prompt, name, metadata, read_completion) for name in answers]
 
 
@@ -92,6 +90,11 @@ def _is_readable(schema: pa.Schema, name: str) -> bool:
         return False
     kind = schema.field(name).type
     return not pa.types.is_null(kind) and (is_text(kind) or is_binary(kind) or is_list(kind))
+
+
+def _changes(value: Any) -> Iterator[str]:
+    texts = value if isinstance(value, list) else [value]
+    return (word for text in texts if isinstance(text, str) for _, word in changes_in(text))
 
 
 def _values(column: pa.Array) -> list[Any]:

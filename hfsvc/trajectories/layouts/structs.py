@@ -16,13 +16,13 @@ from hfsvc.trajectories.files.arrow_values import (
     is_json,
     is_list,
     is_text,
+    item_changes,
     lengths_of,
     texts_of,
-    unwritable,
     values_of,
     written_texts,
 )
-from hfsvc.trajectories.files.lenient_json import NO_NUMBER, read_json, read_listed
+from hfsvc.trajectories.files.lenient_json import read_json, read_listed
 from hfsvc.trajectories.layouts.conversation import (
     CALLS,
     FURTHER,
@@ -75,23 +75,13 @@ class StructLayout:
             # Row by row, so that only the rows that hold it are lost.
             yield from self._one_by_one(batch)
             return
-        notes = self._notes(batch.column(self.messages))
+        column = batch.column(self.messages)
+        notes = {} if pa.types.is_null(column.type) else item_changes(column)
         for row, (columns, messages) in enumerate(rows):
             if messages:
                 yield Conversation(messages, columns, notes.get(row, ()))
             else:
                 yield Unreadable(self.messages, "it is null" if messages is None else "it is empty")
-
-    def _notes(self, column: pa.Array) -> dict[int, tuple[tuple[int, str], ...]]:
-        """By row: messages that hold what is made null."""
-        odd = frozenset() if pa.types.is_null(column.type) else unwritable(column.flatten())
-        notes: dict[int, tuple[tuple[int, str], ...]] = {}
-        first = 0
-        for row, length in enumerate(lengths_of(column)) if odd else ():
-            inside = [each - first for each in sorted(odd) if first <= each < first + (length or 0)]
-            notes[row] = tuple((message, NO_NUMBER) for message in inside)
-            first += length or 0
-        return notes
 
     def _one_by_one(self, batch: pa.RecordBatch) -> Iterator[Conversation | Unreadable]:
         if batch.num_rows == 1:

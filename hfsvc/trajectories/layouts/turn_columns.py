@@ -14,7 +14,7 @@ from hfsvc.trajectories.files.arrow_values import values_of
 from hfsvc.trajectories.files.lenient_json import read_listed
 from hfsvc.trajectories.files.turn_rows import GROUPED, ORDERS, SPEAKERS, TEXTS
 from hfsvc.trajectories.layouts.conversation import CALLS, NO_UTF8, REASONING, Conversation, Unreadable
-from hfsvc.trajectories.layouts.message_counts import MessageCounts, counts_of_rows
+from hfsvc.trajectories.layouts.message_counts import CountedByRow
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 from hfsvc.trajectories.layouts.traces.turns import TurnBuilder
 
@@ -54,7 +54,7 @@ class TurnsMetadata:
         return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
-class TurnsLayout:
+class TurnsLayout(CountedByRow):
     """Rows that are the turns of a session each."""
 
     name: LayoutName = "turns"
@@ -95,9 +95,6 @@ class TurnsLayout:
 
     def count(self, batch: pa.RecordBatch) -> list[int]:
         return [len(row.messages) if isinstance(row, Conversation) else 0 for row in self.conversations(batch)]
-
-    def message_counts(self, batch: pa.RecordBatch) -> MessageCounts:
-        return counts_of_rows(self.conversations(batch))
 
 
 def fit(schema: pa.Schema, options: ReadOptions) -> list[TurnsLayout] | str:

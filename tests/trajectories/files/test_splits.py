@@ -28,13 +28,17 @@ def config(name: str, folder: str = "", *, default: bool = False, **patterns: Se
 @pytest.mark.parametrize(
     ("files", "held"),
     [
-        (["a.parquet", "b.jsonl", "c.json"], ["a.parquet"]),
-        (["README.md", "b.jsonl", "c.json", "d.ndjson", "e.jsonl.gz", "f.ndjson.zst"], ["b.jsonl", "d.ndjson", "e.jsonl.gz", "f.ndjson.zst"]),
+        (["train.parquet", "b.jsonl", "c.json"], ["train.parquet"]),
+        (["data/x-00000-of-00001.parquet", "b.jsonl"], ["data/x-00000-of-00001.parquet"]),
+        (["index.parquet", "b.jsonl", "c.json"], ["index.parquet", "b.jsonl", "c.json"]),
+        (["data/metadata.parquet", "runs.csv", "train.jsonl"], ["data/metadata.parquet", "train.jsonl"]),
+        (["index-00000-of-00001.parquet", "a/trajectory.json", "b.json"], ["index-00000-of-00001.parquet", "a/trajectory.json"]),
+        (["README.md", "b.jsonl", "d.ndjson", "e.jsonl.gz", "f.ndjson.zst"], ["b.jsonl", "d.ndjson", "e.jsonl.gz", "f.ndjson.zst"]),
         (["README.md", "c.json", "d.json.gz", "e.json.zst", "f.json.bz2"], ["c.json", "d.json.gz", "e.json.zst", "f.json.bz2"]),
-        (["a.arrow", "b.jsonl"], ["a.arrow"]),
-        (["A.JSONL", "b.json.xz"], ["A.JSONL"]),
+        (["a.arrow", "b.jsonl"], ["a.arrow", "b.jsonl"]),
+        (["data/A.JSONL", "b.json.xz"], ["data/A.JSONL"]),
         (["a.csv", "b.tsv.gz", "README.md"], ["a.csv", "b.tsv.gz"]),
-        (["a.csv", "b.traj"], ["b.traj"]),
+        (["a.csv", "b.traj"], ["b.traj", "a.csv"]),
         (["job/t/agent/log.jsonl", "job/t/agent/trajectory.json"], ["job/t/agent/trajectory.json"]),
         (["job/log.jsonl", "log.jsonl", "job/t/agent/trajectory.json.gz"], ["job/t/agent/trajectory.json.gz"]),
         (["log.jsonl", "trajectory.json"], ["trajectory.json"]),
@@ -50,7 +54,7 @@ def config(name: str, folder: str = "", *, default: bool = False, **patterns: Se
         ([".hidden/a.parquet"], [".hidden/a.parquet"]),
     ],
 )  # fmt: skip
-def test_rows_lie_in_parquet_else_in_lines_else_in_documents(files: list[str], held: list[str]) -> None:
+def test_kinds_are_looked_for_until_names_say_that_they_are_the_data(files: list[str], held: list[str]) -> None:
     assert data_files(files) == tuple(held)
 
 
@@ -172,10 +176,10 @@ CONFIGS = [
 @pytest.mark.parametrize(
     ("wanted", "chosen"),
     [
-        ({}, ["de/train.raw.parquet", "en/2.parquet", "lines/a.jsonl", "other.parquet"]),
-        ({"config": "en"}, ["en/2.parquet"]),
+        ({}, ["de/train.raw.parquet", "en/1.jsonl", "en/2.parquet", "lines/a.jsonl", "other.parquet"]),
+        ({"config": "en"}, ["en/1.jsonl", "en/2.parquet"]),
         ({"config": "lines", "split": "a-b"}, ["lines/a.jsonl"]),
-        ({"split": "train"}, ["en/2.parquet", "lines/a.jsonl"]),
+        ({"split": "train"}, ["en/1.jsonl", "en/2.parquet", "lines/a.jsonl"]),
         ({"split": "train.raw"}, ["de/train.raw.parquet"]),
     ],
 )

@@ -14,7 +14,8 @@ from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.files.parquet import ParquetRowFile
 from hfsvc.trajectories.index.query import one_space
 from hfsvc.trajectories.index.summaries import matching, summaries_of, summarise, summary_batch, summary_columns
-from hfsvc.trajectories.layouts.detect import layout_of
+from hfsvc.trajectories.layouts.base import Layout
+from hfsvc.trajectories.layouts.detect import explain_layout
 from tests.trajectories.tables import (
     DATE,
     MESSAGE,
@@ -31,11 +32,17 @@ from tests.trajectories.tables import (
 A, B = "data/a.parquet", "data/b.parquet"
 
 
+def layout_of(opened: pq.ParquetFile) -> Layout:
+    layout = explain_layout(ParquetRowFile(opened), "a.parquet", ReadOptions()).layout
+    assert layout is not None
+    return layout
+
+
 def summaries(folder: Path, table: pa.Table, **options: Any) -> list[TrajectorySummary]:
     path = folder / "a.parquet"
     pq.write_table(table, path, **options)
     with pq.ParquetFile(path) as opened:
-        layout = layout_of(ParquetRowFile(opened), "a.parquet", ReadOptions())
+        layout = layout_of(opened)
         found: list[TrajectorySummary] = []
         for batch in opened.iter_batches(2, columns=summary_columns(ParquetRowFile(opened).leaves, layout)):
             found += summaries_of(summarise(batch, layout), range(len(found), len(found) + batch.num_rows))
@@ -129,7 +136,7 @@ def test_the_text_of_messages_is_not_read(tmp_path: Path) -> None:
     table = rows_table([row(0, result="1.0", trace_source="main", instruction="long")])
     pq.write_table(table, tmp_path / "a.parquet")
     with pq.ParquetFile(tmp_path / "a.parquet") as opened:
-        layout = layout_of(ParquetRowFile(opened), "a.parquet", ReadOptions())
+        layout = layout_of(opened)
         read = {*SUMMARY_FIELDS, "conversations.list.element.role"}
         assert {*summary_columns(ParquetRowFile(opened).leaves, layout)} == read - {"key"}
 

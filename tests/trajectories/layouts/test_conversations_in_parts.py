@@ -343,6 +343,8 @@ SAID: list[Told] = [("user", "q", None, [], []), ("agent", "a", None, [], [])]
         {"prompt": "q", "response": "a"},
         {"prompt": "q", "chosen": [*ASK, *ANSWER], "rejected": ASK},
         {"prompt": ASK, "chosen": ANSWER},
+        {"question": "q", "chosen": "a", "rejected": "b"},
+        {"input": ASK, "chosen": ANSWER, "rejected": ANSWER},
         {"chosen": [*ASK, *ANSWER], "rejected": [*ASK, *ANSWER]},
         {"messages": [*ASK, *ANSWER], "prompt": "another"},
     ],

@@ -20,9 +20,19 @@ from hfsvc.models import ReadOptions
 from hfsvc.testing.samples import openthoughts_rows, rows_table
 from hfsvc.trajectories.layouts import harbor
 from hfsvc.trajectories.layouts.conversation import Unreadable
-from hfsvc.trajectories.layouts.detect import choose_layout
 from hfsvc.trajectories.layouts.structs import StructLayout
-from tests.trajectories.tables import DATE, MESSAGE, MESSAGES, broken_text, row, rows, table_of, talk, trajectories_of
+from tests.trajectories.tables import (
+    DATE,
+    MESSAGE,
+    MESSAGES,
+    broken_text,
+    choose_layout,
+    row,
+    rows,
+    table_of,
+    talk,
+    trajectories_of,
+)
 
 DATA = os.environ.get("HFSVC_TEST_DATA")
 REPO = "acme/notes"
@@ -468,7 +478,7 @@ def test_a_file_with_messages_fits(kind: str) -> None:
 )
 def test_a_file_of_another_layout_is_told_what_it_lacks(schema: list[tuple[str, pa.DataType]], said: str) -> None:
     with pytest.raises(BadParquet, match=re.escape(said)):
-        choose_layout(pa.schema(schema), "a.parquet", ReadOptions(layout="harbor"))
+        choose_layout(pa.schema(schema), ReadOptions(layout="harbor"))
 
 
 def test_only_the_columns_of_the_layout_are_read() -> None:

@@ -19,9 +19,18 @@ from hfsvc.models import LayoutName, ReadOptions, Style
 from hfsvc.trajectories.files.lenient_json import HALF_CHARACTER, NO_NUMBER
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
-from hfsvc.trajectories.layouts.detect import LAYOUTS, choose_layout
+from hfsvc.trajectories.layouts.detect import LAYOUTS
 from hfsvc.trajectories.styles.convert import STYLES
-from tests.trajectories.tables import MESSAGES, broken_text, open_source, parquet, talk, trajectories_of, until
+from tests.trajectories.tables import (
+    MESSAGES,
+    broken_text,
+    choose_layout,
+    open_source,
+    parquet,
+    talk,
+    trajectories_of,
+    until,
+)
 
 DATA = os.environ.get("HFSVC_TEST_DATA")
 TEXT = pa.string()
@@ -50,7 +59,7 @@ SWEAGENT = pa.list_(
 
 def layout_of(table: pa.Table | pa.Schema, head: pa.RecordBatch | None = None, **options: Any) -> Layout:
     schema = table if isinstance(table, pa.Schema) else table.schema
-    return choose_layout(schema, "a.parquet", ReadOptions(**options), head)
+    return choose_layout(schema, ReadOptions(**options), head)
 
 
 def read(table: pa.Table, **options: Any) -> list[Conversation | Unreadable]:
@@ -99,12 +108,16 @@ def test_the_types_tell_the_layout(name: str, column: str, fields: list[tuple[st
 
 def test_every_layout_has_a_name_that_can_be_asked_for() -> None:
     assert tuple(LAYOUTS) == get_args(LayoutName)
-    with pytest.raises(InvalidSettings, match="'opnai' is none of harbor, openai"):
+    with pytest.raises(InvalidSettings, match="'opnai' is none of frameworks, harbor"):
         layout_of(pa.schema([("messages", MESSAGES)]), layout="opnai")
 
 
 def test_what_was_looked_for_is_told_in_three_lines_when_nothing_fits() -> None:
-    schema = pa.schema([("messages", pa.list_(pa.int8())), ("trajectory", pa.list_(SHAREGPT)), ("n", pa.int8())])
+    schema = pa.schema([
+        ("messages", pa.list_(pa.int8())),
+        ("trajectory", pa.list_(pa.list_(pa.int8()))),
+        ("n", pa.int8()),
+    ])
     with pytest.raises(BadParquet) as raised:
         layout_of(schema)
     found, looked_for, nearest = str(raised.value).split("\n")

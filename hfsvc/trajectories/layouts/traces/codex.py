@@ -11,7 +11,7 @@ from hfsvc.trajectories.layouts.traces.turns import Event, Session, TurnBuilder,
 
 _ENVELOPES = frozenset({"session_meta", "turn_context", "response_item", "event_msg", "compacted"})
 _ITEMS = frozenset({"message", "reasoning", "function_call", "function_call_output"})
-_CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call", "web_search_call", "tool_search_call"})
+CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call", "web_search_call", "tool_search_call"})
 _PARTS = {"input_text": "text", "output_text": "text", "summary_text": "text"}
 
 
@@ -38,7 +38,7 @@ def read(events: Sequence[Event]) -> Session:
             turns.add("system", item.get("message") or "", {"type": "compacted"})
         elif kind == "event_msg":
             _read_event(turns, item)
-        elif not _read_item(turns, item, event.get("timestamp")):
+        elif not read_item(turns, item, event.get("timestamp")):
             strange[str(item.get("type"))] = strange.get(str(item.get("type")), 0) + 1
     turns.close()
     notes = tuple((0, f"{count} items of the type {kind} are left out") for kind, count in strange.items())
@@ -71,7 +71,8 @@ def _roll_back(turns: TurnBuilder, times: int) -> None:
         del turns.messages[starts[max(0, len(starts) - times)] :]
 
 
-def _read_item(turns: TurnBuilder, item: Event, timestamp: Any) -> bool:
+def read_item(turns: TurnBuilder, item: Event, timestamp: Any) -> bool:
+    """Add an item to the turns; False for one of a type that nobody knows."""
     kind = item.get("type")
     kept = {} if timestamp is None else {"timestamp": timestamp}
     if kind == "message":
@@ -79,7 +80,7 @@ def _read_item(turns: TurnBuilder, item: Event, timestamp: Any) -> bool:
     elif kind == "reasoning":
         if thought := text_or_parts([_part(each) for each in (item.get("summary") or item.get("content") or ())]):
             turns.think(thought if isinstance(thought, str) else str(thought))
-    elif kind in _CALLS:
+    elif kind in CALLS:
         turns.call(*_call(item), kept)
     elif isinstance(kind, str) and kind.endswith("_output"):
         turns.answer(_output(item.get("output")), item.get("call_id"), kept)
