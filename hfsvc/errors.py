@@ -4,7 +4,7 @@
 
     HfsvcError
     ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern, InvalidExport,
-    │                                    MissingExtra
+    │                                    MissingExtra, UnusableClient
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
@@ -134,6 +134,16 @@ class MissingExtra(FixRequest):
 
     def message(self) -> str:
         return f"{self.wanted} is not installed: pip install 'hfsvc[{self.extra}]'."
+
+
+@dataclass(eq=False, kw_only=True)
+class UnusableClient(FixRequest):
+    """The HTTP client that was passed in is closed, or somebody else takes its answers. Another try finds the same."""
+
+    reason: str
+
+    def message(self) -> str:
+        return f"The HTTP client cannot be used: {self.reason}."
 
 
 # ---- what is not there ----

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -116,10 +117,11 @@ async def _check_cdn(container: "Container", repo: str) -> str:
     hub, token = container.hub(), container.settings().token
     dataset = await hub.resolve(repo, "main", token=token)
     content = hub.content(dataset, token=token)
-    async for file in hub.list_files(dataset, token=token):
-        if file.size and (file.checksum or "").startswith("sha256:"):
-            location = await content.locate(file)
-            async with content.open(location, file, ByteRange(start=0, stop=1)) as chunks:
-                received = sum([len(chunk) async for chunk in chunks])
-            return f"{without_query(location.url).rsplit('/', 1)[0]} sent {received} byte of {file.path}"
+    async with aclosing(hub.list_files(dataset, token=token)) as files:
+        async for file in files:
+            if file.size and (file.checksum or "").startswith("sha256:"):
+                location = await content.locate(file)
+                async with content.open(location, file, ByteRange(start=0, stop=1)) as chunks:
+                    received = sum([len(chunk) async for chunk in chunks])
+                return f"{without_query(location.url).rsplit('/', 1)[0]} sent {received} byte of {file.path}"
     return f"not tried: {repo} has no large file"

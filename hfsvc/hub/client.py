@@ -1,7 +1,7 @@
 """The Hub's REST API for datasets: resolve a name to a commit, list the files of a commit."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from hfsvc.errors import AuthenticationRequired, DatasetNotFound, HfsvcError, NotAHub, RevisionNotFound
 from hfsvc.hub.content import HubContent
@@ -69,7 +69,7 @@ class HubClient:
 
     async def list_files(
         self, dataset: RemoteDataset, *, token: Secret | None, on_retry: OnRetry | None = None
-    ) -> AsyncIterator[RemoteFile]:
+    ) -> AsyncGenerator[RemoteFile, None]:
         """Every file of the pinned commit, page by page, in the Hub's order. Folders and unknown kinds are left out.
 
         Raises:

@@ -5,15 +5,16 @@ behind it has other ETags. A resolve request must not carry ``Range``, or the si
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import httpx
 
 from hfsvc.errors import HubUnavailable, NotAHub, RangeRefused
+from hfsvc.hub.bodies import broken, chunks_of, finish, read_capped
 from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.rate_limit import Bucket
-from hfsvc.hub.session import HubRequest, HubSession, broken, read_capped, redirect_target
+from hfsvc.hub.session import HubRequest, HubSession, redirect_target
 from hfsvc.hub.urls import resolve_url, same_origin, without_query
 from hfsvc.hub.wire import checksum_of_etag
 from hfsvc.models import ByteRange, Location, RemoteDataset, RemoteFile
@@ -88,15 +89,19 @@ class HubContent:
                 raise RangeRefused(url=without_query(location.url), status=response.status_code, reason=reason)
             if response.status_code not in {200, 206}:
                 raise self._no_content(response)
-            yield self._chunks(response, decoded=wanted is None)
+            async with aclosing(self._chunks(response, decoded=wanted is None)) as chunks:
+                yield chunks
 
-    async def _chunks(self, response: httpx.Response, *, decoded: bool) -> AsyncIterator[bytes]:
+    async def _chunks(self, response: httpx.Response, *, decoded: bool) -> AsyncGenerator[bytes, None]:
+        chunks = chunks_of(response, decoded=decoded)
         try:
-            async for chunk in response.aiter_bytes() if decoded else response.aiter_raw():
+            async for chunk in chunks:
                 yield chunk
                 await self._session.throttle.passed(len(chunk))
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise broken(error, response) from None
+        finally:
+            await finish(chunks)
 
     def _no_content(self, response: httpx.Response) -> HubUnavailable:
         status, where = response.status_code, without_query(str(response.request.url))

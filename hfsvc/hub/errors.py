@@ -22,6 +22,7 @@ from hfsvc.errors import (
     NotAHub,
     RateLimited,
     RevisionNotFound,
+    UnusableClient,
 )
 from hfsvc.hub.urls import without_query
 from hfsvc.transfer.retry import Meaning, meaning_of
@@ -156,6 +157,9 @@ def error_from_transport(error: Exception, url: str, request_id: str | None = No
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         # Of a redirect: httpx looks at where it leads, even where it is told not to follow. The endpoint was checked.
         return NotAHub(url=where, reason="it names an address that cannot be asked")
+    if isinstance(error, httpx.StreamError):
+        # Of the programme, not of the connection: nobody can read twice, or after the end.
+        return UnusableClient(reason=f"somebody else has read or closed its answer ({type(error).__name__})")
     for kind, reason in _REASONS:
         if isinstance(error, kind):
             return HubUnavailable(
@@ -180,7 +184,6 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (httpx.LocalProtocolError, "the request could not be sent"),
     (httpx.TooManyRedirects, "it redirects for ever"),
     (httpx.DecodingError, "its answer cannot be decoded"),
-    (httpx.StreamError, "the connection broke"),
 )
 _HARMLESS_DETAIL = re.compile(r"[\w .,\[\]:'\-/]{1,120}")
 

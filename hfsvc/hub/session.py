@@ -14,7 +14,8 @@ import httpx
 
 from hfsvc import __version__
 from hfsvc.aio.throttle import Throttle
-from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater
+from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater, UnusableClient
+from hfsvc.hub.bodies import read_capped, read_whole
 from hfsvc.hub.errors import (
     ErrorResponse,
     RequestContext,
@@ -32,9 +33,6 @@ from hfsvc.transfer.retry import UNREACHED_ATTEMPTS, Meaning, RetryPolicy, meani
 
 logger = logging.getLogger(__name__)
 MAX_HOPS: Final = 20
-MAX_ERROR_BODY: Final = 64 << 10
-MAX_ERROR_BODY_S: Final = 10.0
-MAX_ANSWER: Final = 64 << 20
 USER_AGENT: Final = f"hfsvc/{__version__}; python/{platform.python_version()}"
 
 
@@ -111,7 +109,7 @@ class HubSession:
         for failures in itertools.count(1):
             try:
                 response = await self.request_following_redirects(request)
-                return ApiResponse(await _read(response), response.headers)
+                return ApiResponse(await read_whole(response), response.headers)
             except TryLater as error:
                 wait_s = self._policy.delay(error, failures, spent_s=self._clock() - began, jitter=random.random())
                 if wait_s is None:
@@ -151,17 +149,25 @@ class HubSession:
         if bucket and same_origin(url, self.endpoint):
             await self._ready(bucket, url)
         sent = self._build(request)
-        try:
-            response = await self._http.send(sent, stream=True, auth=None, follow_redirects=False)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            # The original may hold a signed address: it must not hang on as the cause.
-            raise error_from_transport(error, url, sent.headers["x-request-id"]) from None
+        response = await self._answer(sent, url)
         _log_response(sent, response)
         if self.is_hub(url):
             self.limiter.observe(response.headers, self._clock())
         if response.status_code >= 400:
             raise await self._error(response, request, token_sent="authorization" in sent.headers)
         return response
+
+    async def _answer(self, sent: httpx.Request, url: str) -> httpx.Response:
+        if self._http.is_closed:
+            raise UnusableClient(reason="it is closed")
+        try:
+            return await self._http.send(sent, stream=True, auth=None, follow_redirects=False)
+        except httpx.HTTPStatusError as error:
+            # Of a hook of its owner's, which raises for a status: the answer is there all the same.
+            return error.response
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            # The original may hold a signed address: it must not hang on as the cause.
+            raise error_from_transport(error, url, sent.headers["x-request-id"]) from None
 
     def _build(self, request: HubRequest) -> httpx.Request:
         timeout = httpx.Timeout(
@@ -171,6 +177,8 @@ class HubSession:
         )
         try:
             built = self._http.build_request("GET", request.url, timeout=timeout)
+            # Parameters that a client adds of its own would replace a signed query.
+            built.url = httpx.URL(request.url)
         except httpx.InvalidURL as error:
             raise error_from_transport(error, request.url) from None
         built.headers["user-agent"] = USER_AGENT
@@ -247,45 +255,3 @@ def redirect_target(url: str, response: httpx.Response) -> str:
     if is_downgrade(url, target):
         raise NotAHub(url=without_query(url), reason="it redirects from https to http")
     return target
-
-
-async def _read(response: httpx.Response) -> bytes:
-    """A whole body, unless it is longer than any answer of a Hub."""
-    body = bytearray()
-    try:
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > MAX_ANSWER:
-                raise NotAHub(url=without_query(str(response.request.url)), reason="its answer has no end")
-    except (httpx.HTTPError, httpx.StreamError) as error:
-        raise broken(error, response) from None
-    finally:
-        await response.aclose()
-    return bytes(body)
-
-
-def broken(error: Exception, response: httpx.Response) -> HfsvcError:
-    """The error of a body that broke."""
-    return error_from_transport(error, str(response.request.url), response.request.headers.get("x-request-id"))
-
-
-async def read_capped(
-    response: httpx.Response, cap: int = MAX_ERROR_BODY, *, within_s: float | None = MAX_ERROR_BODY_S
-) -> bytes:
-    """The first bytes of a body that does not matter much, and the end of its response.
-
-    A body read to its end leaves the connection usable; a longer or broken one is cut off.
-    """
-    body = bytearray()
-    try:
-        # One that dribbles would hold up the wait that it is about.
-        with anyio.move_on_after(within_s):
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) >= cap:
-                    break
-    except (httpx.HTTPError, httpx.StreamError):
-        pass
-    finally:
-        await response.aclose()
-    return bytes(body[:cap])

@@ -7,8 +7,10 @@ from typing import Any, Final
 from urllib.request import getproxies
 
 import httpx
+import sniffio
 
 from hfsvc.errors import InvalidSettings
+from hfsvc.hub import auto_transport
 from hfsvc.hub.connection_per_request import ConnectionPerRequest
 from hfsvc.settings import Settings
 
@@ -70,7 +72,7 @@ def _client(settings: Settings) -> httpx.AsyncClient:
 
 def _fast_transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
     """The fast one where it is asked for or installed; None for httpx's own."""
-    if settings.transport == "httpx":
+    if settings.transport == "httpx" or (settings.transport == "auto" and not _auto_is_fast()):
         return None
     try:
         from hfsvc.hub.fast import make_fast_transport
@@ -79,6 +81,14 @@ def _fast_transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
             raise InvalidSettings(setting="transport", reason="pip install 'hfsvc[fast]' first") from None
         return None
     return make_fast_transport(settings)
+
+
+def _auto_is_fast() -> bool:
+    try:
+        # pyreqwest knows no other event loop.
+        return auto_transport.auto == "fast" and sniffio.current_async_library() == "asyncio"
+    except sniffio.AsyncLibraryNotFoundError:
+        return auto_transport.auto == "fast"
 
 
 def redact(text: str) -> str:
