@@ -28,15 +28,18 @@ def chunks_of(response: httpx.Response, *, decoded: bool) -> AsyncGeneratorType[
     return cast("AsyncGeneratorType[bytes, None]", chunks)
 
 
-async def finish(chunks: AsyncGeneratorType[bytes, None]) -> None:
+async def finish(response: httpx.Response, chunks: AsyncGeneratorType[bytes, None]) -> None:
     """End a body that may not have been read to its end, with all generators below it."""
-    if chunks.ag_frame is None:
-        return
-    # An error ends every one of them; to close the outermost would leave the others to the collector.
-    with anyio.CancelScope(shield=True) as scope, suppress(Exception):
+    with anyio.CancelScope(shield=True) as scope:
+        await response.aclose()
+        if chunks.ag_frame is None:
+            return
+        # An error ends every one of them; to close the outermost would leave the others to the collector.
         scope.cancel()
-        for _ in range(_LEFT_OVER):
-            await anext(chunks)
+        # Not every transport hands the scope's own cancellation back.
+        with suppress(Exception, anyio.get_cancelled_exc_class()):
+            for _ in range(_LEFT_OVER):
+                await anext(chunks)
     await chunks.aclose()
 
 
@@ -60,8 +63,7 @@ async def read_whole(response: httpx.Response) -> bytes:
     except (httpx.HTTPError, httpx.StreamError) as error:
         raise broken(error, response) from None
     finally:
-        await finish(chunks)
-        await response.aclose()
+        await finish(response, chunks)
     return bytes(body)
 
 
@@ -89,6 +91,5 @@ async def read_capped(
     except (httpx.HTTPError, httpx.StreamError):
         pass
     finally:
-        await finish(chunks)
-        await response.aclose()
+        await finish(response, chunks)
     return bytes(body[:cap])

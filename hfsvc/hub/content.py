@@ -101,7 +101,7 @@ class HubContent:
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise broken(error, response) from None
         finally:
-            await finish(chunks)
+            await finish(response, chunks)
 
     def _no_content(self, response: httpx.Response) -> HubUnavailable:
         status, where = response.status_code, without_query(str(response.request.url))
