@@ -151,7 +151,8 @@ class HubDatasetService:
     async def _recorded_offline(self, request: ResolvedRequest) -> DownloadedDataset:
         entry = find_entry(await self._store.entries(), request.address.repo)
         asked_for = entry and request.revision in {entry.revision, entry.commit}
-        if entry and asked_for and request.is_recorded(entry, entry.commit) and await self._store.is_complete(entry):
+        is_here = entry and (request.is_recorded(entry, entry.commit) or request.is_on_disk(entry))
+        if entry and asked_for and is_here and await self._store.is_complete(entry):
             return self._store.dataset(entry)
         raise Offline(wanted=request.address.repo)
 

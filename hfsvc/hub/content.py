@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 import httpx
 
 from hfsvc.errors import HubUnavailable, NotAHub, RangeRefused
+from hfsvc.files.checksum import kind_of
 from hfsvc.hub.bodies import broken, chunks_of, finish, read_capped
 from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.rate_limit import Bucket
@@ -54,10 +55,12 @@ class HubContent:
             self._check_commit(response)
             if not response.has_redirect_location:
                 content = await _small_content(response, file.size)
-                return Location(url=str(response.request.url), checksum=_checksum(response), content=content)
-            target = redirect_target(str(response.request.url), response)
+                return Location(
+                    url=str(response.request.url), checksum=told_checksum(response, file.checksum), content=content
+                )
+            target = redirect_target(str(response.request.url), response, self._session.endpoint)
             await read_capped(response)
-            return Location(url=target, checksum=_checksum(response))
+            return Location(url=target, checksum=told_checksum(response, file.checksum))
 
     @asynccontextmanager
     async def open(
@@ -143,12 +146,19 @@ def _knows_the_file(response: httpx.Response) -> bool:
     return "x-repo-commit" in response.headers or "x-linked-etag" in response.headers
 
 
-def _checksum(response: httpx.Response) -> str | None:
-    linked = response.headers.get("x-linked-etag")
-    if linked or response.has_redirect_location:
-        return checksum_of_etag(linked)
+def told_checksum(response: httpx.Response, listed: str | None) -> str | None:
+    """The checksum that an answer tells of a file which is listed with another one, or without.
+
+    Only the ``X-Linked-ETag`` of a redirect may contradict a listing, by a hash of the same kind: mirrors, caches and
+    servers of content have ETags of their own, and what comes is hashed all the same.
+    """
+    if response.has_redirect_location:
+        told = checksum_of_etag(response.headers.get("x-linked-etag"))
+        return told if listed is None or (told and kind_of(told) == kind_of(listed)) else None
+    if listed is not None or not _knows_the_file(response):
+        return None
     # A direct answer of the Hub has the hash in its own ETag; a CDN's is another hash that looks alike.
-    return checksum_of_etag(response.headers.get("etag")) if _knows_the_file(response) else None
+    return checksum_of_etag(response.headers.get("x-linked-etag") or response.headers.get("etag"))
 
 
 async def _small_content(response: httpx.Response, size: int) -> bytes | None:

@@ -25,7 +25,16 @@ from hfsvc.hub.errors import (
 )
 from hfsvc.hub.rate_limit import Bucket, Limiter, told_wait_s
 from hfsvc.hub.transport import hide_secrets
-from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
+from hfsvc.hub.urls import (
+    PUBLIC_HOSTS,
+    is_downgrade,
+    next_hop,
+    origin,
+    outside_prefix,
+    same_origin,
+    shown_origin,
+    without_query,
+)
 from hfsvc.metrics import MetricsRecorder, count_retry
 from hfsvc.settings import Secret, Settings
 from hfsvc.transfer.progress import OnRetry
@@ -54,6 +63,7 @@ class HubRequest(NamedTuple):
         content: Whether bytes of files are asked for: they come uncompressed, and may stall longer.
         located: Whether the Hub handed the address out as one of content: a refusal means the address, also where it is
             of the Hub's own origin.
+        redirected: Whether a redirect led to the address.
         byte_range: The ``Range`` header.
     """
 
@@ -63,6 +73,7 @@ class HubRequest(NamedTuple):
     bucket: Bucket | None = None
     content: bool = False
     located: bool = False
+    redirected: bool = False
     byte_range: str | None = None
 
 
@@ -138,7 +149,8 @@ class HubSession:
             if not response.has_redirect_location or stop(response):
                 return response
             await read_capped(response)
-            request = request._replace(url=redirect_target(request.url, response))
+            target = redirect_target(request.url, response, self.endpoint)
+            request = request._replace(url=target, redirected=True)
         raise NotAHub(url=without_query(request.url), reason="it redirects for ever")
 
     async def send(self, request: HubRequest) -> httpx.Response:
@@ -147,15 +159,24 @@ class HubSession:
         if self._settings.offline:
             raise Offline(wanted=request.context.repo)
         if bucket and same_origin(url, self.endpoint):
-            await self._ready(bucket, url)
+            await self._ready(bucket, url, token_set=request.token is not None)
         sent = self._build(request)
         response = await self._answer(sent, url)
         _log_response(sent, response)
         if self.is_hub(url):
             self.limiter.observe(response.headers, self._clock())
-        if response.status_code >= 400:
-            raise await self._error(response, request, token_sent="authorization" in sent.headers)
-        return response
+        if response.status_code < 400:
+            return response
+        if self._may_lie_outside(response, request) and (outside := outside_prefix(url, self.endpoint)):
+            await read_capped(response)
+            return await self.send(request._replace(url=outside))
+        raise await self._error(response, request, token_sent="authorization" in sent.headers)
+
+    @staticmethod
+    def _may_lie_outside(response: httpx.Response, request: HubRequest) -> bool:
+        # What a mirror below a path calls `/x` is below it or not; where it is not, nobody knows it there.
+        unknown = response.status_code == 404 and "x-error-code" not in response.headers
+        return unknown and (request.redirected or request.located)
 
     async def _answer(self, sent: httpx.Request, url: str) -> httpx.Response:
         if self._http.is_closed:
@@ -195,10 +216,10 @@ class HubSession:
             built.headers["authorization"] = f"Bearer {_checked(request.token)}"
         return built
 
-    async def _ready(self, bucket: Bucket, url: str) -> None:
+    async def _ready(self, bucket: Bucket, url: str, *, token_set: bool) -> None:
         while wait_s := self.limiter.delay_s(bucket, self._clock()):
             if wait_s > self._settings.give_up_after_s:
-                raise RateLimited(url=without_query(url), retry_after_s=wait_s)
+                raise RateLimited(url=without_query(url), retry_after_s=wait_s, token_sent=token_set)
             self._metrics.add("wait_seconds", wait_s)
             await anyio.sleep(wait_s)
         self._metrics.add("hub_requests")
@@ -210,9 +231,14 @@ class HubSession:
             self.limiter.pause(request.bucket, retry_after_s, self._clock())
         body = await read_capped(response)
         answer = ErrorResponse(request.url, response.status_code, response.headers, body, retry_after_s)
-        if self.is_hub(request.url) and not request.located:
-            return error_from_hub(answer, request.context._replace(token_sent=token_sent))
+        if request.bucket == "api" or (not request.located and self._speaks_as_hub(answer)):
+            withheld_from = shown_origin(request.url) if request.token and not token_sent else None
+            return error_from_hub(answer, request.context._replace(token_sent=token_sent, withheld_from=withheld_from))
         return error_from_content_server(answer)
+
+    def _speaks_as_hub(self, answer: ErrorResponse) -> bool:
+        # A mirror may send on to a Hub that nobody named, or straight to a server of content.
+        return self.is_hub(answer.url) or bool(answer.headers.keys() & {"x-error-code", "x-repo-commit"})
 
     def is_hub(self, url: str) -> bool:
         """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""
@@ -243,15 +269,21 @@ def _checked(token: Secret) -> str:
     return text
 
 
-def redirect_target(url: str, response: httpx.Response) -> str:
-    """Where a redirect leads.
+def redirect_target(url: str, response: httpx.Response, endpoint: str) -> str:
+    """Where a redirect leads; the `endpoint` may lie below a path of its host.
 
     Raises:
         NotAHub: Nowhere, or away from https.
     """
-    target = next_hop(url, response.headers["location"])
+    target = next_hop(url, _location(response), endpoint)
     if target is None:
         raise NotAHub(url=without_query(url), reason="it redirects to no address that can be asked")
     if is_downgrade(url, target):
         raise NotAHub(url=without_query(url), reason="it redirects from https to http")
     return target
+
+
+def _location(response: httpx.Response) -> str:
+    # Byte by byte: servers also send what an address cannot hold, and httpx guesses one encoding for all headers together.
+    raw = next(value for name, value in response.headers.raw if name.lower() == b"location")
+    return "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in raw)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hfsvc.errors import DatasetChanged, HfsvcError, NotAHub, UnsafePath
+from hfsvc.errors import DatasetChanged, HfsvcError, HubRefused, NotAHub, ProxyRefused, UnsafePath
 from hfsvc.models import DatasetRequest
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
@@ -241,7 +241,6 @@ async def test_another_repository_under_a_recorded_name_is_not_mixed_in(
         CaptivePortal(),
         Status(200, "json", "fine"),
         Status(404, "html"),
-        Status(400, "json", "bad"),
         Redirect("https://example.invalid/login"),
         Redirect("/api/datasets/acme/notes/revision/main", 302),
     ],
@@ -295,19 +294,35 @@ async def test_garbage_instead_of_http_is_unavailable(local_hub: LocalHub, servi
 # ---- mirrors ---------------------------------------------------------------------------------------------------------
 
 
-async def test_next_pages_on_a_foreign_origin_are_refused(
-    local_hub_factory: Callable[..., LocalHub], root: Path
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://10.0.0.7:8080", "https://huggingface.co"])
+async def test_next_pages_are_asked_of_the_endpoint_wherever_links_point(
+    local_hub_factory: Callable[..., LocalHub], root: Path, origin: str
 ) -> None:
     hub = local_hub_factory(page_size=1)
     for name in "abc":
         hub.write(REPO, f"{name}.parquet", b"x")
-    hub.fault(ForeignLinks("https://evil.example"), server="hub")
-    async with open_service(
-        hub,
-        root,
-    ) as service:
-        with pytest.raises(NotAHub):
-            await service.download(everything())
+    hub.fault(ForeignLinks(origin), server="hub")
+    async with open_service(hub, root) as service:
+        assert len((await service.download(everything())).files) == 3
+    assert hub.count(path="*/tree/*") == 3
+
+
+@pytest.mark.parametrize("status", [400, 405, 451])
+async def test_a_hub_that_refuses_is_a_hub(local_hub: LocalHub, service: DatasetService, status: int) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    rule = local_hub.fault(Status(status, "json", "not like this"), server="hub")
+    with pytest.raises(HubRefused, match=f"answered {status} .*not like this"):
+        await service.download(everything())
+    assert rule.fired == 1
+
+
+@pytest.mark.parametrize("status", [403, 407])
+async def test_what_a_proxy_answers_is_not_the_hubs(local_hub: LocalHub, service: DatasetService, status: int) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    rule = local_hub.fault(Status(status), server="hub")
+    with pytest.raises(ProxyRefused, match=f"answered {status}"):
+        await service.download(everything())
+    assert rule.fired == 1
 
 
 @pytest.mark.parametrize("link", ["http://[", "//evil.example/x", "ftp://evil.example/x", "http://h:99999/x"])
