@@ -16,6 +16,7 @@ from hfsvc.errors import InvalidPattern
 _FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX | glob.CASE
 _SIGNS = re.compile(r"[*?\[{]")
 _TOKEN = re.compile(r"\\.|\[[!^]?\]?[^\]]*\]|.", re.DOTALL)
+_DOTS = re.compile(r"(?:^|(?<=/))\.{1,2}(?=/|$)")
 _MOST_ALTERNATIVES = 1000
 
 
@@ -44,7 +45,7 @@ def make_matcher(patterns: Sequence[str]) -> Matcher:
     except Exception as error:  # wcmatch does not export the class it raises for too many alternatives
         raise InvalidPattern(pattern=" ".join(patterns), reason=str(error)) from None
     return lambda path: (
-        path in exact or path.startswith(folders) or (compiled is not None and bool(compiled.match(path)))
+        path in exact or path.startswith(folders) or (compiled is not None and bool(compiled.match(_plain(path))))
     )
 
 
@@ -53,8 +54,18 @@ def exactly(path: str) -> str:
     return _SIGNS.sub(r"\\\g<0>", path)
 
 
+def leaving_out(path: str) -> str:
+    """A pattern that can be typed and means a path, whatever its name holds."""
+    return "".join(char if char.isprintable() else "?" for char in exactly(path))
+
+
+def _plain(path: str) -> str:
+    # No sign matches these parts, and what a listing holds must not be passed over in silence.
+    return _DOTS.sub("_", path)
+
+
 def _as_glob(pattern: str) -> str:
-    pattern = pattern.removeprefix("./")
+    pattern = _plain(pattern.removeprefix("./"))
     return f"{pattern}**" if pattern.endswith("/") else pattern
 
 

@@ -1,5 +1,6 @@
 """The dataset service: resolve, list, select, plan, transfer, record."""
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,14 @@ from typing import NamedTuple
 import msgspec
 
 from hfsvc.aio.cancellation import in_task_group
-from hfsvc.datasets.plan import check_room, make_plan, nothing_selected, select
+from hfsvc.datasets.plan import (
+    SHOWN_FILES,
+    check_room,
+    make_plan,
+    nothing_selected,
+    saying_how_to_leave_out,
+    select,
+)
 from hfsvc.datasets.request import ResolvedRequest, check_same_repository, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
 from hfsvc.errors import DatasetChanged, NotDownloaded, Offline
@@ -28,6 +36,8 @@ from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.index import IndexEntry, find_entry
 from hfsvc.store.safe_paths import check_dataset_folder, check_path
 from hfsvc.transfer.progress import OnRetry, retry_events
+
+logger = logging.getLogger(__name__)
 
 
 class _State(NamedTuple):
@@ -121,7 +131,12 @@ class HubDatasetService:
         request, remote, entry = state.request, state.remote, state.entry
         plan = await self._plan(state)
         check_room(plan, str(self._store.root))
-        await self._store.check_places(plan)
+        with saying_how_to_leave_out(remote.repo):
+            await self._store.check_places(plan)
+        if plan.unportable:
+            logger.warning(
+                "%s: names that other systems cannot hold: %s", remote.repo, list(plan.unportable[:SHOWN_FILES])
+            )
         on_event(Planned(plan=plan))
         staging = await self._store.open_staging(remote, entry.files if entry else (), empty=request.force)
         transfer = DatasetTransfer(self._services, remote, request.token, on_event)
@@ -132,8 +147,9 @@ class HubDatasetService:
 
     async def _plan(self, state: _State) -> DownloadPlan:
         files = select(state.listing, state.request.selections(state.entry))
-        for file in files:
-            check_path(file.path)
+        with saying_how_to_leave_out(state.remote.repo):
+            for file in files:
+                check_path(file.path)
         inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
         recorded = state.entry.files if state.entry else ()
         return make_plan(state.remote, files, inventory, recorded=recorded, requests_left=self._hub.requests_left())
