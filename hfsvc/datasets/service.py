@@ -1,7 +1,7 @@
 """The dataset service: resolve, list, select, plan, transfer, record."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.datasets.lookups import HubLookups
 from hfsvc.datasets.plan import (
     SHOWN_FILES,
     check_room,
@@ -46,7 +47,7 @@ class _State(NamedTuple):
     request: ResolvedRequest
     remote: RemoteDataset
     entry: IndexEntry | None
-    listing: list[RemoteFile]
+    listing: Sequence[RemoteFile]
     dataset: DownloadedDataset | None = None
 
 
@@ -68,6 +69,7 @@ class HubDatasetService:
     ) -> None:
         self._services = services
         self._hub = services.hub
+        self._lookups = HubLookups(services.hub)
         self._settings = services.settings
         self._store = store
         self._now = now
@@ -86,19 +88,26 @@ class HubDatasetService:
         # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
         state = await self._compare(request, remote, on_retry)
         if state.dataset is None:
-            async with self._store.hold(remote.repo) as waited:
-                if waited or await self._entry(remote) != state.entry:
-                    # Whoever held it may have brought this commit, or a newer one than was resolved before.
-                    remote = await self._resolve(request, on_retry)
-                    state = await self._compare(request, remote, on_retry)
+            async with self._store.hold(remote.repo):
+                state = await self._look_again(request, state, on_retry)
                 dataset = state.dataset or await self._fetch(state, on_event)
         else:
             dataset = state.dataset
         on_event(Finished(dataset=dataset))
         return dataset
 
+    async def _look_again(self, request: ResolvedRequest, state: _State, on_retry: OnRetry | None) -> _State:
+        """The state now that the dataset is held: whoever held it before may have brought this commit, or another."""
+        entry, remote = await self._entry(state.remote), state.remote
+        if entry == state.entry:
+            return state
+        if entry and entry.commit != remote.commit:
+            # Which one is newer only the Hub knows.
+            remote = await self._resolve(request, on_retry)
+        return await self._compare(request, remote, on_retry)
+
     async def _resolve(self, request: ResolvedRequest, on_retry: OnRetry | None) -> RemoteDataset:
-        remote = await self._hub.resolve(request.address.repo, request.revision, token=request.token, on_retry=on_retry)
+        remote = await self._lookups.resolve(request, on_retry)
         check_dataset_folder(remote.repo)
         return remote
 
@@ -121,7 +130,7 @@ class HubDatasetService:
     async def _list(
         self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry | None, on_retry: OnRetry | None
     ) -> _State:
-        listing = [file async for file in self._hub.list_files(remote, token=request.token, on_retry=on_retry)]
+        listing = await self._lookups.list_files(remote, request.token, on_retry)
         request = request.among([file.path for file in listing], entry)
         if not select(listing, request.wanted(entry)):
             raise nothing_selected(remote, listing, request.wanted(entry))
