@@ -4,7 +4,7 @@
 
     HfsvcError
     ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern, InvalidExport,
-    │                                    MissingExtra, UnusableClient
+    │                                    MissingExtra, UnusableClient, ContainerEnded
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
@@ -145,6 +145,13 @@ class UnusableClient(FixRequest):
 
     def message(self) -> str:
         return f"The HTTP client cannot be used: {self.reason}."
+
+
+class ContainerEnded(FixRequest):
+    """A service, or a source, is used after the container that it belongs to has ended."""
+
+    def message(self) -> str:
+        return "The container that this belongs to has ended: use it within open_container(), or open another one."
 
 
 # ---- what is not there ----

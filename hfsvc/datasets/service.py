@@ -57,6 +57,7 @@ class HubDatasetService:
     Args:
         services: The Hub, and what transfers share.
         store: What lies on disk.
+        check_open: Raises where the service must not be used any more.
         now: The time for records, UTC.
     """
 
@@ -65,6 +66,7 @@ class HubDatasetService:
         *,
         services: TransferServices,
         store: DatasetStore,
+        check_open: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._services = services
@@ -72,6 +74,7 @@ class HubDatasetService:
         self._lookups = HubLookups(services.hub)
         self._settings = services.settings
         self._store = store
+        self._check_open = check_open
         self._now = now
 
     # ---- download ---------------------------------------------------------------------------------------------------
@@ -80,6 +83,7 @@ class HubDatasetService:
         return await in_task_group(self._download(parse_request(request, self._settings), on_event or (lambda _: None)))
 
     async def _download(self, request: ResolvedRequest, on_event: OnEvent) -> DownloadedDataset:
+        self._check_open()
         if self._settings.offline:
             return await self._recorded_offline(request)
         on_retry = retry_events(on_event)
@@ -164,6 +168,7 @@ class HubDatasetService:
         return make_plan(state.remote, files, inventory, recorded=recorded, requests_left=self._hub.requests_left())
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
+        self._check_open()
         resolved = parse_request(request, self._settings)
         remote = await self._resolve(resolved, None)
         entry = await self._entry(remote)
@@ -196,10 +201,12 @@ class HubDatasetService:
         return None if entry is None or entry.updating_to else self._store.dataset(entry)
 
     async def list_downloaded(self) -> list[DownloadedDataset]:
+        self._check_open()
         entries = await self._store.entries()
         return [self._store.dataset(entry) for _, entry in sorted(entries.items()) if not entry.updating_to]
 
     async def _find(self, repo: str) -> IndexEntry | None:
+        self._check_open()
         return find_entry(await self._store.entries(), parse_repo(repo, self._settings.endpoint).repo)
 
     async def _recorded(self, repo: str) -> IndexEntry:

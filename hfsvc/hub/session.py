@@ -85,6 +85,7 @@ class HubSession:
         settings: Endpoint and timeouts.
         metrics: Told of requests to the Hub, and of waits that it asked for.
         throttle: Slows streams of content down.
+        check_open: Raises where the session must not be used any more.
         clock: Monotonic seconds.
     """
 
@@ -95,6 +96,7 @@ class HubSession:
         *,
         metrics: MetricsRecorder,
         throttle: Throttle,
+        check_open: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # Here and not only where a client is made: one that was passed in logs addresses just the same.
@@ -102,6 +104,7 @@ class HubSession:
         self._http = http
         self._settings = settings
         self._metrics = metrics
+        self._check_open = check_open
         self._clock = clock
         self._policy = RetryPolicy(settings.give_up_after_s, unreached_attempts=UNREACHED_ATTEMPTS)
         self.throttle = throttle
@@ -179,6 +182,7 @@ class HubSession:
         return unknown and (request.redirected or request.located)
 
     async def _answer(self, sent: httpx.Request, url: str) -> httpx.Response:
+        self._check_open()
         if self._http.is_closed:
             raise UnusableClient(reason="it is closed")
         try:
