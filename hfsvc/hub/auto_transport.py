@@ -1,4 +1,4 @@
-"""What the transport ``auto`` is in this process: the fast one where it is installed, or httpx's own.
+"""What the transport ``auto`` is in this process: the fastest there is, or httpx as those know it who patch it.
 
 A module of its own, for the pytest plugin sets it in test runs that have nothing to do with any Hub.
 """

@@ -11,7 +11,7 @@ import anyio
 import httpx
 
 from hfsvc.errors import HfsvcError, NotAHub
-from hfsvc.hub.errors import error_from_transport
+from hfsvc.hub.transport_errors import error_from_transport
 from hfsvc.hub.urls import without_query
 
 MAX_ERROR_BODY: Final = 64 << 10

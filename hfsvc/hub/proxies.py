@@ -82,18 +82,23 @@ def _find(env: Mapping[str, str], name: str) -> tuple[str, str] | None:
 def _checked(variable: str, text: str) -> str:
     # Never its text in an error: it may hold a password.
     address = text if "://" in text else f"http://{text}"
-    try:
-        parts = urlsplit(address)
-        usable = bool(parts.hostname) and parts.port != 0 and bool(httpx.URL(address).host)
-    except (ValueError, httpx.InvalidURL):
-        usable = False
-    if not usable or re.search(r"\s", address):
+    if not _is_address(address):
         raise InvalidSettings(setting=variable, reason="it is no address of a proxy, such as http://proxy.example:3128")
-    if parts.scheme not in KINDS:
-        raise InvalidSettings(setting=variable, reason=f"{parts.scheme} is no kind of proxy: {', '.join(KINDS)} are")
-    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
+    scheme = urlsplit(address).scheme
+    if scheme not in KINDS:
+        raise InvalidSettings(setting=variable, reason=f"{scheme} is no kind of proxy: {', '.join(KINDS)} are")
+    if scheme.startswith("socks") and find_spec("socksio") is None:
         raise InvalidSettings(setting=variable, reason="a SOCKS proxy needs a library: pip install 'httpx[socks]'")
     return address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        usable = bool(parts.hostname) and parts.port != 0 and bool(httpx.URL(text).host)
+    except (ValueError, httpx.InvalidURL):
+        return False
+    return usable and not re.search(r"\s", text)
 
 
 # ---- entries of NO_PROXY ---------------------------------------------------------------------------------------------

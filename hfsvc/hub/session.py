@@ -21,10 +21,10 @@ from hfsvc.hub.errors import (
     RequestContext,
     error_from_content_server,
     error_from_hub,
-    error_from_transport,
 )
 from hfsvc.hub.rate_limit import Bucket, Limiter, told_wait_s
 from hfsvc.hub.transport import hide_secrets
+from hfsvc.hub.transport_errors import error_from_transport
 from hfsvc.hub.urls import (
     PUBLIC_HOSTS,
     is_downgrade,

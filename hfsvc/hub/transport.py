@@ -16,8 +16,8 @@ from hfsvc.errors import InvalidSettings
 from hfsvc.hub import auto_transport
 from hfsvc.hub.certificates import make_tls, named_paths
 from hfsvc.hub.connection_per_request import ConnectionPerRequest
-from hfsvc.hub.errors import find_refused_certificate
 from hfsvc.hub.proxies import Proxy, ProxySettings
+from hfsvc.hub.transport_errors import find_refused_certificate
 from hfsvc.hub.urls import shown_origin
 from hfsvc.settings import Settings
 
@@ -99,7 +99,9 @@ def make_client(settings: Settings) -> httpx.AsyncClient:
     open_transport = _fast_transports(settings, tls if named_paths(env) else None) or _own_transports(tls)
     proxies = read_proxies(settings)
     transport = RoutedTransport(proxies, open_transport) if proxies.names_any else open_transport(None)
-    client = BareClient(transport)
+    # What records or patches httpx's own client finds nothing to patch in another one.
+    bare = settings.transport != "auto" or auto_transport.auto == "fast"
+    client = BareClient(transport) if bare else httpx.AsyncClient(transport=transport, trust_env=False)
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client
 

@@ -27,9 +27,9 @@ from hfsvc.hub.errors import (
     RequestContext,
     error_from_content_server,
     error_from_hub,
-    error_from_transport,
 )
 from hfsvc.hub.session import HubSession
+from hfsvc.hub.transport_errors import error_from_transport
 from hfsvc.metrics import Counters
 from hfsvc.settings import Secret, Settings
 

@@ -196,6 +196,20 @@ async def test_plain_respx_answers_behind_proxies_of_the_environment(
     assert await download_by_default(root) == FILES
 
 
+async def test_what_patches_the_client_itself_answers_a_default_container(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = MockHub()
+
+    async def send(_: httpx.AsyncClient, request: httpx.Request, **__: Any) -> httpx.Response:
+        response = hub(request)
+        response.request = request
+        return response
+
+    monkeypatch.setattr(httpx.AsyncClient, "send", send)
+    assert await download_by_default(root) == FILES
+
+
 async def test_pytest_httpx_answers_a_default_container(root: Path, request: pytest.FixtureRequest) -> None:
     pytest.importorskip("pytest_httpx", reason="pytest-httpx is not installed")
     httpx_mock = request.getfixturevalue("httpx_mock")
