@@ -351,8 +351,7 @@ class AccessDenied(NoAccess):
 
     def message(self) -> str:
         what = "check the token's scope and the dataset's state"
-        advice = self.advice(with_token=what, without="it may want a token (HF_TOKEN), or be disabled")
-        return f"The Hub denies access to {self.repo}{self.because()}: {advice}"
+        return f"The Hub denies access to {self.repo}{self.because()}: {self.advice(with_token=what, without=what)}"
 
 
 class HubRefused(NoAccess):

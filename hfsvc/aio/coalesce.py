@@ -7,7 +7,7 @@ from typing import Generic, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
-from anyio import to_thread
+from anyio import lowlevel, to_thread
 
 T = TypeVar("T")
 
@@ -58,6 +58,8 @@ class SharedCalls(Generic[T]):
         async with rounds.one_at_a_time:
             if found:
                 return found[0]()
+            # Those who ask in this same moment are to be in time.
+            await lowlevel.checkpoint()
             rounds.next = []
             try:
                 value = await call()

@@ -95,7 +95,9 @@ def _alternatives(pattern: str) -> list[str]:
 
 
 def _segments(pattern: str) -> tuple[str, ...]:
-    return tuple(pattern.split("/"))
+    parts = tuple(pattern.split("/"))
+    # In the end it stands for one part at least.
+    return (*parts, "*") if parts[-1] == "**" else parts
 
 
 def _covers(wider: tuple[str, ...], narrower: tuple[str, ...], same: Callable[[str, str], bool], anything: str) -> bool:

@@ -15,7 +15,8 @@ from hfsvc.files.checksum import kind_of
 from hfsvc.hub.bodies import broken, chunks_of, finish, read_capped
 from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.rate_limit import Bucket
-from hfsvc.hub.session import HubRequest, HubSession, redirect_target
+from hfsvc.hub.redirects import redirect_target
+from hfsvc.hub.session import HubRequest, HubSession
 from hfsvc.hub.urls import resolve_url, same_origin, without_query
 from hfsvc.hub.wire import checksum_of_etag
 from hfsvc.models import ByteRange, Location, RemoteDataset, RemoteFile

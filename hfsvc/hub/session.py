@@ -23,12 +23,11 @@ from hfsvc.hub.errors import (
     error_from_hub,
 )
 from hfsvc.hub.rate_limit import Bucket, Limiter, told_wait_s
+from hfsvc.hub.redirects import redirect_target
 from hfsvc.hub.transport import hide_secrets
 from hfsvc.hub.transport_errors import error_from_transport
 from hfsvc.hub.urls import (
     PUBLIC_HOSTS,
-    is_downgrade,
-    next_hop,
     origin,
     outside_prefix,
     same_origin,
@@ -271,23 +270,3 @@ def _checked(token: Secret) -> str:
     if not text.isascii() or not text.isprintable():
         raise InvalidSettings(setting="token", reason="it holds characters that no token has")
     return text
-
-
-def redirect_target(url: str, response: httpx.Response, endpoint: str) -> str:
-    """Where a redirect leads; the `endpoint` may lie below a path of its host.
-
-    Raises:
-        NotAHub: Nowhere, or away from https.
-    """
-    target = next_hop(url, _location(response), endpoint)
-    if target is None:
-        raise NotAHub(url=without_query(url), reason="it redirects to no address that can be asked")
-    if is_downgrade(url, target):
-        raise NotAHub(url=without_query(url), reason="it redirects from https to http")
-    return target
-
-
-def _location(response: httpx.Response) -> str:
-    # Byte by byte: servers also send what an address cannot hold, and httpx guesses one encoding for all headers together.
-    raw = next(value for name, value in response.headers.raw if name.lower() == b"location")
-    return "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in raw)

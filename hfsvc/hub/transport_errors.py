@@ -21,6 +21,8 @@ def error_from_transport(error: Exception, url: str, request_id: str | None = No
     if isinstance(error, httpx.StreamError):
         # Of the programme, not of the connection: nobody can read twice, or after the end.
         return UnusableClient(reason=f"somebody else has read or closed its answer ({type(error).__name__})")
+    if isinstance(error, httpx.LocalProtocolError) and "llegal header" in str(error):
+        return UnusableClient(reason="it adds a header that no request may hold")
     if refused := find_refused_certificate(error):
         return CertificateRefused(url=where, host=shown_origin(url).partition("://")[2], reason=refused)
     if isinstance(error, httpx.ProxyError) and (status := _PROXY_STATUS.match(str(error))):

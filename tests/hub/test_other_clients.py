@@ -12,6 +12,7 @@ from dependency_injector import providers
 from hfsvc.containers import open_container
 from hfsvc.errors import HfsvcError, UnusableClient
 from hfsvc.settings import Settings
+from hfsvc.testing import LocalHub
 
 from ..builders import REPO, everything, files_below
 from .mock_hub import ENDPOINT, FILES, MockHub, as_asgi
@@ -154,6 +155,16 @@ async def test_a_closed_client_is_told_as_that(root: Path) -> None:
         with pytest.raises(UnusableClient, match="closed"):
             await container.datasets().download(everything())
     assert hub.asked == []
+
+
+async def test_a_header_that_cannot_be_sent_is_told_at_once(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    client = httpx.AsyncClient(headers={"x-team": "one\ntwo"}, trust_env=False)
+    settings = Settings(root=root, endpoint=local_hub.endpoint, trust_env=False)
+    async with client, open_container(settings, http=providers.Object(client)) as container:
+        with pytest.raises(UnusableClient, match="header"):
+            await container.datasets().download(everything())
+    assert local_hub.count() == 0
 
 
 async def test_an_error_of_the_transports_own_code_comes_out_as_itself(root: Path) -> None:
