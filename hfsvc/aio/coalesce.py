@@ -77,5 +77,9 @@ class _Rounds(Generic[T]):
 
 
 def _raise_copy(error: Exception) -> NoReturn:
-    # One error in many tasks would gather the tracebacks of all.
-    raise copy(error)
+    # One error in many tasks would gather the tracebacks of all; not every stranger's can be copied.
+    try:
+        own = copy(error)
+    except Exception:
+        own = error
+    raise own

@@ -28,8 +28,8 @@ from hfsvc.hub.transport import hide_secrets
 from hfsvc.hub.transport_errors import error_from_transport
 from hfsvc.hub.urls import (
     PUBLIC_HOSTS,
+    across_prefix,
     origin,
-    outside_prefix,
     same_origin,
     shown_origin,
     without_query,
@@ -63,6 +63,7 @@ class HubRequest(NamedTuple):
         located: Whether the Hub handed the address out as one of content: a refusal means the address, also where it is
             of the Hub's own origin.
         redirected: Whether a redirect led to the address.
+        elsewhere: Whether it was not found on the other side of a mirror's path.
         byte_range: The ``Range`` header.
     """
 
@@ -73,6 +74,7 @@ class HubRequest(NamedTuple):
     content: bool = False
     located: bool = False
     redirected: bool = False
+    elsewhere: bool = False
     byte_range: str | None = None
 
 
@@ -169,16 +171,10 @@ class HubSession:
             self.limiter.observe(response.headers, self._clock())
         if response.status_code < 400:
             return response
-        if self._may_lie_outside(response, request) and (outside := outside_prefix(url, self.endpoint)):
+        if _may_lie_elsewhere(response, request) and (other := across_prefix(url, self.endpoint)):
             await read_capped(response)
-            return await self.send(request._replace(url=outside))
+            return await self.send(request._replace(url=other, elsewhere=True))
         raise await self._error(response, request, token_sent="authorization" in sent.headers)
-
-    @staticmethod
-    def _may_lie_outside(response: httpx.Response, request: HubRequest) -> bool:
-        # What a mirror below a path calls `/x` is below it or not; where it is not, nobody knows it there.
-        unknown = response.status_code == 404 and "x-error-code" not in response.headers
-        return unknown and (request.redirected or request.located)
 
     async def _answer(self, sent: httpx.Request, url: str) -> httpx.Response:
         self._check_open()
@@ -246,6 +242,12 @@ class HubSession:
     def is_hub(self, url: str) -> bool:
         """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""
         return same_origin(url, self.endpoint) or origin(url)[1] in PUBLIC_HOSTS
+
+
+def _may_lie_elsewhere(response: httpx.Response, request: HubRequest) -> bool:
+    # What a mirror below a path calls `/x` is below it or beside it; on the wrong side, nobody knows it.
+    unknown = response.status_code == 404 and "x-error-code" not in response.headers
+    return unknown and (request.redirected or request.located) and not request.elsewhere
 
 
 def _log_response(request: httpx.Request, response: httpx.Response) -> None:

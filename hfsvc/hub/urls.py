@@ -172,12 +172,13 @@ def _below_prefix(url: str, endpoint: str) -> str:
     return url if f"{parts.path}/".startswith(f"{prefix}/") else urlunsplit(parts._replace(path=prefix + parts.path))
 
 
-def outside_prefix(url: str, endpoint: str) -> str | None:
-    """The same address without the path that `endpoint` lies below; None where it does not lie below one."""
+def across_prefix(url: str, endpoint: str) -> str | None:
+    """The same address outside of the path that `endpoint` lies below, or inside of it; None where there is no such path."""
     prefix, parts = urlsplit(endpoint).path.rstrip("/"), urlsplit(url)
-    if not prefix or not same_origin(url, endpoint) or not parts.path.startswith(f"{prefix}/"):
+    if not prefix or not same_origin(url, endpoint):
         return None
-    return urlunsplit(parts._replace(path=parts.path.removeprefix(prefix)))
+    inside = parts.path.startswith(f"{prefix}/")
+    return urlunsplit(parts._replace(path=parts.path.removeprefix(prefix) if inside else prefix + parts.path))
 
 
 def following_page(url: str, link: str) -> str | None:

@@ -58,6 +58,35 @@ async def test_what_lies_beside_a_mirrors_path_is_found_there(hub: LocalHub, roo
     assert any(path.startswith("/api/resolve-cache/") for path in asked)
 
 
+async def test_an_absolute_address_of_the_mirror_may_lack_its_path(hub: LocalHub, root: Path) -> None:
+    front = ""
+
+    def absolute(path: str, response: httpx.Response, body: bytes) -> Answer:
+        named = [
+            (name, front.encode() + value if name.lower() == b"location" and value.startswith(b"/") else value)
+            for name, value in response.headers.raw
+        ]
+        return response.status_code, named, body
+
+    async with mirror(hub.endpoint, prefix="/hf", change=absolute) as endpoint:
+        front = endpoint.removesuffix("/hf")
+        assert await download(endpoint, root) == FILES
+
+
+async def test_what_is_nowhere_is_asked_for_twice_and_no_more(hub: LocalHub, root: Path) -> None:
+    asked: list[str] = []
+
+    def lost(path: str, response: httpx.Response, body: bytes) -> Answer:
+        if "/revision/" not in path:
+            return response.status_code, response.headers.raw, body
+        return 307, [(b"location", b"/nowhere")], b""
+
+    async with mirror(hub.endpoint, prefix="/hf", change=lost, asked=asked) as endpoint:
+        with pytest.raises(HfsvcError):
+            await download(endpoint, root)
+    assert [path for path in asked if "nowhere" in path] == ["/hf/nowhere", "/nowhere"]
+
+
 async def test_links_may_name_an_inner_address(hub: LocalHub, root: Path) -> None:
     # What the Hub behind it writes is its own address, which only the mirror can reach.
     def inner(path: str, response: httpx.Response, body: bytes) -> Answer:

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from hfsvc.errors import InvalidRepoId
 from hfsvc.hub.urls import (
     RepoAddress,
+    across_prefix,
     check_repo_id,
     following_page,
     info_url,
     is_downgrade,
     next_hop,
-    outside_prefix,
     parse_repo,
     resolve_url,
     same_origin,
@@ -239,11 +239,11 @@ def test_what_a_mirror_calls_absolute_lies_below_its_path(location: str, target:
     assert next_hop("https://cdn.example/a/b", "/x", MIRROR) == "https://cdn.example/x"
 
 
-def test_an_address_below_a_mirrors_path_may_lie_outside_of_it() -> None:
-    assert outside_prefix("https://mirror.example/hf/api/x?y", MIRROR) == "https://mirror.example/api/x?y"
-    assert outside_prefix("https://mirror.example/api/x", MIRROR) is None
-    assert outside_prefix("https://cdn.example/hf/x", MIRROR) is None
-    assert outside_prefix("https://huggingface.co/api/x", ENDPOINT) is None
+def test_an_address_may_lie_on_the_other_side_of_a_mirrors_path() -> None:
+    assert across_prefix("https://mirror.example/hf/api/x?y", MIRROR) == "https://mirror.example/api/x?y"
+    assert across_prefix("https://mirror.example/api/x?y", MIRROR) == "https://mirror.example/hf/api/x?y"
+    assert across_prefix("https://cdn.example/hf/x", MIRROR) is None
+    assert across_prefix("https://huggingface.co/api/x", ENDPOINT) is None
 
 
 @pytest.mark.parametrize(
