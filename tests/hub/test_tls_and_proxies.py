@@ -14,8 +14,11 @@ from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
 from hfsvc.metrics import Counters
+from hfsvc.models import Event, Retried
 from hfsvc.settings import Settings
+from hfsvc.testing import LocalHub
 
+from ..builders import REPO, everything, of_kind, open_service
 from .loopback import proxy as running_proxy
 from .loopback import serve
 
@@ -145,6 +148,19 @@ async def test_an_unknown_authority_is_told_as_that_at_once(authority: Any, sett
     assert error.host == f"localhost:{port}"
     assert "is not trusted" in str(error)
     assert "SSL_CERT_FILE" in str(error)
+
+
+async def test_a_cdn_whose_certificate_is_unknown_ends_a_download_at_once(
+    authority: Any, settings: Settings, root: Path, local_hub_factory: Callable[..., LocalHub]
+) -> None:
+    events: list[Event] = []
+    async with serve(served_by(authority)) as port:
+        hub = local_hub_factory(cdn_url=f"https://localhost:{port}")
+        hub.write(REPO, "a.parquet", b"a" * 1000)
+        async with open_service(hub, root, transport=settings.transport, trust_env=True) as service:
+            with pytest.raises(CertificateRefused, match=f"localhost:{port}"):
+                await service.download(everything(), on_event=events.append)
+    assert of_kind(events, Retried) == []
 
 
 async def test_another_name_and_another_time_are_told_as_that(
