@@ -30,10 +30,11 @@ def chunks_of(response: httpx.Response, *, decoded: bool) -> AsyncGeneratorType[
 
 async def finish(response: httpx.Response, chunks: AsyncGeneratorType[bytes, None]) -> None:
     """End a body that may not have been read to its end, with all generators below it."""
+    if chunks.ag_frame is None:
+        await response.aclose()
+        return
     with anyio.CancelScope(shield=True) as scope:
         await response.aclose()
-        if chunks.ag_frame is None:
-            return
         # An error ends every one of them; to close the outermost would leave the others to the collector.
         scope.cancel()
         # Not every transport hands the scope's own cancellation back.

@@ -197,8 +197,9 @@ class HubSession:
         )
         try:
             built = self._http.build_request("GET", request.url, timeout=timeout)
-            # Parameters that a client adds of its own would replace a signed query.
-            built.url = httpx.URL(request.url)
+            if self._http.params:
+                # What a client adds of its own replaces a signed query.
+                built.url = httpx.URL(request.url)
         except httpx.InvalidURL as error:
             raise error_from_transport(error, request.url) from None
         built.headers["user-agent"] = USER_AGENT
