@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,6 +14,7 @@ from dependency_injector import containers, providers
 from hfsvc.aio.throttle import Throttle
 from hfsvc.datasets.service import HubDatasetService
 from hfsvc.datasets.transfer import TransferServices
+from hfsvc.errors import ContainerEnded
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
@@ -31,7 +33,30 @@ if TYPE_CHECKING:
     from hfsvc.trajectories.source import FileTrajectorySource
 
 
-def _open_client(settings: Settings, lifetime: AsyncExitStack) -> httpx.AsyncClient:
+class Lifetime(AsyncExitStack):
+    """What a container opened and closes at its end, and whether that has come."""
+
+    _ended = False
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        # Before anything is closed: whoever is still at work is to hear of the end, not of its effects.
+        self._ended = True
+        return bool(await super().__aexit__(kind, error, trace))
+
+    def check(self) -> None:
+        """Let nobody use what is closed.
+
+        Raises:
+            ContainerEnded: The container has ended.
+        """
+        if self._ended:
+            raise ContainerEnded
+
+
+def _open_client(settings: Settings, lifetime: Lifetime) -> httpx.AsyncClient:
+    lifetime.check()
     client = make_client(settings)
     lifetime.push_async_callback(client.aclose)
     return client
@@ -71,12 +96,12 @@ class Container(containers.DeclarativeContainer):
     """
 
     settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)
-    lifetime: providers.Provider[AsyncExitStack] = providers.Dependency(instance_of=AsyncExitStack)
+    lifetime: providers.Provider[Lifetime] = providers.Dependency(instance_of=Lifetime)
     http: providers.Provider[httpx.AsyncClient] = providers.Singleton(_open_client, settings, lifetime)
     metrics: providers.Provider[MetricsRecorder] = providers.Singleton(Counters)
     throttle: providers.Provider[Throttle] = providers.Singleton(Throttle, settings.provided.bandwidth_limit)
     session: providers.Provider[HubSession] = providers.Singleton(
-        HubSession, http, settings, metrics=metrics, throttle=throttle
+        HubSession, http, settings, metrics=metrics, throttle=throttle, check_open=lifetime.provided.check
     )
     hub: providers.Provider[HubClient] = providers.Singleton(HubClient, session)
     store: providers.Provider[DatasetStore] = providers.Singleton(_make_store, settings)
@@ -84,7 +109,7 @@ class Container(containers.DeclarativeContainer):
         TransferServices, hub=hub, settings=settings, metrics=metrics
     )
     datasets: providers.Provider[DatasetService] = providers.Singleton(
-        HubDatasetService, services=services, store=store
+        HubDatasetService, services=services, store=store, check_open=lifetime.provided.check
     )
     registry: providers.Provider[Registry] = providers.Singleton(open_registry, settings.provided.sources)
     source: providers.Provider[TrajectorySource] = providers.Callable(
@@ -108,7 +133,7 @@ async def open_container(
     """
     given = settings or load_settings(os.environ)
     absolute = msgspec.structs.replace(given, root=_absolute(given.root))
-    async with AsyncExitStack() as lifetime:
+    async with Lifetime() as lifetime:
         yield Container(settings=providers.Object(absolute), lifetime=providers.Object(lifetime), **overrides)
 
 

@@ -4,12 +4,12 @@
 
     HfsvcError
     ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern, InvalidExport,
-    │                                    MissingExtra
+    │                                    MissingExtra, UnusableClient, ContainerEnded
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
-    ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
-    ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub,
-    │                                    TransferStalled, Offline
+    ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
+    ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub, ProxyRefused,
+    │                                    CertificateRefused, TransferStalled, Offline
     ├── Damaged                 exit 6   ChecksumMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
     ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath
@@ -22,6 +22,7 @@ An error keeps its facts as attributes and composes its one sentence from them. 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from hfsvc.units import format_bytes
@@ -136,6 +137,23 @@ class MissingExtra(FixRequest):
         return f"{self.wanted} is not installed: pip install 'hfsvc[{self.extra}]'."
 
 
+@dataclass(eq=False, kw_only=True)
+class UnusableClient(FixRequest):
+    """The HTTP client that was passed in is closed, or somebody else takes its answers. Another try finds the same."""
+
+    reason: str
+
+    def message(self) -> str:
+        return f"The HTTP client cannot be used: {self.reason}."
+
+
+class ContainerEnded(FixRequest):
+    """A service, or a source, is used after the container that it belongs to has ended."""
+
+    def message(self) -> str:
+        return "The container that this belongs to has ended: use it within open_container(), or open another one."
+
+
 # ---- what is not there ----
 
 
@@ -143,6 +161,12 @@ class NotFound(HfsvcError):
     """What was asked for is not there."""
 
     exit_code = 3
+
+
+def _stops_at(host: str) -> str:
+    return (
+        f"The token was not sent: the endpoint redirects to {host}, and a token stops there. Set HF_ENDPOINT to {host}."
+    )
 
 
 @dataclass(eq=False, kw_only=True)
@@ -155,9 +179,12 @@ class DatasetNotFound(NotFound):
 
     repo: str
     token_sent: bool = False
+    withheld_from: str | None = None
     request_id: str | None = None
 
     def message(self) -> str:
+        if self.withheld_from:
+            return f"The dataset {self.repo} is missing or private. {_stops_at(self.withheld_from)}"
         if self.token_sent:
             return f"The dataset {self.repo} is missing, or private to others: check the name, and whose token it is."
         return f"The dataset {self.repo} is missing or private: check the name, or set HF_TOKEN to a token with access."
@@ -274,38 +301,71 @@ class PathNotFound(NotFound):
 
 @dataclass(eq=False, kw_only=True)
 class NoAccess(HfsvcError):
-    """The Hub refuses this caller."""
+    """The Hub refuses this caller.
+
+    Attributes:
+        reason: The Hub's own words, where it gave any.
+        token_sent: Whether a token went along.
+        withheld_from: Where a redirect led, and no token goes: scheme, host and port.
+    """
 
     exit_code: ClassVar[int] = 4
     repo: str
     reason: str | None = None
     status: int | None = None
     request_id: str | None = None
+    token_sent: bool = False
+    withheld_from: str | None = None
 
     def because(self) -> str:
         """The Hub's own words, where it gave any."""
         return f" (the Hub says: {self.reason})" if self.reason else ""
+
+    def advice(self, *, with_token: str, without: str) -> str:
+        """What to do, for callers with a token and without one."""
+        if self.withheld_from:
+            return f"{with_token}. {_stops_at(self.withheld_from)}"
+        return f"{with_token if self.token_sent else without}."
 
 
 class AuthenticationRequired(NoAccess):
     """The token is not valid, or one is needed and none was sent."""
 
     def message(self) -> str:
-        return f"The Hub wants a valid token for {self.repo}{self.because()}: set HF_TOKEN, or renew it."
+        what = self.advice(with_token="renew it, or check whose it is", without="set HF_TOKEN, or renew it")
+        return f"The Hub wants a valid token for {self.repo}{self.because()}: {what}"
 
 
 class GatedDataset(NoAccess):
     """The dataset's owner must grant access first."""
 
     def message(self) -> str:
-        return f"{self.repo} is gated{self.because()}: ask for access on its page, then set HF_TOKEN."
+        ask = "ask for access on its page"
+        return (
+            f"{self.repo} is gated{self.because()}: {self.advice(with_token=ask, without=f'{ask}, then set HF_TOKEN')}"
+        )
 
 
 class AccessDenied(NoAccess):
     """The token is valid but may not do this, or the dataset is disabled."""
 
     def message(self) -> str:
-        return f"The Hub denies access to {self.repo}{self.because()}: check the token's scope and the dataset's state."
+        what = "check the token's scope and the dataset's state"
+        return f"The Hub denies access to {self.repo}{self.because()}: {self.advice(with_token=what, without=what)}"
+
+
+class HubRefused(NoAccess):
+    """The Hub, or a filter before it, does not do what is asked of it, whoever asks."""
+
+    def message(self) -> str:
+        status = phrase_of(self.status)
+        return f"The Hub refuses what is asked of it for {self.repo}: it answered {status}{self.because()}."
+
+
+def phrase_of(status: int | None) -> str:
+    """A status with its words."""
+    words = {each.value: each.phrase for each in HTTPStatus}
+    return f"{status} ({words[status]})" if status in words else str(status or "not as it should")
 
 
 # ---- what stands in the way to the Hub, and may go by ----
@@ -334,15 +394,19 @@ class TryLater(HfsvcError):
         return self.message()
 
 
+@dataclass(eq=False, kw_only=True)
 class RateLimited(TryLater):
     """The Hub's quota for this caller is used up, and waiting would take longer than allowed."""
+
+    token_sent: bool = False
 
     def brief(self) -> str:
         return "it asks for patience"
 
     def message(self) -> str:
         wait = f"try again in {self.retry_after_s:.0f} s" if self.retry_after_s else "try again in some minutes"
-        return f"The Hub limits the rate of requests{self.at()}: {wait}, or set HF_TOKEN for a larger quota."
+        larger = "" if self.token_sent else ", or set HF_TOKEN for a larger quota"
+        return f"The Hub limits the rate of requests{self.at()}: {wait}{larger}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -375,6 +439,28 @@ class NotAHub(TryLater):
 
     def message(self) -> str:
         return f"What answers{self.at()} is no Hugging Face Hub: {self.reason}. Check HF_ENDPOINT and the network."
+
+
+@dataclass(eq=False, kw_only=True)
+class ProxyRefused(TryLater):
+    """A proxy or a filter on the way refused the request; it never came to the Hub."""
+
+    def message(self) -> str:
+        login = "Put user and password into the variable that names it (HTTPS_PROXY)."
+        what = login if self.status == 407 else "Ask who runs it, or check HTTPS_PROXY and NO_PROXY."
+        said = phrase_of(self.status)
+        return f"A proxy or a filter on the way to the Hub refuses{self.at()}: it answered {said}. {what}"
+
+
+@dataclass(eq=False, kw_only=True)
+class CertificateRefused(TryLater):
+    """The certificate of a server cannot be trusted: of an unknown authority, of another name, or out of date."""
+
+    host: str
+    reason: str
+
+    def message(self) -> str:
+        return f"The certificate of {self.host} is not trusted{self.at()}: {self.reason}."
 
 
 @dataclass(eq=False, kw_only=True)

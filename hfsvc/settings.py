@@ -58,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         reuse_hf_cache: Copy blobs that lie in `hf_cache` with the right hash instead of fetching them.
         hf_cache: Cache of Hugging Face's own tools (``HF_HUB_CACHE``, else ``$HF_HOME/hub``); None for none.
         transport: ``fast`` (pyreqwest, extra ``fast``), ``httpx`` (its own), or ``auto``: the fast one where installed.
-        trust_env: Read proxies and CA certificates from the environment, as httpx does.
+        trust_env: Read proxies and CA certificates from the environment.
         default_source: Alias or id of the dataset that is read where none is named.
         sources: TOML file with datasets of your own, see `hfsvc.trajectories.registry`; None for none.
     """

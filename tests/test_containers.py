@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -9,10 +10,11 @@ from dependency_injector import providers
 
 from hfsvc.containers import Container, open_container
 from hfsvc.datasets.service import HubDatasetService
-from hfsvc.errors import InvalidSettings
+from hfsvc.errors import ContainerEnded, InvalidSettings
+from hfsvc.protocols import DatasetService
 from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService, LocalHub
-from hfsvc.testing.localhub import Stall
+from hfsvc.testing.localhub import Cut, Stall
 
 from .builders import REPO, everything, settings_for
 
@@ -116,6 +118,73 @@ async def test_an_own_client_is_closed_when_its_user_is_cancelled(local_hub: Loc
         await local_hub.until(lambda: local_hub.stalled == 1)
         group.cancel_scope.cancel()
     assert clients[0].is_closed
+
+
+CALLS: list[Callable[[DatasetService], Awaitable[object]]] = [
+    lambda service: service.download(everything()),
+    lambda service: service.plan(everything()),
+    lambda service: service.is_downloaded(REPO),
+    lambda service: service.get_local_path(REPO),
+    lambda service: service.get_download_info(REPO),
+    lambda service: service.list_downloaded(),
+    lambda service: service.verify(REPO),
+    lambda service: service.delete(REPO),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("used", [True, False])
+async def test_a_service_says_that_its_container_has_ended(
+    local_hub: LocalHub, root: Path, call: Callable[[DatasetService], Awaitable[object]], used: bool
+) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    async with open_container(settings_for(local_hub, root)) as container:
+        service = container.datasets()
+        if used:
+            await service.download(everything())
+    with pytest.raises(ContainerEnded, match="has ended"):
+        await call(service)
+
+
+async def test_a_source_says_that_its_container_has_ended(local_hub: LocalHub, root: Path) -> None:
+    async with open_container(settings_for(local_hub, root)) as container:
+        source = container.source(REPO)
+    with pytest.raises(ContainerEnded):
+        await source.count()
+    with pytest.raises(ContainerEnded):
+        await source.ensure_downloaded()
+    with pytest.raises(ContainerEnded):
+        async for _ in source.stream_trajectories():
+            pass
+
+
+async def test_parts_that_are_used_or_built_too_late_say_so(local_hub: LocalHub, root: Path) -> None:
+    async with open_container(settings_for(local_hub, root)) as container:
+        hub = container.hub()
+    with pytest.raises(ContainerEnded):
+        await hub.resolve(REPO, "main", token=None)
+    async with open_container(settings_for(local_hub, root)) as late:
+        pass
+    with pytest.raises(ContainerEnded):
+        await late.datasets().download(everything())
+
+
+async def test_a_download_that_outlives_its_container_says_so(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "a.parquet", b"a" * 100_000)
+    local_hub.fault(Cut(after=10), server="cdn")
+    stalled = local_hub.fault(Stall(), server="cdn", times=1)
+    async with anyio.create_task_group() as group:
+        async with open_container(settings_for(local_hub, root)) as container:
+            service = container.datasets()
+
+            async def outlive() -> None:
+                with pytest.raises(ContainerEnded):
+                    await service.download(everything())
+
+            group.start_soon(outlive)
+            await local_hub.until(lambda: local_hub.stalled == 1)
+        local_hub.release()
+    assert stalled.fired == 1
 
 
 async def test_a_container_may_be_closed_by_another_task_than_opened_it() -> None:

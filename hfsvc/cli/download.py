@@ -1,10 +1,13 @@
 """The command ``download``: a request from options, its progress, and what was downloaded or would be."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hfsvc.cli.options import Options, command
+
+if TYPE_CHECKING:
+    from hfsvc.models import OnEvent
 
 
 @command("download")
@@ -39,9 +42,31 @@ def download_command(options: Options, **given: Any) -> None:
     from hfsvc.cli.progress import show_progress
 
     with show_progress(progress, quiet=options.quiet or options.as_json) as listen:
-        dataset = run(options, lambda container: container.datasets().download(request, on_event=listen))
+        told = _telling_names(listen, quiet=options.quiet or options.as_json)
+        dataset = run(options, lambda container: container.datasets().download(request, on_event=told))
     _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
     _print_dataset(options, dataset)
+
+
+def _telling_names(listen: "OnEvent", *, quiet: bool) -> "OnEvent":
+    from hfsvc.models import Planned
+
+    def tell(event: Any) -> None:
+        if isinstance(event, Planned) and not quiet:
+            _tell_names(event.plan)
+        listen(event)
+
+    return tell
+
+
+def _tell_names(plan: Any) -> None:
+    from hfsvc.cli.output import say
+
+    if plan.unportable:
+        first, count = plan.unportable[0], len(plan.unportable)
+        say(
+            f"{count} of these names cannot be kept on other systems, such as Windows: {first}{' …' if count > 1 else ''}"
+        )
 
 
 def _check_files(dataset: Any, names: list[str]) -> None:
@@ -106,6 +131,7 @@ def _print_plan(options: Options, plan: Any) -> None:
     if not options.quiet:
         fetch, total = format_bytes(plan.fetch_bytes), format_bytes(plan.total_bytes)
         say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_bytes(plan.free_bytes)} free")
+        _tell_names(plan)
 
 
 def _state(file: Any) -> str:

@@ -1,14 +1,17 @@
 """The plan of a download, made from the listing, the index and what lies on disk. Pure."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
-from hfsvc.datasets.globs import make_matcher, would_match_deeper
-from hfsvc.errors import FileNotFound, NoSpace
+from hfsvc.datasets.globs import leaving_out, make_matcher, would_match_deeper
+from hfsvc.errors import FileNotFound, NoSpace, UnsafePath
 from hfsvc.models import DownloadPlan, PlannedFile, RemoteDataset, RemoteFile
 from hfsvc.store.index import Globs
 from hfsvc.store.inventory import Inventory
+from hfsvc.store.safe_paths import find_unportable
 
 SHOWN_FILES = 10
 
@@ -74,6 +77,7 @@ def make_plan(
         free_bytes=inventory.free_bytes,
         hub_requests=sum(_requests(file) for file in to_fetch),
         hub_requests_left=requests_left,
+        unportable=find_unportable(file.path for file in files),
     )
 
 
@@ -99,6 +103,18 @@ def _requests(file: PlannedFile) -> int:
     if not file.size:
         return 0
     return 1 if (file.checksum or "").startswith("sha256:") else 2
+
+
+@contextmanager
+def saying_how_to_leave_out(repo: str) -> Iterator[None]:
+    """Add to the refusal of a path how the rest comes without it."""
+    try:
+        yield
+    except UnsafePath as error:
+        path = error.path.removeprefix(f"{repo}/")
+        if path and not error.hint:
+            error.hint = f"Leave it out with --exclude {shlex.quote(leaving_out(path))}."
+        raise
 
 
 def check_room(plan: DownloadPlan, path: str) -> None:

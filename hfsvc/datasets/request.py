@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from hfsvc.datasets.globs import make_matcher
+from hfsvc.datasets.globs import covers, exactly, make_matcher
 from hfsvc.errors import DatasetChanged, InvalidPattern
 from hfsvc.hub.urls import RepoAddress, parse_repo
 from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest, DownloadPlan, RemoteDataset
@@ -34,6 +34,22 @@ class ResolvedRequest(NamedTuple):
         """True when the index holds all of it at `commit` already (the files may still be missing)."""
         asked_before = self.globs is None or self.globs in entry.globs
         return not self.force and not entry.updating_to and entry.commit == commit and asked_before
+
+    def is_on_disk(self, entry: IndexEntry) -> bool:
+        """True when its globs cannot mean more than the recorded files, as far as what was asked for before tells."""
+        if self.globs is None or self.force or entry.updating_to:
+            return False
+        include, exclude = make_matcher(self.globs.include), make_matcher(self.globs.exclude)
+        if not any(include(path) and not exclude(path) for path in entry.files):
+            return False
+        return all(self._is_covered(pattern, entry) for pattern in self.globs.include)
+
+    def _is_covered(self, pattern: str, entry: IndexEntry) -> bool:
+        if pattern in entry.files and exactly(pattern) == pattern:
+            return True
+        excluded = set(self.globs.exclude if self.globs else ())
+        usable = (globs for globs in entry.globs if excluded.issuperset(globs.exclude))
+        return any(covers(wider, pattern) for globs in usable for wider in globs.include)
 
     def wanted(self, entry: IndexEntry | None) -> list[Globs]:
         """The globs of this request alone."""

@@ -1,6 +1,7 @@
 """The dataset service: resolve, list, select, plan, transfer, record."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +9,15 @@ from typing import NamedTuple
 import msgspec
 
 from hfsvc.aio.cancellation import in_task_group
-from hfsvc.datasets.plan import check_room, make_plan, nothing_selected, select
+from hfsvc.datasets.lookups import HubLookups
+from hfsvc.datasets.plan import (
+    SHOWN_FILES,
+    check_room,
+    make_plan,
+    nothing_selected,
+    saying_how_to_leave_out,
+    select,
+)
 from hfsvc.datasets.request import ResolvedRequest, check_same_repository, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
 from hfsvc.errors import DatasetChanged, NotDownloaded, Offline
@@ -29,6 +38,8 @@ from hfsvc.store.index import IndexEntry, find_entry
 from hfsvc.store.safe_paths import check_dataset_folder, check_path
 from hfsvc.transfer.progress import OnRetry, retry_events
 
+logger = logging.getLogger(__name__)
+
 
 class _State(NamedTuple):
     """A dataset on the Hub beside what is recorded of it; `dataset` is it where there is nothing to do."""
@@ -36,7 +47,7 @@ class _State(NamedTuple):
     request: ResolvedRequest
     remote: RemoteDataset
     entry: IndexEntry | None
-    listing: list[RemoteFile]
+    listing: Sequence[RemoteFile]
     dataset: DownloadedDataset | None = None
 
 
@@ -46,6 +57,7 @@ class HubDatasetService:
     Args:
         services: The Hub, and what transfers share.
         store: What lies on disk.
+        check_open: Raises where the service must not be used any more.
         now: The time for records, UTC.
     """
 
@@ -54,12 +66,15 @@ class HubDatasetService:
         *,
         services: TransferServices,
         store: DatasetStore,
+        check_open: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._services = services
         self._hub = services.hub
+        self._lookups = HubLookups(services.hub)
         self._settings = services.settings
         self._store = store
+        self._check_open = check_open
         self._now = now
 
     # ---- download ---------------------------------------------------------------------------------------------------
@@ -68,6 +83,7 @@ class HubDatasetService:
         return await in_task_group(self._download(parse_request(request, self._settings), on_event or (lambda _: None)))
 
     async def _download(self, request: ResolvedRequest, on_event: OnEvent) -> DownloadedDataset:
+        self._check_open()
         if self._settings.offline:
             return await self._recorded_offline(request)
         on_retry = retry_events(on_event)
@@ -76,19 +92,26 @@ class HubDatasetService:
         # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
         state = await self._compare(request, remote, on_retry)
         if state.dataset is None:
-            async with self._store.hold(remote.repo) as waited:
-                if waited or await self._entry(remote) != state.entry:
-                    # Whoever held it may have brought this commit, or a newer one than was resolved before.
-                    remote = await self._resolve(request, on_retry)
-                    state = await self._compare(request, remote, on_retry)
+            async with self._store.hold(remote.repo):
+                state = await self._look_again(request, state, on_retry)
                 dataset = state.dataset or await self._fetch(state, on_event)
         else:
             dataset = state.dataset
         on_event(Finished(dataset=dataset))
         return dataset
 
+    async def _look_again(self, request: ResolvedRequest, state: _State, on_retry: OnRetry | None) -> _State:
+        """The state now that the dataset is held: whoever held it before may have brought this commit, or another."""
+        entry, remote = await self._entry(state.remote), state.remote
+        if entry == state.entry:
+            return state
+        if entry and entry.commit != remote.commit:
+            # Which one is newer only the Hub knows.
+            remote = await self._resolve(request, on_retry)
+        return await self._compare(request, remote, on_retry)
+
     async def _resolve(self, request: ResolvedRequest, on_retry: OnRetry | None) -> RemoteDataset:
-        remote = await self._hub.resolve(request.address.repo, request.revision, token=request.token, on_retry=on_retry)
+        remote = await self._lookups.resolve(request, on_retry)
         check_dataset_folder(remote.repo)
         return remote
 
@@ -111,7 +134,7 @@ class HubDatasetService:
     async def _list(
         self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry | None, on_retry: OnRetry | None
     ) -> _State:
-        listing = [file async for file in self._hub.list_files(remote, token=request.token, on_retry=on_retry)]
+        listing = await self._lookups.list_files(remote, request.token, on_retry)
         request = request.among([file.path for file in listing], entry)
         if not select(listing, request.wanted(entry)):
             raise nothing_selected(remote, listing, request.wanted(entry))
@@ -121,7 +144,12 @@ class HubDatasetService:
         request, remote, entry = state.request, state.remote, state.entry
         plan = await self._plan(state)
         check_room(plan, str(self._store.root))
-        await self._store.check_places(plan)
+        with saying_how_to_leave_out(remote.repo):
+            await self._store.check_places(plan)
+        if plan.unportable:
+            logger.warning(
+                "%s: names that other systems cannot hold: %s", remote.repo, list(plan.unportable[:SHOWN_FILES])
+            )
         on_event(Planned(plan=plan))
         staging = await self._store.open_staging(remote, entry.files if entry else (), empty=request.force)
         transfer = DatasetTransfer(self._services, remote, request.token, on_event)
@@ -132,13 +160,15 @@ class HubDatasetService:
 
     async def _plan(self, state: _State) -> DownloadPlan:
         files = select(state.listing, state.request.selections(state.entry))
-        for file in files:
-            check_path(file.path)
+        with saying_how_to_leave_out(state.remote.repo):
+            for file in files:
+                check_path(file.path)
         inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
         recorded = state.entry.files if state.entry else ()
         return make_plan(state.remote, files, inventory, recorded=recorded, requests_left=self._hub.requests_left())
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
+        self._check_open()
         resolved = parse_request(request, self._settings)
         remote = await self._resolve(resolved, None)
         entry = await self._entry(remote)
@@ -151,7 +181,8 @@ class HubDatasetService:
     async def _recorded_offline(self, request: ResolvedRequest) -> DownloadedDataset:
         entry = find_entry(await self._store.entries(), request.address.repo)
         asked_for = entry and request.revision in {entry.revision, entry.commit}
-        if entry and asked_for and request.is_recorded(entry, entry.commit) and await self._store.is_complete(entry):
+        is_here = entry and (request.is_recorded(entry, entry.commit) or request.is_on_disk(entry))
+        if entry and asked_for and is_here and await self._store.is_complete(entry):
             return self._store.dataset(entry)
         raise Offline(wanted=request.address.repo)
 
@@ -170,10 +201,12 @@ class HubDatasetService:
         return None if entry is None or entry.updating_to else self._store.dataset(entry)
 
     async def list_downloaded(self) -> list[DownloadedDataset]:
+        self._check_open()
         entries = await self._store.entries()
         return [self._store.dataset(entry) for _, entry in sorted(entries.items()) if not entry.updating_to]
 
     async def _find(self, repo: str) -> IndexEntry | None:
+        self._check_open()
         return find_entry(await self._store.entries(), parse_repo(repo, self._settings.endpoint).repo)
 
     async def _recorded(self, repo: str) -> IndexEntry:

@@ -170,6 +170,7 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
         free_bytes: Room on the root's disk.
         hub_requests: Requests to the Hub that the transfer will cost at most (ranges from the CDN are not counted).
         hub_requests_left: What the Hub's rate limit leaves for them in this window, where it told.
+        unportable: Paths of files whose names this system holds and others cannot.
     """
 
     repo: str
@@ -184,6 +185,7 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
     free_bytes: int
     hub_requests: int
     hub_requests_left: int | None = None
+    unportable: tuple[str, ...] = ()
 
 
 class DownloadedDataset(Model, frozen=True, kw_only=True):

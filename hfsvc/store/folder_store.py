@@ -17,7 +17,7 @@ from hfsvc.store.exchange import exchange, move_dataset, remove_file
 from hfsvc.store.index import IndexEntry, StoreIndex
 from hfsvc.store.inventory import Inventory, find_copies, find_kept, find_present, hash_file
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.store.safe_paths import check_together, inside, is_case_sensitive
+from hfsvc.store.safe_paths import check_names, check_together, inside, is_case_sensitive
 from hfsvc.store.staging import Staging, keep_notes_only, note_placed, only_notes_of, placed_paths
 from hfsvc.transfer.part_folder import PartFolder
 from hfsvc.transfer.part_paths import left_behind, part_name
@@ -101,6 +101,7 @@ class FolderStore:
         others = (entry for entry in self._index.entries().values() if entry.repo != plan.repo)
         paths = [f"{entry.repo}/{path}" for entry in others for path in entry.files]
         paths += (f"{plan.repo}/{file.path}" for file in plan.files)
+        check_names(parts, [file.path for file in plan.files])
         check_together(paths, case_sensitive=is_case_sensitive(parts))
         check_same_disk(parts, {(self.root / plan.repo / file.path).parent for file in plan.files})
 

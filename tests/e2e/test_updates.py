@@ -494,3 +494,30 @@ async def test_what_a_killed_run_put_in_place_goes_when_the_next_commit_lacks_it
         found = await service.download(everything())
     assert found.files == ("slow.parquet",)
     assert files_below(root / REPO) == {"slow.parquet": b"slow"}
+
+
+@pytest.mark.parametrize("include", ["data/*.parquet", "data/a.parquet", "**/{a,b}.parquet", "data/"])
+@pytest.mark.parametrize("before", ["**", "data/"])
+async def test_offline_other_globs_that_mean_what_is_here_are_answered(
+    local_hub: LocalHub, root: Path, before: str, include: str
+) -> None:
+    local_hub.write(REPO, "data/a.parquet", b"a")
+    local_hub.write(REPO, "data/b.parquet", b"b")
+    async with open_service(local_hub, root) as service:
+        there = await service.download(everything(include=(before, "data/a.parquet")))
+    async with open_service(local_hub, root, offline=True) as service:
+        if before == "**" or include.startswith("data/"):
+            assert await service.download(everything(include=include)) == there
+        else:
+            with pytest.raises(Offline):
+                await service.download(everything(include=include))
+
+
+@pytest.mark.parametrize("include", ["**", "*.txt", "data/*", "b.parquet"])
+async def test_offline_globs_that_may_mean_more_are_refused(local_hub: LocalHub, root: Path, include: str) -> None:
+    local_hub.write(REPO, "data/a.parquet", b"a")
+    async with open_service(local_hub, root) as service:
+        await service.download(everything(include="**/*.parquet"))
+    async with open_service(local_hub, root, offline=True) as service:
+        with pytest.raises(Offline):
+            await service.download(everything(include=include))
