@@ -1,25 +1,27 @@
 """The container: the one module that knows which class stands behind which protocol."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import httpx
 import msgspec
 from dependency_injector import containers, providers
 
 from hfsvc.aio.throttle import Throttle
+from hfsvc.arguments import check_name, check_value
 from hfsvc.datasets.service import HubDatasetService
 from hfsvc.datasets.transfer import TransferServices
+from hfsvc.errors import InvalidArgument
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
 from hfsvc.hub.urls import parse_repo
 from hfsvc.metrics import Counters, MetricsRecorder
-from hfsvc.models import ReadOptions
-from hfsvc.protocols import DatasetService, TrajectorySource
+from hfsvc.models import EpisodeFilter, LayoutName, OnBadRow, ReadOptions, ResultFilter, Style
+from hfsvc.protocols import BatchSource, DatasetService
 from hfsvc.settings import Settings, load_settings
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.folder_store import FolderStore
@@ -43,15 +45,49 @@ def _make_store(settings: Settings) -> FolderStore:
     return FolderStore(settings.root, index=StoreIndex(settings.root), locks=locks, hf_cache=cache)
 
 
+def _make_datasets(
+    services: TransferServices, store: DatasetStore, registry: Callable[[], Registry]
+) -> HubDatasetService:
+    return HubDatasetService(services=services, store=store, full_name=lambda name: registry().expand(name))
+
+
 def _make_source(
     name: str, *, datasets: DatasetService, registry: Registry, endpoint: str, **options: Any
 ) -> "FileTrajectorySource":
     # Late: a process that only downloads needs no pyarrow.
     from hfsvc.trajectories.source import FileTrajectorySource
 
+    for option in options:
+        check_name("source() option", option, ReadOptions.__struct_fields__)
     repo = registry.repo_of(name)
     read_as = registry.read_options(parse_repo(repo, endpoint).repo, ReadOptions(**options))
     return FileTrajectorySource(repo, datasets=datasets, options=read_as)
+
+
+class OpenSource(Protocol):
+    """`Container.source`: opens the trajectories of an alias or a dataset id, read as `ReadOptions` say."""
+
+    def __call__(
+        self,
+        name: str,
+        *,
+        style: Style = "messages",
+        on_bad_row: OnBadRow = "raise",
+        layout: LayoutName | None = None,
+        columns: Mapping[str, str] = ...,
+        config: str | None = None,
+        split: str | None = None,
+        episodes: EpisodeFilter = "all",
+        fenced: bool = False,
+        result: ResultFilter = "all",
+    ) -> BatchSource:
+        """A new source each time.
+
+        Raises:
+            UnknownSource: A bare word that is no alias.
+            InvalidArgument: There is no such option, or no such value of it.
+        """
+        ...
 
 
 class Container(containers.DeclarativeContainer):
@@ -83,12 +119,14 @@ class Container(containers.DeclarativeContainer):
     services: providers.Provider[TransferServices] = providers.Singleton(
         TransferServices, hub=hub, settings=settings, metrics=metrics
     )
-    datasets: providers.Provider[DatasetService] = providers.Singleton(
-        HubDatasetService, services=services, store=store
-    )
     registry: providers.Provider[Registry] = providers.Singleton(open_registry, settings.provided.sources)
-    source: providers.Provider[TrajectorySource] = providers.Callable(
-        _make_source, datasets=datasets, registry=registry, endpoint=settings.provided.endpoint
+    datasets: providers.Provider[DatasetService] = providers.Singleton(
+        _make_datasets, services=services, store=store, registry=registry.provider
+    )
+    # What a provider takes no type checker sees.
+    source: OpenSource = cast(
+        "OpenSource",
+        providers.Callable(_make_source, datasets=datasets, registry=registry, endpoint=settings.provided.endpoint),
     )
 
 
@@ -105,11 +143,41 @@ async def open_container(
 
     Raises:
         InvalidSettings: The environment holds a value that cannot be used.
+        InvalidArgument: There is no such part, or it cannot be replaced by that.
     """
+    check_value("settings", settings, Settings | None)
+    for name, provider in overrides.items():
+        _check_override(name, provider)
     given = settings or load_settings(os.environ)
     absolute = msgspec.structs.replace(given, root=_absolute(given.root))
     async with AsyncExitStack() as lifetime:
         yield Container(settings=providers.Object(absolute), lifetime=providers.Object(lifetime), **overrides)
+
+
+def _check_override(name: str, provider: Any) -> None:
+    check_name("open_container() part", name, sorted(Container.providers.keys() - {"settings", "lifetime"}))
+    if not isinstance(provider, providers.Provider):
+        reason = "a part is replaced by a provider, such as dependency_injector.providers.Object(part)"
+        raise InvalidArgument(name=name, given=_kind_of(provider), reason=reason)
+    if isinstance(provider, providers.Object):
+        check_part(name, provider())
+
+
+def check_part(name: str, part: Any) -> None:
+    """Refuse what cannot stand in for a part of a container: a class, or a client that is not asynchronous.
+
+    Raises:
+        InvalidArgument: It cannot.
+    """
+    if isinstance(part, type):
+        raise InvalidArgument(name=name, given=f"the class {part.__name__}", reason="it must be an instance of one")
+    if name == "http" and not isinstance(part, httpx.AsyncClient):
+        raise InvalidArgument(name=name, given=_kind_of(part), reason="it must be an httpx.AsyncClient")
+
+
+def _kind_of(value: Any) -> str:
+    # Not its repr: that of a client, or of a closure, may hold anything.
+    return f"a {type(value).__module__}.{type(value).__qualname__}"
 
 
 def _absolute(root: Path) -> Path:

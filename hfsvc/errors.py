@@ -3,8 +3,8 @@
 ::
 
     HfsvcError
-    ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern, InvalidExport,
-    │                                    MissingExtra
+    ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
+    │                                    InvalidExport, MissingExtra, OtherEventLoop
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
@@ -82,6 +82,30 @@ class FixRequest(HfsvcError):
 
 
 @dataclass(eq=False, kw_only=True)
+class InvalidArgument(FixRequest, ValueError):
+    """A call was given a value that it does not take.
+
+    Attributes:
+        name: Of the argument.
+        given: The value as Python writes it; of a token only its type.
+        reason: What is wrong with it.
+        known: The values that there are, where they can be listed.
+    """
+
+    name: str
+    given: str
+    reason: str
+    known: tuple[str, ...] = ()
+
+    def why(self) -> str:
+        """What is wrong with it, and what there is."""
+        return f"{self.reason}; there are: {', '.join(self.known)}" if self.known else self.reason
+
+    def message(self) -> str:
+        return f"{self.name} cannot be {self.given}: {self.why()}."
+
+
+@dataclass(eq=False, kw_only=True)
 class InvalidRepoId(FixRequest):
     """A dataset id breaks the Hub's rules, or a pasted address is not one of a dataset."""
 
@@ -134,6 +158,13 @@ class MissingExtra(FixRequest):
 
     def message(self) -> str:
         return f"{self.wanted} is not installed: pip install 'hfsvc[{self.extra}]'."
+
+
+class OtherEventLoop(FixRequest):
+    """A container is used on another event loop than the one that it was used on first."""
+
+    def message(self) -> str:
+        return "This container belongs to another event loop, whose connections and waits it holds: open one a loop."
 
 
 # ---- what is not there ----

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import msgspec
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.per_process import HomeLoop
+from hfsvc.arguments import check_value
 from hfsvc.datasets.plan import check_room, make_plan, nothing_selected, select
 from hfsvc.datasets.request import ResolvedRequest, check_same_repository, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
-from hfsvc.errors import DatasetChanged, NotDownloaded, Offline
+from hfsvc.errors import DatasetChanged, NotDownloaded, Offline, OtherEventLoop
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     DatasetRequest,
@@ -46,6 +48,7 @@ class HubDatasetService:
     Args:
         services: The Hub, and what transfers share.
         store: What lies on disk.
+        full_name: Gives the id that an alias stands for, and any other name as it is.
         now: The time for records, UTC.
     """
 
@@ -54,18 +57,26 @@ class HubDatasetService:
         *,
         services: TransferServices,
         store: DatasetStore,
+        full_name: Callable[[str], str] = str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._services = services
         self._hub = services.hub
         self._settings = services.settings
         self._store = store
+        self._full_name = full_name
+        self._home = HomeLoop()
         self._now = now
 
     # ---- download ---------------------------------------------------------------------------------------------------
 
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
-        return await in_task_group(self._download(parse_request(request, self._settings), on_event or (lambda _: None)))
+        return await in_task_group(self._download(self._parse(request), on_event or (lambda _: None)))
+
+    def _parse(self, request: DatasetRequest) -> ResolvedRequest:
+        self._check_loop()
+        check_value("request", request, DatasetRequest)
+        return parse_request(request, self._settings, full_name=self._full_name)
 
     async def _download(self, request: ResolvedRequest, on_event: OnEvent) -> DownloadedDataset:
         if self._settings.offline:
@@ -139,7 +150,7 @@ class HubDatasetService:
         return make_plan(state.remote, files, inventory, recorded=recorded, requests_left=self._hub.requests_left())
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
-        resolved = parse_request(request, self._settings)
+        resolved = self._parse(request)
         remote = await self._resolve(resolved, None)
         entry = await self._entry(remote)
         return await self._plan(await self._list(resolved, remote, entry, None))
@@ -170,16 +181,26 @@ class HubDatasetService:
         return None if entry is None or entry.updating_to else self._store.dataset(entry)
 
     async def list_downloaded(self) -> list[DownloadedDataset]:
+        self._check_loop()
         entries = await self._store.entries()
         return [self._store.dataset(entry) for _, entry in sorted(entries.items()) if not entry.updating_to]
 
+    def _check_loop(self) -> None:
+        # Connections, locks and waits of another loop would never come to their end.
+        if not self._home.is_running:
+            raise OtherEventLoop
+
     async def _find(self, repo: str) -> IndexEntry | None:
-        return find_entry(await self._store.entries(), parse_repo(repo, self._settings.endpoint).repo)
+        self._check_loop()
+        return find_entry(await self._store.entries(), self._repo_of(repo))
+
+    def _repo_of(self, name: str) -> str:
+        return parse_repo(self._full_name(name), self._settings.endpoint).repo
 
     async def _recorded(self, repo: str) -> IndexEntry:
         entry = await self._find(repo)
         if entry is None:
-            raise NotDownloaded(repo=parse_repo(repo, self._settings.endpoint).repo)
+            raise NotDownloaded(repo=self._repo_of(repo))
         return entry
 
     # ---- verify, delete ---------------------------------------------------------------------------------------------

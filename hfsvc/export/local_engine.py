@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from anyio import CancelScope, create_memory_object_stream, create_task_group, to_thread
 from anyio.streams.memory import MemoryObjectSendStream
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.arguments import check_value
 from hfsvc.atif import Content, Trajectory
 from hfsvc.errors import InvalidExport
 from hfsvc.export.formats import Target, choose_target
@@ -57,6 +58,7 @@ async def export_shards(
 
     With ``resume`` a run that was stopped goes on with the first shard that is not there.
     """
+    check_value("shards", shards, Annotated[int, msgspec.Meta(ge=1)])
     parts = (msgspec.structs.replace(request, shard=(index, shards)) for index in range(shards))
     return [await export_trajectories(source, part, on_event=on_event) for part in parts]
 
@@ -82,7 +84,8 @@ async def export_to(
         cursor: Go on after its row.
         on_event: As for `export_trajectories`.
     """
-    return await in_task_group(_pump(source, writer, RowRange(start, stop, shard, cursor), on_event))
+    rows = RowRange(start, stop, shard, cursor).check()
+    return await in_task_group(_pump(source, writer, rows, on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -106,13 +109,13 @@ async def _export(
 ) -> Exported:
     if await to_thread.run_sync(_is_taken, target):
         if resume:
-            return Exported(path=target.path, format=target.format, kept=True)
+            return Exported(target=str(target.path), format=target.format, kept=True)
         if target.kind == "folder":
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
         done = await in_task_group(_pump(source, writer, rows, on_event))
-    return msgspec.structs.replace(done, path=target.path, format=target.format)
+    return msgspec.structs.replace(done, target=str(target.path), format=target.format)
 
 
 def _is_taken(target: Target) -> bool:

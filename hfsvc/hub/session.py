@@ -26,7 +26,8 @@ from hfsvc.hub.rate_limit import Bucket, Limiter, told_wait_s
 from hfsvc.hub.transport import hide_secrets
 from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
 from hfsvc.metrics import MetricsRecorder, count_retry
-from hfsvc.settings import Secret, Settings
+from hfsvc.secret import Secret
+from hfsvc.settings import Settings
 from hfsvc.transfer.progress import OnRetry
 from hfsvc.transfer.retry import UNREACHED_ATTEMPTS, Meaning, RetryPolicy, meaning_of
 

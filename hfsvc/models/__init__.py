@@ -7,6 +7,7 @@ from hfsvc.models.base import Model
 from hfsvc.models.datasets import (
     DATA_GLOBS,
     DEFAULT_INCLUDE,
+    DEFAULT_REVISION,
     ByteRange,
     DamagedFile,
     DatasetConfig,
@@ -51,6 +52,7 @@ from hfsvc.models.trajectories import (
 __all__ = [
     "DATA_GLOBS",
     "DEFAULT_INCLUDE",
+    "DEFAULT_REVISION",
     "FACETS",
     "KEY_COLUMNS",
     "SUMMARY_FIELDS",

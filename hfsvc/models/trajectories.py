@@ -5,7 +5,9 @@ from typing import Literal, get_args
 
 import msgspec
 
+from hfsvc.arguments import check_fields
 from hfsvc.atif.schema import Trajectory
+from hfsvc.errors import InvalidArgument
 from hfsvc.models.base import Model
 
 Style = Literal["messages", "structured"]
@@ -54,6 +56,9 @@ class ReadOptions(Model, frozen=True, kw_only=True):
         fenced: The last fenced block of an agent's message is a command, in the style ``structured``. Fences also occur
             in prose, so say so only of datasets whose agents act that way.
         result: Only runs that succeeded, or only those that did not.
+
+    Raises:
+        InvalidArgument: A field has a value that there is not.
     """
 
     style: Style = "messages"
@@ -65,6 +70,12 @@ class ReadOptions(Model, frozen=True, kw_only=True):
     episodes: EpisodeFilter = "all"
     fenced: bool = False
     result: ResultFilter = "all"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in ("config", "split"):
+            if getattr(self, name) == "":
+                raise InvalidArgument(name=name, given="''", reason="it is empty: leave it out for all of them")
 
     @property
     def filters(self) -> bool:

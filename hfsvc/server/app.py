@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 
 from hfsvc import __version__
+from hfsvc.arguments import check_value
 from hfsvc.containers import Container
 from hfsvc.server.errors import ErrorRenderer, http_exception_response
 from hfsvc.server.jobs import Jobs
@@ -85,7 +86,12 @@ def create_app(
         container: Its parts are used, and its settings' default source.
         access: Who may come in: everyone who reaches it by ``localhost`` or an IP address, unless given.
         limits: How much it takes on at once.
+
+    Raises:
+        InvalidArgument: One of them is something else.
     """
+    check_value("access", access, ServerAccess | None)
+    check_value("limits", limits, ServerLimits | None)
     return ServerApp(_make_state(container, access or ServerAccess(), limits or ServerLimits()))
 
 

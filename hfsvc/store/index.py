@@ -58,7 +58,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
         """The entry as callers see it."""
         return DownloadedDataset(
             repo=self.repo,
-            local_path=root / self.local_path,
+            folder=str(root / self.local_path),
             files=self.files,
             total_bytes=self.total_bytes,
             downloaded_at=self.downloaded_at,

@@ -29,7 +29,8 @@ from hfsvc.hub.errors import (
 )
 from hfsvc.hub.session import HubSession
 from hfsvc.metrics import Counters
-from hfsvc.settings import Secret, Settings
+from hfsvc.secret import Secret
+from hfsvc.settings import Settings
 
 URL = "https://huggingface.co/api/datasets/a/b?Signature=geheim"
 TOKEN = Secret("hf_geheim")

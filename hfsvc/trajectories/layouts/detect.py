@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory
-from hfsvc.errors import BadParquet, InvalidSettings
+from hfsvc.errors import BadParquet
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.base import RowFile
 from hfsvc.trajectories.layouts import (
@@ -81,7 +81,6 @@ def layout_of(rows: RowFile, file: str, options: ReadOptions) -> Layout:
 
     Raises:
         BadParquet: It fits none.
-        InvalidSettings: There is no layout of the name that was asked for.
     """
     return _chosen(explain_layout(rows, file, options), rows.schema, file)
 
@@ -121,7 +120,6 @@ def choose_layout(schema: pa.Schema, file: str, options: ReadOptions, head: pa.R
 
     Raises:
         BadParquet: It has not the columns of the one that was asked for, or of any.
-        InvalidSettings: There is no layout of that name.
     """
     candidates, ruled_out = fitting_layouts(schema, file, options)
     return _chosen(judge_layouts(candidates, ruled_out, head, options), schema, file)
@@ -131,8 +129,6 @@ def fitting_layouts(
     schema: pa.Schema, file: str, options: ReadOptions
 ) -> tuple[list[Layout], list[tuple[LayoutName, str]]]:
     """The layouts that fit the types of columns, the likeliest first, and why the others do not. Pure."""
-    if options.layout not in {None, *LAYOUTS}:
-        raise InvalidSettings(setting="layout", reason=f"{options.layout!r} is none of {', '.join(LAYOUTS)}")
     if reason := _misnamed(schema, options):
         raise BadParquet(file=file, reason=reason)
     names: tuple[LayoutName, ...] = (options.layout,) if options.layout else tuple(LAYOUTS)

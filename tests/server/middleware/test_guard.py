@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from hfsvc.secret import Secret
 from hfsvc.server import ServerAccess, ServerLimits
 from hfsvc.server.middleware.access import make_access
-from hfsvc.settings import Secret
 from tests.server.worlds import Counted, Held, World, error_of, open_app, open_world
 
 PAGE = "https://pages.example"

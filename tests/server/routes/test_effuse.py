@@ -14,10 +14,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hfsvc.models import OnBadRow
+from hfsvc.secret import Secret
 from hfsvc.server import ServerAccess, ServerLimits
 from hfsvc.server.middleware.access import make_access
 from hfsvc.server.routes.effuse import failure, read_request, success
-from hfsvc.settings import Secret
 from hfsvc.testing import FakeTrajectorySource
 from tests.builders import in_own_task
 from tests.server.worlds import Counted, Waiting, World, open_app, open_served_world, trajectory
