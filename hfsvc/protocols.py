@@ -43,7 +43,8 @@ class DatasetService(Protocol):
 
         Args:
             request: What to bring.
-            on_event: Called on the event loop with what happens; an exception of its ends the download.
+            on_event: Called on the event loop with what happens, in order; where it is asynchronous, it is awaited beside
+                the transfer, and for the last time before this returns. An exception of its ends the download.
 
         Raises:
             DownloadFailed: Several files failed; the others are kept. A single failure is raised as itself.

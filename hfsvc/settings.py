@@ -119,7 +119,7 @@ def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
         InvalidSettings: A value cannot be used; the error names the variable.
     """
     _check_names(env, overrides)
-    values: dict[str, Any] = {"token": find_token(env), "offline": _is_true("HF_HUB_OFFLINE", env)}
+    values: dict[str, Any] = {"token": find_token(env), "offline": is_true("HF_HUB_OFFLINE", env)}
     values["hf_cache"] = _hf_cache(env)
     if endpoint := env.get("HF_ENDPOINT"):
         values["endpoint"] = endpoint
@@ -153,7 +153,7 @@ def find_token(env: Mapping[str, str]) -> Secret | None:
     Source: the order of huggingface_hub 2.4, without its OIDC exchange and Colab secret. Blanks and line ends are
     stripped, an empty text is no token.
     """
-    if _is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN", env):
+    if is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN", env):
         return None
     texts = (env.get("HF_TOKEN"), env.get("HUGGING_FACE_HUB_TOKEN"), _token_file(env))
     return next((Secret(text.strip()) for text in texts if text and text.strip()), None)
@@ -200,7 +200,7 @@ def expand_home(path: Path | str) -> Path:
 
 def _convert(variable: str, text: str, kind: Any) -> Any:
     if kind is bool:
-        return _is_true(variable, {variable: text})
+        return is_true(variable, {variable: text})
     try:
         return msgspec.convert(text.strip(), kind, strict=False, dec_hook=lambda _, value: expand_home(value))
     except msgspec.ValidationError as error:
@@ -210,7 +210,12 @@ def _convert(variable: str, text: str, kind: Any) -> Any:
         raise InvalidSettings(setting=variable, reason=f"{text!r} does not fit: {reason}", hint=hint) from None
 
 
-def _is_true(variable: str, env: Mapping[str, str]) -> bool:
+def is_true(variable: str, env: Mapping[str, str]) -> bool:
+    """Whether a variable says yes; one that is not set says no.
+
+    Raises:
+        InvalidSettings: It says neither yes nor no.
+    """
     text = env.get(variable, "").strip()
     if text.upper() in {"", *_NO}:
         return False

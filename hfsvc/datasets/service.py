@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.listening import listening
 from hfsvc.aio.per_process import HomeLoop
 from hfsvc.arguments import check_value
 from hfsvc.datasets.plan import check_room, make_plan, nothing_selected, select
@@ -71,7 +72,11 @@ class HubDatasetService:
     # ---- download ---------------------------------------------------------------------------------------------------
 
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
-        return await in_task_group(self._download(self._parse(request), on_event or (lambda _: None)))
+        return await in_task_group(self._download_telling(self._parse(request), on_event))
+
+    async def _download_telling(self, request: ResolvedRequest, on_event: OnEvent | None) -> DownloadedDataset:
+        async with listening(on_event) as tell:
+            return await self._download(request, tell)
 
     def _parse(self, request: DatasetRequest) -> ResolvedRequest:
         self._check_loop()

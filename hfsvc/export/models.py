@@ -1,6 +1,6 @@
 """Structs about exports: the request, the progress, the result."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,4 +96,5 @@ class RowsExported(Model, frozen=True, kw_only=True, tag_field="event", tag="row
     cursor: str | None
 
 
-OnExport = Callable[[RowsExported], None]
+OnExport = Callable[[RowsExported], Awaitable[None] | None]
+"""A listener; what it returns is awaited, where it is asynchronous."""

@@ -11,6 +11,8 @@ from typing import Any
 
 from anyio.lowlevel import checkpoint
 
+from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.listening import listening
 from hfsvc.arguments import check_rows, check_value
 from hfsvc.atif import Trajectory
 from hfsvc.datasets.plan import make_plan, nothing_selected, select
@@ -107,7 +109,13 @@ class FakeDatasetService:
 
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
         self.requests.append(request)
-        notify = on_event or (lambda _: None)
+        return await in_task_group(self._download_telling(request, on_event))
+
+    async def _download_telling(self, request: DatasetRequest, on_event: OnEvent | None) -> DownloadedDataset:
+        async with listening(on_event) as notify:
+            return self._download(request, notify)
+
+    def _download(self, request: DatasetRequest, notify: OnEvent) -> DownloadedDataset:
         resolved = self._parse(request)
         remote, content = self._resolve(resolved.address.repo, resolved.revision)
         entry = self._entries.get(remote.repo)
