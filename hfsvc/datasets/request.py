@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from hfsvc.datasets.globs import make_matcher
-from hfsvc.errors import DatasetChanged, InvalidPattern
+from hfsvc.errors import InvalidPattern
 from hfsvc.hub.urls import RepoAddress, parse_repo
 from hfsvc.models import DATA_GLOBS, DEFAULT_INCLUDE, DEFAULT_REVISION, DatasetRequest, DownloadPlan, RemoteDataset
 from hfsvc.secret import Secret
@@ -132,14 +132,3 @@ def new_entry(
         aliases=request.aliases(entry, remote.repo),
         hub_id=remote.hub_id,
     )
-
-
-def check_same_repository(entry: IndexEntry | None, remote: RemoteDataset) -> None:
-    """Raise where a name has been taken over by another repository, whose files must not be mixed with the recorded ones.
-
-    Raises:
-        DatasetChanged: The Hub's own id of the repository is another one.
-    """
-    if entry and entry.hub_id and remote.hub_id and entry.hub_id != remote.hub_id:
-        hint = f"The Hub has another repository under this name now: run hfsvc delete {remote.repo} first."
-        raise DatasetChanged(repo=remote.repo, hint=hint)

@@ -11,8 +11,9 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
 from hfsvc.aio.per_process import HomeLoop
 from hfsvc.arguments import check_value
+from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.plan import check_room, make_plan, nothing_selected, select
-from hfsvc.datasets.request import ResolvedRequest, check_same_repository, new_entry, parse_request
+from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
 from hfsvc.errors import DatasetChanged, NotDownloaded, Offline, OtherEventLoop
 from hfsvc.hub.urls import parse_repo
@@ -88,7 +89,8 @@ class HubDatasetService:
             return await self._recorded_offline(request)
         on_retry = retry_events(on_event)
         remote = await self._resolve(request, on_retry)
-        await self._store.follow_rename(remote)
+        identity = RepositoryIdentity(self._hub, request.token)
+        await self._store.follow_rename(remote, identity.is_renamed)
         # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
         state = await self._compare(request, remote, on_retry)
         if state.dataset is None:
@@ -110,7 +112,8 @@ class HubDatasetService:
 
     async def _compare(self, request: ResolvedRequest, remote: RemoteDataset, on_retry: OnRetry | None) -> _State:
         entry = await self._entry(remote)
-        check_same_repository(entry, remote)
+        identity = RepositoryIdentity(self._hub, request.token)
+        await identity.check_recorded(request.address.repo, entry, remote)
         if entry and request.is_recorded(entry, remote.commit) and await self._store.is_complete(entry):
             return _State(request, remote, entry, [], await self._confirm(request, remote, entry))
         return await self._list(request, remote, entry, on_retry)

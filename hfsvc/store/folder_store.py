@@ -12,9 +12,10 @@ from hfsvc.disk import check_same_disk, make_folder
 from hfsvc.errors import LocalStorage
 from hfsvc.files.atomic import free_bytes
 from hfsvc.models import DamagedFile, DownloadedDataset, DownloadPlan, RemoteDataset, RemoteFile
+from hfsvc.store.dataset_store import IsRenamed
 from hfsvc.store.directories import clear_parts, clear_rows, digests_folder, keep_digests, parts_folder
 from hfsvc.store.exchange import exchange, move_dataset, remove_file
-from hfsvc.store.index import IndexEntry, StoreIndex
+from hfsvc.store.index import IndexEntry, StoreIndex, find_moved
 from hfsvc.store.inventory import Inventory, find_copies, find_kept, find_present, hash_file
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.safe_paths import check_together, inside, is_case_sensitive
@@ -59,12 +60,12 @@ class FolderStore:
     def hold(self, repo: str) -> AbstractAsyncContextManager[bool]:
         return self._locks.hold(repo)
 
-    async def follow_rename(self, remote: RemoteDataset) -> None:
-        if await to_thread.run_sync(self._index.find_moved, remote.repo, remote.hub_id) is None:
+    async def follow_rename(self, remote: RemoteDataset, is_renamed: IsRenamed) -> None:
+        moved = find_moved(await self._entries(), remote)
+        if moved is None or not await is_renamed(moved, remote):
             return
         async with self._locks.hold(remote.repo):
-            moved = await to_thread.run_sync(self._index.find_moved, remote.repo, remote.hub_id)
-            if moved and remote.repo not in await self._entries():
+            if find_moved(await self._entries(), remote) == moved:
                 async with self._locks.hold(moved.repo):
                     await to_thread.run_sync(move_dataset, self._index, self.root, moved, remote.repo)
 

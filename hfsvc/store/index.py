@@ -109,6 +109,13 @@ def find_entry(entries: Mapping[str, IndexEntry], repo: str) -> IndexEntry | Non
     return entries.get(repo) or next(own, None) or next(asked_for_by, None)
 
 
+def find_moved(entries: Mapping[str, IndexEntry], remote: RemoteDataset) -> IndexEntry | None:
+    """The entry of what may be the same repository under an earlier name: the only one with its id. Pure."""
+    same = [each for each in entries.values() if remote.hub_id and each.hub_id == remote.hub_id]
+    # An id that several have is none.
+    return same[0] if len(same) == 1 and remote.repo not in entries else None
+
+
 class StoreIndex:
     """Reads and changes index.json. Its methods block: call them from a worker thread.
 
@@ -166,11 +173,6 @@ class StoreIndex:
                 check_path(path)
         except HfsvcError as error:
             raise DamagedIndex(path=str(self._path), reason=str(error)) from error
-
-    def find_moved(self, repo: str, hub_id: str | None) -> IndexEntry | None:
-        """The entry of the repository that is called `repo` now, where it is recorded under an earlier name."""
-        same = (each for each in self.entries().values() if hub_id and each.hub_id == hub_id)
-        return next((each for each in same if each.repo != repo), None)
 
     def rename(self, old: IndexEntry, new: IndexEntry) -> None:
         """Put one entry in another's place."""
