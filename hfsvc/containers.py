@@ -10,6 +10,7 @@ import httpx
 import msgspec
 from dependency_injector import containers, providers
 
+from hfsvc.aio.per_process import PerProcess
 from hfsvc.aio.throttle import Throttle
 from hfsvc.arguments import check_name, check_value
 from hfsvc.datasets.service import HubDatasetService
@@ -33,10 +34,17 @@ if TYPE_CHECKING:
     from hfsvc.trajectories.source import FileTrajectorySource
 
 
-def _open_client(settings: Settings, lifetime: AsyncExitStack) -> httpx.AsyncClient:
-    client = make_client(settings)
-    lifetime.push_async_callback(client.aclose)
-    return client
+def _make_clients(settings: Settings, lifetime: AsyncExitStack) -> PerProcess[httpx.AsyncClient]:
+    def open_client() -> httpx.AsyncClient:
+        client = make_client(settings)
+        lifetime.push_async_callback(client.aclose)
+        return client
+
+    return PerProcess(open_client)
+
+
+def _client_of(clients: PerProcess[httpx.AsyncClient]) -> httpx.AsyncClient:
+    return clients()
 
 
 def _make_store(settings: Settings) -> FolderStore:
@@ -96,6 +104,7 @@ class Container(containers.DeclarativeContainer):
     Attributes:
         settings: As given, the root made absolute.
         lifetime: Closes what was opened, when the container ends.
+        clients: Makes a client at the first request, and a forked child another one.
         http: The client for Hub and CDN.
         hub: The Hub's API.
         metrics: Counts bytes, requests, retries and waits; a `Counters` unless overridden.
@@ -108,11 +117,12 @@ class Container(containers.DeclarativeContainer):
 
     settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)
     lifetime: providers.Provider[AsyncExitStack] = providers.Dependency(instance_of=AsyncExitStack)
-    http: providers.Provider[httpx.AsyncClient] = providers.Singleton(_open_client, settings, lifetime)
+    clients: providers.Provider[PerProcess[httpx.AsyncClient]] = providers.Singleton(_make_clients, settings, lifetime)
+    http: providers.Provider[httpx.AsyncClient] = providers.Callable(_client_of, clients)
     metrics: providers.Provider[MetricsRecorder] = providers.Singleton(Counters)
     throttle: providers.Provider[Throttle] = providers.Singleton(Throttle, settings.provided.bandwidth_limit)
     session: providers.Provider[HubSession] = providers.Singleton(
-        HubSession, http, settings, metrics=metrics, throttle=throttle
+        HubSession, http.provider, settings, metrics=metrics, throttle=throttle
     )
     hub: providers.Provider[HubClient] = providers.Singleton(HubClient, session)
     store: providers.Provider[DatasetStore] = providers.Singleton(_make_store, settings)

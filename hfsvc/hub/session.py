@@ -73,7 +73,8 @@ class HubSession:
     """What all requests of a process share: the client, the settings, the rate limits.
 
     Args:
-        http: Serves the Hub and its CDN. Its cookies, default authorization and redirect handling are not used.
+        http: Gives the client that serves the Hub and its CDN; asked at each request, and not before the first. The
+            client's cookies, default authorization and redirect handling are not used.
         settings: Endpoint and timeouts.
         metrics: Told of requests to the Hub, and of waits that it asked for.
         throttle: Slows streams of content down.
@@ -82,14 +83,14 @@ class HubSession:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: Callable[[], httpx.AsyncClient],
         settings: Settings,
         *,
         metrics: MetricsRecorder,
         throttle: Throttle,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        # Here and not only where a client is made: one that was passed in logs addresses just the same.
+        # Here and not where a client is made: one that was passed in logs addresses just the same.
         hide_secrets()
         self._http = http
         self._settings = settings
@@ -153,7 +154,7 @@ class HubSession:
             await self._ready(bucket, url)
         sent = self._build(request)
         try:
-            response = await self._http.send(sent, stream=True, auth=None, follow_redirects=False)
+            response = await self._http().send(sent, stream=True, auth=None, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # The original may hold a signed address: it must not hang on as the cause.
             raise error_from_transport(error, url, sent.headers["x-request-id"]) from None
@@ -171,7 +172,7 @@ class HubSession:
             pool=None,
         )
         try:
-            built = self._http.build_request("GET", request.url, timeout=timeout)
+            built = self._http().build_request("GET", request.url, timeout=timeout)
         except httpx.InvalidURL as error:
             raise error_from_transport(error, request.url) from None
         built.headers["user-agent"] = USER_AGENT

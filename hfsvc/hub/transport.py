@@ -78,7 +78,11 @@ def _fast_transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
         if settings.transport == "fast":
             raise InvalidSettings(setting="transport", reason="pip install 'hfsvc[fast]' first") from None
         return None
-    return make_fast_transport(settings)
+    try:
+        return make_fast_transport(settings)
+    except RuntimeError:
+        # Its threads do not live on in a forked child.
+        return None
 
 
 def redact(text: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from hfsvc.aio.coalesce import CoalescedCall
+from hfsvc.aio.per_process import PerProcess
 from hfsvc.disk import check_same_disk, make_folder
 from hfsvc.errors import LocalStorage
 from hfsvc.files.atomic import free_bytes
@@ -37,14 +38,14 @@ class FolderStore:
     def __init__(self, root: Path, *, index: StoreIndex, locks: DatasetLocks, hf_cache: Path | None = None) -> None:
         self.root = root
         self._index = index
-        self._entries = CoalescedCall(index.entries)
+        self._look = PerProcess(lambda: CoalescedCall(index.entries))
         self._locks = locks
         self._hf_cache = hf_cache
 
     # ---- the record -------------------------------------------------------------------------------------------------
 
     async def entries(self) -> Mapping[str, IndexEntry]:
-        return await self._entries()
+        return await self._look()()
 
     async def is_complete(self, entry: IndexEntry) -> bool:
         return not await to_thread.run_sync(entry.missing, self.root)
@@ -61,11 +62,11 @@ class FolderStore:
         return self._locks.hold(repo)
 
     async def follow_rename(self, remote: RemoteDataset, is_renamed: IsRenamed) -> None:
-        moved = find_moved(await self._entries(), remote)
+        moved = find_moved(await self.entries(), remote)
         if moved is None or not await is_renamed(moved, remote):
             return
         async with self._locks.hold(remote.repo):
-            if find_moved(await self._entries(), remote) == moved:
+            if find_moved(await self.entries(), remote) == moved:
                 async with self._locks.hold(moved.repo):
                     await to_thread.run_sync(move_dataset, self._index, self.root, moved, remote.repo)
 

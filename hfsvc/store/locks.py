@@ -10,6 +10,7 @@ import anyio
 import filelock
 from anyio import to_thread
 
+from hfsvc.aio.per_process import PerProcess
 from hfsvc.disk import make_folder
 from hfsvc.errors import StoreLocked, StoreNotWritable
 from hfsvc.store.directories import flat_name, locks_folder, make_root
@@ -32,7 +33,7 @@ class DatasetLocks:
         self._root = root
         self._folder = locks_folder(root)
         self._timeout_s = timeout_s
-        self._tasks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        self._tasks = PerProcess[WeakValueDictionary[str, anyio.Lock]](WeakValueDictionary)
 
     def hold(self, name: str) -> AbstractAsyncContextManager[bool]:
         """Hold `name` (a dataset's id) until the context ends; gives True when somebody else had it before.
@@ -53,7 +54,7 @@ class DatasetLocks:
             StoreNotWritable: Lock files cannot be made here.
         """
         key = flat_name(name).casefold()
-        task_lock = self._tasks.setdefault(key, anyio.Lock())
+        task_lock = self._tasks().setdefault(key, anyio.Lock())
         if task_lock.locked():
             yield False
             return
@@ -68,7 +69,7 @@ class DatasetLocks:
 
     @asynccontextmanager
     async def _hold(self, name: str, key: str) -> AsyncIterator[bool]:
-        task_lock = self._tasks.setdefault(key, anyio.Lock())
+        task_lock = self._tasks().setdefault(key, anyio.Lock())
         waited = task_lock.locked()
         async with task_lock:
             file_lock = await to_thread.run_sync(self._file_lock, key)

@@ -144,7 +144,7 @@ async def test_no_traceback_holds_a_signed_address_or_a_token(
     respx_mock.get(url__startswith="https://huggingface.co/").mock(side_effect=kind(f"at {SIGNED} {TOKEN.reveal()}"))
     async with httpx.AsyncClient() as http:
         client = HubClient(
-            HubSession(http, Settings(give_up_after_s=0.01), metrics=Counters(), throttle=Throttle(None))
+            HubSession(lambda: http, Settings(give_up_after_s=0.01), metrics=Counters(), throttle=Throttle(None))
         )
         with pytest.raises(HfsvcError) as caught:
             await client.resolve("a/b", "main", token=TOKEN)
