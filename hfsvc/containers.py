@@ -15,7 +15,7 @@ from hfsvc.aio.throttle import Throttle
 from hfsvc.arguments import check_name, check_value
 from hfsvc.datasets.service import HubDatasetService
 from hfsvc.datasets.transfer import TransferServices
-from hfsvc.errors import InvalidArgument
+from hfsvc.errors import InvalidArgument, InvalidSettings
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
@@ -23,7 +23,7 @@ from hfsvc.hub.urls import parse_repo
 from hfsvc.metrics import Counters, MetricsRecorder
 from hfsvc.models import EpisodeFilter, LayoutName, OnBadRow, ReadOptions, ResultFilter, Style
 from hfsvc.protocols import BatchSource, DatasetService
-from hfsvc.settings import Settings, load_settings
+from hfsvc.settings import Settings, expand_home, load_settings
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.folder_store import FolderStore
 from hfsvc.store.index import StoreIndex
@@ -191,5 +191,12 @@ def _kind_of(value: Any) -> str:
 
 
 def _absolute(root: Path) -> Path:
-    # Not `resolve`: a root that is a link may be moved by moving the link.
-    return root if root.is_absolute() else Path.cwd() / root.expanduser()
+    expanded = expand_home(root)
+    if expanded.is_absolute():
+        return expanded
+    try:
+        # Not `resolve`: a root that is a link may be moved by moving the link.
+        return Path.cwd() / expanded
+    except OSError as error:
+        reason = f"{root} is relative, and the working folder cannot be found ({error.strerror})"
+        raise InvalidSettings(setting="root", reason=reason, hint="Name a whole path (HFSVC_ROOT).") from None

@@ -12,19 +12,21 @@
     │                                    TransferStalled, Offline
     ├── Damaged                 exit 6   ChecksumMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
-    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath
+    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
+    │                                    TooManyOpenFiles
     └── DownloadFailed          the highest exit code among its `failures`
 
 An error keeps its facts as attributes and composes its one sentence from them. No error holds a token or a signed URL:
 `url` is always without its query.
 """
 
+import errno
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from hfsvc.units import format_bytes
+from hfsvc.units import format_bytes, format_free
 
 
 def _rebuild(cls: type["HfsvcError"], facts: dict[str, Any]) -> "HfsvcError":
@@ -554,16 +556,16 @@ class LocalStorage(HfsvcError):
 
 @dataclass(eq=False, kw_only=True)
 class NoSpace(LocalStorage):
-    """The disk has not enough room. `needed` and `free` are bytes; `needed` is 0 where it is not known."""
+    """The disk has not enough room. `needed` and `free` are bytes; 0 and None where they are not known."""
 
     path: str
     needed: int
-    free: int
+    free: int | None
 
     def message(self) -> str:
         need = f"{format_bytes(self.needed)} more" if self.needed else "more room"
-        free = format_bytes(self.free)
-        return f"{self.path} needs {need}, and {free} are free: make room, or {ELSEWHERE}."
+        free = format_free(self.free)
+        return f"{self.path} needs {need}, and {free} is free: make room, or {ELSEWHERE}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -576,6 +578,28 @@ class StoreNotWritable(LocalStorage):
 
     def message(self) -> str:
         return f"{self.path} cannot be {self.verb}: {self.reason}. Check its permissions, or {ELSEWHERE}."
+
+
+@dataclass(eq=False, kw_only=True)
+class TooManyOpenFiles(LocalStorage):
+    """This process, or the system, may not have more files and connections open. `where` is what could not be opened."""
+
+    where: str
+
+    def message(self) -> str:
+        return f"{self.where} cannot be opened: too many files and connections are open. {_FEWER_FILES}"
+
+
+_FEWER_FILES = "Raise the limit (ulimit -n), or lower HFSVC_MAX_CONNECTIONS."
+
+
+def is_out_of_files(error: BaseException | None) -> bool:
+    """Whether a failure, or what it came of, is that no more files and connections may be open."""
+    while error is not None:
+        if getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE} or "Too many open files" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 @dataclass(eq=False, kw_only=True)

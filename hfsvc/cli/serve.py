@@ -2,9 +2,7 @@
 
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -97,16 +95,17 @@ def _access(host: str, token: str | None, origins: tuple[str, ...]) -> "ServerAc
 def _demo_settings(options: Options) -> "Iterator[Settings]":
     """Settings for a store and a Hub of their own, over made-up rows; nothing of the caller's is used."""
     from hfsvc.cli.output import say
+    from hfsvc.disk import temporary_folder
     from hfsvc.settings import Settings
     from hfsvc.testing.localhub import LocalHub
     from hfsvc.testing.samples import write_sample_hub
 
-    with tempfile.TemporaryDirectory(prefix="hfsvc-demo-") as folder:
+    with temporary_folder() as folder:
         if not options.quiet:
             say("Making a small dataset in the layout of open-thoughts/OpenThoughts-Agent-v1-SFT …")
-        write_sample_hub(Path(folder) / "hub")
-        with LocalHub(Path(folder) / "hub") as hub:
-            yield Settings(root=Path(folder) / "datasets", endpoint=hub.endpoint, trust_env=False)
+        write_sample_hub(folder / "hub")
+        with LocalHub(folder / "hub") as hub:
+            yield Settings(root=folder / "datasets", endpoint=hub.endpoint, trust_env=False)
 
 
 async def _serve(

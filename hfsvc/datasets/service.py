@@ -1,6 +1,7 @@
 """The dataset service: resolve, list, select, plan, transfer, record."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.plan import check_room, make_plan, nothing_selected, select
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
-from hfsvc.errors import DatasetChanged, NotDownloaded, Offline, OtherEventLoop
+from hfsvc.errors import DatasetChanged, NoSpace, NotDownloaded, Offline, OtherEventLoop, StoreNotWritable
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     DatasetRequest,
@@ -123,8 +124,10 @@ class HubDatasetService:
         aliases = request.aliases(entry, entry.repo)
         known = msgspec.structs.replace(entry, revision=request.revision, aliases=aliases, configs=remote.configs)
         if known != entry:
-            # Without the lock: whoever records something else at this moment knows better.
-            await self._store.amend(entry, known)
+            # Without the lock: whoever records something else at this moment knows better. Nor is it worth an error where
+            # nothing can be written: all that was asked for is here.
+            with suppress(NoSpace, StoreNotWritable):
+                await self._store.amend(entry, known)
         return self._store.dataset(known)
 
     async def _list(
@@ -217,7 +220,8 @@ class HubDatasetService:
         return await in_task_group(self._verify(repo, repair=repair))
 
     async def _verify(self, repo: str, *, repair: bool) -> VerifyReport:
-        async with self._store.hold((await self._recorded(repo)).repo):
+        hold = self._store.hold if repair else self._store.hold_to_read
+        async with hold((await self._recorded(repo)).repo):
             entry = await self._recorded(repo)
             if entry.updating_to:
                 hint = f"An exchange of its files was interrupted: run hfsvc download {entry.repo}."

@@ -61,10 +61,17 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def free_bytes(path: Path) -> int:
-    """Room for this user on the disk that holds `path`, or would hold it."""
+def free_bytes(path: Path) -> int | None:
+    """Room for this user on the disk that holds `path`, or would hold it; None where the disk does not tell.
+
+    File systems over the network and in user space tell 0 of 0 bytes.
+    """
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
-    return shutil.disk_usage(existing).free
+    try:
+        total, _, free = shutil.disk_usage(existing)
+    except OSError:
+        return None
+    return free if total else None
 
 
 def prune_empty(folder: Path, stop: Path) -> None:

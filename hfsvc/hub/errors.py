@@ -22,6 +22,8 @@ from hfsvc.errors import (
     NotAHub,
     RateLimited,
     RevisionNotFound,
+    TooManyOpenFiles,
+    is_out_of_files,
 )
 from hfsvc.hub.urls import without_query
 from hfsvc.transfer.retry import Meaning, meaning_of
@@ -153,6 +155,8 @@ def error_from_transport(error: Exception, url: str, request_id: str | None = No
     `request_id` is what the request was sent with.
     """
     where = without_query(url)
+    if is_out_of_files(error):
+        return TooManyOpenFiles(where=where)
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         # Of a redirect: httpx looks at where it leads, even where it is told not to follow. The endpoint was checked.
         return NotAHub(url=where, reason="it names an address that cannot be asked")

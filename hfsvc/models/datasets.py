@@ -189,7 +189,7 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
         present_bytes: Of files already here.
         kept_bytes: Of interrupted transfers.
         fetch_bytes: What is left to fetch.
-        free_bytes: Room on the root's disk.
+        free_bytes: Room on the root's disk; None where it does not tell.
         hub_requests: Requests to the Hub that the transfer will cost at most (ranges from the CDN are not counted).
         hub_requests_left: What the Hub's rate limit leaves for them in this window, where it told.
     """
@@ -203,7 +203,7 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
     present_bytes: int
     kept_bytes: int
     fetch_bytes: int
-    free_bytes: int
+    free_bytes: int | None
     hub_requests: int
     hub_requests_left: int | None = None
 

@@ -79,6 +79,10 @@ class DatasetStore(Protocol):
         """Hold a dataset's lock; gives True when somebody else had it before."""
         ...
 
+    def hold_to_read(self, repo: str) -> AbstractAsyncContextManager[None]:
+        """The same for who only reads: where nothing can be written there is nobody to keep out."""
+        ...
+
     async def follow_rename(self, remote: RemoteDataset, is_renamed: IsRenamed) -> None:
         """Move what is recorded under an earlier name of a repository to the one it has now. Takes the locks itself.
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from anyio import to_thread
@@ -10,7 +10,7 @@ from anyio import to_thread
 from hfsvc.aio.coalesce import CoalescedCall
 from hfsvc.aio.per_process import PerProcess
 from hfsvc.disk import check_same_disk, make_folder
-from hfsvc.errors import LocalStorage
+from hfsvc.errors import LocalStorage, StoreNotWritable
 from hfsvc.files.atomic import free_bytes
 from hfsvc.models import DamagedFile, DownloadedDataset, DownloadPlan, RemoteDataset, RemoteFile
 from hfsvc.store.dataset_store import IsRenamed
@@ -60,6 +60,13 @@ class FolderStore:
 
     def hold(self, repo: str) -> AbstractAsyncContextManager[bool]:
         return self._locks.hold(repo)
+
+    @asynccontextmanager
+    async def hold_to_read(self, repo: str) -> AsyncIterator[None]:
+        async with AsyncExitStack() as held:
+            with suppress(StoreNotWritable):
+                await held.enter_async_context(self._locks.hold(repo))
+            yield
 
     async def follow_rename(self, remote: RemoteDataset, is_renamed: IsRenamed) -> None:
         moved = find_moved(await self.entries(), remote)

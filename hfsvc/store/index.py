@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import filelock
 import msgspec
 
 from hfsvc.disk import disk_errors, make_folder
@@ -13,6 +12,7 @@ from hfsvc.errors import DamagedIndex, HfsvcError
 from hfsvc.files.atomic import size_of, write_whole
 from hfsvc.models import DatasetConfig, DownloadedDataset, Model, RemoteDataset, RemoteFile
 from hfsvc.store.directories import locks_folder
+from hfsvc.store.locks import make_file_lock
 from hfsvc.store.safe_paths import INDEX_NAME, check_path
 
 INDEX_VERSION = 1
@@ -199,7 +199,7 @@ class StoreIndex:
         self._change(lambda datasets: {name: entry for name, entry in datasets.items() if name != repo})
 
     def _change(self, change: Callable[[Mapping[str, IndexEntry]], dict[str, IndexEntry]]) -> None:
-        lock = filelock.FileLock(make_folder(locks_folder(self._root)) / "index.lock", thread_local=False)
+        lock = make_file_lock(make_folder(locks_folder(self._root)) / "index.lock")
         with disk_errors(self._path), lock:
             index = IndexFile(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))
             content = msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n"

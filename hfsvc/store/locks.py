@@ -1,8 +1,9 @@
 """Locks of datasets: one holder each, over all tasks and all processes of a machine."""
 
+import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -16,6 +17,16 @@ from hfsvc.errors import StoreLocked, StoreNotWritable
 from hfsvc.store.directories import flat_name, locks_folder, make_root
 
 POLL_S = 0.05
+
+
+def make_file_lock(path: Path) -> filelock.BaseFileLock:
+    """A lock between processes; its file is made where it is missing, as open to others as the umask says.
+
+    A lock of its own makes it for its user alone to write.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+    return filelock.FileLock(path, thread_local=False)
 
 
 class DatasetLocks:
@@ -82,7 +93,7 @@ class DatasetLocks:
     def _file_lock(self, key: str) -> filelock.BaseFileLock:
         make_root(self._root)
         make_folder(self._folder)
-        return filelock.FileLock(self._folder / f"dataset-{key}.lock", thread_local=False)
+        return make_file_lock(self._folder / f"dataset-{key}.lock")
 
     async def _acquire(self, lock: filelock.BaseFileLock, name: str) -> bool:
         started = time.monotonic()
