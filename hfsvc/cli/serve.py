@@ -4,7 +4,6 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 import msgspec
@@ -120,15 +119,17 @@ async def _serve(
         await container.source(container.settings().default_source).ensure_downloaded()
     address = address_of(bound)
     _tell(options, address)
+    app = create_app(container, access=access)
     async with anyio.create_task_group() as group:
         if open_browser:
-            token = f"#token={quote(access.token.reveal(), safe='')}" if access.token else ""
-            group.start_soon(_open_browser, address + token)
-        await serve(create_app(container, access=access), bound)
+            # Others see the addresses that programs are started with.
+            code = f"#code={app.issue_code()}" if access.token else ""
+            group.start_soon(_open_browser, address + code)
+        await serve(app, bound)
 
 
 async def _open_browser(address: str) -> None:
-    """Open an address that may hold the token, so that nothing else repeats it; a browser outlives the server."""
+    """Open an address that may hold a code, so that nothing else repeats it; a browser outlives the server."""
     import anyio
 
     from hfsvc.cli.output import say
