@@ -123,8 +123,9 @@ def test_a_way_of_reading_that_there_is_not_is_refused(name: str, value: Any) ->
     ],
 )
 def test_a_request_that_cannot_be_is_refused(name: str, value: Any) -> None:
+    facts: dict[str, Any] = {"repo": "acme/notes"} | {name: value}
     with pytest.raises(FixRequest, match=name):
-        DatasetRequest(**({"repo": "acme/notes"} | {name: value}))
+        DatasetRequest(**facts)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +146,9 @@ def test_a_request_that_cannot_be_is_refused(name: str, value: Any) -> None:
     ],
 )
 def test_an_export_that_cannot_be_is_refused(name: str, value: Any) -> None:
+    facts: dict[str, Any] = {"path": "x.jsonl"} | {name: value}
     with pytest.raises(FixRequest, match=name):
-        ExportRequest(**({"path": "x.jsonl"} | {name: value}))
+        ExportRequest(**facts)
 
 
 @pytest.mark.parametrize("shards", [0, -1, "2", True, None])
@@ -171,6 +173,7 @@ def test_access_may_be_told_in_texts() -> None:
     assert access.token == Secret("geheim")
     assert access.allow_origins == frozenset({"https://a.test"})
     assert make_access(token="geheim", allow_origins="https://a.test", allow_hosts="a.test") == access
+    wrong: Any
     for wrong in ({"token": 5}, {"allow_hosts": 5}, {"allow_origins": (5,)}):
         with pytest.raises(FixRequest):
             ServerAccess(**wrong)

@@ -212,6 +212,18 @@ async def test_settings_are_settings(settings: Any) -> None:
             pass
 
 
+@pytest.mark.parametrize(
+    "part",
+    [providers.Singleton(httpx.Client), providers.Factory(dict), providers.Callable(lambda: None)],
+    ids=["sync", "dict", "None"],
+)
+async def test_a_client_that_is_none_is_told_at_the_first_request(root: Path, part: Any) -> None:
+    async with open_container(Settings(root=root), http=part) as container:
+        assert await container.datasets().list_downloaded() == []
+        with pytest.raises(FixRequest, match="AsyncClient"):
+            await container.datasets().plan(DatasetRequest(REPO))
+
+
 # ---- one event loop -----------------------------------------------------------------------------------------------------
 
 

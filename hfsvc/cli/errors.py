@@ -70,7 +70,7 @@ def report(error: BaseException, argv: Sequence[str]) -> int:
     elif isinstance(error, OSError) and is_out_of_files(error):
         error = disk_error(error, Path(error.filename or "A file"), 0)
     elif isinstance(error, OSError) and error.errno in _WRITING:
-        error = disk_error(error, Path(error.filename), 0)
+        error = disk_error(error, Path(error.filename or STDOUT), 0)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return USAGE

@@ -14,7 +14,7 @@ import httpx
 
 from hfsvc import __version__
 from hfsvc.aio.throttle import Throttle
-from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater
+from hfsvc.errors import HfsvcError, InvalidArgument, InvalidSettings, NotAHub, Offline, RateLimited, TryLater
 from hfsvc.hub.errors import (
     ErrorResponse,
     RequestContext,
@@ -154,7 +154,7 @@ class HubSession:
             await self._ready(bucket, url)
         sent = self._build(request)
         try:
-            response = await self._http().send(sent, stream=True, auth=None, follow_redirects=False)
+            response = await self._client().send(sent, stream=True, auth=None, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # The original may hold a signed address: it must not hang on as the cause.
             raise error_from_transport(error, url, sent.headers["x-request-id"]) from None
@@ -165,6 +165,13 @@ class HubSession:
             raise await self._error(response, request, token_sent="authorization" in sent.headers)
         return response
 
+    def _client(self) -> httpx.AsyncClient:
+        client: object = self._http()
+        if not isinstance(client, httpx.AsyncClient):
+            given = f"a {type(client).__module__}.{type(client).__qualname__}"
+            raise InvalidArgument(name="http", given=given, reason="it must be an httpx.AsyncClient")
+        return client
+
     def _build(self, request: HubRequest) -> httpx.Request:
         timeout = httpx.Timeout(
             self._settings.stall_timeout_s if request.content else self._settings.api_timeout_s,
@@ -172,7 +179,7 @@ class HubSession:
             pool=None,
         )
         try:
-            built = self._http().build_request("GET", request.url, timeout=timeout)
+            built = self._client().build_request("GET", request.url, timeout=timeout)
         except httpx.InvalidURL as error:
             raise error_from_transport(error, request.url) from None
         built.headers["user-agent"] = USER_AGENT
