@@ -1,7 +1,7 @@
 """Identity of repositories: whether one on the Hub is one that is recorded here. The Hub's ids only raise the question.
 
-Mirrors and stubs give every repository the same id, and ids of their own to those of the Hub. So what an id says is
-believed only where names and commits say it too: what was verified must not go on its word.
+Mirrors and stubs give every repository the same id, and ids of their own to those of the Hub. So ids that are the same are
+believed only where names say it too, and ids that differ never of one commit: what was verified must not go on their word.
 """
 
 from hfsvc.errors import DatasetChanged, NoAccess, NotAHub, NotFound
@@ -45,10 +45,11 @@ class RepositoryIdentity:
             return
         if asked.casefold() != remote.repo.casefold():
             await self._check_answer(asked, remote)
-        other_id = entry.hub_id and remote.hub_id and entry.hub_id != remote.hub_id
-        # A commit is of one history: who has it is the same repository, whatever it is numbered.
-        if other_id and await self._find(remote.repo, entry.commit) is None:
-            hint = f"The Hub has another repository under this name now: run hfsvc delete {remote.repo} first."
+        if entry.hub_id and remote.hub_id and entry.hub_id != remote.hub_id:
+            hint = (
+                f"The Hub has another repository under this name now: run hfsvc delete {remote.repo} first, or ask the one "
+                "that it came from (HF_ENDPOINT); mirrors may number repositories otherwise."
+            )
             raise DatasetChanged(repo=remote.repo, hint=hint)
 
     async def _check_answer(self, asked: str, remote: RemoteDataset) -> None:
