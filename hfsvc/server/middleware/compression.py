@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import pyarrow as pa
+from anyio.lowlevel import checkpoint
 
 from hfsvc.server.responses import App, Headers, Message, Receive, Scope, Send
 
@@ -125,6 +126,8 @@ class _Outgoing:
             head, self._head = self._head, None
             await self._send(self._begun(head, None if not last else len(body)))
         if self._compressor:
+            # A large answer takes as long as all others would have to wait.
+            await checkpoint()
             body = self._compressor.piece(body, last=last)
         if body or last:
             await self._send({"type": "http.response.body", "body": body, "more_body": not last})
