@@ -56,9 +56,10 @@ if TYPE_CHECKING:
     )
     from hfsvc.notebook import download, preload
     from hfsvc.pages import make_report
-    from hfsvc.protocols import DatasetService, TrajectorySource
+    from hfsvc.protocols import BatchSource, DatasetService, TrajectorySource
+    from hfsvc.secret import Secret
     from hfsvc.server import ServerAccess, ServerApp, ServerLimits, create_app, make_access
-    from hfsvc.settings import Secret, Settings, load_settings
+    from hfsvc.settings import Settings, load_settings
     from hfsvc.trajectories.known_datasets import KnownDataset
     from hfsvc.trajectories.styles.to_rows import to_rows
 
@@ -73,11 +74,12 @@ _NAMES = {
     ),
     "containers": "Container open_container",
     "metrics": "Counters MetricsRecorder",
-    "protocols": "DatasetService TrajectorySource",
+    "protocols": "BatchSource DatasetService TrajectorySource",
     "export": "ExportRequest Exported RowsExported Writer export_shards export_to export_trajectories read_parquet",
     "errors": "HfsvcError",
     "trajectories.known_datasets": "KnownDataset",
-    "settings": "Secret Settings load_settings",
+    "secret": "Secret",
+    "settings": "Settings load_settings",
     "server": "ServerAccess ServerApp ServerLimits create_app make_access",
     "atif": "Trajectory",
     "notebook": "download preload",
@@ -87,6 +89,7 @@ _NAMES = {
 _HOMES = {name: f"hfsvc.{home}" for home, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "BatchSource",
     "Bucket",
     "BytesReceived",
     "Container",

@@ -3,8 +3,9 @@
 ::
 
     HfsvcError
-    ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern, InvalidExport,
-    │                                    MissingExtra, UnusableClient, ContainerEnded
+    ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
+    │                                    InvalidExport, MissingExtra, UnusableClient, ContainerEnded,
+    │                                    OtherEventLoop
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
@@ -12,20 +13,22 @@
     │                                    CertificateRefused, TransferStalled, Offline
     ├── Damaged                 exit 6   ChecksumMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
-    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath
+    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
+    │                                    TooManyOpenFiles
     └── DownloadFailed          the highest exit code among its `failures`
 
 An error keeps its facts as attributes and composes its one sentence from them. No error holds a token or a signed URL:
 `url` is always without its query.
 """
 
+import errno
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from hfsvc.units import format_bytes
+from hfsvc.units import format_bytes, format_free
 
 
 def _rebuild(cls: type["HfsvcError"], facts: dict[str, Any]) -> "HfsvcError":
@@ -80,6 +83,30 @@ class FixRequest(HfsvcError):
     """The call itself cannot work: change it."""
 
     exit_code = 2
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidArgument(FixRequest, ValueError):
+    """A call was given a value that it does not take.
+
+    Attributes:
+        name: Of the argument.
+        given: The value as Python writes it; of a token only its type.
+        reason: What is wrong with it.
+        known: The values that there are, where they can be listed.
+    """
+
+    name: str
+    given: str
+    reason: str
+    known: tuple[str, ...] = ()
+
+    def why(self) -> str:
+        """What is wrong with it, and what there is."""
+        return f"{self.reason}; there are: {', '.join(self.known)}" if self.known else self.reason
+
+    def message(self) -> str:
+        return f"{self.name} cannot be {self.given}: {self.why()}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -152,6 +179,13 @@ class ContainerEnded(FixRequest):
 
     def message(self) -> str:
         return "The container that this belongs to has ended: use it within open_container(), or open another one."
+
+
+class OtherEventLoop(FixRequest):
+    """A container is used on another event loop than the one that it was used on first."""
+
+    def message(self) -> str:
+        return "This container belongs to another event loop, whose connections and waits it holds: open one a loop."
 
 
 # ---- what is not there ----
@@ -609,16 +643,16 @@ class LocalStorage(HfsvcError):
 
 @dataclass(eq=False, kw_only=True)
 class NoSpace(LocalStorage):
-    """The disk has not enough room. `needed` and `free` are bytes; `needed` is 0 where it is not known."""
+    """The disk has not enough room. `needed` and `free` are bytes; 0 and None where they are not known."""
 
     path: str
     needed: int
-    free: int
+    free: int | None
 
     def message(self) -> str:
         need = f"{format_bytes(self.needed)} more" if self.needed else "more room"
-        free = format_bytes(self.free)
-        return f"{self.path} needs {need}, and {free} are free: make room, or {ELSEWHERE}."
+        free = format_free(self.free)
+        return f"{self.path} needs {need}, and {free} is free: make room, or {ELSEWHERE}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -631,6 +665,28 @@ class StoreNotWritable(LocalStorage):
 
     def message(self) -> str:
         return f"{self.path} cannot be {self.verb}: {self.reason}. Check its permissions, or {ELSEWHERE}."
+
+
+@dataclass(eq=False, kw_only=True)
+class TooManyOpenFiles(LocalStorage):
+    """This process, or the system, may not have more files and connections open. `where` is what could not be opened."""
+
+    where: str
+
+    def message(self) -> str:
+        return f"{self.where} cannot be opened: too many files and connections are open. {_FEWER_FILES}"
+
+
+_FEWER_FILES = "Raise the limit (ulimit -n), or lower HFSVC_MAX_CONNECTIONS."
+
+
+def is_out_of_files(error: BaseException | None) -> bool:
+    """Whether a failure, or what it came of, is that no more files and connections may be open."""
+    while error is not None:
+        if getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE} or "Too many open files" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 @dataclass(eq=False, kw_only=True)

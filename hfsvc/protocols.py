@@ -1,8 +1,8 @@
 """The two protocols of the service layer. They say what is guaranteed, not how; implementations and fakes fit both."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import (
@@ -19,6 +19,9 @@ from hfsvc.models import (
     ValueCounts,
     VerifyReport,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class DatasetService(Protocol):
@@ -41,7 +44,8 @@ class DatasetService(Protocol):
 
         Args:
             request: What to bring.
-            on_event: Called on the event loop with what happens; an exception of its ends the download.
+            on_event: Called on the event loop with what happens, in order; where it is asynchronous, it is awaited beside
+                the transfer, and for the last time before this returns. An exception of its ends the download.
 
         Raises:
             DownloadFailed: Several files failed; the others are kept. A single failure is raised as itself.
@@ -95,7 +99,8 @@ class TrajectorySource(Protocol):
 
     Every other method raises NotDownloaded where the dataset is not on disk, DatasetChanged when it moved to another
     commit in the meantime, BadParquet for a file that is damaged, or where no file has columns of a known layout, and BadRow for a
-    row that cannot be converted, unless the source was told to skip those.
+    row that cannot be converted, unless the source was told to skip those. What cannot be asked
+    for (a negative row, a field that there is not) raises InvalidArgument, streams at the call.
 
     Attributes:
         skipped_rows: Bad rows that streams of this source left out.
@@ -185,7 +190,7 @@ class TrajectorySource(Protocol):
             limit: Longest page.
             query: Words that must all occur, ignoring case, somewhere in a row's summary; ``field:word`` looks at one
                 field of `hfsvc.models.SUMMARY_FIELDS`, and ``field:"whole value"`` for nothing less; ``field:""`` finds
-                rows without a value.
+                rows without a value, and ``"any text"`` also a text with blanks or colons.
         """
         ...
 
@@ -204,4 +209,31 @@ class TrajectorySource(Protocol):
 
     async def statistics(self) -> DatasetStatistics:
         """Counts of rows, messages and who speaks, over all rows; bad rows are counted, and never raised."""
+        ...
+
+
+class BatchSource(TrajectorySource, Protocol):
+    """A `TrajectorySource` that gives its rows as they are stored, too: what a container's `source` makes."""
+
+    def stream_batches(
+        self,
+        *,
+        columns: Sequence[str] | str | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        shard: tuple[int, int] | None = None,
+        cursor: str | None = None,
+    ) -> "AsyncGenerator[pa.RecordBatch, None]":
+        """The rows as they are stored, in Arrow record batches of at most eight megabytes, or one row.
+
+        Args:
+            columns: Names of columns; None for those that trajectories are made of.
+            start: First row.
+            stop: Row to stop before; None for the end.
+            shard: As for `stream_trajectories`.
+            cursor: Of `stream_rows`; goes on after its row.
+
+        Raises:
+            InvalidArgument: There is no such column.
+        """
         ...

@@ -1,6 +1,5 @@
 """The command ``demo``: download, verify, count and show, on a Hub of its own."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,16 +27,17 @@ def demo_command(options: Options) -> None:
     the real one. Everything lies in a temporary folder that is removed at the end.
     """
     from hfsvc.cli.output import say
+    from hfsvc.disk import temporary_folder
     from hfsvc.testing.localhub import LocalHub
     from hfsvc.testing.samples import write_sample_hub
 
     tell = _say_nothing if options.quiet or options.as_json else say
-    with tempfile.TemporaryDirectory(prefix="hfsvc-demo-") as folder:
+    with temporary_folder() as folder:
         tell("Making a small dataset in the layout of open-thoughts/OpenThoughts-Agent-v1-SFT …")
-        repo = write_sample_hub(Path(folder) / "hub")
-        with LocalHub(Path(folder) / "hub", bytes_per_s=BYTES_PER_S) as hub:
+        repo = write_sample_hub(folder / "hub")
+        with LocalHub(folder / "hub", bytes_per_s=BYTES_PER_S) as hub:
             tell(f"A Hub answers at {hub.endpoint}.")
-            _show(options, tell, repo, hub.endpoint, Path(folder) / "datasets")
+            _show(options, tell, repo, hub.endpoint, folder / "datasets")
     tell("\nNow the real one, 110 MB:\n\n    hfsvc download openthoughts-sft\n    hfsvc show 0\n")
 
 

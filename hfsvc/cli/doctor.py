@@ -80,7 +80,7 @@ async def _check_root(container: "Container") -> str:
     from hfsvc.files.atomic import free_bytes
     from hfsvc.store.directories import leftover_parts, make_root
     from hfsvc.store.safe_paths import STATE_FOLDER, is_case_sensitive
-    from hfsvc.units import format_bytes
+    from hfsvc.units import format_bytes, format_free
 
     root = container.settings().root
     await to_thread.run_sync(make_root, root)
@@ -89,7 +89,7 @@ async def _check_root(container: "Container") -> str:
     recorded = len(await container.store().entries())
     leftovers = sum((await to_thread.run_sync(leftover_parts, root)).values())
     unfinished = f", {format_bytes(leftovers)} of unfinished downloads" if leftovers else ""
-    free = format_bytes(await to_thread.run_sync(free_bytes, root))
+    free = format_free(await to_thread.run_sync(free_bytes, root))
     return f"{root}: writable, {free} free, {recorded} dataset{'s' * (recorded != 1)}{unfinished}"
 
 

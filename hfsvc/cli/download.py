@@ -122,7 +122,7 @@ def _print_dataset(options: Options, dataset: Any) -> None:
 
 def _print_plan(options: Options, plan: Any) -> None:
     from hfsvc.cli.output import say, write_columns, write_json
-    from hfsvc.units import format_bytes
+    from hfsvc.units import format_bytes, format_free
 
     if options.as_json:
         write_json(plan)
@@ -130,7 +130,7 @@ def _print_plan(options: Options, plan: Any) -> None:
     write_columns(("FILE", "SIZE", "STATE"), [(file.path, str(file.size), _state(file)) for file in plan.files])
     if not options.quiet:
         fetch, total = format_bytes(plan.fetch_bytes), format_bytes(plan.total_bytes)
-        say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_bytes(plan.free_bytes)} free")
+        say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_free(plan.free_bytes)} free")
         _tell_names(plan)
 
 

@@ -14,7 +14,7 @@ import click
 
 from hfsvc.cli.output import say, write_json
 from hfsvc.disk import disk_error
-from hfsvc.errors import HfsvcError
+from hfsvc.errors import HfsvcError, is_out_of_files
 
 USAGE = 2
 INTERRUPTED = 130
@@ -67,6 +67,10 @@ def report(error: BaseException, argv: Sequence[str]) -> int:
         traceback.print_exception(error)
     if isinstance(error, OSError) and error.filename is None and error.errno in _WRITING:
         error = disk_error(error, Path(STDOUT), 0)
+    elif isinstance(error, OSError) and is_out_of_files(error):
+        error = disk_error(error, Path(error.filename or "A file"), 0)
+    elif isinstance(error, OSError) and error.errno in _WRITING:
+        error = disk_error(error, Path(error.filename or STDOUT), 0)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return USAGE

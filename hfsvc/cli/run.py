@@ -15,7 +15,8 @@ from hfsvc.cli.options import Options
 from hfsvc.containers import Container, open_container
 from hfsvc.models import ReadOptions
 from hfsvc.protocols import TrajectorySource
-from hfsvc.settings import Secret, Settings, load_settings
+from hfsvc.secret import Secret
+from hfsvc.settings import Settings, load_settings
 
 T = TypeVar("T")
 

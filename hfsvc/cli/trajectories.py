@@ -113,11 +113,13 @@ def _write_page(options: Options, file: Path, row: int, source: str, trajectory:
     from hfsvc.cli.output import write_json
     from hfsvc.export.atomic_output import whole_file
     from hfsvc.pages import make_report
+    from hfsvc.settings import expand_home
 
     page = make_report(trajectory, row=row, source=source, version=__version__)
     if file == STDOUT:
         click.echo(page, nl=False)
         return
+    file = expand_home(file)
     with whole_file(file) as output:
         output.write(page)
     if options.as_json:

@@ -6,7 +6,7 @@ from hfsvc.aio.coalesce import SharedCalls
 from hfsvc.datasets.request import ResolvedRequest
 from hfsvc.hub.client import HubClient
 from hfsvc.models import RemoteDataset, RemoteFile
-from hfsvc.settings import Secret
+from hfsvc.secret import Secret
 from hfsvc.transfer.progress import OnRetry
 
 

@@ -125,7 +125,7 @@ def check_room(plan: DownloadPlan, path: str) -> None:
     """
     copied = sum(file.size for file in plan.files if file.copy_of)
     needed = plan.fetch_bytes + copied
-    if needed > plan.free_bytes:
+    if plan.free_bytes is not None and needed > plan.free_bytes:
         raise NoSpace(path=path, needed=needed, free=plan.free_bytes)
 
 

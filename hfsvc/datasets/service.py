@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,10 @@ from typing import NamedTuple
 import msgspec
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.listening import listening
+from hfsvc.aio.per_process import HomeLoop
+from hfsvc.arguments import check_value
+from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.lookups import HubLookups
 from hfsvc.datasets.plan import (
     SHOWN_FILES,
@@ -18,9 +23,9 @@ from hfsvc.datasets.plan import (
     saying_how_to_leave_out,
     select,
 )
-from hfsvc.datasets.request import ResolvedRequest, check_same_repository, new_entry, parse_request
+from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
-from hfsvc.errors import DatasetChanged, NotDownloaded, Offline
+from hfsvc.errors import DatasetChanged, NoSpace, NotDownloaded, Offline, OtherEventLoop, StoreNotWritable
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     DatasetRequest,
@@ -58,6 +63,7 @@ class HubDatasetService:
         services: The Hub, and what transfers share.
         store: What lies on disk.
         check_open: Raises where the service must not be used any more.
+        full_name: Gives the id that an alias stands for, and any other name as it is.
         now: The time for records, UTC.
     """
 
@@ -67,6 +73,7 @@ class HubDatasetService:
         services: TransferServices,
         store: DatasetStore,
         check_open: Callable[[], None] = lambda: None,
+        full_name: Callable[[str], str] = str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._services = services
@@ -75,12 +82,23 @@ class HubDatasetService:
         self._settings = services.settings
         self._store = store
         self._check_open = check_open
+        self._full_name = full_name
+        self._home = HomeLoop()
         self._now = now
 
     # ---- download ---------------------------------------------------------------------------------------------------
 
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
-        return await in_task_group(self._download(parse_request(request, self._settings), on_event or (lambda _: None)))
+        return await in_task_group(self._download_telling(self._parse(request), on_event))
+
+    async def _download_telling(self, request: ResolvedRequest, on_event: OnEvent | None) -> DownloadedDataset:
+        async with listening(on_event) as tell:
+            return await self._download(request, tell)
+
+    def _parse(self, request: DatasetRequest) -> ResolvedRequest:
+        self._check_loop()
+        check_value("request", request, DatasetRequest)
+        return parse_request(request, self._settings, full_name=self._full_name)
 
     async def _download(self, request: ResolvedRequest, on_event: OnEvent) -> DownloadedDataset:
         self._check_open()
@@ -88,7 +106,8 @@ class HubDatasetService:
             return await self._recorded_offline(request)
         on_retry = retry_events(on_event)
         remote = await self._resolve(request, on_retry)
-        await self._store.follow_rename(remote)
+        identity = RepositoryIdentity(self._hub, request.token)
+        await self._store.follow_rename(remote, identity.is_renamed)
         # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
         state = await self._compare(request, remote, on_retry)
         if state.dataset is None:
@@ -117,7 +136,8 @@ class HubDatasetService:
 
     async def _compare(self, request: ResolvedRequest, remote: RemoteDataset, on_retry: OnRetry | None) -> _State:
         entry = await self._entry(remote)
-        check_same_repository(entry, remote)
+        identity = RepositoryIdentity(self._hub, request.token)
+        await identity.check_recorded(request.address.repo, entry, remote)
         if entry and request.is_recorded(entry, remote.commit) and await self._store.is_complete(entry):
             return _State(request, remote, entry, [], await self._confirm(request, remote, entry))
         return await self._list(request, remote, entry, on_retry)
@@ -127,8 +147,10 @@ class HubDatasetService:
         aliases = request.aliases(entry, entry.repo)
         known = msgspec.structs.replace(entry, revision=request.revision, aliases=aliases, configs=remote.configs)
         if known != entry:
-            # Without the lock: whoever records something else at this moment knows better.
-            await self._store.amend(entry, known)
+            # Without the lock: whoever records something else at this moment knows better. Nor is it worth an error where
+            # nothing can be written: all that was asked for is here.
+            with suppress(NoSpace, StoreNotWritable):
+                await self._store.amend(entry, known)
         return self._store.dataset(known)
 
     async def _list(
@@ -169,7 +191,7 @@ class HubDatasetService:
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         self._check_open()
-        resolved = parse_request(request, self._settings)
+        resolved = self._parse(request)
         remote = await self._resolve(resolved, None)
         entry = await self._entry(remote)
         return await self._plan(await self._list(resolved, remote, entry, None))
@@ -202,17 +224,27 @@ class HubDatasetService:
 
     async def list_downloaded(self) -> list[DownloadedDataset]:
         self._check_open()
+        self._check_loop()
         entries = await self._store.entries()
         return [self._store.dataset(entry) for _, entry in sorted(entries.items()) if not entry.updating_to]
 
+    def _check_loop(self) -> None:
+        # Connections, locks and waits of another loop would never come to their end.
+        if not self._home.is_running:
+            raise OtherEventLoop
+
     async def _find(self, repo: str) -> IndexEntry | None:
         self._check_open()
-        return find_entry(await self._store.entries(), parse_repo(repo, self._settings.endpoint).repo)
+        self._check_loop()
+        return find_entry(await self._store.entries(), self._repo_of(repo))
+
+    def _repo_of(self, name: str) -> str:
+        return parse_repo(self._full_name(name), self._settings.endpoint).repo
 
     async def _recorded(self, repo: str) -> IndexEntry:
         entry = await self._find(repo)
         if entry is None:
-            raise NotDownloaded(repo=parse_repo(repo, self._settings.endpoint).repo)
+            raise NotDownloaded(repo=self._repo_of(repo))
         return entry
 
     # ---- verify, delete ---------------------------------------------------------------------------------------------
@@ -221,7 +253,8 @@ class HubDatasetService:
         return await in_task_group(self._verify(repo, repair=repair))
 
     async def _verify(self, repo: str, *, repair: bool) -> VerifyReport:
-        async with self._store.hold((await self._recorded(repo)).repo):
+        hold = self._store.hold if repair else self._store.hold_to_read
+        async with hold((await self._recorded(repo)).repo):
             entry = await self._recorded(repo)
             if entry.updating_to:
                 hint = f"An exchange of its files was interrupted: run hfsvc download {entry.repo}."

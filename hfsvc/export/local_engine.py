@@ -2,15 +2,17 @@
 
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from anyio import CancelScope, create_memory_object_stream, create_task_group, to_thread
 from anyio.streams.memory import MemoryObjectSendStream
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.listening import listening
+from hfsvc.arguments import check_value
 from hfsvc.atif import Content, Trajectory
 from hfsvc.errors import InvalidExport
 from hfsvc.export.formats import Target, choose_target
@@ -22,6 +24,7 @@ from hfsvc.protocols import TrajectorySource
 from hfsvc.trajectories.selection import RowRange, Shard
 
 T = TypeVar("T")
+Tell = Callable[[RowsExported], None]
 
 CHUNK_BYTES = 4 << 20
 ROW_BYTES = 2000
@@ -40,7 +43,8 @@ async def export_trajectories(
     Args:
         source: Where they are.
         request: What to write, and where.
-        on_event: Called on the event loop with the progress; an exception of its ends the export.
+        on_event: Called on the event loop with the progress, and awaited where it is asynchronous; an exception of its
+            ends the export.
 
     Raises:
         InvalidExport: The name and the format do not go together, or the folder is taken.
@@ -57,6 +61,7 @@ async def export_shards(
 
     With ``resume`` a run that was stopped goes on with the first shard that is not there.
     """
+    check_value("shards", shards, Annotated[int, msgspec.Meta(ge=1)])
     parts = (msgspec.structs.replace(request, shard=(index, shards)) for index in range(shards))
     return [await export_trajectories(source, part, on_event=on_event) for part in parts]
 
@@ -82,7 +87,8 @@ async def export_to(
         cursor: Go on after its row.
         on_event: As for `export_trajectories`.
     """
-    return await in_task_group(_pump(source, writer, RowRange(start, stop, shard, cursor), on_event))
+    rows = RowRange(start, stop, shard, cursor).check()
+    return await in_task_group(_pump_telling(source, writer, rows, on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -106,13 +112,13 @@ async def _export(
 ) -> Exported:
     if await to_thread.run_sync(_is_taken, target):
         if resume:
-            return Exported(path=target.path, format=target.format, kept=True)
+            return Exported(target=str(target.path), format=target.format, kept=True)
         if target.kind == "folder":
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
-        done = await in_task_group(_pump(source, writer, rows, on_event))
-    return msgspec.structs.replace(done, path=target.path, format=target.format)
+        done = await in_task_group(_pump_telling(source, writer, rows, on_event))
+    return msgspec.structs.replace(done, target=str(target.path), format=target.format)
 
 
 def _is_taken(target: Target) -> bool:
@@ -134,9 +140,16 @@ async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
     await to_thread.run_sync(manager.__exit__, None, None, None)
 
 
-async def _pump(source: TrajectorySource, writer: Writer, rows: RowRange, on_event: OnExport | None) -> Exported:
+async def _pump_telling(
+    source: TrajectorySource, writer: Writer, rows: RowRange, on_event: OnExport | None
+) -> Exported:
+    async with listening(on_event) as tell:
+        return await _pump(source, writer, rows, tell)
+
+
+async def _pump(source: TrajectorySource, writer: Writer, rows: RowRange, tell: Tell) -> Exported:
     first, last = rows.bounds(await source.count())
-    report = _at_most_every(REPORT_EVERY_S, on_event)
+    report = _at_most_every(REPORT_EVERY_S, tell)
     skipped = source.skipped_rows
     done = Exported(cursor=rows.cursor)
     send, receive = create_memory_object_stream[list[TrajectoryRow]](0)
@@ -152,8 +165,7 @@ async def _pump(source: TrajectorySource, writer: Writer, rows: RowRange, on_eve
             )
             report(_progress(done, last - first))
     done = msgspec.structs.replace(done, skipped_rows=source.skipped_rows - skipped)
-    if on_event:
-        on_event(_progress(done, last - first))
+    tell(_progress(done, last - first))
     return done
 
 
@@ -162,15 +174,15 @@ def _progress(done: Exported, total: int) -> RowsExported:
     return RowsExported(done=behind, total=max(total, behind), written=done.written, cursor=done.cursor)
 
 
-def _at_most_every(seconds: float, on_event: OnExport | None) -> OnExport:
+def _at_most_every(seconds: float, tell: Tell) -> Tell:
     last = -math.inf
 
     def report(event: RowsExported) -> None:
         nonlocal last
         now = time.monotonic()
-        if on_event and now - last >= seconds:
+        if now - last >= seconds:
             last = now
-            on_event(event)
+            tell(event)
 
     return report
 

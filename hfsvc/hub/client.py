@@ -17,7 +17,7 @@ from hfsvc.hub.urls import (
 )
 from hfsvc.hub.wire import decode_entries, decode_info, next_page, remote_file
 from hfsvc.models import RemoteDataset, RemoteFile
-from hfsvc.settings import Secret
+from hfsvc.secret import Secret
 from hfsvc.transfer.progress import OnRetry
 
 

@@ -20,7 +20,7 @@ from hfsvc.hub.session import HubRequest, HubSession
 from hfsvc.hub.urls import resolve_url, same_origin, without_query
 from hfsvc.hub.wire import checksum_of_etag
 from hfsvc.models import ByteRange, Location, RemoteDataset, RemoteFile
-from hfsvc.settings import Secret
+from hfsvc.secret import Secret
 
 SMALL_CONTENT = 1 << 20
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")

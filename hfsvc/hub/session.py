@@ -14,7 +14,16 @@ import httpx
 
 from hfsvc import __version__
 from hfsvc.aio.throttle import Throttle
-from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater, UnusableClient
+from hfsvc.errors import (
+    HfsvcError,
+    InvalidArgument,
+    InvalidSettings,
+    NotAHub,
+    Offline,
+    RateLimited,
+    TryLater,
+    UnusableClient,
+)
 from hfsvc.hub.bodies import read_capped, read_whole
 from hfsvc.hub.errors import (
     ErrorResponse,
@@ -35,7 +44,8 @@ from hfsvc.hub.urls import (
     without_query,
 )
 from hfsvc.metrics import MetricsRecorder, count_retry
-from hfsvc.settings import Secret, Settings
+from hfsvc.secret import Secret
+from hfsvc.settings import Settings
 from hfsvc.transfer.progress import OnRetry
 from hfsvc.transfer.retry import UNREACHED_ATTEMPTS, Meaning, RetryPolicy, meaning_of
 
@@ -82,7 +92,8 @@ class HubSession:
     """What all requests of a process share: the client, the settings, the rate limits.
 
     Args:
-        http: Serves the Hub and its CDN. Its cookies, default authorization and redirect handling are not used.
+        http: Gives the client that serves the Hub and its CDN; asked at each request, and not before the first. The
+            client's cookies, default authorization and redirect handling are not used.
         settings: Endpoint and timeouts.
         metrics: Told of requests to the Hub, and of waits that it asked for.
         throttle: Slows streams of content down.
@@ -92,7 +103,7 @@ class HubSession:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: Callable[[], httpx.AsyncClient],
         settings: Settings,
         *,
         metrics: MetricsRecorder,
@@ -100,7 +111,7 @@ class HubSession:
         check_open: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        # Here and not only where a client is made: one that was passed in logs addresses just the same.
+        # Here and not where a client is made: one that was passed in logs addresses just the same.
         hide_secrets()
         self._http = http
         self._settings = settings
@@ -178,16 +189,24 @@ class HubSession:
 
     async def _answer(self, sent: httpx.Request, url: str) -> httpx.Response:
         self._check_open()
-        if self._http.is_closed:
+        client = self._client()
+        if client.is_closed:
             raise UnusableClient(reason="it is closed")
         try:
-            return await self._http.send(sent, stream=True, auth=None, follow_redirects=False)
+            return await client.send(sent, stream=True, auth=None, follow_redirects=False)
         except httpx.HTTPStatusError as error:
             # Of a hook of its owner's, which raises for a status: the answer is there all the same.
             return error.response
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # The original may hold a signed address: it must not hang on as the cause.
             raise error_from_transport(error, url, sent.headers["x-request-id"]) from None
+
+    def _client(self) -> httpx.AsyncClient:
+        client: object = self._http()
+        if not isinstance(client, httpx.AsyncClient):
+            given = f"a {type(client).__module__}.{type(client).__qualname__}"
+            raise InvalidArgument(name="http", given=given, reason="it must be an httpx.AsyncClient")
+        return client
 
     def _build(self, request: HubRequest) -> httpx.Request:
         timeout = httpx.Timeout(
@@ -196,8 +215,9 @@ class HubSession:
             pool=None,
         )
         try:
-            built = self._http.build_request("GET", request.url, timeout=timeout)
-            if self._http.params:
+            client = self._client()
+            built = client.build_request("GET", request.url, timeout=timeout)
+            if client.params:
                 # What a client adds of its own replaces a signed query.
                 built.url = httpx.URL(request.url)
         except httpx.InvalidURL as error:

@@ -96,7 +96,8 @@ def make_client(settings: Settings) -> httpx.AsyncClient:
     """
     env = os.environ if settings.trust_env else {}
     tls = make_tls(env)
-    open_transport = _fast_transports(settings, tls if named_paths(env) else None) or _own_transports(tls)
+    own = _own_transports(tls)
+    open_transport = _fast_transports(settings, tls if named_paths(env) else None, own) or own
     proxies = read_proxies(settings)
     transport = RoutedTransport(proxies, open_transport) if proxies.names_any else open_transport(None)
     # What records or patches httpx's own client finds nothing to patch in another one.
@@ -130,7 +131,7 @@ def _own_transports(tls: ssl.SSLContext) -> OpenTransport:
     return open_transport
 
 
-def _fast_transports(settings: Settings, tls: ssl.SSLContext | None) -> OpenTransport | None:
+def _fast_transports(settings: Settings, tls: ssl.SSLContext | None, own: OpenTransport) -> OpenTransport | None:
     """The fast ones where they are asked for or installed; None for httpx's own."""
     if settings.transport == "httpx" or (settings.transport == "auto" and not _auto_is_fast()):
         return None
@@ -141,7 +142,15 @@ def _fast_transports(settings: Settings, tls: ssl.SSLContext | None) -> OpenTran
             raise InvalidSettings(setting="transport", reason="pip install 'hfsvc[fast]' first") from None
         return None
     certificates = tls.get_ca_certs(binary_form=True) if tls else []
-    return lambda proxy: make_fast_transport(settings, proxy.url if proxy else None, certificates)
+
+    def open_transport(proxy: Proxy | None) -> httpx.AsyncBaseTransport:
+        try:
+            return make_fast_transport(settings, proxy.url if proxy else None, certificates)
+        except RuntimeError:
+            # Its threads do not live on in a forked child.
+            return own(proxy)
+
+    return open_transport
 
 
 def _auto_is_fast() -> bool:

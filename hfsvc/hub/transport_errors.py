@@ -5,7 +5,16 @@ import ssl
 
 import httpx
 
-from hfsvc.errors import CertificateRefused, HfsvcError, HubUnavailable, NotAHub, ProxyRefused, UnusableClient
+from hfsvc.errors import (
+    CertificateRefused,
+    HfsvcError,
+    HubUnavailable,
+    NotAHub,
+    ProxyRefused,
+    TooManyOpenFiles,
+    UnusableClient,
+    is_out_of_files,
+)
 from hfsvc.hub.urls import shown_origin, without_query
 
 
@@ -15,6 +24,8 @@ def error_from_transport(error: Exception, url: str, request_id: str | None = No
     `request_id` is what the request was sent with.
     """
     where = without_query(url)
+    if is_out_of_files(error):
+        return TooManyOpenFiles(where=where)
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         # Of a redirect: httpx looks at where it leads, even where it is told not to follow. The endpoint was checked.
         return NotAHub(url=where, reason="it names an address that cannot be asked")

@@ -5,6 +5,7 @@ All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times
 
 from hfsvc.models.base import Model
 from hfsvc.models.datasets import (
+    DEFAULT_REVISION,
     ByteRange,
     DamagedFile,
     DatasetConfig,
@@ -49,6 +50,7 @@ from hfsvc.models.trajectories import (
 
 __all__ = [
     "DEFAULT_INCLUDE",
+    "DEFAULT_REVISION",
     "FACETS",
     "KEY_COLUMNS",
     "SUMMARY_FIELDS",

@@ -1,6 +1,6 @@
 """Events: what a download tells its caller on the way, one struct for each kind."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from hfsvc.models.base import Model
@@ -56,4 +56,5 @@ class Finished(Model, frozen=True, kw_only=True, tag_field="event", tag="finishe
 
 
 Event = Planned | FileStarted | BytesReceived | Retried | FileVerified | Finished
-OnEvent = Callable[[Event], None]
+OnEvent = Callable[[Event], Awaitable[None] | None]
+"""A listener; what it returns is awaited, where it is asynchronous."""

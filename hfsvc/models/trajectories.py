@@ -5,7 +5,9 @@ from typing import Literal, get_args
 
 import msgspec
 
+from hfsvc.arguments import check_fields
 from hfsvc.atif.schema import Trajectory
+from hfsvc.errors import InvalidArgument
 from hfsvc.models.base import Model
 
 Style = Literal["messages", "structured"]
@@ -57,6 +59,9 @@ class ReadOptions(Model, frozen=True, kw_only=True):
         result: Only runs that succeeded, or only those that did not.
         assumed: What of `layout` and the names in `columns` is only known of the dataset: where a file is otherwise, it is
             found out.
+
+    Raises:
+        InvalidArgument: A field has a value that there is not.
     """
 
     style: Style = "messages"
@@ -69,6 +74,12 @@ class ReadOptions(Model, frozen=True, kw_only=True):
     fenced: bool = False
     result: ResultFilter = "all"
     assumed: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in ("config", "split"):
+            if getattr(self, name) == "":
+                raise InvalidArgument(name=name, given="''", reason="it is empty: leave it out for all of them")
 
     @property
     def filters(self) -> bool:

@@ -26,13 +26,13 @@ class Inventory(NamedTuple):
         present: Paths whose final file has the listed content.
         copies: ``{path: where the same content lies on this disk}``, for files that need not be fetched.
         kept: ``{path: bytes}`` of interrupted transfers.
-        free_bytes: Room on the disk.
+        free_bytes: Room on the disk; None where it does not tell.
     """
 
     present: frozenset[str]
     copies: Mapping[str, str]
     kept: Mapping[str, int]
-    free_bytes: int
+    free_bytes: int | None
 
 
 async def find_present(folder: Path, entry: IndexEntry | None, files: Sequence[RemoteFile]) -> frozenset[str]:

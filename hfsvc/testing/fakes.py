@@ -11,9 +11,12 @@ from typing import Any
 
 from anyio.lowlevel import checkpoint
 
+from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.listening import listening
+from hfsvc.arguments import check_rows, check_value
 from hfsvc.atif import Trajectory
 from hfsvc.datasets.plan import make_plan, nothing_selected, select
-from hfsvc.datasets.request import new_entry, parse_request
+from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.errors import BadRow, DatasetChanged, DatasetNotFound, NotDownloaded, RevisionNotFound
 from hfsvc.files.atomic import free_bytes, prune_empty, size_of
 from hfsvc.files.checksum import checksum_of
@@ -50,10 +53,13 @@ from hfsvc.settings import Settings
 from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import Inventory
 from hfsvc.trajectories.cursor import Numbering, number_rows, write_cursor
+from hfsvc.trajectories.known_datasets import KNOWN
 from hfsvc.trajectories.layouts.conversation import Unreadable
+from hfsvc.trajectories.registry import Registry
 from hfsvc.trajectories.selection import RowRange
 
 _Files = dict[str, bytes]
+_KNOWN = Registry(KNOWN)
 
 
 class FakeDatasetService:
@@ -104,8 +110,14 @@ class FakeDatasetService:
 
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
         self.requests.append(request)
-        notify = on_event or (lambda _: None)
-        resolved = parse_request(request, self._settings)
+        return await in_task_group(self._download_telling(request, on_event))
+
+    async def _download_telling(self, request: DatasetRequest, on_event: OnEvent | None) -> DownloadedDataset:
+        async with listening(on_event) as notify:
+            return self._download(request, notify)
+
+    def _download(self, request: DatasetRequest, notify: OnEvent) -> DownloadedDataset:
+        resolved = self._parse(request)
         remote, content = self._resolve(resolved.address.repo, resolved.revision)
         entry = self._entries.get(remote.repo)
         if not (entry and resolved.is_recorded(entry, remote.commit) and not entry.missing(self._root)):
@@ -122,8 +134,11 @@ class FakeDatasetService:
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         return self._plan(request)
 
+    def _parse(self, request: DatasetRequest) -> ResolvedRequest:
+        return parse_request(request, self._settings, full_name=_KNOWN.expand)
+
     def _plan(self, request: DatasetRequest) -> DownloadPlan:
-        resolved = parse_request(request, self._settings)
+        resolved = self._parse(request)
         remote, content = self._resolve(resolved.address.repo, resolved.revision)
         entry = self._entries.get(remote.repo)
         listing = [_remote_file(path, content[path]) for path in content]
@@ -197,7 +212,7 @@ class FakeDatasetService:
     # ---- what is here -----------------------------------------------------------------------------------------------
 
     def _find(self, repo: str) -> IndexEntry | None:
-        wanted = parse_repo(repo, self._settings.endpoint).repo.casefold()
+        wanted = parse_repo(_KNOWN.expand(repo), self._settings.endpoint).repo.casefold()
         return next((entry for name, entry in self._entries.items() if name.casefold() == wanted), None)
 
     def _recorded(self, repo: str) -> IndexEntry:
@@ -318,31 +333,38 @@ class FakeTrajectorySource:
                 self.skipped_rows += 1
 
     async def get_trajectory(self, key: int | str) -> Trajectory | None:
-        rows = (key,) if isinstance(key, int) else await self.find_rows(key)
-        found = await self.get_trajectories(rows[0], 1) if rows and rows[0] >= 0 else self._rows()[:0]
+        if not isinstance(key, str):
+            check_rows(key=key)
+        rows = await self.find_rows(key) if isinstance(key, str) else (key,)
+        found = await self.get_trajectories(rows[0], 1) if rows else self._rows()[:0]
         return found[0] if found else None
 
     async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
+        check_value("by", by, KeyColumn | None)
         columns = (by,) if by else KEY_COLUMNS
         summaries = self._summaries()
         found = (tuple(each.row for each in summaries if getattr(each, column) == key) for column in columns)
         return next(filter(None, found), ())
 
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
-        stop = offset + max(0, limit)
+        check_rows(offset=offset, limit=limit)
+        stop = offset + limit
         return [each async for each in self.stream_trajectories(start=offset, stop=stop)]
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
-        if offset < 0:
-            raise ValueError("rows are counted from 0")
+        from hfsvc.trajectories.index.query import check_query
+
+        check_rows(offset=offset, limit=limit)
+        check_query(query)
         found = self._matching(query)
-        return SummaryPage(total=len(found), offset=offset, items=(*found[offset : offset + max(0, limit)],))
+        return SummaryPage(total=len(found), offset=offset, items=(*found[offset : offset + limit],))
 
     async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
         import pyarrow as pa
 
-        from hfsvc.trajectories.index.facets import Tally, cut
+        from hfsvc.trajectories.index.facets import Tally, check_count, cut
 
+        check_count(field, query, limit)
         tally = Tally()
         tally.add(pa.array([getattr(each, field) for each in self._matching(query)], pa.string()))
         return cut(tally.result(), limit)

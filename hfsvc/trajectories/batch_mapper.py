@@ -1,10 +1,11 @@
 """Mappers from record batches to what a stream yields: trajectories, alone or with row number and cursor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
 
+from hfsvc.arguments import not_among
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow
 from hfsvc.models import ReadOptions, TrajectoryRow
@@ -31,6 +32,18 @@ class BatchMapper(NamedTuple, Generic[T]):
 def layout_columns(file: DataFile) -> list[str]:
     """The columns that trajectories are made of."""
     return file.layout.columns
+
+
+def columns_among(wanted: Sequence[str], file: DataFile) -> list[str]:
+    """The columns that were asked for, whole ones or their leaves.
+
+    Raises:
+        InvalidArgument: The file lacks one.
+    """
+    for name in wanted:
+        if name not in file.schema.names and not any(f"{leaf}.".startswith(f"{name}.") for leaf in file.leaves):
+            raise not_among("columns", name, file.schema.names)
+    return [*wanted]
 
 
 def map_rows(

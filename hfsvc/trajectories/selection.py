@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from hfsvc.arguments import check_rows, check_value
+from hfsvc.errors import InvalidArgument
 from hfsvc.trajectories.cursor import Numbering, row_after
 
 Shard = tuple[int, int]
@@ -17,17 +19,29 @@ class RowRange(NamedTuple):
     shard: Shard | None = None
     cursor: str | None = None
 
+    def check(self) -> "RowRange":
+        """The same, where it is a range at all.
+
+        Raises:
+            InvalidArgument: A number is negative or none, a shard is not ``0 <= i < n``, or the cursor is no text.
+        """
+        check_rows(start=self.start, **({} if self.stop is None else {"stop": self.stop}))
+        check_value("shard", self.shard, Shard | None)
+        check_value("cursor", self.cursor, str | None)
+        index, shards = self.shard or (0, 1)
+        if not 0 <= index < shards:
+            reason = "of (i, n) it must be 0 <= i < n"
+            raise InvalidArgument(name="shard", given=repr(self.shard), reason=reason)
+        return self
+
     def bounds(self, rows: int) -> tuple[int, int]:
         """The rows to read of a dataset of `rows`, but for the cursor: first inclusive, last exclusive.
 
         Raises:
-            ValueError: A negative number, or a shard that is not ``0 <= i < n``.
+            InvalidArgument: As for `check`.
         """
-        if self.start < 0 or (self.stop is not None and self.stop < 0):
-            raise ValueError("rows are counted from 0")
+        self.check()
         index, shards = self.shard or (0, 1)
-        if not 0 <= index < shards:
-            raise ValueError(f"shard {index} of {shards}: it must be 0 <= i < n")
         first = min(self.start, rows)
         length = max(0, min(rows, rows if self.stop is None else self.stop) - first)
         return first + length * index // shards, first + length * (index + 1) // shards
@@ -37,7 +51,7 @@ class RowRange(NamedTuple):
 
         Raises:
             CursorMismatch: The cursor is of other rows than those that `numbering` numbers.
-            ValueError: As for `bounds`.
+            InvalidArgument: As for `check`.
         """
         first, last = self.bounds(rows)
         # After the shard was cut: it goes on within the same one.

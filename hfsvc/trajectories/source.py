@@ -12,6 +12,7 @@ import pyarrow as pa
 from anyio import to_thread
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.arguments import check_rows, check_value
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow
 from hfsvc.models import (
@@ -26,9 +27,18 @@ from hfsvc.models import (
     ValueCounts,
 )
 from hfsvc.protocols import DatasetService
-from hfsvc.trajectories.batch_mapper import BatchMapper, layout_columns, map_rows, row_of, trajectory_of, unless_bad
+from hfsvc.trajectories.batch_mapper import (
+    BatchMapper,
+    columns_among,
+    layout_columns,
+    map_rows,
+    row_of,
+    trajectory_of,
+    unless_bad,
+)
 from hfsvc.trajectories.data_file import DataFile
-from hfsvc.trajectories.index.facets import cut
+from hfsvc.trajectories.index.facets import check_count, cut
+from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.reader import RowReader, read_few
 from hfsvc.trajectories.selection import RowRange, SelectedRows
@@ -82,7 +92,7 @@ class FileTrajectorySource:
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[Trajectory, None]:
-        return self._values(RowRange(start, stop, shard, cursor), lambda _: self._map_rows(trajectory_of))
+        return self._values(RowRange(start, stop, shard, cursor).check(), lambda _: self._map_rows(trajectory_of))
 
     def stream_rows(
         self,
@@ -95,29 +105,22 @@ class FileTrajectorySource:
         def mapper_of(snapshot: Snapshot) -> BatchMapper[TrajectoryRow]:
             return self._map_rows(partial(row_of, snapshot.numbering))
 
-        return self._values(RowRange(start, stop, shard, cursor), mapper_of)
+        return self._values(RowRange(start, stop, shard, cursor).check(), mapper_of)
 
     def stream_batches(
         self,
         *,
-        columns: Sequence[str] | None = None,
+        columns: Sequence[str] | str | None = None,
         start: int = 0,
         stop: int | None = None,
         shard: tuple[int, int] | None = None,
         cursor: str | None = None,
     ) -> AsyncGenerator[pa.RecordBatch, None]:
-        """The rows as they are stored, in Arrow record batches of at most eight megabytes, or one row.
-
-        Args:
-            columns: Names of columns; None for those that trajectories are made of.
-            start: First row.
-            stop: Row to stop before; None for the end.
-            shard: As for `stream_trajectories`.
-            cursor: Of `stream_rows`; goes on after its row.
-        """
-        columns_of = layout_columns if columns is None else lambda _: [*columns]
+        check_value("columns", columns, list[str] | str | None)
+        named = [columns] if isinstance(columns, str) else columns
+        columns_of = layout_columns if named is None else partial(columns_among, named)
         mapper: BatchMapper[pa.RecordBatch] = BatchMapper(columns_of, lambda *found: [found[-1]])
-        return self._values(RowRange(start, stop, shard, cursor), lambda _: mapper)
+        return self._values(RowRange(start, stop, shard, cursor).check(), lambda _: mapper)
 
     async def statistics(self) -> DatasetStatistics:
         statistics = StatisticsBuilder()
@@ -162,14 +165,17 @@ class FileTrajectorySource:
     # ---- single rows ------------------------------------------------------------------------------------------------
 
     async def get_trajectory(self, key: int | str) -> Trajectory | None:
-        rows = (key,) if isinstance(key, int) else await self.find_rows(key)
-        if not rows or rows[0] < 0:
+        if not isinstance(key, str):
+            check_rows(key=key)
+        rows = await self.find_rows(key) if isinstance(key, str) else (key,)
+        if not rows:
             return None
         found = await self.get_trajectories(rows[0], 1)
         return found[0] if found else None
 
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
-        if limit <= 0:
+        check_rows(offset=offset, limit=limit)
+        if limit == 0:
             return []
         mapper = self._map_rows(trajectory_of)
 
@@ -185,18 +191,21 @@ class FileTrajectorySource:
     # ---- lists and look-ups -----------------------------------------------------------------------------------------
 
     async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
+        check_value("key", key, str)
+        check_value("by", by, KeyColumn | None)
         return await self._latest.read(lambda snapshot: snapshot.find_rows(key, by))
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
-        if offset < 0:
-            raise ValueError("rows are counted from 0")
+        check_rows(offset=offset, limit=limit)
+        check_query(query)
 
         def find(snapshot: Snapshot) -> SummaryPage:
             rows = snapshot.rows_matching(query)
-            items = snapshot.index.summaries(rows[offset : offset + max(0, limit)])
+            items = snapshot.index.summaries(rows[offset : offset + limit])
             return SummaryPage(total=len(rows), offset=offset, items=tuple(items))
 
         return await self._latest.read(find)
 
     async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
+        check_count(field, query, limit)
         return cut(await self._latest.read(lambda snapshot: snapshot.count_values(field, query)), limit)

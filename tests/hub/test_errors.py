@@ -31,7 +31,8 @@ from hfsvc.hub.errors import (
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport_errors import error_from_transport
 from hfsvc.metrics import Counters
-from hfsvc.settings import Secret, Settings
+from hfsvc.secret import Secret
+from hfsvc.settings import Settings
 
 URL = "https://huggingface.co/api/datasets/a/b?Signature=geheim"
 TOKEN = Secret("hf_geheim")
@@ -171,7 +172,7 @@ async def test_no_traceback_holds_a_signed_address_or_a_token(
     respx_mock.get(url__startswith="https://huggingface.co/").mock(side_effect=kind(f"at {SIGNED} {TOKEN.reveal()}"))
     async with httpx.AsyncClient() as http:
         client = HubClient(
-            HubSession(http, Settings(give_up_after_s=0.01), metrics=Counters(), throttle=Throttle(None))
+            HubSession(lambda: http, Settings(give_up_after_s=0.01), metrics=Counters(), throttle=Throttle(None))
         )
         with pytest.raises(HfsvcError) as caught:
             await client.resolve("a/b", "main", token=TOKEN)

@@ -8,7 +8,7 @@ import pytest
 
 from hfsvc.errors import AuthenticationRequired, ChecksumMismatch, DatasetNotFound, GatedDataset, HfsvcError
 from hfsvc.models import Event, Retried
-from hfsvc.settings import Secret
+from hfsvc.secret import Secret
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import mirror_of
 

@@ -43,7 +43,7 @@ def served_by(authority: Any, name: str = "localhost", **facts: Any) -> ssl.SSLC
 
 async def ask(settings: Settings, url: str) -> bytes:
     async with make_client(settings) as http:
-        session = HubSession(http, settings, metrics=Counters(), throttle=Throttle(None))
+        session = HubSession(lambda: http, settings, metrics=Counters(), throttle=Throttle(None))
         answer = await session.call(url, RequestContext("a/b"), token=None)
     return bytes(answer.body)
 

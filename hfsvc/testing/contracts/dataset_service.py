@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from hfsvc.errors import DatasetNotFound, FileNotFound, InvalidPattern, InvalidRepoId, NotDownloaded, RevisionNotFound
@@ -90,6 +91,31 @@ class DatasetServiceContract:
         assert (kinds[0], kinds[-1]) == (Planned, Finished)
         assert {FileStarted, FileVerified, BytesReceived} <= set(kinds)
         assert _of_kind(events, Finished)[0].dataset == found
+
+    async def test_an_asynchronous_listener_is_awaited_in_order(self, world: DatasetWorld) -> None:
+        world.publish(REPO, "a.parquet", b"aaa")
+        expected: list[Event] = []
+        await world.service.download(EVERYTHING, on_event=expected.append)
+        await world.service.delete(REPO)
+        heard: list[Event] = []
+
+        async def listen(event: Event) -> None:
+            await anyio.lowlevel.checkpoint()
+            heard.append(event)
+
+        found = await world.service.download(EVERYTHING, on_event=listen)
+        assert [type(event) for event in heard] == [type(event) for event in expected]
+        assert heard[-1] == Finished(dataset=found)
+
+    async def test_an_asynchronous_listener_that_fails_ends_the_download(self, world: DatasetWorld) -> None:
+        world.publish(REPO, "a.parquet", b"aaa")
+
+        async def fail(_: Event) -> None:
+            await anyio.lowlevel.checkpoint()
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await world.service.download(EVERYTHING, on_event=fail)
 
     async def test_a_listener_that_fails_ends_the_download(self, world: DatasetWorld) -> None:
         world.publish(REPO, "a.parquet", b"a")
