@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hfsvc.metrics import Counters, MetricsRecorder
     from hfsvc.models import (
         Bucket,
+        BytesHashed,
         BytesReceived,
         DamagedFile,
         DatasetConfig,
@@ -66,7 +67,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "models": (
-        "Bucket BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics Distribution "
+        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RuledOutLayout SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
@@ -88,6 +89,7 @@ _HOMES = {name: f"hfsvc.{home}" for home, names in _NAMES.items() for name in na
 
 __all__ = [
     "Bucket",
+    "BytesHashed",
     "BytesReceived",
     "Container",
     "Counters",

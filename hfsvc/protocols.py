@@ -69,8 +69,13 @@ class DatasetService(Protocol):
         """All recorded datasets, by id."""
         ...
 
-    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
+    async def verify(self, repo: str, *, repair: bool = False, on_event: OnEvent | None = None) -> VerifyReport:
         """Hash every recorded file; with `repair`, fetch the damaged ones again at the recorded commit.
+
+        Args:
+            repo: The dataset.
+            repair: Whether to.
+            on_event: Called on the event loop with `BytesHashed`, and with what happens while damaged files are fetched.
 
         Raises:
             NotDownloaded: Nothing is recorded.

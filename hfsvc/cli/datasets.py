@@ -11,45 +11,63 @@ from hfsvc.cli.options import Options, command
 
 if TYPE_CHECKING:
     from hfsvc.containers import Container
-    from hfsvc.models import DatasetConfig
+    from hfsvc.models import DatasetConfig, DownloadedDataset
     from hfsvc.trajectories.files.splits import Splits
+
+# A terminal is shown as much of it as git shows.
+SHORT_COMMIT = 7
 
 
 @command("list")
 def list_command(options: Options) -> None:
     """Show the datasets that are on disk."""
-    from hfsvc.cli.output import say, write_columns, write_json
+    from hfsvc.cli.output import write_json
     from hfsvc.cli.run import run
-    from hfsvc.units import format_bytes
+    from hfsvc.cli.tables import write_lines
 
     datasets = run(options, lambda container: container.datasets().list_downloaded())
     if options.as_json:
         write_json(datasets)
-        return
-    if options.quiet:
-        for each in datasets:
-            click.echo(each.repo)
-        return
-    rows = [
-        (
-            each.repo,
-            str(len(each.files)),
-            format_bytes(each.total_bytes),
-            each.commit[:12],
-            f"{each.downloaded_at:%Y-%m-%d}",
-        )
-        for each in datasets
+    elif options.quiet:
+        write_lines([(each.repo,) for each in datasets])
+    elif datasets:
+        _print_list(datasets)
+    else:
+        _say_where_it_looked(options)
+
+
+def _print_list(datasets: "Sequence[DownloadedDataset]") -> None:
+    from hfsvc.cli.tables import TableColumn, write_table
+    from hfsvc.units import format_bytes
+
+    columns = [
+        TableColumn("DATASET", wraps=True),
+        TableColumn("FILES", number=True),
+        TableColumn("SIZE", number=True),
+        TableColumn("COMMIT"),
+        TableColumn("DOWNLOADED"),
     ]
-    write_columns(("DATASET", "FILES", "SIZE", "COMMIT", "DOWNLOADED"), rows)
-    if not rows:
-        say("No datasets here yet: hfsvc download openthoughts-sft")
+
+    def rows(commit: int) -> Iterator[tuple[str, ...]]:
+        for each in datasets:
+            day = f"{each.downloaded_at:%Y-%m-%d}"
+            yield each.repo, str(len(each.files)), format_bytes(each.total_bytes), each.commit[:commit], day
+
+    write_table(columns, rows(SHORT_COMMIT), plain=rows(12))
+
+
+def _say_where_it_looked(options: Options) -> None:
+    from hfsvc.cli.output import say
+
+    say("No datasets here yet: hfsvc download openthoughts-sft")
 
 
 @command("info")
 @click.argument("dataset")
 def info_command(options: Options, dataset: str) -> None:
     """Show what is recorded of a dataset, and the splits of its rows."""
-    from hfsvc.cli.output import as_json, write_facts, write_json
+    from hfsvc.cli.output import as_json, write_json
+    from hfsvc.cli.tables import write_facts
     from hfsvc.trajectories.files.splits import splits_of
     from hfsvc.units import format_bytes
 
@@ -67,7 +85,21 @@ def info_command(options: Options, dataset: str) -> None:
         ("license", found.license or "not stated"),
         ("downloaded", f"{found.downloaded_at:%Y-%m-%d %H:%M:%S} UTC"),
     ]
-    write_facts([*facts, *_split_facts(splits, found.configs), *(("file", file) for file in found.files)])
+    facts += _split_facts(splits, found.configs)
+    if sys.stdout.isatty():
+        write_facts(facts)
+        _print_files(found)
+    else:
+        write_facts([*facts, *(("file", file) for file in found.files)])
+
+
+def _print_files(found: "DownloadedDataset") -> None:
+    from hfsvc.cli.file_tables import FileLine, print_files
+    from hfsvc.files.atomic import size_of
+
+    click.echo()
+    sizes = {file: size_of(found.local_path / file) for file in found.files}
+    print_files([FileLine(file, size or 0, "here" if size is not None else "missing") for file, size in sizes.items()])
 
 
 def _split_facts(splits: "Splits", configs: "Sequence[DatasetConfig]") -> Iterator[tuple[str, str]]:
@@ -104,11 +136,13 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
     Ends with exit code 6 when something is damaged and not repaired.
     """
     from hfsvc.cli.output import count_files, printable, say, write_json
+    from hfsvc.cli.progress import show_hashing
     from hfsvc.cli.run import repo_of, run
     from hfsvc.units import format_bytes
 
     repo = repo_of(options, dataset)
-    report = run(options, lambda container: container.datasets().verify(repo, repair=repair))
+    with show_hashing(quiet=options.quiet or options.as_json) as listen:
+        report = run(options, lambda container: container.datasets().verify(repo, repair=repair, on_event=listen))
     if options.as_json:
         write_json(report)
     else:
@@ -129,14 +163,15 @@ def sources_command(options: Options) -> None:
 
     Your own are those of the file HFSVC_SOURCES, and of installed packages.
     """
-    from hfsvc.cli.output import write_columns, write_json
+    from hfsvc.cli.output import write_json
     from hfsvc.cli.run import run
+    from hfsvc.cli.tables import TableColumn, write_lines, write_table
 
     found = run(options, _known_datasets)
     if options.as_json:
         write_json(found)
     elif options.quiet:
-        write_columns((), [(each["alias"],) for each in found])
+        write_lines([(each["alias"],) for each in found])
     else:
         rows = [
             (
@@ -148,7 +183,16 @@ def sources_command(options: Options) -> None:
             )
             for each in found
         ]
-        write_columns(("ALIAS", "DATASET", "LAYOUT", "ON DISK", "ABOUT"), rows)
+        columns = [
+            TableColumn("ALIAS"),
+            TableColumn("HERE"),
+            TableColumn("DATASET, WHAT IT IS, ITS LAYOUT", wraps=True),
+        ]
+        shown = [
+            (alias, here.replace("here", "yes"), f"{repo}\n{about}; {layout}")
+            for alias, repo, layout, here, about in rows
+        ]
+        write_table(columns, shown, plain=rows)
 
 
 async def _known_datasets(container: "Container") -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The command ``download``: a request from options, its progress, and what was downloaded or would be."""
 
+import sys
 from typing import Any
 
 import click
@@ -96,13 +97,18 @@ def _print_dataset(options: Options, dataset: Any) -> None:
 
 
 def _print_plan(options: Options, plan: Any) -> None:
-    from hfsvc.cli.output import say, write_columns, write_json
+    from hfsvc.cli.file_tables import FileLine, print_files
+    from hfsvc.cli.output import say, write_json
+    from hfsvc.cli.tables import write_lines
     from hfsvc.units import format_bytes
 
     if options.as_json:
         write_json(plan)
         return
-    write_columns(("FILE", "SIZE", "STATE"), [(file.path, str(file.size), _state(file)) for file in plan.files])
+    if sys.stdout.isatty():
+        print_files([FileLine(file.path, file.size, _state(file)) for file in plan.files])
+    else:
+        write_lines([(file.path, str(file.size), _state(file)) for file in plan.files])
     if not options.quiet:
         fetch, total = format_bytes(plan.fetch_bytes), format_bytes(plan.total_bytes)
         say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_bytes(plan.free_bytes)} free")

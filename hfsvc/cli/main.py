@@ -9,6 +9,7 @@ from contextlib import suppress
 import click
 
 from hfsvc import __version__
+from hfsvc.cli.encoding import show_plainer_what_cannot_be_shown
 
 _COMMANDS = {
     "download": ("hfsvc.cli.download", "Bring a dataset onto disk, verified, or up to date."),
@@ -61,6 +62,7 @@ def hfsvc() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    show_plainer_what_cannot_be_shown()
     try:
         hfsvc.main(args=argv, prog_name="hfsvc", standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -38,9 +38,23 @@ def repo_of(options: Options, dataset: str) -> str:
     return open_registry(settings_of(options).sources).repo_of(dataset)
 
 
-def open_source(container: Container, dataset: str, reading: ReadOptions) -> TrajectorySource:
-    """A dataset's trajectories, read as the command's options say."""
-    return container.source(dataset, **msgspec.structs.asdict(reading))
+def open_source(
+    container: Container, dataset: str, reading: ReadOptions, on_rows: Callable[[int, int], None] | None = None
+) -> TrajectorySource:
+    """A dataset's trajectories, read as the command's options say.
+
+    Args:
+        container: Makes it.
+        dataset: Its alias or id.
+        reading: How to read it.
+        on_rows: Told, while a first look goes over all rows, how many are done of how many.
+    """
+    from hfsvc.trajectories.source import FileTrajectorySource
+
+    source = container.source(dataset, **msgspec.structs.asdict(reading))
+    if on_rows and isinstance(source, FileTrajectorySource):
+        source.watch(on_rows)
+    return source
 
 
 def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: Settings | None = None) -> T:

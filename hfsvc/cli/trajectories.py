@@ -14,7 +14,7 @@ from hfsvc.cli.read_options import reading_options, row_options, storage_options
 
 if TYPE_CHECKING:
     from hfsvc.atif import Content, Step, Trajectory
-    from hfsvc.models import KeyColumn, ReadOptions, TrajectoryRow
+    from hfsvc.models import ReadOptions, TrajectoryRow
     from hfsvc.protocols import TrajectorySource
 
 SHOWN_CHARACTERS = 400
@@ -27,10 +27,12 @@ STDOUT = Path("-")
 def count_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Count a dataset's trajectories, from the footers of its files."""
     from hfsvc.cli.output import write_json
+    from hfsvc.cli.progress import show_rows
     from hfsvc.cli.run import open_source, run, source_of
 
     name = source_of(options, dataset)
-    count = run(options, lambda container: open_source(container, name, reading).count())
+    with show_rows("indexing", quiet=options.quiet or options.as_json) as on_rows:
+        count = run(options, lambda container: open_source(container, name, reading, on_rows).count())
     if options.as_json:
         write_json({"source": name, "count": count})
     else:
@@ -85,15 +87,22 @@ def show_command(
 
     KEY is a row number from 0, or a key of the dataset's own, a trial_name, a run_id or a task: the first row that has it.
     """
-    from hfsvc.cli.output import write_json
+    from hfsvc.cli.output import say, write_json
+    from hfsvc.cli.progress import show_rows
     from hfsvc.cli.run import open_source, run, source_of
+    from hfsvc.trajectories.lookup import look_up
 
     if html == STDOUT and options.as_json:
         raise click.UsageError("On stdout there is only the page itself: no --json.")
     name = source_of(options, dataset)
     if html is not None and click.get_current_context().params["style"] is None:
         reading = msgspec.structs.replace(reading, style="structured")
-    row, trajectory = run(options, lambda container: _find(open_source(container, name, reading), key, name, by))
+    with show_rows("indexing", quiet=options.quiet or options.as_json) as on_rows:
+        row, matches, trajectory = run(
+            options, lambda container: look_up(open_source(container, name, reading, on_rows), key, by=by, name=name)
+        )
+    if matches > 1:
+        say(f"{matches} rows answer to {key}; this is the first of them, row {row}.")
     if html is not None:
         _write_page(options, html, row, name, trajectory)
     elif options.as_json:
@@ -118,16 +127,6 @@ def _write_page(options: Options, file: Path, row: int, source: str, trajectory:
         write_json({"path": file})
     else:
         click.echo(file)
-
-
-async def _find(source: "TrajectorySource", key: str, dataset: str, by: "KeyColumn | None") -> "tuple[int, Trajectory]":
-    from hfsvc.cli.output import say
-    from hfsvc.trajectories.lookup import look_up
-
-    row, matches, trajectory = await look_up(source, key, by=by, name=dataset)
-    if matches > 1:
-        say(f"{matches} rows answer to {key}; this is the first of them, row {row}.")
-    return row, trajectory
 
 
 def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None = SHOWN_CHARACTERS) -> None:

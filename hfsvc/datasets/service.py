@@ -27,7 +27,7 @@ from hfsvc.models import (
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.index import IndexEntry, find_entry
 from hfsvc.store.safe_paths import check_dataset_folder, check_path
-from hfsvc.transfer.progress import OnRetry, retry_events
+from hfsvc.transfer.progress import HashProgress, OnRetry, retry_events
 
 
 class _State(NamedTuple):
@@ -184,19 +184,21 @@ class HubDatasetService:
 
     # ---- verify, delete ---------------------------------------------------------------------------------------------
 
-    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
-        return await in_task_group(self._verify(repo, repair=repair))
+    async def verify(self, repo: str, *, repair: bool = False, on_event: OnEvent | None = None) -> VerifyReport:
+        return await in_task_group(self._verify(repo, repair=repair, on_event=on_event or (lambda _: None)))
 
-    async def _verify(self, repo: str, *, repair: bool) -> VerifyReport:
+    async def _verify(self, repo: str, *, repair: bool, on_event: OnEvent) -> VerifyReport:
         async with self._store.hold((await self._recorded(repo)).repo):
             entry = await self._recorded(repo)
             if entry.updating_to:
                 hint = f"An exchange of its files was interrupted: run hfsvc download {entry.repo}."
                 raise DatasetChanged(repo=entry.repo, hint=hint)
-            damaged = tuple([file async for file in self._store.find_damaged(entry)])
+            progress = HashProgress(on_event, entry.total_bytes)
+            damaged = tuple([file async for file in self._store.find_damaged(entry, on_block=progress.block)])
+            progress.done()
             paths = tuple(file.path for file in damaged) if repair else ()
             if paths:
-                await self._repair(entry, paths)
+                await self._repair(entry, paths, on_event)
             return VerifyReport(
                 repo=entry.repo,
                 commit=entry.commit,
@@ -206,10 +208,10 @@ class HubDatasetService:
                 repaired=paths,
             )
 
-    async def _repair(self, entry: IndexEntry, paths: tuple[str, ...]) -> None:
+    async def _repair(self, entry: IndexEntry, paths: tuple[str, ...], on_event: OnEvent) -> None:
         remote = entry.remote()
         staging = await self._store.open_staging(remote, (), empty=True)
-        transfer = DatasetTransfer(self._services, remote, self._settings.token, lambda _: None)
+        transfer = DatasetTransfer(self._services, remote, self._settings.token, on_event)
         await transfer.repair([file for file in entry.remote_files() if file.path in paths], staging)
         await self._store.clear(entry.repo)
 

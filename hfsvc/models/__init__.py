@@ -19,7 +19,17 @@ from hfsvc.models.datasets import (
     RemoteFile,
     VerifyReport,
 )
-from hfsvc.models.events import BytesReceived, Event, FileStarted, FileVerified, Finished, OnEvent, Planned, Retried
+from hfsvc.models.events import (
+    BytesHashed,
+    BytesReceived,
+    Event,
+    FileStarted,
+    FileVerified,
+    Finished,
+    OnEvent,
+    Planned,
+    Retried,
+)
 from hfsvc.models.trajectories import (
     FACETS,
     KEY_COLUMNS,
@@ -56,6 +66,7 @@ __all__ = [
     "SUMMARY_FIELDS",
     "Bucket",
     "ByteRange",
+    "BytesHashed",
     "BytesReceived",
     "DamagedFile",
     "DatasetConfig",

@@ -1,6 +1,6 @@
 """Interfaces of a dataset store: the record, what is present, staging, removal."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -112,8 +112,11 @@ class DatasetStore(Protocol):
 
     # ---- what is there ----------------------------------------------------------------------------------------------
 
-    def find_damaged(self, entry: IndexEntry) -> AsyncIterator[DamagedFile]:
-        """Recorded files whose content is not what was recorded."""
+    def find_damaged(self, entry: IndexEntry, *, on_block: Callable[[], None] = ...) -> AsyncIterator[DamagedFile]:
+        """Recorded files whose content is not what was recorded.
+
+        `on_block` is called in a worker thread of `anyio`, about every megabyte that is read.
+        """
         ...
 
     async def remove(self, entry: IndexEntry) -> None:

@@ -1,7 +1,7 @@
 """`DatasetStore` in a folder: plain files by the Hub's paths, index.json, and `.hfsvc/` for what is on its way."""
 
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
@@ -132,10 +132,12 @@ class FolderStore:
 
     # ---- what is there ----------------------------------------------------------------------------------------------
 
-    async def find_damaged(self, entry: IndexEntry) -> AsyncIterator[DamagedFile]:
+    async def find_damaged(
+        self, entry: IndexEntry, *, on_block: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[DamagedFile]:
         for path in entry.files:
             expected = entry.checksums[path]
-            actual = await hash_file(self.root / entry.repo / path, expected)
+            actual = await hash_file(self.root / entry.repo / path, expected, on_block=on_block)
             if actual != expected:
                 yield DamagedFile(path=path, expected=expected, actual=actual)
 

@@ -21,6 +21,7 @@ from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     KEY_COLUMNS,
     SUMMARY_FIELDS,
+    BytesHashed,
     BytesReceived,
     DamagedFile,
     DatasetRequest,
@@ -165,8 +166,10 @@ class FakeDatasetService:
     async def list_downloaded(self) -> list[DownloadedDataset]:
         return [self._entries[repo].dataset(self._root) for repo in sorted(self._entries)]
 
-    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
+    async def verify(self, repo: str, *, repair: bool = False, on_event: OnEvent | None = None) -> VerifyReport:
         entry = self._recorded(repo)
+        if on_event:
+            on_event(BytesHashed(hashed=entry.total_bytes, total=entry.total_bytes))
         found = {path: _checksum(self._root / entry.repo / path) for path in entry.files}
         damaged = tuple(
             DamagedFile(path=path, expected=entry.checksums[path], actual=actual)

@@ -20,6 +20,8 @@ from hfsvc.trajectories.reader import read_unchanged
 from hfsvc.trajectories.selection import RowSelection
 
 T = TypeVar("T")
+OnRows = Callable[[int, int], None]
+"""Told how many rows are done of how many."""
 # Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
 ROWS_ARE_READ = "2"
 
@@ -35,6 +37,9 @@ class LatestSnapshot:
         repo: The dataset.
         datasets: Says what is on disk.
         options: How to read it.
+
+    Attributes:
+        on_rows: Told, while a first look goes over all rows, how many are done of how many; from a worker thread.
     """
 
     def __init__(self, repo: str, datasets: DatasetService, options: ReadOptions) -> None:
@@ -42,6 +47,7 @@ class LatestSnapshot:
         self._datasets = datasets
         self._options = options
         self._known: Snapshot | None = None
+        self.on_rows: OnRows | None = None
 
     async def dataset(self) -> DownloadedDataset:
         """What is on disk.
@@ -72,7 +78,7 @@ class LatestSnapshot:
             if fresh:
                 return known
         self._known = await read_unchanged(
-            lambda: Snapshot(dataset, self._options), lambda: self.check_unchanged(dataset)
+            lambda: Snapshot(dataset, self._options, self.tell_rows), lambda: self.check_unchanged(dataset)
         )
         return self._known
 
@@ -88,6 +94,11 @@ class LatestSnapshot:
             await self.check_unchanged(dataset)
             raise
 
+    def tell_rows(self, done: int, total: int) -> None:
+        """Say how far a pass over all rows has come."""
+        if self.on_rows:
+            self.on_rows(done, total)
+
     def _of(self, dataset: DownloadedDataset) -> "Snapshot | None":
         return self._known if self._known and self._known.dataset == dataset else None
 
@@ -98,6 +109,7 @@ class Snapshot:
     Args:
         dataset: What is on disk.
         options: How to read it.
+        on_rows: As `LatestSnapshot.on_rows`.
 
     Attributes:
         files: The files that hold rows, in order.
@@ -106,7 +118,9 @@ class Snapshot:
         index: For lists and look-ups.
     """
 
-    def __init__(self, dataset: DownloadedDataset, options: ReadOptions) -> None:
+    def __init__(
+        self, dataset: DownloadedDataset, options: ReadOptions, on_rows: OnRows = lambda _done, _total: None
+    ) -> None:
         self.dataset = dataset
         self.files = list(find_data_files(dataset, options))
         self.numbering = _numbering(dataset, self.files)
@@ -114,7 +128,7 @@ class Snapshot:
         sidecars.prune(file.content for file in self.files)
         self.row_cache = RowCache(dataset, sidecars)
         variant = f"{ROWS_ARE_READ} {options.layout} {sorted(options.columns.items())}"
-        self.index = SummaryIndex(self.files, self.row_cache.open_data, sidecars, variant)
+        self.index = SummaryIndex(self.files, self.row_cache.open_data, sidecars, variant, on_rows)
         self._options = options
         self._selection: RowSelection | None = None
 
