@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         DatasetConfig,
         DatasetRequest,
         DatasetStatistics,
+        DatasetUsage,
         Distribution,
         DownloadedDataset,
         DownloadPlan,
@@ -67,7 +68,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "models": (
-        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics Distribution "
+        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUsage Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RuledOutLayout SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
@@ -98,6 +99,7 @@ __all__ = [
     "DatasetRequest",
     "DatasetService",
     "DatasetStatistics",
+    "DatasetUsage",
     "Distribution",
     "DownloadPlan",
     "DownloadedDataset",

@@ -8,6 +8,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.models import (
     DatasetRequest,
     DatasetStatistics,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     KeyColumn,
@@ -79,6 +80,20 @@ class DatasetService(Protocol):
 
         Raises:
             NotDownloaded: Nothing is recorded.
+        """
+        ...
+
+    async def disk_usage(self) -> list[DatasetUsage]:
+        """What every dataset takes of the disk, by id, those of which only an unfinished download is there included."""
+        ...
+
+    async def prune(self, repo: str | None = None) -> list[DatasetUsage]:
+        """Remove what unfinished downloads have left, of one dataset or of all.
+
+        What a download needs that is under way is left alone.
+
+        Returns:
+            The datasets of which something was removed, as they were before.
         """
         ...
 

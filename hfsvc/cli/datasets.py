@@ -1,7 +1,8 @@
-"""The commands ``list``, ``info``, ``path``, ``verify``, ``sources`` and ``delete``: datasets, on disk and by name."""
+"""The commands ``list``, ``info``, ``path``, ``verify`` and ``sources``: datasets, on disk and by name."""
 
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,29 +12,37 @@ from hfsvc.cli.options import Options, command
 
 if TYPE_CHECKING:
     from hfsvc.containers import Container
-    from hfsvc.models import DatasetConfig, DownloadedDataset
+    from hfsvc.models import DatasetConfig, DatasetUsage, DownloadedDataset
     from hfsvc.trajectories.files.splits import Splits
 
 # A terminal is shown as much of it as git shows.
 SHORT_COMMIT = 7
 
 
-@command("list")
+@command("list", example="hfsvc list --json")
 def list_command(options: Options) -> None:
     """Show the datasets that are on disk."""
     from hfsvc.cli.output import write_json
     from hfsvc.cli.run import run
     from hfsvc.cli.tables import write_lines
+    from hfsvc.cli.usage import say_unfinished
 
-    datasets = run(options, lambda container: container.datasets().list_downloaded())
+    datasets, usage = run(options, _here)
     if options.as_json:
         write_json(datasets)
-    elif options.quiet:
+        return
+    if options.quiet:
         write_lines([(each.repo,) for each in datasets])
-    elif datasets:
+        return
+    if datasets:
         _print_list(datasets)
     else:
         _say_where_it_looked(options)
+    say_unfinished(options, usage)
+
+
+async def _here(container: "Container") -> "tuple[list[DownloadedDataset], list[DatasetUsage]]":
+    return await container.datasets().list_downloaded(), await container.datasets().disk_usage()
 
 
 def _print_list(datasets: "Sequence[DownloadedDataset]") -> None:
@@ -58,11 +67,15 @@ def _print_list(datasets: "Sequence[DownloadedDataset]") -> None:
 
 def _say_where_it_looked(options: Options) -> None:
     from hfsvc.cli.output import say
+    from hfsvc.cli.pasting import pasteable
+    from hfsvc.cli.run import other_root, root_of
 
-    say("No datasets here yet: hfsvc download openthoughts-sft")
+    say(pasteable(f"No datasets in {root_of(options)} yet: hfsvc download openthoughts-sft", options))
+    if other := other_root(root_of(options)):
+        say(f"Another store is {other}: {pasteable('hfsvc list', options._replace(root=Path(other)))}")
 
 
-@command("info")
+@command("info", example="hfsvc info openthoughts-sft")
 @click.argument("dataset")
 def info_command(options: Options, dataset: str) -> None:
     """Show what is recorded of a dataset, and the splits of its rows."""
@@ -71,7 +84,7 @@ def info_command(options: Options, dataset: str) -> None:
     from hfsvc.trajectories.files.splits import splits_of
     from hfsvc.units import format_bytes
 
-    found = _recorded(options, dataset)
+    found = recorded(options, dataset)
     splits = splits_of(found.files, found.configs)
     if options.as_json:
         write_json({**msgspec.json.decode(as_json(found)), "splits": splits})
@@ -114,20 +127,20 @@ def _split_facts(splits: "Splits", configs: "Sequence[DatasetConfig]") -> Iterat
             yield "split", f"{name}: {count_files(len(files))}"
 
 
-@command("path")
+@command("path", example="hfsvc path openthoughts-sft")
 @click.argument("dataset")
 def path_command(options: Options, dataset: str) -> None:
     """Print the folder of a dataset."""
     from hfsvc.cli.output import write_json
 
-    found = _recorded(options, dataset)
+    found = recorded(options, dataset)
     if options.as_json:
         write_json({"dataset": found.repo, "path": found.local_path})
     else:
         click.echo(found.local_path)
 
 
-@command("verify")
+@command("verify", example="hfsvc verify openthoughts-sft --repair")
 @click.argument("dataset")
 @click.option("--repair", is_flag=True, help="Fetch damaged files again, at the recorded commit.")
 def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
@@ -136,8 +149,10 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
     Ends with exit code 6 when something is damaged and not repaired.
     """
     from hfsvc.cli.output import count_files, printable, say, write_json
+    from hfsvc.cli.pasting import pasteable
     from hfsvc.cli.progress import show_hashing
     from hfsvc.cli.run import repo_of, run
+    from hfsvc.errors import typed
     from hfsvc.units import format_bytes
 
     repo = repo_of(options, dataset)
@@ -151,13 +166,13 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
             click.echo(printable(f"{state}\t{file.path}"))
         if not options.quiet:
             checked = f"{count_files(report.checked_files)}, {format_bytes(report.checked_bytes)} checked"
-            advice = "" if report.ok else f"; mend it: hfsvc verify {dataset} --repair"
+            advice = "" if report.ok else pasteable(f"; mend it: hfsvc verify {typed(report.repo)} --repair", options)
             say(f"{report.repo}: {checked}, {len(report.damaged)} damaged{advice}")
     if not report.ok:
         sys.exit(6)
 
 
-@command("sources")
+@command("sources", example="hfsvc sources")
 def sources_command(options: Options) -> None:
     """Show the datasets that are known by name, and how they are read.
 
@@ -201,35 +216,23 @@ async def _known_datasets(container: "Container") -> list[dict[str, Any]]:
     return [msgspec.to_builtins(each) | {"onDisk": each.repo.casefold() in here} for each in known]
 
 
-@command("delete")
-@click.argument("dataset")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def delete_command(options: Options, dataset: str, *, yes: bool) -> None:
-    """Remove a dataset from disk."""
-    from hfsvc.cli.output import count_files, say, write_json
-    from hfsvc.cli.run import run
-    from hfsvc.units import format_bytes
+def recorded(options: Options, dataset: str) -> "DownloadedDataset":
+    """What is recorded of a dataset.
 
-    found = _recorded(options, dataset)
-    size = format_bytes(found.total_bytes)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError("Without a terminal to ask on, deleting needs --yes.")
-        if not click.confirm(f"Delete {count_files(len(found.files))}, {size}, of {found.repo}?", err=True):
-            raise click.ClickException("Nothing was deleted.")
-    run(options, lambda container: container.datasets().delete(found.repo))
-    if options.as_json:
-        write_json({"deleted": found.repo, "bytes": found.total_bytes})
-    elif not options.quiet:
-        say(f"{found.repo} deleted, {size} freed")
-
-
-def _recorded(options: Options, dataset: str) -> Any:
+    Raises:
+        NotDownloaded: Nothing is.
+    """
     from hfsvc.cli.run import repo_of, run
-    from hfsvc.errors import NotDownloaded
 
     repo = repo_of(options, dataset)
-    found = run(options, lambda container: container.datasets().get_download_info(repo))
+    return run(options, lambda container: _recorded(container, repo))
+
+
+async def _recorded(container: "Container", repo: str) -> "DownloadedDataset":
+    from hfsvc.errors import NotDownloaded
+    from hfsvc.hub.urls import parse_repo
+
+    found = await container.datasets().get_download_info(repo)
     if found is None:
-        raise NotDownloaded(repo=dataset)
+        raise NotDownloaded(repo=parse_repo(repo, container.settings().endpoint).repo)
     return found

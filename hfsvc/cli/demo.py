@@ -20,7 +20,7 @@ SHOWN_CHARACTERS = 120
 SHOWN_ROWS = 2
 
 
-@command("demo")
+@command("demo", example="hfsvc demo")
 def demo_command(options: Options) -> None:
     """See it work, without a network.
 

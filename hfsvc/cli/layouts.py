@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hfsvc.models import FileLayout, ReadOptions
 
 
-@command("layouts")
+@command("layouts", example="hfsvc layouts openthoughts-sft")
 @click.argument("dataset", required=False)
 @storage_options
 def layouts_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:

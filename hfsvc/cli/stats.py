@@ -21,14 +21,14 @@ SHOWN_VALUES = 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-@command("stats")
+@command("stats", example="hfsvc stats openthoughts-sft")
 @click.argument("dataset", required=False)
 @storage_options
 def stats_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Count a dataset's rows, messages and who speaks, in one pass over its files."""
     from hfsvc.cli.output import write_json
     from hfsvc.cli.progress import show_rows
-    from hfsvc.cli.run import open_source, run, source_of
+    from hfsvc.cli.run import open_source, run, say_why_nothing, source_of
 
     name = source_of(options, dataset)
     with show_rows("counting", quiet=options.quiet or options.as_json) as on_rows:
@@ -39,6 +39,8 @@ def stats_command(options: Options, dataset: str | None, reading: "ReadOptions")
         _show(found)
     else:
         write_lines(plain_lines(found))
+    if not (found.rows or options.as_json):
+        say_why_nothing(options, name, reading)
 
 
 class Breakdown(NamedTuple):

@@ -40,7 +40,7 @@ class _Input(NamedTuple):
             return 0
 
 
-@command("validate")
+@command("validate", example="hfsvc validate runs.jsonl.zst")
 @click.argument("file", nargs=-1, required=True)
 @click.option("--strict", is_flag=True, help="Add warnings; they make nothing invalid.")
 @click.option("--no-validate-images", is_flag=True, help="Do not look for media files beside the documents.")

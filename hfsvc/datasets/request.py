@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from hfsvc.datasets.globs import make_matcher
-from hfsvc.errors import DatasetChanged, InvalidPattern
+from hfsvc.errors import DatasetChanged, InvalidPattern, typed
 from hfsvc.hub.urls import RepoAddress, parse_repo
 from hfsvc.models import DATA_GLOBS, DEFAULT_INCLUDE, DatasetRequest, DownloadPlan, RemoteDataset
 from hfsvc.settings import Secret, Settings
@@ -133,5 +133,5 @@ def check_same_repository(entry: IndexEntry | None, remote: RemoteDataset) -> No
         DatasetChanged: The Hub's own id of the repository is another one.
     """
     if entry and entry.hub_id and remote.hub_id and entry.hub_id != remote.hub_id:
-        hint = f"The Hub has another repository under this name now: run hfsvc delete {remote.repo} first."
+        hint = f"The Hub has another repository under this name now: remove the recorded one first: hfsvc delete {typed(remote.repo)}"
         raise DatasetChanged(repo=remote.repo, hint=hint)

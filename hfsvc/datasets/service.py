@@ -11,10 +11,11 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.datasets.plan import check_room, make_plan, nothing_selected, select
 from hfsvc.datasets.request import ResolvedRequest, check_same_repository, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
-from hfsvc.errors import DatasetChanged, NotDownloaded, Offline
+from hfsvc.errors import DatasetChanged, NotDownloaded, Offline, typed
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     DatasetRequest,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     Finished,
@@ -191,7 +192,7 @@ class HubDatasetService:
         async with self._store.hold((await self._recorded(repo)).repo):
             entry = await self._recorded(repo)
             if entry.updating_to:
-                hint = f"An exchange of its files was interrupted: run hfsvc download {entry.repo}."
+                hint = f"An exchange of its files was interrupted: run: hfsvc download {typed(entry.repo)}"
                 raise DatasetChanged(repo=entry.repo, hint=hint)
             progress = HashProgress(on_event, entry.total_bytes)
             damaged = tuple([file async for file in self._store.find_damaged(entry, on_block=progress.block)])
@@ -214,6 +215,15 @@ class HubDatasetService:
         transfer = DatasetTransfer(self._services, remote, self._settings.token, on_event)
         await transfer.repair([file for file in entry.remote_files() if file.path in paths], staging)
         await self._store.clear(entry.repo)
+
+    async def disk_usage(self) -> list[DatasetUsage]:
+        return await self._store.usage()
+
+    async def prune(self, repo: str | None = None) -> list[DatasetUsage]:
+        wanted = None if repo is None else parse_repo(repo, self._settings.endpoint).repo.casefold()
+        left = [each for each in await self._store.usage() if each.unfinished_bytes]
+        chosen = [each for each in left if wanted in {None, each.repo.casefold()}]
+        return [each for each in chosen if await in_task_group(self._store.prune(each.repo))]
 
     async def delete(self, repo: str) -> None:
         await in_task_group(self._delete(repo))

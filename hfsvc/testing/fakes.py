@@ -26,6 +26,7 @@ from hfsvc.models import (
     DamagedFile,
     DatasetRequest,
     DatasetStatistics,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     Fidelity,
@@ -187,6 +188,22 @@ class FakeDatasetService:
             damaged=damaged,
             repaired=tuple(file.path for file in damaged) if repair else (),
         )
+
+    async def disk_usage(self) -> list[DatasetUsage]:
+        return [
+            DatasetUsage(
+                repo=repo,
+                recorded=True,
+                files=len(entry.files),
+                file_bytes=entry.total_bytes,
+                unfinished_bytes=0,
+                index_bytes=0,
+            )
+            for repo, entry in sorted(self._entries.items())
+        ]
+
+    async def prune(self, repo: str | None = None) -> list[DatasetUsage]:
+        return []
 
     async def delete(self, repo: str) -> None:
         entry = self._recorded(repo)
