@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from hfsvc.metrics import Counters, MetricsRecorder
     from hfsvc.models import (
         Bucket,
+        BytesHashed,
         BytesReceived,
         DamagedFile,
         DatasetConfig,
         DatasetRequest,
         DatasetStatistics,
+        DatasetUsage,
         Distribution,
         DownloadedDataset,
         DownloadPlan,
@@ -67,7 +69,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "models": (
-        "Bucket BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics Distribution "
+        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUsage Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RuledOutLayout SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
@@ -91,6 +93,7 @@ _HOMES = {name: f"hfsvc.{home}" for home, names in _NAMES.items() for name in na
 __all__ = [
     "BatchSource",
     "Bucket",
+    "BytesHashed",
     "BytesReceived",
     "Container",
     "Counters",
@@ -99,6 +102,7 @@ __all__ = [
     "DatasetRequest",
     "DatasetService",
     "DatasetStatistics",
+    "DatasetUsage",
     "Distribution",
     "DownloadPlan",
     "DownloadedDataset",

@@ -25,10 +25,16 @@ import errno
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from hfsvc.units import format_bytes, format_free
+
+
+def typed(repo: str) -> str:
+    """An id as commands take it: one of a single name would be taken for an alias."""
+    return repo if "/" in repo else f"datasets/{repo}"
 
 
 def _rebuild(cls: type["HfsvcError"], facts: dict[str, Any]) -> "HfsvcError":
@@ -267,21 +273,35 @@ class UnknownSource(NotFound):
 
     def message(self) -> str:
         known = ", ".join(self.known)
-        return f"There is no source called {self.name!r}; known are: {known}. Name any other dataset as owner/name."
+        meant = get_close_matches(self.name, self.known, 1)
+        guess = f" (did you mean {meant[0]}?)" if meant else ""
+        others = "Name any other dataset as owner/name, or as datasets/name where it has no owner."
+        return f"There is no source called {self.name!r}{guess}; known are: {known}. {others}"
 
 
 @dataclass(eq=False, kw_only=True)
 class NotDownloaded(NotFound):
-    """The dataset is not on disk (or not all of its files are), and this call does not fetch."""
+    """The dataset is not on disk (or not all of its files are), and this call does not fetch.
+
+    Attributes:
+        repo: The dataset.
+        missing: Recorded files that are not there.
+        looked_in: The root, where the caller may know of it.
+        other_root: A store of a folder above, likewise.
+    """
 
     repo: str
     missing: tuple[str, ...] = ()
+    looked_in: str | None = None
+    other_root: str | None = None
 
     def message(self) -> str:
-        command = f"run: hfsvc download {self.repo}"
+        command = f"run: hfsvc download {typed(self.repo)}"
         if self.missing:
             return f"{self.repo} is not whole on disk ({len(self.missing)} files missing, first {self.missing[0]}): {command}"
-        return f"{self.repo} is not downloaded: {command}"
+        where = f" in {self.looked_in}" if self.looked_in else ""
+        other = f" (another store is {self.other_root}: take it with --root)" if self.other_root else ""
+        return f"{self.repo} is not downloaded{where}{other}: {command}"
 
 
 @dataclass(eq=False, kw_only=True)

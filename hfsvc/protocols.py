@@ -8,6 +8,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.models import (
     DatasetRequest,
     DatasetStatistics,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     FileLayout,
@@ -74,11 +75,30 @@ class DatasetService(Protocol):
         """All recorded datasets, by id."""
         ...
 
-    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
+    async def verify(self, repo: str, *, repair: bool = False, on_event: OnEvent | None = None) -> VerifyReport:
         """Hash every recorded file; with `repair`, fetch the damaged ones again at the recorded commit.
+
+        Args:
+            repo: The dataset.
+            repair: Whether to.
+            on_event: Called on the event loop with `BytesHashed`, and with what happens while damaged files are fetched.
 
         Raises:
             NotDownloaded: Nothing is recorded.
+        """
+        ...
+
+    async def disk_usage(self) -> list[DatasetUsage]:
+        """What every dataset takes of the disk, by id, those of which only an unfinished download is there included."""
+        ...
+
+    async def prune(self, repo: str | None = None) -> list[DatasetUsage]:
+        """Remove what unfinished downloads have left, of one dataset or of all.
+
+        What a download needs that is under way is left alone.
+
+        Returns:
+            The datasets of which something was removed, as they were before.
         """
         ...
 

@@ -19,7 +19,7 @@ SHOWN_CHARACTERS = 120
 SHOWN_ROWS = 2
 
 
-@command("demo")
+@command("demo", example="hfsvc demo")
 def demo_command(options: Options) -> None:
     """See it work, without a network.
 
@@ -71,7 +71,7 @@ def _show(options: Options, tell: Callable[[str], None], repo: str, endpoint: st
         click.echo("\n".join(each.repo for each in await datasets.list_downloaded()))
         tell(f"\n$ hfsvc count {DEFAULT_SOURCE}")
         click.echo(await source.count())
-        tell(f"\n$ hfsvc sample {SHOWN_ROWS}")
+        tell(f"\n$ hfsvc sample {SHOWN_ROWS} --first")
         for row, trajectory in enumerate(await source.get_trajectories(0, SHOWN_ROWS)):
             print_trajectory(row, trajectory, longest=SHOWN_CHARACTERS)
 

@@ -28,7 +28,7 @@ class Check(NamedTuple):
     exit_code: int = 0
 
 
-@command("doctor")
+@command("doctor", example="hfsvc doctor --repo open-thoughts/OpenThoughts-Agent-v1-SFT")
 @click.option("--repo", metavar="OWNER/NAME", help="The dataset to try, instead of the default source's.")
 def doctor_command(options: Options, repo: str | None) -> None:
     """Check endpoint, token, proxies, certificates, CDN and root: what works and what does not.

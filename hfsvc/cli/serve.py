@@ -24,7 +24,7 @@ OPEN = (
 )
 
 
-@command("serve")
+@command("serve", example="hfsvc serve --open")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 picks a free one.")
 @click.option(

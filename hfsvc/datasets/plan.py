@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 import msgspec
 
@@ -30,7 +31,9 @@ def nothing_selected(dataset: RemoteDataset, files: Sequence[RemoteFile], select
     include = tuple(dict.fromkeys(pattern for each in selections for pattern in each.include))
     paths = sorted((file.path for file in files), key=lambda path: (path.startswith("."), path))
     hint = None
-    if deeper := would_match_deeper(paths, include):
+    if meant := get_close_matches(" ".join(include), paths, 1, 0.75):
+        hint = f"Did you mean {meant[0]}?"
+    elif deeper := would_match_deeper(paths, include):
         hint = f"Did you mean --include '{deeper}'?"
     elif paths:
         hint = "Pass --include '**' for all of it, or the names of files."

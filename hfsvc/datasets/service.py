@@ -25,10 +25,11 @@ from hfsvc.datasets.plan import (
 )
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
-from hfsvc.errors import DatasetChanged, NoSpace, NotDownloaded, Offline, OtherEventLoop, StoreNotWritable
+from hfsvc.errors import DatasetChanged, NoSpace, NotDownloaded, Offline, OtherEventLoop, StoreNotWritable, typed
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     DatasetRequest,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     Finished,
@@ -41,7 +42,7 @@ from hfsvc.models import (
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.index import IndexEntry, find_entry
 from hfsvc.store.safe_paths import check_dataset_folder, check_path
-from hfsvc.transfer.progress import OnRetry, retry_events
+from hfsvc.transfer.progress import HashProgress, OnRetry, retry_events
 
 logger = logging.getLogger(__name__)
 
@@ -249,20 +250,22 @@ class HubDatasetService:
 
     # ---- verify, delete ---------------------------------------------------------------------------------------------
 
-    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
-        return await in_task_group(self._verify(repo, repair=repair))
+    async def verify(self, repo: str, *, repair: bool = False, on_event: OnEvent | None = None) -> VerifyReport:
+        return await in_task_group(self._verify(repo, repair=repair, on_event=on_event or (lambda _: None)))
 
-    async def _verify(self, repo: str, *, repair: bool) -> VerifyReport:
+    async def _verify(self, repo: str, *, repair: bool, on_event: OnEvent) -> VerifyReport:
         hold = self._store.hold if repair else self._store.hold_to_read
         async with hold((await self._recorded(repo)).repo):
             entry = await self._recorded(repo)
             if entry.updating_to:
-                hint = f"An exchange of its files was interrupted: run hfsvc download {entry.repo}."
+                hint = f"An exchange of its files was interrupted: run: hfsvc download {typed(entry.repo)}"
                 raise DatasetChanged(repo=entry.repo, hint=hint)
-            damaged = tuple([file async for file in self._store.find_damaged(entry)])
+            progress = HashProgress(on_event, entry.total_bytes)
+            damaged = tuple([file async for file in self._store.find_damaged(entry, on_block=progress.block)])
+            progress.done()
             paths = tuple(file.path for file in damaged) if repair else ()
             if paths:
-                await self._repair(entry, paths)
+                await self._repair(entry, paths, on_event)
             return VerifyReport(
                 repo=entry.repo,
                 commit=entry.commit,
@@ -272,12 +275,21 @@ class HubDatasetService:
                 repaired=paths,
             )
 
-    async def _repair(self, entry: IndexEntry, paths: tuple[str, ...]) -> None:
+    async def _repair(self, entry: IndexEntry, paths: tuple[str, ...], on_event: OnEvent) -> None:
         remote = entry.remote()
         staging = await self._store.open_staging(remote, (), empty=True)
-        transfer = DatasetTransfer(self._services, remote, self._settings.token, lambda _: None)
+        transfer = DatasetTransfer(self._services, remote, self._settings.token, on_event)
         await transfer.repair([file for file in entry.remote_files() if file.path in paths], staging)
         await self._store.clear(entry.repo)
+
+    async def disk_usage(self) -> list[DatasetUsage]:
+        return await self._store.usage()
+
+    async def prune(self, repo: str | None = None) -> list[DatasetUsage]:
+        wanted = None if repo is None else parse_repo(repo, self._settings.endpoint).repo.casefold()
+        left = [each for each in await self._store.usage() if each.unfinished_bytes]
+        chosen = [each for each in left if wanted in {None, each.repo.casefold()}]
+        return [each for each in chosen if await in_task_group(self._store.prune(each.repo))]
 
     async def delete(self, repo: str) -> None:
         await in_task_group(self._delete(repo))

@@ -47,7 +47,8 @@ async def export_trajectories(
             ends the export.
 
     Raises:
-        InvalidExport: The name and the format do not go together, or the folder is taken.
+        InvalidExport: The name and the format do not go together, the folder is taken, or there is no row to write
+            where a file is that would be lost.
         NoSpace, StoreNotWritable: The disk is in the way; nothing has changed.
         HfsvcError: What the source raises.
     """
@@ -110,14 +111,18 @@ async def export_rows(
 async def _export(
     source: TrajectorySource, target: Target, rows: RowRange, resume: bool, on_event: OnExport | None
 ) -> Exported:
-    if await to_thread.run_sync(_is_taken, target):
+    is_taken = await to_thread.run_sync(_is_taken, target)
+    if is_taken:
         if resume:
             return Exported(target=str(target.path), format=target.format, kept=True)
         if target.kind == "folder":
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
-        done = await in_task_group(_pump_telling(source, writer, rows, on_event))
+        done = await in_task_group(_pump_telling(source, writer, rows, on_event, str(target.path)))
+        if not done.rows and is_taken:
+            reason = "no row is left to write, and what is there would be lost"
+            raise InvalidExport(target=str(target.path), reason=reason)
     return msgspec.structs.replace(done, target=str(target.path), format=target.format)
 
 
@@ -141,14 +146,16 @@ async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
 
 
 async def _pump_telling(
-    source: TrajectorySource, writer: Writer, rows: RowRange, on_event: OnExport | None
+    source: TrajectorySource, writer: Writer, rows: RowRange, on_event: OnExport | None, where: str = "a writer"
 ) -> Exported:
     async with listening(on_event) as tell:
-        return await _pump(source, writer, rows, tell)
+        return await _pump(source, writer, rows, tell, where)
 
 
-async def _pump(source: TrajectorySource, writer: Writer, rows: RowRange, tell: Tell) -> Exported:
-    first, last = rows.bounds(await source.count())
+async def _pump(source: TrajectorySource, writer: Writer, rows: RowRange, tell: Tell, where: str) -> Exported:
+    total = await source.count()
+    check_start(rows.start, total, where)
+    first, last = rows.bounds(total)
     report = _at_most_every(REPORT_EVERY_S, tell)
     skipped = source.skipped_rows
     done = Exported(cursor=rows.cursor)
@@ -167,6 +174,17 @@ async def _pump(source: TrajectorySource, writer: Writer, rows: RowRange, tell: 
     done = msgspec.structs.replace(done, skipped_rows=source.skipped_rows - skipped)
     tell(_progress(done, last - first))
     return done
+
+
+def check_start(start: int, total: int, where: str) -> None:
+    """Refuse to write what is past the end: an empty file would take the place of one that is there.
+
+    Raises:
+        InvalidExport: There is no such row.
+    """
+    if start and start >= total:
+        reason = f"row {start} is past the end, there are {total} rows, counted from 0"
+        raise InvalidExport(target=where, reason=reason)
 
 
 def _progress(done: Exported, total: int) -> RowsExported:

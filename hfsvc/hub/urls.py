@@ -13,6 +13,7 @@ _PART = re.compile(r"\w(?:[\w.-]{0,94}\w)?", re.ASCII)
 _GREEDY_REVISION = re.compile(r"(refs/(?:convert|pr)/[^/]+)(?:/(.*))?")
 # A sign behind the name begins a revision; further on it belongs to a file's name.
 _HF_ADDRESS = re.compile(r"([^/@]*(?:/[^/@]*)?)(?:@(.*)|/(.*))?", re.DOTALL)
+_CLONED = re.compile(r"(?:ssh://)?git@(?:www\.)?(?:huggingface\.co|hf\.co)[:/]datasets/(.+?)(?:\.git)?/?")
 _OTHER_KINDS = {"models": "a model", "spaces": "a space", "buckets": "a bucket", "collections": "a collection"}
 _PAGES = {"tree", "blob", "resolve", "raw"}
 
@@ -29,8 +30,9 @@ def parse_repo(text: str, endpoint: str) -> RepoAddress:
     """Read a dataset id in any of the forms people paste.
 
     Args:
-        text: ``owner/name``, ``name``, ``datasets/owner/name``, ``hf://datasets/owner/name[@revision][/path]``, or a
-            dataset page's address on the Hub or on `endpoint`.
+        text: ``owner/name``, ``name``, ``datasets/owner/name``, each also with ``@revision`` or a ``/`` at its end;
+            ``hf://datasets/owner/name[@revision][/path]``; a dataset page's address on the Hub or on `endpoint`, also
+            without its scheme; or what git clones, ``git@hf.co:datasets/owner/name``.
         endpoint: Its host is accepted in addresses.
 
     Raises:
@@ -39,9 +41,23 @@ def parse_repo(text: str, endpoint: str) -> RepoAddress:
     text = text.strip()
     if text.startswith("hf://"):
         return _parse_hf_uri(text)
+    if cloned := _CLONED.fullmatch(text):
+        return RepoAddress(_checked(cloned[1], text))
+    if text.startswith(("git@", "ssh://")):
+        raise InvalidRepoId(repo=text, reason="only git@hf.co:datasets/owner/name is a dataset's address")
     if "://" in text:
         return _parse_page(text, endpoint)
-    return RepoAddress(_checked(text.removeprefix("datasets/"), text))
+    if text.partition("/")[0].lower() in PUBLIC_HOSTS:
+        return _parse_page(f"https://{text}", endpoint)
+    repo, at, revision = text.partition("@")
+    if at and (revision.strip("/") in NO_REVISIONS or "@" in revision):
+        raise InvalidRepoId(repo=text, reason="what follows on '@' is no revision")
+    # Whoever completes a name with the tab key gets the slash.
+    return RepoAddress(_checked(_without_slash(repo).removeprefix("datasets/"), text), revision.rstrip("/") or None)
+
+
+def _without_slash(repo: str) -> str:
+    return repo[:-1] if repo.endswith("/") and repo.count("/") > 1 else repo
 
 
 def check_repo_id(repo: str) -> str:
@@ -85,7 +101,7 @@ def _parse_page(text: str, endpoint: str) -> RepoAddress:
         raise InvalidRepoId(repo=text, reason="it is no address") from None
     if parts.hostname not in PUBLIC_HOSTS | {urlsplit(endpoint).hostname}:
         raise InvalidRepoId(repo=text, reason="it is an address of another site")
-    path = parts.path.removeprefix(urlsplit(endpoint).path).strip("/").removeprefix("api/")
+    path = parts.path.removeprefix(urlsplit(endpoint).path).strip("/").removeprefix("api/").removesuffix(".git")
     if not path.startswith("datasets/"):
         raise InvalidRepoId(repo=text, reason="it is no page of a dataset")
     repo, rest = _split_page([unquote(part) for part in path.split("/")[1:]], path.split("/")[1:])

@@ -10,6 +10,7 @@ from hfsvc.models.datasets import (
     DamagedFile,
     DatasetConfig,
     DatasetRequest,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     Location,
@@ -18,7 +19,17 @@ from hfsvc.models.datasets import (
     RemoteFile,
     VerifyReport,
 )
-from hfsvc.models.events import BytesReceived, Event, FileStarted, FileVerified, Finished, OnEvent, Planned, Retried
+from hfsvc.models.events import (
+    BytesHashed,
+    BytesReceived,
+    Event,
+    FileStarted,
+    FileVerified,
+    Finished,
+    OnEvent,
+    Planned,
+    Retried,
+)
 from hfsvc.models.file_kinds import DEFAULT_INCLUDE
 from hfsvc.models.trajectories import (
     FACETS,
@@ -56,11 +67,13 @@ __all__ = [
     "SUMMARY_FIELDS",
     "Bucket",
     "ByteRange",
+    "BytesHashed",
     "BytesReceived",
     "DamagedFile",
     "DatasetConfig",
     "DatasetRequest",
     "DatasetStatistics",
+    "DatasetUsage",
     "Distribution",
     "DownloadPlan",
     "DownloadedDataset",

@@ -238,6 +238,31 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
         return tuple(self.local_path / file for file in self.files)
 
 
+class DatasetUsage(Model, frozen=True, kw_only=True):
+    """What a dataset takes of the disk, in bytes.
+
+    Attributes:
+        repo: The dataset.
+        recorded: Whether it is downloaded; else only an unfinished download has left something.
+        files: How many recorded files are there.
+        file_bytes: Of its recorded files that are there.
+        unfinished_bytes: Of unfinished downloads.
+        index_bytes: Of what is written down beside the rows, for lists, single rows and repairs; it can be made again.
+    """
+
+    repo: str
+    recorded: bool
+    files: int
+    file_bytes: int
+    unfinished_bytes: int
+    index_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return self.file_bytes + self.unfinished_bytes + self.index_bytes
+
+
 class DamagedFile(Model, frozen=True, kw_only=True):
     """A recorded file that is not what was recorded. `actual` is None where the file is missing."""
 

@@ -5,7 +5,15 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
-from hfsvc.models import DamagedFile, DownloadedDataset, DownloadPlan, PlannedFile, RemoteDataset, RemoteFile
+from hfsvc.models import (
+    DamagedFile,
+    DatasetUsage,
+    DownloadedDataset,
+    DownloadPlan,
+    PlannedFile,
+    RemoteDataset,
+    RemoteFile,
+)
 from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import Inventory
 from hfsvc.transfer.interfaces import Destination
@@ -124,8 +132,19 @@ class DatasetStore(Protocol):
 
     # ---- what is there ----------------------------------------------------------------------------------------------
 
-    def find_damaged(self, entry: IndexEntry) -> AsyncIterator[DamagedFile]:
-        """Recorded files whose content is not what was recorded."""
+    def find_damaged(self, entry: IndexEntry, *, on_block: Callable[[], None] = ...) -> AsyncIterator[DamagedFile]:
+        """Recorded files whose content is not what was recorded.
+
+        `on_block` is called in a worker thread of `anyio`, about every megabyte that is read.
+        """
+        ...
+
+    async def usage(self) -> list[DatasetUsage]:
+        """What every dataset takes of the disk, by id."""
+        ...
+
+    async def prune(self, repo: str) -> bool:
+        """Remove what unfinished downloads have left of a dataset; False where one is under way. Takes the lock itself."""
         ...
 
     async def remove(self, entry: IndexEntry) -> None:

@@ -1,7 +1,7 @@
 """`DatasetStore` in a folder: plain files by the Hub's paths, index.json, and `.hfsvc/` for what is on its way."""
 
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from hfsvc.aio.per_process import PerProcess
 from hfsvc.disk import check_same_disk, make_folder
 from hfsvc.errors import LocalStorage, StoreNotWritable
 from hfsvc.files.atomic import free_bytes
-from hfsvc.models import DamagedFile, DownloadedDataset, DownloadPlan, RemoteDataset, RemoteFile
+from hfsvc.models import DamagedFile, DatasetUsage, DownloadedDataset, DownloadPlan, RemoteDataset, RemoteFile
 from hfsvc.store.dataset_store import IsRenamed
 from hfsvc.store.directories import clear_parts, clear_rows, digests_folder, keep_digests, parts_folder
+from hfsvc.store.disk_usage import remove_unfinished, usage_of
 from hfsvc.store.exchange import exchange, move_dataset, remove_file
 from hfsvc.store.index import IndexEntry, StoreIndex, find_moved
 from hfsvc.store.inventory import Inventory, find_copies, find_kept, find_present, hash_file
@@ -142,12 +143,25 @@ class FolderStore:
 
     # ---- what is there ----------------------------------------------------------------------------------------------
 
-    async def find_damaged(self, entry: IndexEntry) -> AsyncIterator[DamagedFile]:
+    async def find_damaged(
+        self, entry: IndexEntry, *, on_block: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[DamagedFile]:
         for path in entry.files:
             expected = entry.checksums[path]
-            actual = await hash_file(self.root / entry.repo / path, expected)
+            actual = await hash_file(self.root / entry.repo / path, expected, on_block=on_block)
             if actual != expected:
                 yield DamagedFile(path=path, expected=expected, actual=actual)
+
+    async def usage(self) -> list[DatasetUsage]:
+        return await to_thread.run_sync(usage_of, self.root, await self.entries())
+
+    async def prune(self, repo: str) -> bool:
+        async with self._locks.hold_if_free(repo) as held:
+            entry = (await self.entries()).get(repo)
+            if not held or (entry and entry.updating_to):
+                return False
+            await to_thread.run_sync(remove_unfinished, self.root, repo, entry)
+            return True
 
     async def remove(self, entry: IndexEntry) -> None:
         await to_thread.run_sync(self._remove, entry)

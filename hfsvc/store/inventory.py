@@ -63,9 +63,17 @@ async def _has_checksum(path: Path, checksum: str | None) -> bool:
     return checksum is not None and await hash_file(path, checksum) == checksum
 
 
-async def hash_file(path: Path, like: str) -> str | None:
-    """The checksum of a file, of the kind of `like`; None where there is no such file. Cancelled within a block."""
-    return await to_thread.run_sync(_hash, path, kind_of(like), from_thread.check_cancelled)
+async def hash_file(path: Path, like: str, *, on_block: Callable[[], None] = lambda: None) -> str | None:
+    """The checksum of a file, of the kind of `like`; None where there is no such file. Cancelled within a block.
+
+    `on_block` is called before every block of it, in a worker thread.
+    """
+
+    def block() -> None:
+        from_thread.check_cancelled()
+        on_block()
+
+    return await to_thread.run_sync(_hash, path, kind_of(like), block)
 
 
 def _hash(path: Path, kind: str, on_block: Callable[[], None]) -> str | None:

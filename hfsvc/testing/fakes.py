@@ -24,10 +24,12 @@ from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     KEY_COLUMNS,
     SUMMARY_FIELDS,
+    BytesHashed,
     BytesReceived,
     DamagedFile,
     DatasetRequest,
     DatasetStatistics,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     Fidelity,
@@ -183,8 +185,10 @@ class FakeDatasetService:
     async def list_downloaded(self) -> list[DownloadedDataset]:
         return [self._entries[repo].dataset(self._root) for repo in sorted(self._entries)]
 
-    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
+    async def verify(self, repo: str, *, repair: bool = False, on_event: OnEvent | None = None) -> VerifyReport:
         entry = self._recorded(repo)
+        if on_event:
+            on_event(BytesHashed(hashed=entry.total_bytes, total=entry.total_bytes))
         found = {path: _checksum(self._root / entry.repo / path) for path in entry.files}
         damaged = tuple(
             DamagedFile(path=path, expected=entry.checksums[path], actual=actual)
@@ -202,6 +206,22 @@ class FakeDatasetService:
             damaged=damaged,
             repaired=tuple(file.path for file in damaged) if repair else (),
         )
+
+    async def disk_usage(self) -> list[DatasetUsage]:
+        return [
+            DatasetUsage(
+                repo=repo,
+                recorded=True,
+                files=len(entry.files),
+                file_bytes=entry.total_bytes,
+                unfinished_bytes=0,
+                index_bytes=0,
+            )
+            for repo, entry in sorted(self._entries.items())
+        ]
+
+    async def prune(self, repo: str | None = None) -> list[DatasetUsage]:
+        return []
 
     async def delete(self, repo: str) -> None:
         entry = self._recorded(repo)

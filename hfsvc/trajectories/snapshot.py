@@ -31,6 +31,8 @@ from hfsvc.trajectories.selection import RowSelection
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+OnRows = Callable[[int, int], None]
+"""Told how many rows are done of how many."""
 # Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
 ROWS_ARE_READ = "3"
 
@@ -46,6 +48,9 @@ class LatestSnapshot:
         repo: The dataset.
         datasets: Says what is on disk.
         options: How to read it.
+
+    Attributes:
+        on_rows: Told, while a first look goes over all rows, how many are done of how many; from a worker thread.
     """
 
     def __init__(self, repo: str, datasets: DatasetService, options: ReadOptions) -> None:
@@ -53,6 +58,7 @@ class LatestSnapshot:
         self._datasets = datasets
         self._options = options
         self._known: Snapshot | None = None
+        self.on_rows: OnRows | None = None
 
     async def dataset(self) -> DownloadedDataset:
         """What is on disk.
@@ -88,7 +94,7 @@ class LatestSnapshot:
             if fresh:
                 return known
         self._known = await read_unchanged(
-            lambda: Snapshot(dataset, self._options), lambda: self.check_unchanged(dataset)
+            lambda: Snapshot(dataset, self._options, self.tell_rows), lambda: self.check_unchanged(dataset)
         )
         for file in self._known.left_out:
             logger.warning("%s is left out: %s", file.file, file.reason)
@@ -106,6 +112,11 @@ class LatestSnapshot:
             await self.check_unchanged(dataset)
             raise
 
+    def tell_rows(self, done: int, total: int) -> None:
+        """Say how far a pass over all rows has come."""
+        if self.on_rows:
+            self.on_rows(done, total)
+
     def _of(self, dataset: DownloadedDataset) -> "Snapshot | None":
         return self._known if self._known and self._known.dataset == dataset else None
 
@@ -116,6 +127,7 @@ class Snapshot:
     Args:
         dataset: What is on disk.
         options: How to read it.
+        on_rows: As `LatestSnapshot.on_rows`.
 
     Attributes:
         files: The files that hold rows, in order.
@@ -125,7 +137,9 @@ class Snapshot:
         index: For lists and look-ups.
     """
 
-    def __init__(self, dataset: DownloadedDataset, options: ReadOptions) -> None:
+    def __init__(
+        self, dataset: DownloadedDataset, options: ReadOptions, on_rows: OnRows = lambda _done, _total: None
+    ) -> None:
         self.dataset = dataset
         self.files, self.left_out = find_data_files(dataset, options)
         self.numbering = _numbering(dataset, self.files)
@@ -133,7 +147,7 @@ class Snapshot:
         sidecars.prune(file.content for file in self.files)
         self.row_cache = RowCache(dataset, sidecars)
         variant = f"{ROWS_ARE_READ} {options.layout} {sorted(options.columns.items())}"
-        self.index = SummaryIndex(self.files, self.row_cache.open_data, sidecars, variant)
+        self.index = SummaryIndex(self.files, self.row_cache.open_data, sidecars, variant, on_rows)
         self._options = options
         self._selection: RowSelection | None = None
 

@@ -42,7 +42,7 @@ from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.reader import RowReader, read_few
 from hfsvc.trajectories.selection import RowRange, SelectedRows
-from hfsvc.trajectories.snapshot import LatestSnapshot, Snapshot
+from hfsvc.trajectories.snapshot import LatestSnapshot, OnRows, Snapshot
 from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
 from hfsvc.trajectories.styles.convert import BuiltTrajectory, recovered
 
@@ -73,6 +73,13 @@ class FileTrajectorySource:
     def left_out(self) -> tuple[FileLayout, ...]:
         """As `hfsvc.protocols.TrajectorySource.left_out`."""
         return self._latest.left_out
+
+    def watch(self, on_rows: OnRows) -> None:
+        """Have `on_rows` told, while `statistics` or a first list or look-up goes over all rows, how far it has come.
+
+        It is called from worker threads too.
+        """
+        self._latest.on_rows = on_rows
 
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):
@@ -125,13 +132,17 @@ class FileTrajectorySource:
     async def statistics(self) -> DatasetStatistics:
         statistics = StatisticsBuilder()
 
-        def add(first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[BadRow | None]:
+        def add(rows: int, first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[BadRow | None]:
             statistics.add(file.layout.message_counts(batch), file.layout.metadata.texts(batch, COUNTED))
             for each in recovered(batch, first, file.layout, self._options):
                 statistics.recovered.add(each)
+            self._latest.tell_rows(first.row + batch.num_rows, rows)
             return []
 
-        async with aclosing(self._values(RowRange(), lambda _: BatchMapper(layout_columns, add))) as nothing:
+        def mapper_of(snapshot: Snapshot) -> BatchMapper[None]:
+            return BatchMapper(layout_columns, partial(add, snapshot.rows))
+
+        async with aclosing(self._values(RowRange(), mapper_of)) as nothing:
             async for _ in nothing:
                 pass
         return msgspec.structs.replace(statistics.result(), left_out=self.left_out)

@@ -12,6 +12,7 @@ import pytest
 
 from hfsvc.errors import DatasetNotFound, FileNotFound, InvalidPattern, InvalidRepoId, NotDownloaded, RevisionNotFound
 from hfsvc.models import (
+    BytesHashed,
     BytesReceived,
     DatasetRequest,
     DownloadedDataset,
@@ -318,6 +319,13 @@ class DatasetServiceContract:
         assert found.paths[0].read_bytes() == b"wrong"
         assert (await world.service.verify(REPO, repair=True)).ok
         assert found.paths[0].read_bytes() == b"right"
+
+    async def test_a_verification_tells_how_far_it_is(self, world: DatasetWorld) -> None:
+        world.publish(REPO, "a.parquet", b"right")
+        await world.service.download(EVERYTHING)
+        events: list[Event] = []
+        await world.service.verify(REPO, on_event=events.append)
+        assert events[-1] == BytesHashed(hashed=5, total=5)
 
     async def test_a_deleted_dataset_is_forgotten_and_foreign_files_stay(self, world: DatasetWorld) -> None:
         world.publish(REPO, "a.parquet", b"a")

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
-from hfsvc.errors import BadParquet, HfsvcError, TooManyOpenFiles, is_out_of_files
+from hfsvc.errors import BadParquet, HfsvcError, TooManyOpenFiles, is_out_of_files, typed
 
 BATCH_BYTES = 8 << 20
 # Footers tell how large rows are on average and as they are stored: text that repeats counts once there. So few rows are
@@ -76,7 +76,7 @@ def bad_parquet(file: str, error: Exception, repo: str | None = None) -> HfsvcEr
 
 def damage_hint(repo: str) -> str:
     """What to do about a file that may be damaged."""
-    return f"Whether it is what the Hub has, says hfsvc verify {repo}; with --repair it is fetched again."
+    return f"Whether it is what the Hub has, says hfsvc verify {typed(repo)}; with --repair it is fetched again."
 
 
 def small_pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
