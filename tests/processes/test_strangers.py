@@ -85,7 +85,7 @@ def test_a_working_folder_that_is_gone_is_told(home: Path, command: str) -> None
     code = "import os, sys; os.rmdir(os.getcwd()); from hfsvc.cli.main import run; sys.argv[0] = 'hfsvc'; run()"
     gone = hand_over(home / "gone")
     done = as_stranger(
-        ["-c", code, *command.split()], gone, HF_ENDPOINT="http://127.0.0.1:9", HFSVC_GIVE_UP_AFTER_S="0.1"
+        ["-P", "-c", code, *command.split()], gone, HF_ENDPOINT="http://127.0.0.1:9", HFSVC_GIVE_UP_AFTER_S="0.1"
     )
     said = done.stdout + done.stderr
     assert UNEXPECTED not in said, said
@@ -95,7 +95,7 @@ def test_a_working_folder_that_is_gone_is_told(home: Path, command: str) -> None
 
 def test_with_a_whole_root_a_working_folder_that_is_gone_is_no_obstacle(home: Path) -> None:
     code = "import os, sys; os.rmdir(os.getcwd()); from hfsvc.cli.main import run; sys.argv[0] = 'hfsvc'; run()"
-    done = as_stranger(["-c", code, "list", "--root", str(home / "data")], hand_over(home / "gone"))
+    done = as_stranger(["-P", "-c", code, "list", "--root", str(home / "data")], hand_over(home / "gone"))
     assert done.returncode == 0, done.stderr
 
 
