@@ -12,8 +12,8 @@ import filelock
 from anyio import to_thread
 
 from hfsvc.aio.per_process import PerProcess
-from hfsvc.disk import make_folder
-from hfsvc.errors import StoreLocked, StoreNotWritable
+from hfsvc.disk import disk_error, make_folder
+from hfsvc.errors import StoreLocked
 from hfsvc.store.directories import flat_name, locks_folder, make_root
 
 POLL_S = 0.05
@@ -113,5 +113,5 @@ def _try(lock: filelock.BaseFileLock) -> bool:
     except filelock.Timeout:
         return False
     except OSError as error:
-        raise StoreNotWritable(path=lock.lock_file, reason=error.strerror or str(error)) from error
+        raise disk_error(error, Path(lock.lock_file), 0) from error
     return True

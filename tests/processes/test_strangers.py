@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,18 @@ def sample_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Where the stranger works; the way there is open to all."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if "pytest" in str(folder):
-            folder.chmod(0o755)
-    return hand_over(tmp_path / "work")
+def outside() -> Iterator[Path]:
+    """A folder whose way is open to all; pytest closes its own whenever any run of it begins."""
+    folder = Path(tempfile.mkdtemp(prefix="hfsvc-strangers-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def home(outside: Path) -> Path:
+    """Where the stranger works."""
+    return hand_over(outside / "work")
 
 
 def mode(path: Path) -> str:
@@ -69,10 +76,10 @@ def test_a_home_that_is_asked_for_and_not_there_is_told(home: Path) -> None:
         assert (code, "no home folder" in said) == (2, True), said
 
 
-def test_a_home_that_cannot_be_written_is_no_obstacle(sample_hub: LocalHub, home: Path, tmp_path: Path) -> None:
-    locked = tmp_path / "locked"
+def test_a_home_that_cannot_be_written_is_no_obstacle(sample_hub: LocalHub, home: Path, outside: Path) -> None:
+    locked = outside / "locked"
     locked.mkdir(mode=0o555)
-    env: Any = {"HOME": str(locked), "HF_ENDPOINT": sample_hub.endpoint, "TMPDIR": str(tmp_path / "missing")}
+    env: Any = {"HOME": str(locked), "HF_ENDPOINT": sample_hub.endpoint, "TMPDIR": str(outside / "missing")}
     assert run_hfsvc("download", "openthoughts-sft", folder=home, **env)[0] == 0
     assert run_hfsvc("demo", folder=home, **env)[0] == 0
     assert list(locked.iterdir()) == []
@@ -85,7 +92,7 @@ def test_a_working_folder_that_is_gone_is_told(home: Path, command: str) -> None
     code = "import os, sys; os.rmdir(os.getcwd()); from hfsvc.cli.main import run; sys.argv[0] = 'hfsvc'; run()"
     gone = hand_over(home / "gone")
     done = as_stranger(
-        ["-c", code, *command.split()], gone, HF_ENDPOINT="http://127.0.0.1:9", HFSVC_GIVE_UP_AFTER_S="0.1"
+        ["-P", "-c", code, *command.split()], gone, HF_ENDPOINT="http://127.0.0.1:9", HFSVC_GIVE_UP_AFTER_S="0.1"
     )
     said = done.stdout + done.stderr
     assert UNEXPECTED not in said, said
@@ -95,13 +102,13 @@ def test_a_working_folder_that_is_gone_is_told(home: Path, command: str) -> None
 
 def test_with_a_whole_root_a_working_folder_that_is_gone_is_no_obstacle(home: Path) -> None:
     code = "import os, sys; os.rmdir(os.getcwd()); from hfsvc.cli.main import run; sys.argv[0] = 'hfsvc'; run()"
-    done = as_stranger(["-c", code, "list", "--root", str(home / "data")], hand_over(home / "gone"))
+    done = as_stranger(["-P", "-c", code, "list", "--root", str(home / "data")], hand_over(home / "gone"))
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand out folders of another user")
-def test_a_root_of_another_user_is_told(sample_hub: LocalHub, home: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
+def test_a_root_of_another_user_is_told(sample_hub: LocalHub, home: Path, outside: Path) -> None:
+    other = outside / "other"
     other.mkdir(mode=0o755)
     code, said = run_hfsvc(
         "download", "openthoughts-sft", "--root", str(other), folder=home, HF_ENDPOINT=sample_hub.endpoint
@@ -110,11 +117,11 @@ def test_a_root_of_another_user_is_told(sample_hub: LocalHub, home: Path, tmp_pa
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="nothing could be written before")
-def test_a_store_that_cannot_be_written_is_read(sample_hub: LocalHub, home: Path, tmp_path: Path) -> None:
-    root = tmp_path / "store"
+def test_a_store_that_cannot_be_written_is_read(sample_hub: LocalHub, home: Path, outside: Path) -> None:
+    root = outside / "store"
     env = {**os.environ, "PYTHONPATH": str(PROJECT), "HF_ENDPOINT": sample_hub.endpoint}
     fetch = [sys.executable, "-m", "hfsvc", "download", "openthoughts-sft", "--root", str(root), "-q"]
-    subprocess.run(fetch, env=env, cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(fetch, env=env, cwd=outside, check=True, capture_output=True)
     shutil.rmtree(root / ".hfsvc" / "locks")
     commit = sample_hub.refresh("open-thoughts/OpenThoughts-Agent-v1-SFT")
     for command in (
