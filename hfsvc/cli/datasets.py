@@ -1,5 +1,6 @@
 """The commands ``list``, ``info``, ``path``, ``verify`` and ``sources``: datasets, on disk and by name."""
 
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -152,7 +153,6 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
     from hfsvc.cli.pasting import pasteable
     from hfsvc.cli.progress import show_hashing
     from hfsvc.cli.run import repo_of, run
-    from hfsvc.errors import typed
     from hfsvc.units import format_bytes
 
     repo = repo_of(options, dataset)
@@ -166,7 +166,7 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
             click.echo(printable(f"{state}\t{file.path}"))
         if not options.quiet:
             checked = f"{count_files(report.checked_files)}, {format_bytes(report.checked_bytes)} checked"
-            advice = "" if report.ok else pasteable(f"; mend it: hfsvc verify {typed(report.repo)} --repair", options)
+            advice = "" if report.ok else pasteable(f"; mend it: hfsvc verify {shlex.quote(dataset)} --repair", options)
             say(f"{report.repo}: {checked}, {len(report.damaged)} damaged{advice}")
     if not report.ok:
         sys.exit(6)

@@ -84,9 +84,9 @@ def say(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
-def say_left_out(files: "Sequence[FileLayout]") -> None:
-    """Which files of a dataset are not read, the first of them with the reason."""
+def say_left_out(files: "Sequence[FileLayout]", name: str) -> None:
+    """Which files of the dataset `name` are not read, the first of them with the reason."""
     if files:
         first, others = files[0], len(files) - 1
         more = f"; and {count_of('other', others)}" if others else ""
-        say(f"{count_files(len(files))} left out: {first.file} ({first.reason}){more}. hfsvc layouts tells of each.")
+        say(f"{count_files(len(files))} left out: {first.file} ({first.reason}){more}. Of each tells: hfsvc layouts {name}")

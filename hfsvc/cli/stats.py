@@ -40,7 +40,7 @@ def stats_command(options: Options, dataset: str | None, reading: "ReadOptions")
     else:
         write_lines(plain_lines(found))
     if not options.as_json:
-        say_left_out(found.left_out)
+        say_left_out(found.left_out, name)
     if not (found.rows or options.as_json):
         say_why_nothing(options, name, reading)
 

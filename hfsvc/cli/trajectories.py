@@ -38,7 +38,7 @@ def count_command(options: Options, dataset: str | None, reading: "ReadOptions")
         write_json({"source": name, "count": count} | ({"leftOut": left_out} if left_out else {}))
         return
     click.echo(count)
-    say_left_out(left_out)
+    say_left_out(left_out, name)
     if not count:
         say_why_nothing(options, name, reading)
 
