@@ -18,7 +18,7 @@ from .terminal import lines_of, open_terminal
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202e"
 # Words for a person are no table: the terminal wraps them.
-SENTENCE = re.compile(r"(fetch, .* free|^not |documents? in )")
+SENTENCE = re.compile(r"(in all, .* free|are here$|answers?$|^See one: |fetch, .* free|^not |documents? in )")
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]m")
 
 
@@ -96,6 +96,9 @@ def test_lists_are_tables_on_a_terminal_and_fields_in_a_pipe(downloaded: Command
         (["download", ALIAS, "--dry-run", "--include", "**"], {"FILE", "SIZE", "STATE"}),
         (["stats"], {"NUMBER", "SHARE", "ROWS", "MESSAGES"}),
         (["layouts"], {"FILE", "ROWS", "LAYOUT"}),
+        (["du"], {"DATASET", "FILES", "UNFINISHED", "INDEX"}),
+        (["files", ALIAS], {"FILE", "SIZE", "HASH", "HERE"}),
+        (["search", "inferredbugs"], {"TASK", "AGENT", "STEPS", "RESULT"}),
     ],
 )
 def test_tables_fit_the_terminal(downloaded: Command, arguments: list[str], headings: set[str], columns: int) -> None:

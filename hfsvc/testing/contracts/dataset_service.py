@@ -320,6 +320,15 @@ class DatasetServiceContract:
         assert (await world.service.verify(REPO, repair=True)).ok
         assert found.paths[0].read_bytes() == b"right"
 
+    async def test_what_a_dataset_takes_of_the_disk_is_told(self, world: DatasetWorld) -> None:
+        assert await world.service.disk_usage() == []
+        world.publish(REPO, "a.parquet", b"right")
+        await world.service.download(EVERYTHING)
+        (usage,) = await world.service.disk_usage()
+        assert (usage.repo, usage.recorded, usage.files, usage.file_bytes) == (REPO, True, 1, 5)
+        assert await world.service.prune() == []
+        assert await world.service.is_downloaded(REPO)
+
     async def test_a_verification_tells_how_far_it_is(self, world: DatasetWorld) -> None:
         world.publish(REPO, "a.parquet", b"right")
         await world.service.download(EVERYTHING)
