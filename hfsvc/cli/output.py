@@ -89,4 +89,6 @@ def say_left_out(files: "Sequence[FileLayout]", name: str) -> None:
     if files:
         first, others = files[0], len(files) - 1
         more = f"; and {count_of('other', others)}" if others else ""
-        say(f"{count_files(len(files))} left out: {first.file} ({first.reason}){more}. Of each tells: hfsvc layouts {name}")
+        say(
+            f"{count_files(len(files))} left out: {first.file} ({first.reason}){more}. Of each tells: hfsvc layouts {name}"
+        )

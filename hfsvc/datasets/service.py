@@ -286,7 +286,7 @@ class HubDatasetService:
         return await self._store.usage()
 
     async def prune(self, repo: str | None = None) -> list[DatasetUsage]:
-        wanted = None if repo is None else parse_repo(repo, self._settings.endpoint).repo.casefold()
+        wanted = None if repo is None else self._repo_of(repo).casefold()
         left = [each for each in await self._store.usage() if each.unfinished_bytes]
         chosen = [each for each in left if wanted in {None, each.repo.casefold()}]
         return [each for each in chosen if await in_task_group(self._store.prune(each.repo))]
