@@ -45,11 +45,12 @@ def program() -> str:
         return f"{shlex.quote(_shown(Path(sys.executable)))} -m hfsvc"
     if called.name != "hfsvc" or (found and called.exists() and called.samefile(found)):
         return "hfsvc"
-    return shlex.quote(_shown(called.absolute()))
+    return shlex.quote(_shown(called))
 
 
 def _shown(path: Path) -> str:
     try:
-        return str(path.relative_to(Path.cwd()))
+        return str(path.absolute().relative_to(Path.cwd()))
     except (ValueError, OSError):
+        # It lies elsewhere, or the working folder is gone.
         return str(path)

@@ -134,7 +134,7 @@ def test_long_names_are_broken_and_not_cut(hfsvc: Command, hub: LocalHub) -> Non
     ],
 )
 def test_bars_fit_the_terminal(downloaded: Command, arguments: list[str], unit: str, columns: int) -> None:
-    env = {"NO_COLOR": "1", "HFSVC_BANDWIDTH_LIMIT": "1000000"}
+    env = {"NO_COLOR": "1", "HFSVC_BANDWIDTH_LIMIT": "300000"}
     lines = lines_of(show(downloaded, *arguments, env=env, columns=columns).out)
     bars = [line for line in lines if "%" in line and unit in line.replace("kB", "MB")]
     assert bars
