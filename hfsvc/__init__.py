@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from hfsvc.metrics import Counters, MetricsRecorder
     from hfsvc.models import (
         Bucket,
+        BytesHashed,
         BytesReceived,
         DamagedFile,
         DatasetConfig,
         DatasetRequest,
         DatasetStatistics,
+        DatasetUsage,
         Distribution,
         DownloadedDataset,
         DownloadPlan,
@@ -61,9 +63,10 @@ if TYPE_CHECKING:
     )
     from hfsvc.notebook import download, preload
     from hfsvc.pages import make_report
-    from hfsvc.protocols import DatasetService, RowStream, TrajectorySource
+    from hfsvc.protocols import BatchSource, DatasetService, RowStream, TrajectorySource
+    from hfsvc.secret import Secret
     from hfsvc.server import ServerAccess, ServerApp, ServerLimits, create_app, make_access
-    from hfsvc.settings import Secret, Settings, load_settings
+    from hfsvc.settings import Settings, load_settings
     from hfsvc.train.row_iterator import RowIterator, iter_rows
     from hfsvc.trajectories.cursor import join_cursors
     from hfsvc.trajectories.known_datasets import KnownDataset
@@ -75,14 +78,14 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "models": (
-        "Bucket BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics Distribution "
+        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUsage Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
     "containers": "Container open_container",
     "metrics": "Counters MetricsRecorder",
-    "protocols": "DatasetService RowStream TrajectorySource",
+    "protocols": "BatchSource DatasetService RowStream TrajectorySource",
     "export": "ExportRequest Exported RowsExported Writer export_shards export_splits export_to export_trajectories read_parquet shares_of",
     "errors": "HfsvcError",
     "train.row_iterator": "RowIterator iter_rows",
@@ -90,7 +93,8 @@ _NAMES = {
     "trajectories.known_datasets": "KnownDataset",
     "trajectories.mixed_source": "MixedSource",
     "trajectories.mixed_stream": "MixPart",
-    "settings": "Secret Settings load_settings",
+    "secret": "Secret",
+    "settings": "Settings load_settings",
     "server": "ServerAccess ServerApp ServerLimits create_app make_access",
     "atif": "Trajectory",
     "notebook": "download preload",
@@ -100,7 +104,9 @@ _NAMES = {
 _HOMES = {name: f"hfsvc.{home}" for home, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "BatchSource",
     "Bucket",
+    "BytesHashed",
     "BytesReceived",
     "Container",
     "Counters",
@@ -109,6 +115,7 @@ __all__ = [
     "DatasetRequest",
     "DatasetService",
     "DatasetStatistics",
+    "DatasetUsage",
     "Distribution",
     "DownloadPlan",
     "DownloadedDataset",

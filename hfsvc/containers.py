@@ -1,26 +1,40 @@
 """The container: the one module that knows which class stands behind which protocol."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import httpx
 import msgspec
 from dependency_injector import containers, providers
 
+from hfsvc.aio.per_process import PerProcess
 from hfsvc.aio.throttle import Throttle
+from hfsvc.arguments import check_name, check_value
 from hfsvc.datasets.service import HubDatasetService
 from hfsvc.datasets.transfer import TransferServices
+from hfsvc.errors import ContainerEnded, InvalidArgument, InvalidSettings
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
 from hfsvc.hub.urls import parse_repo
 from hfsvc.metrics import Counters, MetricsRecorder
-from hfsvc.models import ReadOptions
-from hfsvc.protocols import DatasetService, TrajectorySource
-from hfsvc.settings import Settings, load_settings
+from hfsvc.models import (
+    EpisodeFilter,
+    LayoutName,
+    OnBadRow,
+    Preference,
+    ReadOptions,
+    ResultFilter,
+    SplitShare,
+    Style,
+    TraceFilter,
+)
+from hfsvc.protocols import BatchSource, DatasetService
+from hfsvc.settings import Settings, expand_home, load_settings
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.directories import rows_folder
 from hfsvc.store.folder_store import FolderStore
@@ -33,10 +47,40 @@ if TYPE_CHECKING:
     from hfsvc.trajectories.source import FileTrajectorySource
 
 
-def _open_client(settings: Settings, lifetime: AsyncExitStack) -> httpx.AsyncClient:
-    client = make_client(settings)
-    lifetime.push_async_callback(client.aclose)
-    return client
+class Lifetime(AsyncExitStack):
+    """What a container opened and closes at its end, and whether that has come."""
+
+    _ended = False
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        # Before anything is closed: whoever is still at work is to hear of the end, not of its effects.
+        self._ended = True
+        return bool(await super().__aexit__(kind, error, trace))
+
+    def check(self) -> None:
+        """Let nobody use what is closed.
+
+        Raises:
+            ContainerEnded: The container has ended.
+        """
+        if self._ended:
+            raise ContainerEnded
+
+
+def _make_clients(settings: Settings, lifetime: Lifetime) -> PerProcess[httpx.AsyncClient]:
+    def open_client() -> httpx.AsyncClient:
+        lifetime.check()
+        client = make_client(settings)
+        lifetime.push_async_callback(client.aclose)
+        return client
+
+    return PerProcess(open_client)
+
+
+def _client_of(clients: PerProcess[httpx.AsyncClient]) -> httpx.AsyncClient:
+    return clients()
 
 
 def _make_store(settings: Settings) -> FolderStore:
@@ -45,12 +89,27 @@ def _make_store(settings: Settings) -> FolderStore:
     return FolderStore(settings.root, index=StoreIndex(settings.root), locks=locks, hf_cache=cache)
 
 
+def _make_datasets(
+    services: TransferServices, store: DatasetStore, registry: Callable[[], Registry], lifetime: Lifetime
+) -> HubDatasetService:
+    return HubDatasetService(
+        services=services,
+        store=store,
+        check_open=lifetime.check,
+        full_name=lambda name: registry().expand(name),
+    )
+
+
 def _make_source(
     name: str | os.PathLike[str], *, datasets: DatasetService, registry: Registry, settings: Settings, **options: Any
 ) -> "FileTrajectorySource":
     # Late: a process that only downloads needs no pyarrow.
     from hfsvc.trajectories.source import FileTrajectorySource
 
+    for option in options:
+        check_name("source() option", option, ReadOptions.__struct_fields__)
+    if not isinstance(name, os.PathLike):
+        check_value("repo", name, str)
     if is_path(name) and not registry.find_alias(str(name)):
         files = LocalFiles(name)
         cache = rows_folder(settings.root, f"local/{files.digest}")
@@ -61,12 +120,49 @@ def _make_source(
     return FileTrajectorySource(repo, datasets=datasets, options=read_as)
 
 
+class OpenSource(Protocol):
+    """`Container.source`: opens the trajectories of an alias or a dataset id, read as `ReadOptions` say."""
+
+    def __call__(
+        self,
+        name: str | os.PathLike[str],
+        *,
+        style: Style = "messages",
+        on_bad_row: OnBadRow = "raise",
+        layout: LayoutName | None = None,
+        columns: Mapping[str, str] = ...,
+        config: str | None = None,
+        split: str | None = None,
+        episodes: EpisodeFilter = "all",
+        fenced: bool = False,
+        keep: Sequence[str] | str = (),
+        rows: Sequence[int | str] | None = None,
+        result: ResultFilter = "all",
+        traces: TraceFilter = "all",
+        where: str | None = None,
+        dedupe: str | None = None,
+        prefer: Preference = "first",
+        share: SplitShare | None = None,
+        sample: int | None = None,
+        shuffle: bool = False,
+        seed: int | None = None,
+    ) -> BatchSource:
+        """A new source each time.
+
+        Raises:
+            UnknownSource: A bare word that is no alias.
+            InvalidArgument: There is no such option, or no such value of it.
+        """
+        ...
+
+
 class Container(containers.DeclarativeContainer):
     """What a process needs, built on first use. Open one with `open_container`.
 
     Attributes:
         settings: As given, the root made absolute.
         lifetime: Closes what was opened, when the container ends.
+        clients: Makes a client at the first request, and a forked child another one.
         http: The client for Hub and CDN.
         hub: The Hub's API.
         metrics: Counts bytes, requests, retries and waits; a `Counters` unless overridden.
@@ -78,24 +174,27 @@ class Container(containers.DeclarativeContainer):
     """
 
     settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)
-    lifetime: providers.Provider[AsyncExitStack] = providers.Dependency(instance_of=AsyncExitStack)
-    http: providers.Provider[httpx.AsyncClient] = providers.Singleton(_open_client, settings, lifetime)
+    lifetime: providers.Provider[Lifetime] = providers.Dependency(instance_of=Lifetime)
+    clients: providers.Provider[PerProcess[httpx.AsyncClient]] = providers.Singleton(_make_clients, settings, lifetime)
+    http: providers.Provider[httpx.AsyncClient] = providers.Callable(_client_of, clients)
     metrics: providers.Provider[MetricsRecorder] = providers.Singleton(Counters)
     throttle: providers.Provider[Throttle] = providers.Singleton(Throttle, settings.provided.bandwidth_limit)
     session: providers.Provider[HubSession] = providers.Singleton(
-        HubSession, http, settings, metrics=metrics, throttle=throttle
+        HubSession, http.provider, settings, metrics=metrics, throttle=throttle, check_open=lifetime.provided.check
     )
     hub: providers.Provider[HubClient] = providers.Singleton(HubClient, session)
     store: providers.Provider[DatasetStore] = providers.Singleton(_make_store, settings)
     services: providers.Provider[TransferServices] = providers.Singleton(
         TransferServices, hub=hub, settings=settings, metrics=metrics
     )
-    datasets: providers.Provider[DatasetService] = providers.Singleton(
-        HubDatasetService, services=services, store=store
-    )
     registry: providers.Provider[Registry] = providers.Singleton(open_registry, settings.provided.sources)
-    source: providers.Provider[TrajectorySource] = providers.Callable(
-        _make_source, datasets=datasets, registry=registry, settings=settings
+    datasets: providers.Provider[DatasetService] = providers.Singleton(
+        _make_datasets, services=services, store=store, registry=registry.provider, lifetime=lifetime
+    )
+    # What a provider takes no type checker sees.
+    source: OpenSource = cast(
+        "OpenSource",
+        providers.Callable(_make_source, datasets=datasets, registry=registry, settings=settings),
     )
 
 
@@ -112,13 +211,50 @@ async def open_container(
 
     Raises:
         InvalidSettings: The environment holds a value that cannot be used.
+        InvalidArgument: There is no such part, or it cannot be replaced by that.
     """
+    check_value("settings", settings, Settings | None)
+    for name, provider in overrides.items():
+        _check_override(name, provider)
     given = settings or load_settings(os.environ)
     absolute = msgspec.structs.replace(given, root=_absolute(given.root))
-    async with AsyncExitStack() as lifetime:
+    async with Lifetime() as lifetime:
         yield Container(settings=providers.Object(absolute), lifetime=providers.Object(lifetime), **overrides)
 
 
+def _check_override(name: str, provider: Any) -> None:
+    check_name("open_container() part", name, sorted(Container.providers.keys() - {"settings", "lifetime"}))
+    if not isinstance(provider, providers.Provider):
+        reason = "a part is replaced by a provider, such as dependency_injector.providers.Object(part)"
+        raise InvalidArgument(name=name, given=_kind_of(provider), reason=reason)
+    if isinstance(provider, providers.Object):
+        check_part(name, provider())
+
+
+def check_part(name: str, part: Any) -> None:
+    """Refuse what cannot stand in for a part of a container: a class, or a client that is not asynchronous.
+
+    Raises:
+        InvalidArgument: It cannot.
+    """
+    if isinstance(part, type):
+        raise InvalidArgument(name=name, given=f"the class {part.__name__}", reason="it must be an instance of one")
+    if name == "http" and not isinstance(part, httpx.AsyncClient):
+        raise InvalidArgument(name=name, given=_kind_of(part), reason="it must be an httpx.AsyncClient")
+
+
+def _kind_of(value: Any) -> str:
+    # Not its repr: that of a client, or of a closure, may hold anything.
+    return f"a {type(value).__module__}.{type(value).__qualname__}"
+
+
 def _absolute(root: Path) -> Path:
-    # Not `resolve`: a root that is a link may be moved by moving the link.
-    return root if root.is_absolute() else Path.cwd() / root.expanduser()
+    expanded = expand_home(root)
+    if expanded.is_absolute():
+        return expanded
+    try:
+        # Not `resolve`: a root that is a link may be moved by moving the link.
+        return Path.cwd() / expanded
+    except OSError as error:
+        reason = f"{root} is relative, and the working folder cannot be found ({error.strerror})"
+        raise InvalidSettings(setting="root", reason=reason, hint="Name a whole path (HFSVC_ROOT).") from None

@@ -1,11 +1,13 @@
 """The system's errors about the disk as this project's, and folders made or checked with them."""
 
 import errno
+import os
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from hfsvc.errors import HfsvcError, NoSpace, StoreNotWritable
+from hfsvc.errors import HfsvcError, NoSpace, StoreNotWritable, TooManyOpenFiles, is_out_of_files
 from hfsvc.files.atomic import free_bytes
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -17,6 +19,7 @@ def disk_errors(path: Path, *, needed: int = 0, verb: str = "written") -> Iterat
 
     Raises:
         NoSpace: The disk or a quota is full.
+        TooManyOpenFiles: No more may be open.
         StoreNotWritable: Any other refusal.
     """
     try:
@@ -27,6 +30,8 @@ def disk_errors(path: Path, *, needed: int = 0, verb: str = "written") -> Iterat
 
 def disk_error(error: OSError, path: Path, needed: int, verb: str = "written") -> HfsvcError:
     """The error of ours that a system error means."""
+    if is_out_of_files(error):
+        return TooManyOpenFiles(where=_refused(error, path))
     if error.errno in _FULL:
         return NoSpace(path=str(path), needed=needed, free=free_bytes(path))
     return StoreNotWritable(path=_refused(error, path), reason=error.strerror or str(error), verb=verb)
@@ -36,6 +41,19 @@ def _refused(error: OSError, path: Path) -> str:
     """What the system would not touch. Beside `path` that is a scratch file, of which nobody knows."""
     named = Path(error.filename) if isinstance(error.filename, str) else path
     return str(path if named.parent == path.parent else named)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A new folder for as long as the context lasts.
+
+    Raises:
+        NoSpace, StoreNotWritable: The system has no place for it.
+    """
+    with ExitStack() as removed:
+        with disk_errors(Path(os.environ.get("TMPDIR") or "The temporary folder")):
+            made = removed.enter_context(tempfile.TemporaryDirectory(prefix="hfsvc-"))
+        yield Path(made)
 
 
 def make_folder(folder: Path) -> Path:

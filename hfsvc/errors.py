@@ -3,28 +3,38 @@
 ::
 
     HfsvcError
-    ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern, InvalidChoice,
-    │                                    InvalidExport, MissingExtra
+    ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
+    │                                    InvalidExport, MissingExtra, UnusableClient, ContainerEnded,
+    │                                    OtherEventLoop
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
-    ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
-    ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub,
-    │                                    TransferStalled, Offline
+    ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
+    ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub, ProxyRefused,
+    │                                    CertificateRefused, TransferStalled, Offline
     ├── Damaged                 exit 6   ChecksumMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
-    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath
+    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
+    │                                    TooManyOpenFiles
     └── DownloadFailed          the highest exit code among its `failures`
 
 An error keeps its facts as attributes and composes its one sentence from them. No error holds a token or a signed URL:
 `url` is always without its query.
 """
 
+import errno
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from http import HTTPStatus
 from typing import Any, ClassVar
 
-from hfsvc.units import format_bytes
+from hfsvc.units import format_bytes, format_free
+
+
+def typed(repo: str) -> str:
+    """An id as commands take it: one of a single name would be taken for an alias."""
+    return repo if "/" in repo else f"datasets/{repo}"
 
 
 def _rebuild(cls: type["HfsvcError"], facts: dict[str, Any]) -> "HfsvcError":
@@ -82,6 +92,30 @@ class FixRequest(HfsvcError):
 
 
 @dataclass(eq=False, kw_only=True)
+class InvalidArgument(FixRequest, ValueError):
+    """A call was given a value that it does not take.
+
+    Attributes:
+        name: Of the argument.
+        given: The value as Python writes it; of a token only its type.
+        reason: What is wrong with it.
+        known: The values that there are, where they can be listed.
+    """
+
+    name: str
+    given: str
+    reason: str
+    known: tuple[str, ...] = ()
+
+    def why(self) -> str:
+        """What is wrong with it, and what there is."""
+        return f"{self.reason}; there are: {', '.join(self.known)}" if self.known else self.reason
+
+    def message(self) -> str:
+        return f"{self.name} cannot be {self.given}: {self.why()}."
+
+
+@dataclass(eq=False, kw_only=True)
 class InvalidRepoId(FixRequest):
     """A dataset id breaks the Hub's rules, or a pasted address is not one of a dataset."""
 
@@ -115,18 +149,6 @@ class InvalidPattern(FixRequest):
 
 
 @dataclass(eq=False, kw_only=True)
-class InvalidChoice(FixRequest):
-    """Rows cannot be chosen like that."""
-
-    argument: str
-    value: str
-    reason: str
-
-    def message(self) -> str:
-        return f"No rows can be chosen by {self.argument} {self.value!r}: {self.reason}."
-
-
-@dataclass(eq=False, kw_only=True)
 class InvalidExport(FixRequest):
     """Nothing can be written there, or not in that form."""
 
@@ -148,6 +170,30 @@ class MissingExtra(FixRequest):
         return f"{self.wanted} is not installed: pip install 'hfsvc[{self.extra}]'."
 
 
+@dataclass(eq=False, kw_only=True)
+class UnusableClient(FixRequest):
+    """The HTTP client that was passed in is closed, or somebody else takes its answers. Another try finds the same."""
+
+    reason: str
+
+    def message(self) -> str:
+        return f"The HTTP client cannot be used: {self.reason}."
+
+
+class ContainerEnded(FixRequest):
+    """A service, or a source, is used after the container that it belongs to has ended."""
+
+    def message(self) -> str:
+        return "The container that this belongs to has ended: use it within open_container(), or open another one."
+
+
+class OtherEventLoop(FixRequest):
+    """A container is used on another event loop than the one that it was used on first."""
+
+    def message(self) -> str:
+        return "This container belongs to another event loop, whose connections and waits it holds: open one a loop."
+
+
 # ---- what is not there ----
 
 
@@ -155,6 +201,12 @@ class NotFound(HfsvcError):
     """What was asked for is not there."""
 
     exit_code = 3
+
+
+def _stops_at(host: str) -> str:
+    return (
+        f"The token was not sent: the endpoint redirects to {host}, and a token stops there. Set HF_ENDPOINT to {host}."
+    )
 
 
 @dataclass(eq=False, kw_only=True)
@@ -167,9 +219,12 @@ class DatasetNotFound(NotFound):
 
     repo: str
     token_sent: bool = False
+    withheld_from: str | None = None
     request_id: str | None = None
 
     def message(self) -> str:
+        if self.withheld_from:
+            return f"The dataset {self.repo} is missing or private. {_stops_at(self.withheld_from)}"
         if self.token_sent:
             return f"The dataset {self.repo} is missing, or private to others: check the name, and whose token it is."
         return f"The dataset {self.repo} is missing or private: check the name, or set HF_TOKEN to a token with access."
@@ -218,21 +273,35 @@ class UnknownSource(NotFound):
 
     def message(self) -> str:
         known = ", ".join(self.known)
-        return f"There is no source called {self.name!r}; known are: {known}. Name any other dataset as owner/name."
+        meant = get_close_matches(self.name, self.known, 1)
+        guess = f" (did you mean {meant[0]}?)" if meant else ""
+        others = "Name any other dataset as owner/name, or as datasets/name where it has no owner."
+        return f"There is no source called {self.name!r}{guess}; known are: {known}. {others}"
 
 
 @dataclass(eq=False, kw_only=True)
 class NotDownloaded(NotFound):
-    """The dataset is not on disk (or not all of its files are), and this call does not fetch."""
+    """The dataset is not on disk (or not all of its files are), and this call does not fetch.
+
+    Attributes:
+        repo: The dataset.
+        missing: Recorded files that are not there.
+        looked_in: The root, where the caller may know of it.
+        other_root: A store of a folder above, likewise.
+    """
 
     repo: str
     missing: tuple[str, ...] = ()
+    looked_in: str | None = None
+    other_root: str | None = None
 
     def message(self) -> str:
-        command = f"run: hfsvc download {self.repo}"
+        command = f"run: hfsvc download {typed(self.repo)}"
         if self.missing:
             return f"{self.repo} is not whole on disk ({len(self.missing)} files missing, first {self.missing[0]}): {command}"
-        return f"{self.repo} is not downloaded: {command}"
+        where = f" in {self.looked_in}" if self.looked_in else ""
+        other = f" (another store is {self.other_root}: take it with --root)" if self.other_root else ""
+        return f"{self.repo} is not downloaded{where}{other}: {command}"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -286,38 +355,71 @@ class PathNotFound(NotFound):
 
 @dataclass(eq=False, kw_only=True)
 class NoAccess(HfsvcError):
-    """The Hub refuses this caller."""
+    """The Hub refuses this caller.
+
+    Attributes:
+        reason: The Hub's own words, where it gave any.
+        token_sent: Whether a token went along.
+        withheld_from: Where a redirect led, and no token goes: scheme, host and port.
+    """
 
     exit_code: ClassVar[int] = 4
     repo: str
     reason: str | None = None
     status: int | None = None
     request_id: str | None = None
+    token_sent: bool = False
+    withheld_from: str | None = None
 
     def because(self) -> str:
         """The Hub's own words, where it gave any."""
         return f" (the Hub says: {self.reason})" if self.reason else ""
+
+    def advice(self, *, with_token: str, without: str) -> str:
+        """What to do, for callers with a token and without one."""
+        if self.withheld_from:
+            return f"{with_token}. {_stops_at(self.withheld_from)}"
+        return f"{with_token if self.token_sent else without}."
 
 
 class AuthenticationRequired(NoAccess):
     """The token is not valid, or one is needed and none was sent."""
 
     def message(self) -> str:
-        return f"The Hub wants a valid token for {self.repo}{self.because()}: set HF_TOKEN, or renew it."
+        what = self.advice(with_token="renew it, or check whose it is", without="set HF_TOKEN, or renew it")
+        return f"The Hub wants a valid token for {self.repo}{self.because()}: {what}"
 
 
 class GatedDataset(NoAccess):
     """The dataset's owner must grant access first."""
 
     def message(self) -> str:
-        return f"{self.repo} is gated{self.because()}: ask for access on its page, then set HF_TOKEN."
+        ask = "ask for access on its page"
+        return (
+            f"{self.repo} is gated{self.because()}: {self.advice(with_token=ask, without=f'{ask}, then set HF_TOKEN')}"
+        )
 
 
 class AccessDenied(NoAccess):
     """The token is valid but may not do this, or the dataset is disabled."""
 
     def message(self) -> str:
-        return f"The Hub denies access to {self.repo}{self.because()}: check the token's scope and the dataset's state."
+        what = "check the token's scope and the dataset's state"
+        return f"The Hub denies access to {self.repo}{self.because()}: {self.advice(with_token=what, without=what)}"
+
+
+class HubRefused(NoAccess):
+    """The Hub, or a filter before it, does not do what is asked of it, whoever asks."""
+
+    def message(self) -> str:
+        status = phrase_of(self.status)
+        return f"The Hub refuses what is asked of it for {self.repo}: it answered {status}{self.because()}."
+
+
+def phrase_of(status: int | None) -> str:
+    """A status with its words."""
+    words = {each.value: each.phrase for each in HTTPStatus}
+    return f"{status} ({words[status]})" if status in words else str(status or "not as it should")
 
 
 # ---- what stands in the way to the Hub, and may go by ----
@@ -346,15 +448,19 @@ class TryLater(HfsvcError):
         return self.message()
 
 
+@dataclass(eq=False, kw_only=True)
 class RateLimited(TryLater):
     """The Hub's quota for this caller is used up, and waiting would take longer than allowed."""
+
+    token_sent: bool = False
 
     def brief(self) -> str:
         return "it asks for patience"
 
     def message(self) -> str:
         wait = f"try again in {self.retry_after_s:.0f} s" if self.retry_after_s else "try again in some minutes"
-        return f"The Hub limits the rate of requests{self.at()}: {wait}, or set HF_TOKEN for a larger quota."
+        larger = "" if self.token_sent else ", or set HF_TOKEN for a larger quota"
+        return f"The Hub limits the rate of requests{self.at()}: {wait}{larger}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -387,6 +493,28 @@ class NotAHub(TryLater):
 
     def message(self) -> str:
         return f"What answers{self.at()} is no Hugging Face Hub: {self.reason}. Check HF_ENDPOINT and the network."
+
+
+@dataclass(eq=False, kw_only=True)
+class ProxyRefused(TryLater):
+    """A proxy or a filter on the way refused the request; it never came to the Hub."""
+
+    def message(self) -> str:
+        login = "Put user and password into the variable that names it (HTTPS_PROXY)."
+        what = login if self.status == 407 else "Ask who runs it, or check HTTPS_PROXY and NO_PROXY."
+        said = phrase_of(self.status)
+        return f"A proxy or a filter on the way to the Hub refuses{self.at()}: it answered {said}. {what}"
+
+
+@dataclass(eq=False, kw_only=True)
+class CertificateRefused(TryLater):
+    """The certificate of a server cannot be trusted: of an unknown authority, of another name, or out of date."""
+
+    host: str
+    reason: str
+
+    def message(self) -> str:
+        return f"The certificate of {self.host} is not trusted{self.at()}: {self.reason}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -535,16 +663,16 @@ class LocalStorage(HfsvcError):
 
 @dataclass(eq=False, kw_only=True)
 class NoSpace(LocalStorage):
-    """The disk has not enough room. `needed` and `free` are bytes; `needed` is 0 where it is not known."""
+    """The disk has not enough room. `needed` and `free` are bytes; 0 and None where they are not known."""
 
     path: str
     needed: int
-    free: int
+    free: int | None
 
     def message(self) -> str:
         need = f"{format_bytes(self.needed)} more" if self.needed else "more room"
-        free = format_bytes(self.free)
-        return f"{self.path} needs {need}, and {free} are free: make room, or {ELSEWHERE}."
+        free = format_free(self.free)
+        return f"{self.path} needs {need}, and {free} is free: make room, or {ELSEWHERE}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -557,6 +685,28 @@ class StoreNotWritable(LocalStorage):
 
     def message(self) -> str:
         return f"{self.path} cannot be {self.verb}: {self.reason}. Check its permissions, or {ELSEWHERE}."
+
+
+@dataclass(eq=False, kw_only=True)
+class TooManyOpenFiles(LocalStorage):
+    """This process, or the system, may not have more files and connections open. `where` is what could not be opened."""
+
+    where: str
+
+    def message(self) -> str:
+        return f"{self.where} cannot be opened: too many files and connections are open. {_FEWER_FILES}"
+
+
+_FEWER_FILES = "Raise the limit (ulimit -n), or lower HFSVC_MAX_CONNECTIONS."
+
+
+def is_out_of_files(error: BaseException | None) -> bool:
+    """Whether a failure, or what it came of, is that no more files and connections may be open."""
+    while error is not None:
+        if getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE} or "Too many open files" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 @dataclass(eq=False, kw_only=True)

@@ -1,12 +1,26 @@
 """Calls for notebooks and scripts, where a container would be in the way."""
 
 import importlib
-from contextlib import suppress
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 
-import msgspec
-
+from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.listening import listening
 from hfsvc.containers import open_container
-from hfsvc.models import DatasetRequest, DownloadedDataset, OnEvent
+from hfsvc.models import (
+    DEFAULT_REVISION,
+    BytesReceived,
+    DatasetRequest,
+    DownloadedDataset,
+    Event,
+    OnEvent,
+    Planned,
+)
+from hfsvc.secret import Secret
+from hfsvc.settings import Settings, is_true, load_settings
 
 _LATE_IMPORTS = ("pyarrow.parquet", "hfsvc.containers", "hfsvc.trajectories.source")
 
@@ -14,9 +28,14 @@ _LATE_IMPORTS = ("pyarrow.parquet", "hfsvc.containers", "hfsvc.trajectories.sour
 async def download(
     repo: str,
     *,
-    revision: str | None = None,
-    include: tuple[str, ...] | str | None = None,
+    revision: str = DEFAULT_REVISION,
+    include: Sequence[str] | str | None = None,
+    exclude: Sequence[str] | str = (),
+    root: Path | str | None = None,
+    token: Secret | str | None = None,
+    force: bool = False,
     on_event: OnEvent | None = None,
+    progress: bool | None = None,
 ) -> DownloadedDataset:
     """Bring a dataset onto disk with settings from the environment.
 
@@ -24,17 +43,62 @@ async def download(
         repo: As `DatasetRequest.repo`.
         revision: As `DatasetRequest.revision`.
         include: As `DatasetRequest.include`.
+        exclude: As `DatasetRequest.exclude`.
+        root: Folder of the store, instead of ``HFSVC_ROOT``.
+        token: As `DatasetRequest.token`.
+        force: As `DatasetRequest.force`.
         on_event: As in `DatasetService.download`.
+        progress: Whether a bar is shown on stderr; None for one in a notebook, unless
+            ``HF_HUB_DISABLE_PROGRESS_BARS`` says no.
 
     Raises:
         HfsvcError: As `DatasetService.download`.
     """
-    given = {"revision": revision, "include": include}
-    request = msgspec.structs.replace(
-        DatasetRequest(repo=repo), **{name: value for name, value in given.items() if value is not None}
-    )
-    async with open_container() as container:
-        return await container.datasets().download(request, on_event=on_event)
+    request = DatasetRequest(repo, revision=revision, include=include, exclude=exclude, token=token, force=force)
+    shown = _in_notebook() if progress is None else progress
+    return await in_task_group(_download(request, load_settings(os.environ, root=root), on_event, shown=shown))
+
+
+async def _download(
+    request: DatasetRequest, settings: Settings, on_event: OnEvent | None, *, shown: bool
+) -> DownloadedDataset:
+    async with listening(on_event) as tell, open_container(settings) as container:
+        with _bar() if shown else nullcontext() as show:
+
+            def listen(event: Event) -> None:
+                if show:
+                    show(event)
+                tell(event)
+
+            return await container.datasets().download(request, on_event=listen)
+
+
+def _in_notebook() -> bool:
+    # Every kernel of a notebook has it, and no script.
+    return "ipykernel" in sys.modules and not is_true("HF_HUB_DISABLE_PROGRESS_BARS", os.environ)
+
+
+@contextmanager
+def _bar() -> Iterator[OnEvent]:
+    # Late: rich takes a while to load.
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    # As text: without ipywidgets, rich's bars for notebooks are not seen.
+    console = Console(file=sys.stderr, force_terminal=True, force_jupyter=False, width=100)
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("asking the Hub", total=None)
+
+        def show(event: Event) -> None:
+            if isinstance(event, Planned):
+                plan = event.plan
+                total = plan.kept_bytes + plan.fetch_bytes
+                progress.update(task, description=plan.repo, total=total, completed=plan.kept_bytes)
+            elif isinstance(event, BytesReceived):
+                progress.update(task, completed=event.received)
+
+        yield show
 
 
 def preload() -> None:

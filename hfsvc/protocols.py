@@ -1,13 +1,14 @@
 """The two protocols of the service layer. They say what is guaranteed, not how; implementations and fakes fit both."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import (
     DatasetRequest,
     DatasetStatistics,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     FileLayout,
@@ -20,6 +21,9 @@ from hfsvc.models import (
     ValueCounts,
     VerifyReport,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -44,7 +48,8 @@ class DatasetService(Protocol):
 
         Args:
             request: What to bring.
-            on_event: Called on the event loop with what happens; an exception of its ends the download.
+            on_event: Called on the event loop with what happens, in order; where it is asynchronous, it is awaited beside
+                the transfer, and for the last time before this returns. An exception of its ends the download.
 
         Raises:
             DownloadFailed: Several files failed; the others are kept. A single failure is raised as itself.
@@ -73,11 +78,30 @@ class DatasetService(Protocol):
         """All recorded datasets, by id."""
         ...
 
-    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
+    async def verify(self, repo: str, *, repair: bool = False, on_event: OnEvent | None = None) -> VerifyReport:
         """Hash every recorded file; with `repair`, fetch the damaged ones again at the recorded commit.
+
+        Args:
+            repo: The dataset.
+            repair: Whether to.
+            on_event: Called on the event loop with `BytesHashed`, and with what happens while damaged files are fetched.
 
         Raises:
             NotDownloaded: Nothing is recorded.
+        """
+        ...
+
+    async def disk_usage(self) -> list[DatasetUsage]:
+        """What every dataset takes of the disk, by id, those of which only an unfinished download is there included."""
+        ...
+
+    async def prune(self, repo: str | None = None) -> list[DatasetUsage]:
+        """Remove what unfinished downloads have left, of one dataset or of all.
+
+        What a download needs that is under way is left alone.
+
+        Returns:
+            The datasets of which something was removed, as they were before.
         """
         ...
 
@@ -120,7 +144,8 @@ class TrajectorySource(Protocol):
 
     Every other method raises NotDownloaded where the dataset is not on disk, DatasetChanged when it moved to another
     commit in the meantime, BadParquet for a file that is damaged, or where no file has columns of a known layout, and BadRow for a
-    row that cannot be converted, unless the source was told to skip those.
+    row that cannot be converted, unless the source was told to skip those. What cannot be asked
+    for (a negative row, a field that there is not) raises InvalidArgument, streams at the call.
     """
 
     @property
@@ -177,7 +202,7 @@ class TrajectorySource(Protocol):
         Raises:
             CursorMismatch: The cursor is of another dataset or commit, of other files of it, of another choice of rows or
                 another shard.
-            InvalidChoice: The source chooses rows by what there is not.
+            InvalidArgument: The source chooses rows by what there is not.
         """
         ...
 
@@ -226,7 +251,7 @@ class TrajectorySource(Protocol):
             limit: Longest page.
             query: Words that must all occur, ignoring case, somewhere in a row's summary; ``field:word`` looks at one
                 field of `hfsvc.models.SUMMARY_FIELDS`, and ``field:"whole value"`` for nothing less; ``field:""`` finds
-                rows without a value.
+                rows without a value, and ``"any text"`` also a text with blanks or colons.
         """
         ...
 
@@ -245,4 +270,37 @@ class TrajectorySource(Protocol):
 
     async def statistics(self, *, where: str | None = None) -> DatasetStatistics:
         """Counts of rows, messages and who speaks, over all rows; bad rows are counted, and never raised."""
+        ...
+
+
+class BatchSource(TrajectorySource, Protocol):
+    """A `TrajectorySource` that gives its rows as they are stored, too: what a container's `source` makes."""
+
+    def stream_batches(
+        self,
+        *,
+        columns: Sequence[str] | str | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        shard: tuple[int, int] | None = None,
+        cursor: str | None = None,
+        stripe: bool = False,
+        limit: int | None = None,
+        where: str | None = None,
+    ) -> "RowStream[pa.RecordBatch]":
+        """The rows as they are stored, in Arrow record batches of at most eight megabytes, or one row.
+
+        Args:
+            columns: Names of columns; None for those that trajectories are made of.
+            start: First row.
+            stop: Row to stop before; None for the end.
+            shard: As for `stream_trajectories`, like all others.
+            cursor: Of `stream_rows`; goes on after its row.
+            stripe: Shards are every n-th row.
+            limit: Most rows.
+            where: Words that rows must answer to.
+
+        Raises:
+            InvalidArgument: There is no such column.
+        """
         ...

@@ -1,44 +1,34 @@
 """Settings: one frozen struct, read from the environment once, at the edge."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import force_setattr
 
-from hfsvc.errors import InvalidSettings
+from hfsvc.arguments import check_fields, did_you_mean
+from hfsvc.errors import InvalidArgument, InvalidSettings
+from hfsvc.secret import Secret
 
 DEFAULT_ROOT = Path(".openagents/datasets")
 DEFAULT_ENDPOINT = "https://huggingface.co"
 DEFAULT_SOURCE = "openthoughts-sft"
 MiB = 1 << 20
-
-
-class Secret:
-    """A text that never shows itself in a repr, a log or a traceback's locals. `reveal` gives it back."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def reveal(self) -> str:
-        """The text itself."""
-        return self._text
+_YES = ("1", "ON", "YES", "TRUE", "Y", "T")
+_NO = ("0", "OFF", "NO", "FALSE", "N", "F")
+# Not settings, but read elsewhere.
+OTHER_VARIABLES = ("HFSVC_SERVER_TOKEN",)
+# A service of a cluster that is called hfsvc announces itself by variables that begin like ours.
+_OTHERS_NAMES = re.compile(
+    r"HFSVC_(SERVER_TOKEN|COMPLETE|TEST_.*|PEERS_.*|CHROMIUM|IMAGES|SERVICE_(HOST|PORT).*|PORT(_\d.*)?)$"
+)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How this process reaches the Hub and where it keeps things.
+    """How this process reaches the Hub and where it keeps things. Paths and the token may be given as texts.
 
     Attributes:
         root: Folder of the store; made absolute when a container opens.
@@ -58,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         reuse_hf_cache: Copy blobs that lie in `hf_cache` with the right hash instead of fetching them.
         hf_cache: Cache of Hugging Face's own tools (``HF_HUB_CACHE``, else ``$HF_HOME/hub``); None for none.
         transport: ``fast`` (pyreqwest, extra ``fast``), ``httpx`` (its own), or ``auto``: the fast one where installed.
-        trust_env: Read proxies and CA certificates from the environment, as httpx does.
+        trust_env: Read proxies and CA certificates from the environment.
         default_source: Alias or id of the dataset that is read where none is named.
         sources: TOML file with datasets of your own, see `hfsvc.trajectories.registry`; None for none.
     """
@@ -84,6 +74,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sources: Path | None = None
 
     def __post_init__(self) -> None:
+        self._take_texts()
+        try:
+            check_fields(self)
+        except InvalidArgument as error:
+            raise InvalidSettings(setting=error.name, reason=error.why(), hint=error.hint) from None
         _check_endpoint(self.endpoint)
         for name in ("max_connections", "connections_per_file", "chunk_bytes", "bandwidth_limit"):
             if (value := getattr(self, name)) is not None and value < 1:
@@ -91,6 +86,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for name in ("connect_timeout_s", "api_timeout_s", "stall_timeout_s", "give_up_after_s"):
             if not getattr(self, name) > 0:
                 raise InvalidSettings(setting=name, reason="it must be more than 0 seconds")
+        if self.lock_timeout_s is not None and not self.lock_timeout_s >= 0:
+            raise InvalidSettings(setting="lock_timeout_s", reason="it must be at least 0 seconds")
+
+    def _take_texts(self) -> None:
+        for name in ("root", "hf_cache", "sources"):
+            if isinstance(value := getattr(self, name), str) and value:
+                force_setattr(self, name, expand_home(value))
+        token: Any = self.token
+        if isinstance(token, str):
+            force_setattr(self, "token", Secret(token.strip()) if token.strip() else None)
+        if isinstance(self.endpoint, str):
+            force_setattr(self, "endpoint", self.endpoint.strip().rstrip("/"))
+
+
+_HINTS = get_type_hints(Settings)
+VARIABLES = {f"HFSVC_{name.upper()}": name for name in Settings.__struct_fields__ if name not in {"token", "endpoint"}}
+"""The setting that each variable of ours sets."""
 
 
 def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
@@ -106,16 +118,33 @@ def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
     Raises:
         InvalidSettings: A value cannot be used; the error names the variable.
     """
-    values: dict[str, Any] = {"token": find_token(env), "offline": _is_true(env.get("HF_HUB_OFFLINE"))}
-    values["hf_cache"] = Path(env.get("HF_HUB_CACHE") or hf_home(env) / "hub").expanduser()
+    _check_names(env, overrides)
+    values: dict[str, Any] = {"token": find_token(env), "offline": is_true("HF_HUB_OFFLINE", env)}
+    values["hf_cache"] = _hf_cache(env)
     if endpoint := env.get("HF_ENDPOINT"):
         values["endpoint"] = endpoint
     if timeout := env.get("HF_HUB_DOWNLOAD_TIMEOUT"):
         values["stall_timeout_s"] = _convert("HF_HUB_DOWNLOAD_TIMEOUT", timeout, float)
-    values |= _own_variables(env)
+    values |= {name: _convert(each, env[each], _HINTS[name]) for each, name in VARIABLES.items() if env.get(each)}
     values |= {name: value for name, value in overrides.items() if value is not None}
-    values["endpoint"] = values.get("endpoint", DEFAULT_ENDPOINT).strip().rstrip("/")
     return Settings(**values)
+
+
+def _check_names(env: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
+    for name in overrides:
+        if name not in Settings.__struct_fields__:
+            raise _unknown(name, Settings.__struct_fields__)
+    for name in sorted(env):
+        if name.upper().startswith("HFSVC_") and name not in VARIABLES and not _OTHERS_NAMES.match(name):
+            raise _unknown(name, (*VARIABLES, *OTHER_VARIABLES))
+
+
+def _unknown(name: str, known: Collection[str]) -> InvalidSettings:
+    hub = {"HFSVC_TOKEN": "HF_TOKEN", "HFSVC_ENDPOINT": "HF_ENDPOINT"}.get(name.upper())
+    # Texts that begin alike need more than that.
+    near = did_you_mean(name, known, alike=0.75) or did_you_mean(name.upper(), known, alike=0.75)
+    hint = f"Its variable is {hub}." if hub else near
+    return InvalidSettings(setting=name, reason=f"there is none of this name; there are: {', '.join(known)}", hint=hint)
 
 
 def find_token(env: Mapping[str, str]) -> Secret | None:
@@ -124,45 +153,77 @@ def find_token(env: Mapping[str, str]) -> Secret | None:
     Source: the order of huggingface_hub 2.4, without its OIDC exchange and Colab secret. Blanks and line ends are
     stripped, an empty text is no token.
     """
-    if _is_true(env.get("HF_HUB_DISABLE_IMPLICIT_TOKEN")):
+    if is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN", env):
         return None
     texts = (env.get("HF_TOKEN"), env.get("HUGGING_FACE_HUB_TOKEN"), _token_file(env))
     return next((Secret(text.strip()) for text in texts if text and text.strip()), None)
 
 
 def _token_file(env: Mapping[str, str]) -> str | None:
-    path = env.get("HF_TOKEN_PATH") or hf_home(env) / "token"
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        path = Path(env.get("HF_TOKEN_PATH") or hf_home(env) / "token").expanduser()
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, RuntimeError):
+        # Where nobody has a home, nobody has logged in there.
         return None
 
 
 def hf_home(env: Mapping[str, str]) -> Path:
-    """The folder in which Hugging Face's own tools keep their state."""
+    """The folder in which Hugging Face's own tools keep their state.
+
+    Raises:
+        RuntimeError: It is named by a home folder, and there is none.
+    """
     cache = env.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(env.get("HF_HOME") or Path(cache) / "huggingface").expanduser()
 
 
-def _own_variables(env: Mapping[str, str]) -> dict[str, Any]:
-    hints = get_type_hints(Settings)
-    named = {name: f"HFSVC_{name.upper()}" for name in Settings.__struct_fields__ if name not in {"token", "endpoint"}}
-    return {
-        name: _convert(variable, env[variable], hints[name]) for name, variable in named.items() if env.get(variable)
-    }
+def _hf_cache(env: Mapping[str, str]) -> Path | None:
+    try:
+        return Path(env.get("HF_HUB_CACHE") or hf_home(env) / "hub").expanduser()
+    except RuntimeError:
+        return None
+
+
+def expand_home(path: Path | str) -> Path:
+    """A path without ``~``.
+
+    Raises:
+        InvalidSettings: This user has no home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        reason = "this user has no home folder, so ~ means nothing"
+        raise InvalidSettings(setting=str(path), reason=reason, hint="Write the path out.") from None
 
 
 def _convert(variable: str, text: str, kind: Any) -> Any:
     if kind is bool:
-        return _is_true(text)
+        return is_true(variable, {variable: text})
     try:
-        return msgspec.convert(text, kind, strict=False, dec_hook=lambda _, value: Path(value).expanduser())
+        return msgspec.convert(text.strip(), kind, strict=False, dec_hook=lambda _, value: expand_home(value))
     except msgspec.ValidationError as error:
-        raise InvalidSettings(setting=variable, reason=f"{text!r} does not fit ({error})") from None
+        known = get_args(kind) if get_origin(kind) is Literal else ()
+        reason = f"there is only {', '.join(known)}" if known else str(error)
+        hint = did_you_mean(text, known)
+        raise InvalidSettings(setting=variable, reason=f"{text!r} does not fit: {reason}", hint=hint) from None
 
 
-def _is_true(text: str | None) -> bool:
-    return (text or "").strip().upper() in {"1", "ON", "YES", "TRUE"}
+def is_true(variable: str, env: Mapping[str, str]) -> bool:
+    """Whether a variable says yes; one that is not set says no.
+
+    Raises:
+        InvalidSettings: It says neither yes nor no.
+    """
+    text = env.get(variable, "").strip()
+    if text.upper() in {"", *_NO}:
+        return False
+    if text.upper() in _YES:
+        return True
+    raise InvalidSettings(
+        setting=variable, reason=f"{text!r} is neither yes (1, on, yes, true) nor no (0, off, no, false)"
+    )
 
 
 def _check_endpoint(endpoint: str) -> None:

@@ -1,6 +1,11 @@
 """Sizes of bytes as people read them."""
 
 
+def format_free(count: int | None) -> str:
+    """Room on a disk for people; None is what it does not tell."""
+    return "an unknown amount" if count is None else format_bytes(count)
+
+
 def format_bytes(count: int) -> str:
     """A size for people: decimal units, as the Hub's pages show them (``109.7 MB``)."""
     size = float(count)

@@ -15,13 +15,13 @@ from .builders import open_service
 settings.register_profile("untimed", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
 settings.load_profile("untimed")
 
-_OURS = ("HF_", "HFSVC_", "HUGGING_FACE_")
+_OURS = ("HF_", "HFSVC_", "HUGGING_FACE_", "SSL_CERT_")
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(_OURS) or name.lower().endswith("_proxy"):
+        if name.startswith(_OURS) or name.lower().endswith(("_proxy", "_ca_bundle")):
             monkeypatch.delenv(name)
     # So that no login of this machine is found.
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))

@@ -21,7 +21,7 @@ def test_a_file_that_cannot_be_made_is_named_and_not_its_scratch_file(tmp_path: 
 def test_a_full_disk_is_told_with_the_numbers(tmp_path: Path, number: int) -> None:
     error = disk_error(OSError(number, "full"), tmp_path / "not" / "there", 5)
     assert isinstance(error, NoSpace)
-    assert (error.needed, error.free > 0) == (5, True)
+    assert (error.needed, (error.free or 0) > 0) == (5, True)
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG])

@@ -1,9 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hfsvc.errors import InvalidSettings
-from hfsvc.settings import DEFAULT_ENDPOINT, DEFAULT_ROOT, Secret, Settings, find_token, load_settings
+from hfsvc.secret import Secret
+from hfsvc.settings import DEFAULT_ENDPOINT, DEFAULT_ROOT, Settings, find_token, load_settings
 
 NOWHERE = {"HF_HOME": "/nowhere"}
 
@@ -15,7 +17,9 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 @pytest.mark.parametrize("field", [name for name in Settings.__struct_fields__ if name not in {"token", "endpoint"}])
 def test_every_field_has_a_variable(field: str) -> None:
-    text = {"root": "/x", "offline": "1", "trust_env": "0", "transport": "httpx"}.get(field, "7")
+    text = {"root": "/x", "offline": "1", "trust_env": "0", "reuse_hf_cache": "off", "transport": "httpx"}.get(
+        field, "7"
+    )
     assert getattr(load_settings(NOWHERE | {f"HFSVC_{field.upper()}": text}), field) != getattr(Settings(), field)
 
 
@@ -80,7 +84,17 @@ def test_the_hubs_download_timeout_is_the_stall_timeout() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "offline"), [("1", True), ("true", True), ("ON", True), ("yes", True), ("0", False), ("", False)]
+    ("text", "offline"),
+    [
+        ("1", True),
+        ("true", True),
+        ("ON", True),
+        ("yes", True),
+        ("0", False),
+        ("off", False),
+        (" no ", False),
+        ("", False),
+    ],
 )
 def test_offline_is_read_as_the_hubs_own_tools_read_it(text: str, offline: bool) -> None:
     assert load_settings(NOWHERE | {"HF_HUB_OFFLINE": text}).offline is offline
@@ -124,3 +138,89 @@ def test_a_secret_never_shows_itself() -> None:
     assert "geheim" not in f"{settings} {settings!r} {settings.token} {settings.token!r}"
     assert settings.token is not None
     assert settings.token.reveal() == "hf_geheim"
+
+
+# ---- what is misspelt is told -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("HFSVC_MAX_CONECTIONS", "Did you mean HFSVC_MAX_CONNECTIONS?"),
+        ("HFSVC_SOURCE", "Did you mean HFSVC_SOURCES?"),
+        ("hfsvc_root", "Did you mean HFSVC_ROOT?"),
+        ("HFSVC_TOKEN", "Its variable is HF_TOKEN."),
+        ("HFSVC_ENDPOINT", "Its variable is HF_ENDPOINT."),
+        ("HFSVC_QQQ", None),
+    ],
+)
+def test_a_variable_that_there_is_not_is_refused_with_those_that_there_are(name: str, hint: str | None) -> None:
+    with pytest.raises(InvalidSettings, match=r"HFSVC_ROOT, .*HFSVC_SERVER_TOKEN") as caught:
+        load_settings(NOWHERE | {name: "hf_geheim"})
+    assert (caught.value.setting, caught.value.hint) == (name, hint)
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HFSVC_SERVER_TOKEN",
+        "HFSVC_TEST_DATA",
+        "HFSVC_SERVICE_HOST",
+        "HFSVC_SERVICE_PORT_HTTP",
+        "HFSVC_PORT_80_TCP_ADDR",
+    ],
+)
+def test_what_others_call_so_is_left_alone(name: str) -> None:
+    assert load_settings(NOWHERE | {name: "tcp://10.0.0.1:80"}) == load_settings(NOWHERE)
+
+
+def test_an_argument_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match=r"max_conections.*Did you mean max_connections"):
+        load_settings(NOWHERE, max_conections=4)
+
+
+@pytest.mark.parametrize(
+    "name", ["HFSVC_OFFLINE", "HF_HUB_OFFLINE", "HFSVC_TRUST_ENV", "HF_HUB_DISABLE_IMPLICIT_TOKEN"]
+)
+def test_what_is_neither_yes_nor_no_is_refused(name: str) -> None:
+    with pytest.raises(InvalidSettings, match=rf"{name}.*'ture'"):
+        load_settings(NOWHERE | {name: "ture"})
+
+
+def test_a_choice_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(InvalidSettings, match=r"HFSVC_TRANSPORT.*auto, httpx, fast"):
+        load_settings(NOWHERE | {"HFSVC_TRANSPORT": "htpx"})
+    with pytest.raises(InvalidSettings, match=r"transport.*auto, httpx, fast.*Did you mean httpx"):
+        Settings(transport="htpx")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("root", ""),
+        ("root", None),
+        ("token", 5),
+        ("offline", "no"),
+        ("max_connections", "8"),
+        ("max_connections", True),
+        ("chunk_bytes", 1.5),
+        ("api_timeout_s", None),
+        ("lock_timeout_s", -1.0),
+        ("default_source", None),
+        ("endpoint", None),
+        ("sources", 5),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(InvalidSettings, match=name):
+        Settings(**{name: value})
+
+
+def test_texts_do_for_paths_and_for_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    given: dict[str, Any] = {"root": "/x", "sources": "~/s.toml", "hf_cache": "y", "token": " hf_geheim\n"}
+    settings = Settings(endpoint="https://mirror.example/hf/", **given)
+    assert (settings.root, settings.sources, settings.hf_cache) == (Path("/x"), Path("/home/me/s.toml"), Path("y"))
+    assert (settings.token, settings.endpoint) == (Secret("hf_geheim"), "https://mirror.example/hf")
+    assert "geheim" not in repr(settings)

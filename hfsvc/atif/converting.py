@@ -27,6 +27,7 @@ from hfsvc.atif.versions import (
     SYSTEM_OBSERVATIONS_SINCE,
     minor,
 )
+from hfsvc.errors import InvalidArgument
 
 _EMBEDDED_SINCE = SINCE[Trajectory]["subagent_trajectories"]
 _ROOT_EXTRA_SINCE = SINCE[Trajectory]["extra"]
@@ -74,10 +75,11 @@ def convert_version(trajectory: Trajectory, to: SchemaVersion) -> Converted:
     subagents are moved as they are. Where v1.2 is crossed, cached tokens are added to the prompt's, or taken out of them.
 
     Raises:
-        ValueError: There is no such version.
+        InvalidArgument: There is no such version.
     """
     if to not in VERSIONS:
-        raise ValueError(f"there is no version {to!r} of ATIF; the newest is {VERSIONS[-1]}")
+        reason = "ATIF has no such version"
+        raise InvalidArgument(name="to", given=repr(to), reason=reason, known=VERSIONS)
     document: Json = msgspec.to_builtins(trajectory)
     conversion = _Conversion(minor(to))
     conversion.convert(document, ())

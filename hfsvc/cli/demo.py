@@ -1,6 +1,5 @@
 """The command ``demo``: download, verify, count and show, on a Hub of its own."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ SHOWN_CHARACTERS = 120
 SHOWN_ROWS = 2
 
 
-@command("demo")
+@command("demo", example="hfsvc demo")
 def demo_command(options: Options) -> None:
     """See it work, without a network.
 
@@ -28,16 +27,17 @@ def demo_command(options: Options) -> None:
     the real one. Everything lies in a temporary folder that is removed at the end.
     """
     from hfsvc.cli.output import say
+    from hfsvc.disk import temporary_folder
     from hfsvc.testing.localhub import LocalHub
     from hfsvc.testing.samples import write_sample_hub
 
     tell = _say_nothing if options.quiet or options.as_json else say
-    with tempfile.TemporaryDirectory(prefix="hfsvc-demo-") as folder:
+    with temporary_folder() as folder:
         tell("Making a small dataset in the layout of open-thoughts/OpenThoughts-Agent-v1-SFT …")
-        repo = write_sample_hub(Path(folder) / "hub")
-        with LocalHub(Path(folder) / "hub", bytes_per_s=BYTES_PER_S) as hub:
+        repo = write_sample_hub(folder / "hub")
+        with LocalHub(folder / "hub", bytes_per_s=BYTES_PER_S) as hub:
             tell(f"A Hub answers at {hub.endpoint}.")
-            _show(options, tell, repo, hub.endpoint, Path(folder) / "datasets")
+            _show(options, tell, repo, hub.endpoint, folder / "datasets")
     tell("\nNow the real one, 110 MB:\n\n    hfsvc download openthoughts-sft\n    hfsvc show 0\n")
 
 
@@ -71,7 +71,7 @@ def _show(options: Options, tell: Callable[[str], None], repo: str, endpoint: st
         click.echo("\n".join(each.repo for each in await datasets.list_downloaded()))
         tell(f"\n$ hfsvc count {DEFAULT_SOURCE}")
         click.echo(await source.count())
-        tell(f"\n$ hfsvc sample {SHOWN_ROWS}")
+        tell(f"\n$ hfsvc sample {SHOWN_ROWS} --first")
         for row, trajectory in enumerate(await source.get_trajectories(0, SHOWN_ROWS)):
             print_trajectory(row, trajectory, longest=SHOWN_CHARACTERS)
 

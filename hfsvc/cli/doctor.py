@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -12,8 +13,10 @@ from hfsvc.cli.options import Options, command
 
 if TYPE_CHECKING:
     from hfsvc.containers import Container
-
-PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+    from hfsvc.hub.client import HubClient
+    from hfsvc.hub.content import HubContent
+    from hfsvc.models import Location, RemoteDataset, RemoteFile
+    from hfsvc.settings import Settings
 
 
 class Check(NamedTuple):
@@ -25,10 +28,10 @@ class Check(NamedTuple):
     exit_code: int = 0
 
 
-@command("doctor")
+@command("doctor", example="hfsvc doctor --repo open-thoughts/OpenThoughts-Agent-v1-SFT")
 @click.option("--repo", metavar="OWNER/NAME", help="The dataset to try, instead of the default source's.")
 def doctor_command(options: Options, repo: str | None) -> None:
-    """Check endpoint, token, proxy, CDN and root: what works and what does not.
+    """Check endpoint, token, proxies, certificates, CDN and root: what works and what does not.
 
     Downloads one byte. Ends with the exit code of the worst finding.
     """
@@ -52,7 +55,8 @@ def doctor_command(options: Options, repo: str | None) -> None:
 async def examine(container: "Container", repo: str) -> AsyncIterator[Check]:
     """All checks, one after the other; none of them raises."""
     yield await _try("root", lambda: _check_root(container))
-    yield Check("proxy", True, _proxies())
+    yield await _try("proxy", lambda: _check_proxy(container))
+    yield await _try("ca", lambda: _check_ca(container))
     yield await _try("token", lambda: _check_token(container))
     yield await _try("endpoint", lambda: _check_endpoint(container, repo))
     yield await _try("cdn", lambda: _check_cdn(container, repo))
@@ -76,7 +80,7 @@ async def _check_root(container: "Container") -> str:
     from hfsvc.files.atomic import free_bytes
     from hfsvc.store.directories import leftover_parts, make_root
     from hfsvc.store.safe_paths import STATE_FOLDER, is_case_sensitive
-    from hfsvc.units import format_bytes
+    from hfsvc.units import format_bytes, format_free
 
     root = container.settings().root
     await to_thread.run_sync(make_root, root)
@@ -85,13 +89,34 @@ async def _check_root(container: "Container") -> str:
     recorded = len(await container.store().entries())
     leftovers = sum((await to_thread.run_sync(leftover_parts, root)).values())
     unfinished = f", {format_bytes(leftovers)} of unfinished downloads" if leftovers else ""
-    free = format_bytes(await to_thread.run_sync(free_bytes, root))
+    free = format_free(await to_thread.run_sync(free_bytes, root))
     return f"{root}: writable, {free} free, {recorded} dataset{'s' * (recorded != 1)}{unfinished}"
 
 
-def _proxies() -> str:
-    named = [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
-    return f"set in the environment: {', '.join(named)}" if named else "none set"
+async def _check_proxy(container: "Container") -> str:
+    settings = container.settings()
+    return f"to {settings.endpoint}: {_route(settings, settings.endpoint)}"
+
+
+def _route(settings: "Settings", url: str) -> str:
+    """Which proxy holds for an address, and by which variable; never with a password."""
+    from hfsvc.hub.transport import read_proxies
+
+    if not settings.trust_env:
+        return "none (trust_env is off)"
+    proxies = read_proxies(settings)
+    if proxy := proxies.holding_for(url):
+        return proxy.shown
+    entry = proxies.exempting(url) if proxies.names_any else None
+    return f"none, by {entry!r} of NO_PROXY" if entry else "none"
+
+
+async def _check_ca(container: "Container") -> str:
+    from hfsvc.hub.certificates import make_tls, shown_source
+
+    env = os.environ if container.settings().trust_env else {}
+    make_tls(env)
+    return f"of the Hub and its CDN: {shown_source(env)}"
 
 
 async def _check_token(container: "Container") -> str:
@@ -110,16 +135,35 @@ async def _check_endpoint(container: "Container", repo: str) -> str:
 
 
 async def _check_cdn(container: "Container", repo: str) -> str:
+    from hfsvc.errors import HfsvcError
     from hfsvc.hub.urls import without_query
+
+    hub, settings = container.hub(), container.settings()
+    dataset = await hub.resolve(repo, "main", token=settings.token)
+    content = hub.content(dataset, token=settings.token)
+    file = await _find_large(hub, dataset, settings)
+    if file is None:
+        return f"not tried: {repo} has no large file"
+    location = await content.locate(file)
+    route = f"proxy: {_route(settings, location.url)}"
+    try:
+        received = await _receive_byte(content, location, file)
+    except HfsvcError as error:
+        error.hint = f"{error.hint or ''} Tried with {route}.".strip()
+        raise
+    return f"{without_query(location.url).rsplit('/', 1)[0]} sent {received} byte of {file.path}; {route}"
+
+
+async def _find_large(hub: "HubClient", dataset: "RemoteDataset", settings: "Settings") -> "RemoteFile | None":
+    async with aclosing(hub.list_files(dataset, token=settings.token)) as files:
+        async for file in files:
+            if file.size and (file.checksum or "").startswith("sha256:"):
+                return file
+    return None
+
+
+async def _receive_byte(content: "HubContent", location: "Location", file: "RemoteFile") -> int:
     from hfsvc.models import ByteRange
 
-    hub, token = container.hub(), container.settings().token
-    dataset = await hub.resolve(repo, "main", token=token)
-    content = hub.content(dataset, token=token)
-    async for file in hub.list_files(dataset, token=token):
-        if file.size and (file.checksum or "").startswith("sha256:"):
-            location = await content.locate(file)
-            async with content.open(location, file, ByteRange(start=0, stop=1)) as chunks:
-                received = sum([len(chunk) async for chunk in chunks])
-            return f"{without_query(location.url).rsplit('/', 1)[0]} sent {received} byte of {file.path}"
-    return f"not tried: {repo} has no large file"
+    async with content.open(location, file, ByteRange(start=0, stop=1)) as chunks:
+        return sum([len(chunk) async for chunk in chunks])

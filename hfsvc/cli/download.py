@@ -1,13 +1,19 @@
 """The command ``download``: a request from options, its progress, and what was downloaded or would be."""
 
-from typing import Any
+import sys
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hfsvc.cli.elsewhere import elsewhere_options, take_elsewhere_options
 from hfsvc.cli.options import Options, command
 
+if TYPE_CHECKING:
+    from hfsvc.models import OnEvent
 
-@command("download")
+
+@command("download", example="hfsvc download openthoughts-sft")
 @click.argument("dataset", required=False)
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--repo", metavar="OWNER/NAME", help="The dataset by its id or address, instead of DATASET.")
@@ -24,13 +30,16 @@ from hfsvc.cli.options import Options, command
 @click.option(
     "--progress", type=click.Choice(["auto", "json", "none"]), default="auto", help="A bar, or events as JSON lines."
 )
+@elsewhere_options
 def download_command(options: Options, **given: Any) -> None:
     """Bring a dataset onto disk, verified, or up to date.
 
-    DATASET is an alias such as openthoughts-sft, or OWNER/NAME. FILEs are exact paths inside it.
+    DATASET is an alias such as openthoughts-sft, OWNER/NAME, OWNER/NAME@REV, or an address of its page: of the address of a
+    folder or a file only that is taken. FILEs are exact paths inside it.
     """
     from hfsvc.cli.run import run
 
+    take_elsewhere_options(options, given)
     dry_run, progress = given.pop("dry_run"), given.pop("progress")
     request = _request(options, **given)
     if dry_run:
@@ -39,9 +48,31 @@ def download_command(options: Options, **given: Any) -> None:
     from hfsvc.cli.progress import show_progress
 
     with show_progress(progress, quiet=options.quiet or options.as_json) as listen:
-        dataset = run(options, lambda container: container.datasets().download(request, on_event=listen))
+        told = _telling_names(listen, quiet=options.quiet or options.as_json)
+        dataset = run(options, lambda container: container.datasets().download(request, on_event=told))
     _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
     _print_dataset(options, dataset)
+
+
+def _telling_names(listen: "OnEvent", *, quiet: bool) -> "OnEvent":
+    from hfsvc.models import Planned
+
+    def tell(event: Any) -> None:
+        if isinstance(event, Planned) and not quiet:
+            _tell_names(event.plan)
+        listen(event)
+
+    return tell
+
+
+def _tell_names(plan: Any) -> None:
+    from hfsvc.cli.output import say
+
+    if plan.unportable:
+        first, count = plan.unportable[0], len(plan.unportable)
+        say(
+            f"{count} of these names cannot be kept on other systems, such as Windows: {first}{' …' if count > 1 else ''}"
+        )
 
 
 def _check_files(dataset: Any, names: list[str]) -> None:
@@ -50,7 +81,9 @@ def _check_files(dataset: Any, names: list[str]) -> None:
     missing = tuple(name for name in names if name not in dataset.files)
     if missing:
         here = dataset.files
-        hint = "The files that it has were downloaded."
+        meant = get_close_matches(missing[0], here, 1)
+        guess = f" Did you mean {meant[0]}?" if meant else ""
+        hint = f"The files that it has were downloaded.{guess}"
         raise FileNotFound(repo=dataset.repo, patterns=missing, available=here[:10], total=len(here), hint=hint)
 
 
@@ -73,13 +106,30 @@ def _request(
         raise click.UsageError("Name one dataset: DATASET or --repo OWNER/NAME.")
     if files and include:
         raise click.UsageError("Name files or give --include, not both.")
+    wanted = repo or repo_of(options, dataset or "")
+    if not (files or include):
+        _say_what_is_taken(options, wanted)
     return DatasetRequest(
-        repo=repo or repo_of(options, dataset or ""),
+        repo=wanted,
         revision=revision or "main",
         include=tuple(map(exactly, files)) or include or None,
         exclude=exclude,
         force=force,
     )
+
+
+def _say_what_is_taken(options: Options, repo: str) -> None:
+    from hfsvc.cli.output import say
+    from hfsvc.cli.pasting import pasteable
+    from hfsvc.cli.run import settings_of
+    from hfsvc.errors import typed
+    from hfsvc.hub.urls import parse_repo
+
+    address = parse_repo(repo, settings_of(options).endpoint)
+    if address.path and not options.quiet:
+        name = typed(address.repo) + (f"@{address.revision}" if address.revision else "")
+        others = pasteable(f"hfsvc download {name} --include '**'", options)
+        say(f"Only {address.path} of {address.repo} is taken, as the address says; for all of it: {others}")
 
 
 def _print_dataset(options: Options, dataset: Any) -> None:
@@ -96,16 +146,22 @@ def _print_dataset(options: Options, dataset: Any) -> None:
 
 
 def _print_plan(options: Options, plan: Any) -> None:
-    from hfsvc.cli.output import say, write_columns, write_json
-    from hfsvc.units import format_bytes
+    from hfsvc.cli.file_tables import FileLine, print_files
+    from hfsvc.cli.output import say, write_json
+    from hfsvc.cli.tables import write_lines
+    from hfsvc.units import format_bytes, format_free
 
     if options.as_json:
         write_json(plan)
         return
-    write_columns(("FILE", "SIZE", "STATE"), [(file.path, str(file.size), _state(file)) for file in plan.files])
+    if sys.stdout.isatty():
+        print_files([FileLine(file.path, file.size, _state(file)) for file in plan.files])
+    else:
+        write_lines([(file.path, str(file.size), _state(file)) for file in plan.files])
     if not options.quiet:
         fetch, total = format_bytes(plan.fetch_bytes), format_bytes(plan.total_bytes)
-        say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_bytes(plan.free_bytes)} free")
+        say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_free(plan.free_bytes)} free")
+        _tell_names(plan)
 
 
 def _state(file: Any) -> str:

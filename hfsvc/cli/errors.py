@@ -12,9 +12,11 @@ from typing import Any
 
 import click
 
+from hfsvc.cli.elsewhere import UNKNOWN
 from hfsvc.cli.output import say, write_json
+from hfsvc.cli.pasting import pasteable_after
 from hfsvc.disk import disk_error
-from hfsvc.errors import HfsvcError
+from hfsvc.errors import HfsvcError, is_out_of_files
 
 USAGE = 2
 INTERRUPTED = 130
@@ -60,24 +62,30 @@ def report(error: BaseException, argv: Sequence[str]) -> int:
     if isinstance(error, ReaderLeft):
         return _reader_left()
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return _stopped("interrupted", INTERRUPTED, as_json="--json" in argv)
+        return _stopped(error, "interrupted", INTERRUPTED, as_json="--json" in argv)
     if isinstance(error, Terminated):
-        return _stopped("terminated", TERMINATED, as_json="--json" in argv)
+        return _stopped(error, "terminated", TERMINATED, as_json="--json" in argv)
     if "-v" in argv or "--verbose" in argv:
         traceback.print_exception(error)
     if isinstance(error, OSError) and error.filename is None and error.errno in _WRITING:
         error = disk_error(error, Path(STDOUT), 0)
+    elif isinstance(error, OSError) and is_out_of_files(error):
+        error = disk_error(error, Path(error.filename or "A file"), 0)
+    elif isinstance(error, OSError) and error.errno in _WRITING:
+        error = disk_error(error, Path(error.filename or STDOUT), 0)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return USAGE
     if isinstance(error, click.UsageError) and error.ctx and "--json" not in argv:
         click.echo(error.ctx.get_usage(), err=True)
-    _tell(error, as_json="--json" in argv)
+    _tell(error, argv)
     return exit_code(error)
 
 
-def _stopped(how: str, code: int, *, as_json: bool) -> int:
-    sentence = f"{how.capitalize()}; what is complete is kept."
+def _stopped(error: BaseException, how: str, code: int, *, as_json: bool) -> int:
+    # click makes an error of its own of Ctrl-C.
+    kept = " ".join(getattr(error.__cause__ or error, "__notes__", ["what is complete is kept."]))
+    sentence = f"{how.capitalize()}; {kept}"
     if as_json:
         write_json({"error": _document(how, sentence)}, err=True)
     else:
@@ -92,11 +100,11 @@ def exit_code(error: BaseException) -> int:
     return error.exit_code if isinstance(error, click.ClickException) else 1
 
 
-def _tell(error: BaseException, *, as_json: bool) -> None:
-    if as_json:
+def _tell(error: BaseException, argv: Sequence[str]) -> None:
+    if "--json" in argv:
         write_json({"error": as_document(error)}, err=True)
         return
-    say(f"Error: {_sentence(error)}")
+    say(pasteable_after(f"Error: {_sentence(error)}", argv))
 
 
 def as_document(error: BaseException) -> dict[str, Any]:
@@ -112,6 +120,8 @@ def _document(code: str, sentence: str) -> dict[str, Any]:
 
 
 def _sentence(error: BaseException) -> str:
+    if isinstance(error, click.NoSuchOption) and error.option_name in UNKNOWN:
+        return f"{error.format_message()} {UNKNOWN[error.option_name]}"
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, HfsvcError):

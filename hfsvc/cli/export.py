@@ -1,17 +1,21 @@
 """The command ``export``: trajectories into files, shards, or stdout."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hfsvc.cli.errors import Terminated
 from hfsvc.cli.options import Options, command
 from hfsvc.cli.read_options import reading_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from hfsvc.containers import Container
-    from hfsvc.export import Exported, ExportRequest
+    from hfsvc.export import Exported, ExportRequest, RowsExported
     from hfsvc.models import ReadOptions
 
 STDOUT = Path("-")
@@ -34,7 +38,7 @@ class ShardType(click.ParamType[tuple[int, int]]):
         return int(index), int(shards)
 
 
-@command("export")
+@command("export", example="hfsvc export openthoughts-sft -o runs.jsonl.zst --stop 100")
 @click.argument("dataset")
 @click.option(
     "-o",
@@ -61,16 +65,20 @@ def export_command(options: Options, dataset: str, reading: "ReadOptions", **giv
     The file is whole under its name, or not there.
     """
     from hfsvc.cli.output import write_json
+    from hfsvc.cli.run import say_why_nothing, source_name
 
     _check(options, given)
+    dataset = source_name(options, dataset)
     if given["output"] == STDOUT:
         _to_stdout(options, dataset, reading, given)
         return
     done = _to_files(options, dataset, reading, given)
     if options.as_json:
         write_json(done)
-    else:
-        _tell(options, done)
+        return
+    _tell(options, done)
+    if not any(each.rows or each.kept for each in done):
+        say_why_nothing(options, dataset, reading)
 
 
 def _check(options: Options, given: dict[str, Any]) -> None:
@@ -79,6 +87,8 @@ def _check(options: Options, given: dict[str, Any]) -> None:
         raise click.UsageError("Give --shard for one part, or --shards for all of them.")
     if given["cursor"] and given["shards"]:
         raise click.UsageError("A cursor goes on within one part: give --shard instead of --shards.")
+    if given["stop"] is not None and given["stop"] <= given["start"]:
+        raise click.UsageError("No row lies between --start and --stop: --stop is the row after the last one.")
     if to_stdout and (options.as_json or given["shards"] or given["resume"]):
         raise click.UsageError("On stdout there is only the export itself: no --json, --shards or --resume.")
     if given["engine"] == "ray" and (to_stdout or given["cursor"] or given["shard"]):
@@ -111,7 +121,14 @@ def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dic
 
     engine, shards, progress = given.pop("engine"), given.pop("shards"), given.pop("progress")
     request = ExportRequest(path=given.pop("output"), job=repo_of(options, dataset), **given)
-    with show_export(progress, quiet=options.quiet or options.as_json) as listen:
+    with (
+        _telling_what_is_kept(request.path, in_parts=bool(shards)) as note,
+        show_export(progress, quiet=options.quiet or options.as_json) as show,
+    ):
+
+        def listen(event: "RowsExported") -> None:
+            note(event)
+            show(event)
 
         async def work(container: "Container") -> "list[Exported]":
             if engine == "ray":
@@ -122,6 +139,26 @@ def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dic
             return [await export_trajectories(source, request, on_event=listen)]
 
         return run(options, work)
+
+
+@contextmanager
+def _telling_what_is_kept(path: Path, *, in_parts: bool) -> "Iterator[Callable[[RowsExported], None]]":
+    """Let an export that is stopped say what there is of it, and how the others could be had."""
+    cursor: str | None = None
+
+    def listen(event: "RowsExported") -> None:
+        nonlocal cursor
+        cursor = event.cursor
+
+    try:
+        yield listen
+    except (KeyboardInterrupt, Terminated) as stopped:
+        if in_parts:
+            stopped.add_note("whole parts are kept: the same command with --resume goes on after them.")
+        else:
+            after = f" The rows after those that were done could be written with --cursor {cursor}" if cursor else ""
+            stopped.add_note(f"nothing is kept of {path}.{after}")
+        raise
 
 
 async def _with_ray(

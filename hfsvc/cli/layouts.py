@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hfsvc.models import FileLayout, ReadOptions
 
 
-@command("layouts")
+@command("layouts", example="hfsvc layouts openthoughts-sft")
 @click.argument("dataset", required=False)
 @storage_options
 def layouts_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
@@ -20,15 +20,16 @@ def layouts_command(options: Options, dataset: str | None, reading: "ReadOptions
 
     DATASET is the default source unless given.
     """
-    from hfsvc.cli.output import write_columns, write_json
+    from hfsvc.cli.output import write_json
     from hfsvc.cli.run import run, source_of
+    from hfsvc.cli.tables import TableColumn, write_lines, write_table
 
     name = source_of(options, dataset)
     found = run(options, lambda container: _explain(container, name, reading))
     if options.as_json:
         write_json({"source": name, "files": found})
     elif options.quiet:
-        write_columns((), [(each.file, each.layout or "-") for each in found])
+        write_lines([(each.file, each.layout or "-") for each in found])
     else:
         rows = [
             (
@@ -40,7 +41,14 @@ def layouts_command(options: Options, dataset: str | None, reading: "ReadOptions
             )
             for each in found
         ]
-        write_columns(("FILE", "ROWS", "LAYOUT", "COLUMN", "WHY"), rows)
+        columns = [
+            TableColumn("FILE", wraps=True),
+            TableColumn("ROWS", number=True),
+            TableColumn("LAYOUT"),
+            TableColumn("COLUMN"),
+            TableColumn("WHY", wraps=True),
+        ]
+        write_table(columns, rows)
         _say_ruled_out(found)
         _say_unread(found)
 

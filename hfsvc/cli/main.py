@@ -9,6 +9,7 @@ from contextlib import suppress
 import click
 
 from hfsvc import __version__
+from hfsvc.cli.encoding import show_plainer_what_cannot_be_shown
 
 _COMMANDS = {
     "download": ("hfsvc.cli.download", "Bring a dataset onto disk, verified, or up to date."),
@@ -18,9 +19,13 @@ _COMMANDS = {
     "verify": ("hfsvc.cli.datasets", "Hash a dataset's files again; --repair fetches the damaged ones."),
     "sources": ("hfsvc.cli.datasets", "Show the datasets that are known by name."),
     "layouts": ("hfsvc.cli.layouts", "Show how each file of a dataset is read, and why."),
-    "delete": ("hfsvc.cli.datasets", "Remove a dataset from disk."),
+    "files": ("hfsvc.cli.files", "Show what a dataset holds on the Hub, and what of it is here."),
+    "du": ("hfsvc.cli.usage", "Show how much of the disk each dataset takes."),
+    "delete": ("hfsvc.cli.usage", "Remove a dataset from disk."),
+    "prune": ("hfsvc.cli.usage", "Remove what unfinished downloads have left."),
     "count": ("hfsvc.cli.trajectories", "Count a dataset's trajectories."),
-    "sample": ("hfsvc.cli.trajectories", "Print the first trajectories of a dataset."),
+    "sample": ("hfsvc.cli.sample", "Print some trajectories of a dataset, at random."),
+    "search": ("hfsvc.cli.search", "Find rows by words in what is told of them."),
     "show": ("hfsvc.cli.trajectories", "Print one trajectory."),
     "validate": ("hfsvc.cli.validate", "Check ATIF documents: files, JSON Lines, folders."),
     "stats": ("hfsvc.cli.stats", "Count a dataset's rows, messages and who speaks."),
@@ -29,6 +34,36 @@ _COMMANDS = {
     "demo": ("hfsvc.cli.demo", "See it work, without a network."),
     "doctor": ("hfsvc.cli.doctor", "Check endpoint, token, proxy, CDN and root: what works and what does not."),
 }
+
+
+# What people type who know other tools.
+_ELSEWHERE = {
+    **dict.fromkeys(("ls", "datasets", "scan", "scan-cache"), "list"),
+    **dict.fromkeys(("rm", "remove", "uninstall"), "delete"),
+    **dict.fromkeys(("get", "pull", "fetch", "clone", "install", "update", "snapshot-download"), "download"),
+    **dict.fromkeys(("head", "cat", "preview"), "sample"),
+    **dict.fromkeys(("get-row", "view", "open"), "show"),
+    **dict.fromkeys(("find", "grep", "query", "filter"), "search"),
+    **dict.fromkeys(("size", "usage", "df", "cache"), "du"),
+    **dict.fromkeys(("clean", "gc", "clear"), "prune"),
+    **dict.fromkeys(("tree", "ls-files", "repo-files"), "files"),
+    **dict.fromkeys(("check", "lint"), "validate"),
+    **dict.fromkeys(("convert", "write", "save", "dump"), "export"),
+    **dict.fromkeys(("describe", "summary", "statistics"), "stats"),
+    **dict.fromkeys(("server", "ui", "web", "start"), "serve"),
+    **dict.fromkeys(("env", "whoami", "status", "diagnose"), "doctor"),
+    "where": "path",
+    "wc": "count",
+    "fsck": "verify",
+}
+
+
+def _meant(word: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word.lower(), _COMMANDS, 1)
+    meant = _ELSEWHERE.get(word.lower()) or next(iter(near), None)
+    return f" Try: hfsvc {meant}" if meant else " hfsvc --help lists them."
 
 
 class _LateGroup(click.Group):
@@ -43,6 +78,16 @@ class _LateGroup(click.Group):
         module, _ = _COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), f"{cmd_name}_command")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            if args and not args[0].startswith("-"):
+                raise click.UsageError(f"No such command {args[0]!r}.{_meant(args[0])}", ctx) from None
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -61,6 +106,7 @@ def hfsvc() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    show_plainer_what_cannot_be_shown()
     try:
         hfsvc.main(args=argv, prog_name="hfsvc", standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -38,8 +38,20 @@ _OPTIONS = (
 )
 
 
-def command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command whose function gets `Options` first."""
+def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def command(name: str, *, example: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command whose function gets `Options` first.
+
+    Args:
+        name: Of the command.
+        example: A call of it, for its help.
+        settings: As `click.command` takes them.
+    """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         @wraps(function)
@@ -53,11 +65,14 @@ def command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.
                 # Under another name: click would end with 1.
                 raise ReaderLeft from None
 
-        decorated: Callable[..., Any] = gather
-        for option in reversed(_OPTIONS):
-            decorated = option(decorated)
         context = {"help_option_names": ["-h", "--help"]}
-        make: Callable[[Callable[..., Any]], click.Command] = click.command(name, context_settings=context, **settings)
-        return make(decorated)
+        epilog = f"\b\nExample:\n  {example}"
+        make: Callable[[Callable[..., Any]], click.Command] = click.command(
+            name, context_settings=context, epilog=epilog, **settings
+        )
+        made = make(_with_options(gather))
+        # What is its own comes first.
+        made.params.sort(key=lambda each: each.name in Options._fields)
+        return made
 
     return decorate

@@ -1,4 +1,4 @@
-"""What commands print: JSON, columns, facts, and words for a person, safe for the terminal."""
+"""What commands print: JSON, and words for a person, safe for the terminal."""
 
 import sys
 import unicodedata
@@ -21,7 +21,7 @@ def write_json(value: Any, *, err: bool = False) -> None:
     """One JSON value and a line end; indented for a person at a terminal."""
     text = as_json(value)
     stream = sys.stderr if err else sys.stdout
-    click.echo(_for_terminal(text) if stream.isatty() else text, err=err)
+    click.echo(_for_terminal(text, stream.encoding) if stream.isatty() else text, err=err)
 
 
 def write_json_stream(name: str, items: Iterable[Any], facts: Callable[[], dict[str, Any]]) -> None:
@@ -35,9 +35,26 @@ def write_json_stream(name: str, items: Iterable[Any], facts: Callable[[], dict[
     click.echo(b"]," + as_json(facts())[1:])
 
 
-def _for_terminal(text: bytes) -> str:
+def _for_terminal(text: bytes, encoding: str) -> str:
     indented = msgspec.json.format(text, indent=2).decode()
-    return "".join(f"\\u{ord(each):04x}" if _steers(each) and ord(each) <= 0xFFFF else each for each in indented)
+    return "".join(each if _can_show(each, encoding) else _escaped(each) for each in indented)
+
+
+def _can_show(character: str, encoding: str) -> bool:
+    if character.isascii():
+        return not _steers(character)
+    if _steers(character):
+        return False
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 
 def printable(text: str) -> str:
@@ -50,27 +67,6 @@ def printable(text: str) -> str:
 def _steers(character: str) -> bool:
     # Control characters of both sets, what reorders or hides text, and halves of characters.
     return character not in "\n\t" and unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def write_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Aligned columns with a header on a terminal, tab-separated values without one into a pipe."""
-    rows = list(rows)
-    if not sys.stdout.isatty():
-        for row in rows:
-            click.echo(printable("\t".join(row)))
-        return
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(printable(line.rstrip()))
-
-
-def write_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Names and values, one a line."""
-    facts = list(facts)
-    width = max((len(name) for name, _ in facts), default=0)
-    for name, value in facts:
-        click.echo(printable(f"{name.ljust(width)}  {value}"))
 
 
 def count_files(count: int) -> str:
@@ -88,9 +84,11 @@ def say(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
-def say_left_out(files: "Sequence[FileLayout]") -> None:
-    """Which files of a dataset are not read, the first of them with the reason."""
+def say_left_out(files: "Sequence[FileLayout]", name: str) -> None:
+    """Which files of the dataset `name` are not read, the first of them with the reason."""
     if files:
         first, others = files[0], len(files) - 1
         more = f"; and {count_of('other', others)}" if others else ""
-        say(f"{count_files(len(files))} left out: {first.file} ({first.reason}){more}. hfsvc layouts tells of each.")
+        say(
+            f"{count_files(len(files))} left out: {first.file} ({first.reason}){more}. Of each tells: hfsvc layouts {name}"
+        )

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -13,9 +14,11 @@ import msgspec
 from hfsvc.cli.errors import Terminated
 from hfsvc.cli.options import Options
 from hfsvc.containers import Container, open_container
+from hfsvc.errors import NotDownloaded, typed
 from hfsvc.models import ReadOptions
 from hfsvc.protocols import TrajectorySource
-from hfsvc.settings import Secret, Settings, load_settings
+from hfsvc.secret import Secret
+from hfsvc.settings import DEFAULT_ROOT, Settings, load_settings
 
 T = TypeVar("T")
 
@@ -26,21 +29,72 @@ def settings_of(options: Options) -> Settings:
     return load_settings(os.environ, root=options.root, endpoint=options.endpoint, token=token)
 
 
+def say_why_nothing(options: Options, dataset: str, reading: ReadOptions) -> None:
+    """Say what filters have to do with it that no row was found."""
+    from hfsvc.cli.output import say
+
+    if reading.result == "all" or options.quiet:
+        return
+    unfiltered = msgspec.structs.replace(reading, result="all")
+    counts = run(options, lambda container: open_source(container, dataset, unfiltered).count_values("result"))
+    if not counts.values:
+        say(f"No row of {dataset} has a result, so that --filter {reading.result} keeps none.")
+    else:
+        found = ", ".join(f"{each.value} ({each.rows})" for each in counts.values[:5])
+        say(f"No row of {dataset} is a {reading.result}; the results that there are: {found}.")
+
+
+def root_of(options: Options) -> Path:
+    """The folder of the store, absolute."""
+    return _absolute(settings_of(options).root)
+
+
 def source_of(options: Options, dataset: str | None) -> str:
-    """The dataset that was named, else the settings' default source."""
-    return dataset or settings_of(options).default_source
+    """The dataset to read: as its name or its address tells, else the settings' default source."""
+    return source_name(options, dataset) if dataset else settings_of(options).default_source
 
 
 def repo_of(options: Options, dataset: str) -> str:
     """The id of a dataset that was named, by its alias or itself."""
     from hfsvc.trajectories.registry import open_registry
 
-    return open_registry(settings_of(options).sources).repo_of(dataset)
+    registry = open_registry(settings_of(options).sources)
+    alias, at, revision = dataset.strip().removesuffix("/").partition("@")
+    if registry.find_alias(alias) or not (at or "/" in alias):
+        return registry.repo_of(alias) + at + revision
+    return registry.repo_of(dataset)
 
 
-def open_source(container: Container, dataset: str, reading: ReadOptions) -> TrajectorySource:
-    """A dataset's trajectories, read as the command's options say."""
-    return container.source(dataset, **msgspec.structs.asdict(reading))
+def source_name(options: Options, dataset: str) -> str:
+    """The dataset to read, as its name or its address tells; says where more than that was asked for."""
+    from hfsvc.cli.output import say
+    from hfsvc.hub.urls import parse_repo
+
+    given = repo_of(options, dataset)
+    address = parse_repo(given, settings_of(options).endpoint)
+    if address.path or address.revision:
+        say(f"{dataset}: all of {address.repo} that is on disk is read, at the commit that was downloaded.")
+        return typed(address.repo)
+    return dataset.strip().removesuffix("/")
+
+
+def open_source(
+    container: Container, dataset: str, reading: ReadOptions, on_rows: Callable[[int, int], None] | None = None
+) -> TrajectorySource:
+    """A dataset's trajectories, read as the command's options say.
+
+    Args:
+        container: Makes it.
+        dataset: Its alias or id.
+        reading: How to read it.
+        on_rows: Told, while a first look goes over all rows, how many are done of how many.
+    """
+    from hfsvc.trajectories.source import FileTrajectorySource
+
+    source = container.source(dataset, **msgspec.structs.asdict(reading))
+    if on_rows and isinstance(source, FileTrajectorySource):
+        source.watch(on_rows)
+    return source
 
 
 def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: Settings | None = None) -> T:
@@ -57,7 +111,29 @@ def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: S
         async with open_container(chosen) as container:
             return await work(container)
 
-    return asyncio.run(_until_terminated(main()))
+    try:
+        return asyncio.run(_until_terminated(main()))
+    except NotDownloaded as error:
+        error.looked_in, error.other_root = str(_absolute(chosen.root)), other_root(chosen.root)
+        raise
+
+
+def other_root(root: Path) -> str | None:
+    """The default store of a folder above this one, where there is one that is not `root`."""
+    try:
+        folders = Path.cwd().parents
+    except FileNotFoundError:
+        return None
+    stores = (folder / DEFAULT_ROOT for folder in folders)
+    found = (store for store in stores if (store / "index.json").is_file() and store != _absolute(root))
+    return next(map(str, found), None)
+
+
+def _absolute(root: Path) -> Path:
+    try:
+        return Path.cwd() / root.expanduser()
+    except (FileNotFoundError, RuntimeError):
+        return root
 
 
 async def _until_terminated(work: Awaitable[T]) -> T:

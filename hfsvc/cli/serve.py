@@ -2,11 +2,8 @@
 
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 import msgspec
@@ -27,7 +24,7 @@ OPEN = (
 )
 
 
-@command("serve")
+@command("serve", example="hfsvc serve --open")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 picks a free one.")
 @click.option(
@@ -97,16 +94,17 @@ def _access(host: str, token: str | None, origins: tuple[str, ...]) -> "ServerAc
 def _demo_settings(options: Options) -> "Iterator[Settings]":
     """Settings for a store and a Hub of their own, over made-up rows; nothing of the caller's is used."""
     from hfsvc.cli.output import say
+    from hfsvc.disk import temporary_folder
     from hfsvc.settings import Settings
     from hfsvc.testing.localhub import LocalHub
     from hfsvc.testing.samples import write_sample_hub
 
-    with tempfile.TemporaryDirectory(prefix="hfsvc-demo-") as folder:
+    with temporary_folder() as folder:
         if not options.quiet:
             say("Making a small dataset in the layout of open-thoughts/OpenThoughts-Agent-v1-SFT …")
-        write_sample_hub(Path(folder) / "hub")
-        with LocalHub(Path(folder) / "hub") as hub:
-            yield Settings(root=Path(folder) / "datasets", endpoint=hub.endpoint, trust_env=False)
+        write_sample_hub(folder / "hub")
+        with LocalHub(folder / "hub") as hub:
+            yield Settings(root=folder / "datasets", endpoint=hub.endpoint, trust_env=False)
 
 
 async def _serve(
@@ -121,15 +119,17 @@ async def _serve(
         await container.source(container.settings().default_source).ensure_downloaded()
     address = address_of(bound)
     _tell(options, address)
+    app = create_app(container, access=access)
     async with anyio.create_task_group() as group:
         if open_browser:
-            token = f"#token={quote(access.token.reveal(), safe='')}" if access.token else ""
-            group.start_soon(_open_browser, address + token)
-        await serve(create_app(container, access=access), bound)
+            # Others see the addresses that programs are started with.
+            code = f"#code={app.issue_code()}" if access.token else ""
+            group.start_soon(_open_browser, address + code)
+        await serve(app, bound)
 
 
 async def _open_browser(address: str) -> None:
-    """Open an address that may hold the token, so that nothing else repeats it; a browser outlives the server."""
+    """Open an address that may hold a code, so that nothing else repeats it; a browser outlives the server."""
     import anyio
 
     from hfsvc.cli.output import say

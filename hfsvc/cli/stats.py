@@ -2,71 +2,116 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from hfsvc.cli.options import Options, command
 from hfsvc.cli.read_options import storage_options
+from hfsvc.cli.tables import TableColumn, print_table, terminal, write_lines
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from hfsvc.models import Bucket, DatasetStatistics, Distribution, ReadOptions
 
-    from hfsvc.models import Bucket, DatasetStatistics, ReadOptions, RecoveryStatistics, RoleStatistics
-
-BAR_WIDTH = 30
+BAR_WIDTH = 16
+ROOM_FOR_BARS = 72
+SHARE = TableColumn("SHARE", number=True)
 # A terminal shows so many agents, models and results; the rest is one line.
 SHOWN_VALUES = 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-@command("stats")
+@command("stats", example="hfsvc stats openthoughts-sft")
 @click.argument("dataset", required=False)
 @storage_options
 def stats_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Count a dataset's rows, messages and who speaks, in one pass over its files."""
-    from hfsvc.cli.output import printable, say_left_out, write_json
-    from hfsvc.cli.run import open_source, run, source_of
+    from hfsvc.cli.output import say_left_out, write_json
+    from hfsvc.cli.progress import show_rows
+    from hfsvc.cli.run import open_source, run, say_why_nothing, source_of
 
     name = source_of(options, dataset)
-    found = run(options, lambda container: open_source(container, name, reading).statistics())
+    with show_rows("counting", quiet=options.quiet or options.as_json) as on_rows:
+        found = run(options, lambda container: open_source(container, name, reading, on_rows).statistics())
     if options.as_json:
         write_json(found)
     elif sys.stdout.isatty():
         _show(found)
     else:
-        for line in plain_lines(found):
-            click.echo(printable("\t".join(map(str, line))))
+        write_lines(plain_lines(found))
     if not options.as_json:
-        say_left_out(found.left_out)
+        say_left_out(found.left_out, name)
+    if not (found.rows or options.as_json):
+        say_why_nothing(options, name, reading)
 
 
-def plain_lines(found: "DatasetStatistics") -> Iterator[Sequence[str | int]]:
-    """Every number on a line of its own, after what it counts."""
-    yield "rows", found.rows
-    yield "bad rows", found.bad_rows
-    for name, spread in (("steps", found.steps), ("characters", found.characters)):
-        yield name, spread.total
-        for label, count in labelled(spread.buckets):
-            yield name, label, count
-    for role, each in found.roles.items():
-        yield "role", role, each.messages, each.characters
+class Breakdown(NamedTuple):
+    """A number of the whole, told by what it is made of.
+
+    Attributes:
+        title: What is told apart.
+        unit: What is counted: rows, messages, characters, steps or calls.
+        total: What shares are of.
+        parts: Each with its name and its number.
+    """
+
+    title: str
+    unit: str
+    total: int
+    parts: Sequence[tuple[str, int]]
+
+
+def totals(found: "DatasetStatistics") -> Iterator[tuple[str, int, str]]:
+    """What there is in all, with the averages."""
+    rows, messages = found.steps, found.characters
+    yield "rows", found.rows, ""
+    yield "bad rows", found.bad_rows, ""
+    yield "messages", rows.total, _spread(rows, "row")
+    yield "characters", messages.total, _spread(messages, "message")
+
+
+def _spread(spread: "Distribution", of: str) -> str:
+    return f"{spread.mean:,.1f} a {of}, {spread.smallest:,} to {spread.largest:,}" if spread.count else ""
+
+
+def breakdowns(found: "DatasetStatistics") -> Iterator[Breakdown]:
+    """The numbers of a dataset by what they are made of."""
+    good, messages = found.rows - found.bad_rows, found.steps.total
+    roles = found.roles.items()
+    yield Breakdown("rows by number of messages", "rows", good, [*labelled(found.steps.buckets)])
+    yield Breakdown("messages by number of characters", "messages", messages, [*labelled(found.characters.buckets)])
+    yield Breakdown("messages by role", "messages", messages, [(role, each.messages) for role, each in roles])
+    spoken = [(role, each.characters) for role, each in roles]
+    yield Breakdown("characters by role", "characters", found.characters.total, spoken)
     for name, values in (("agent", found.agents), ("model", found.models), ("result", found.results)):
-        for value, rows in values.items():
-            yield name, value, rows
-    for label, count in recovery(found.recovered):
-        yield "recovered", label, count
-    for notation, calls in found.recovered.notations.items():
-        yield "notation", notation, calls
+        yield Breakdown(f"rows by {name}", "rows", found.rows, [*values.items()])
+    calls = found.recovered.calls
+    yield Breakdown("calls by notation", "calls", calls, [*found.recovered.notations.items()])
 
 
-def recovery(found: "RecoveryStatistics") -> Iterator[tuple[str, int]]:
-    """What the style structured recovers, as people call it."""
-    yield "thinking", found.reasoning
-    yield "calls", found.calls
-    yield "answered calls", found.answered
-    yield "observations", found.observations
-    yield "kept as text", found.kept_as_text
+def recovery(found: "DatasetStatistics") -> Iterator[tuple[str, int, int]]:
+    """What the style structured recovers: what is counted, how often, and of how many."""
+    recovered, messages = found.recovered, found.steps.total
+    yield "steps with thinking", recovered.reasoning, 0
+    yield "calls", recovered.calls, 0
+    yield "calls with an answer", recovered.answered, recovered.calls
+    yield "messages that became observations", recovered.observations, messages
+    yield "messages kept as text", recovered.kept_as_text, messages
+
+
+def plain_lines(found: "DatasetStatistics") -> Iterator[Sequence[str]]:
+    """Every number on a line of its own: what it counts, of what, the number, and its share where it is part of a whole."""
+    for name, count, _ in totals(found):
+        yield name, "", str(count), ""
+    for name, count, whole in recovery(found):
+        yield f"recovered: {name}", "", str(count), _share(count, whole)
+    for each in breakdowns(found):
+        for part, count in each.parts:
+            yield each.title, part, str(count), _share(count, each.total)
+
+
+def _share(count: int, whole: int) -> str:
+    return f"{100 * count / whole:.1f}%" if whole else ""
 
 
 def labelled(buckets: "Sequence[Bucket]") -> Iterator[tuple[str, int]]:
@@ -83,56 +128,35 @@ def bar(count: int, most: int) -> str:
     return _EIGHTHS[8] * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def _show(found: "DatasetStatistics") -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    bad = f", {found.bad_rows:,} bad" if found.bad_rows else ""
-    console.print(f"{found.rows:,} rows{bad}")
-    for name, spread in (("steps of a row", found.steps), ("characters of a message", found.characters)):
-        ends = f", {spread.smallest:,} to {spread.largest:,}" if spread.count else ""
-        console.print(f"\n{name}: {spread.total:,} in all, {spread.mean:,.1f} on average{ends}", style="bold")
-        console.print(_bars([(label, count, "") for label, count in labelled(spread.buckets)]))
-    for name, values in shares(found):
-        if values:
-            console.print(f"\n{name}", style="bold")
-            console.print(_bars(values))
-
-
-def shares(found: "DatasetStatistics") -> Iterator[tuple[str, list[tuple[str, int, str]]]]:
-    """What a row or message is of, with how many are of each, and a note; the most frequent ones."""
-    said = [(role, each.messages, _said(each)) for role, each in found.roles.items()]
-    yield "who speaks", most_frequent(said)
-    for name, values in (("agents", found.agents), ("models", found.models), ("results", found.results)):
-        yield name, most_frequent([(value, rows, "") for value, rows in values.items()])
-    yield "recovered by --style structured", [(label, count, "") for label, count in recovery(found.recovered)]
-    yield "calls by notation", most_frequent([(name, calls, "") for name, calls in found.recovered.notations.items()])
-
-
-def _said(role: "RoleStatistics") -> str:
-    return f"{role.characters / max(1, role.messages):,.0f} characters on average"
-
-
-def most_frequent(values: Sequence[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
+def most_frequent(values: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     """The largest `SHOWN_VALUES` of them, the others as one."""
     ordered = sorted(values, key=lambda each: -each[1])
     shown, others = ordered[:SHOWN_VALUES], ordered[SHOWN_VALUES:]
-    rest = (f"{len(others):,} more", sum(count for _, count, _ in others), "")
+    rest = (f"{len(others):,} more", sum(count for _, count in others))
     return [*shown, rest] if others else shown
 
 
-def _bars(values: Sequence[tuple[str, int, str]]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
+def _show(found: "DatasetStatistics") -> None:
+    of_all = [TableColumn("IN ALL"), TableColumn("NUMBER", number=True), TableColumn("SPREAD", wraps=True)]
+    print_table(of_all, [(name, f"{count:,}", spread) for name, count, spread in totals(found)])
+    for each in breakdowns(found):
+        ranges = each.title.endswith(("messages", "characters"))
+        parts = each.parts if ranges else most_frequent(each.parts)
+        if parts:
+            click.echo()
+            _show_parts(each, parts)
+    click.echo()
+    by_style = [TableColumn("RECOVERED BY --style structured", wraps=True), TableColumn("NUMBER", number=True), SHARE]
+    print_table(by_style, [(name, f"{count:,}", _share(count, whole)) for name, count, whole in recovery(found)])
 
-    from hfsvc.cli.output import printable
 
-    table = Table(box=None, show_header=False, pad_edge=True)
-    table.add_column(min_width=12, overflow="fold")
-    table.add_column(justify="right")
-    table.add_column(style="cyan", no_wrap=True)
-    most = max((count for _, count, _ in values), default=1)
-    for name, count, note in values:
-        # As text: names come from strangers, and brackets would be markup.
-        table.add_row(Text(printable(name)), f"{count:,}", bar(count, most), note)
-    return table
+def _show_parts(each: Breakdown, parts: Sequence[tuple[str, int]]) -> None:
+    most = max(count for _, count in parts)
+    columns = [TableColumn(each.title.upper(), wraps=True), TableColumn(each.unit.upper(), number=True), SHARE]
+    rows: list[tuple[str, ...]] = [
+        (name or "(empty)", f"{count:,}", _share(count, each.total)) for name, count in parts
+    ]
+    if terminal().width >= ROOM_FOR_BARS:
+        columns.append(TableColumn(""))
+        rows = [(*row, bar(count, most)) for row, (_, count) in zip(rows, parts, strict=True)]
+    print_table(columns, rows)

@@ -1,8 +1,8 @@
-"""The commands ``count``, ``sample`` and ``show``: trajectories of a dataset."""
+"""The commands ``count`` and ``show``: how many trajectories a dataset has, and single ones."""
 
 import json
+import re
 from collections.abc import Iterator
-from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,32 +10,37 @@ import click
 import msgspec
 
 from hfsvc.cli.options import Options, command
-from hfsvc.cli.read_options import reading_options, row_options, storage_options
+from hfsvc.cli.read_options import row_options, storage_options
 
 if TYPE_CHECKING:
     from hfsvc.atif import Content, Step, Trajectory
-    from hfsvc.models import FileLayout, KeyColumn, ReadOptions, TrajectoryRow
+    from hfsvc.models import FileLayout, ReadOptions
     from hfsvc.protocols import TrajectorySource
 
 SHOWN_CHARACTERS = 400
+EMPTY_LINES = re.compile(r"\n(?:[ \t\r]*\n){2,}")
 STDOUT = Path("-")
 
 
-@command("count")
+@command("count", example="hfsvc count openthoughts-sft --filter success")
 @click.argument("dataset", required=False)
 @storage_options
 def count_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Count a dataset's trajectories, from the footers of its files."""
     from hfsvc.cli.output import say_left_out, write_json
-    from hfsvc.cli.run import open_source, run, source_of
+    from hfsvc.cli.progress import show_rows
+    from hfsvc.cli.run import open_source, run, say_why_nothing, source_of
 
     name = source_of(options, dataset)
-    count, left_out = run(options, lambda container: _count(open_source(container, name, reading)))
+    with show_rows("indexing", quiet=options.quiet or options.as_json) as on_rows:
+        count, left_out = run(options, lambda container: _count(open_source(container, name, reading, on_rows)))
     if options.as_json:
         write_json({"source": name, "count": count} | ({"leftOut": left_out} if left_out else {}))
-    else:
-        click.echo(count)
-        say_left_out(left_out)
+        return
+    click.echo(count)
+    say_left_out(left_out, name)
+    if not count:
+        say_why_nothing(options, name, reading)
 
 
 async def _count(source: "TrajectorySource") -> "tuple[int, tuple[FileLayout, ...]]":
@@ -43,36 +48,9 @@ async def _count(source: "TrajectorySource") -> "tuple[int, tuple[FileLayout, ..
     return count, source.left_out
 
 
-@command("sample")
-@click.argument("number", type=click.IntRange(min=1), default=1)
-@click.option("--dataset", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
-@reading_options
-def sample_command(options: Options, number: int, dataset: str | None, reading: "ReadOptions") -> None:
-    """Print the first NUMBER trajectories of a dataset (default: 1)."""
-    from hfsvc.cli.output import write_json
-    from hfsvc.cli.run import open_source, run, source_of
-
-    name = source_of(options, dataset)
-    found = run(options, lambda container: _first(open_source(container, name, reading), number))
-    if options.as_json:
-        write_json([each.trajectory for each in found])
-        return
-    for each in found:
-        print_trajectory(each.row, each.trajectory)
-
-
-async def _first(source: "TrajectorySource", number: int) -> "list[TrajectoryRow]":
-    found: list[TrajectoryRow] = []
-    async with aclosing(source.stream_rows()) as rows:
-        async for row in rows:
-            found.append(row)
-            if len(found) == number:
-                break
-    return found
-
-
-@command("show")
+@command("show", example="hfsvc show 0 --style structured")
 @click.argument("key")
+@click.argument("named", metavar="[DATASET]", required=False)
 @click.option("--dataset", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
 @click.option(
     "--by", type=click.Choice(["key", "trial_name", "run_id", "task"]), help="What KEY is; digits are a row otherwise."
@@ -85,21 +63,36 @@ async def _first(source: "TrajectorySource", number: int) -> "list[TrajectoryRow
 )
 @row_options
 def show_command(
-    options: Options, key: str, dataset: str | None, by: Any, html: Path | None, reading: "ReadOptions"
+    options: Options,
+    key: str,
+    named: str | None,
+    dataset: str | None,
+    by: Any,
+    html: Path | None,
+    reading: "ReadOptions",
 ) -> None:
     """Print one trajectory.
 
     KEY is a row number from 0, or a key of the dataset's own, a trial_name, a run_id or a task: the first row that has it.
     """
-    from hfsvc.cli.output import write_json
+    from hfsvc.cli.output import say, write_json
+    from hfsvc.cli.progress import show_rows
     from hfsvc.cli.run import open_source, run, source_of
+    from hfsvc.trajectories.lookup import look_up
 
     if html == STDOUT and options.as_json:
         raise click.UsageError("On stdout there is only the page itself: no --json.")
-    name = source_of(options, dataset)
+    name = source_of(options, one_dataset(named, dataset))
     if html is not None and click.get_current_context().params["style"] is None:
         reading = msgspec.structs.replace(reading, style="structured")
-    row, trajectory = run(options, lambda container: _find(open_source(container, name, reading), key, name, by))
+    if named is None and dataset is None and _is_dataset(options, key):
+        raise click.UsageError(f"{key} is a dataset, and KEY is missing: hfsvc show 0 {key}")
+    with show_rows("indexing", quiet=options.quiet or options.as_json) as on_rows:
+        row, matches, trajectory = run(
+            options, lambda container: look_up(open_source(container, name, reading, on_rows), key, by=by, name=name)
+        )
+    if matches > 1:
+        say(f"{matches} rows answer to {key}; this is the first of them, row {row}.")
     if html is not None:
         _write_page(options, html, row, name, trajectory)
     elif options.as_json:
@@ -108,32 +101,42 @@ def show_command(
         print_trajectory(row, trajectory, longest=None)
 
 
+def _is_dataset(options: Options, word: str) -> bool:
+    from hfsvc.cli.run import settings_of
+    from hfsvc.trajectories.registry import open_registry
+
+    return open_registry(settings_of(options).sources).find_alias(word) is not None
+
+
+def one_dataset(named: str | None, option: str | None) -> str | None:
+    """The dataset that was named, as an argument or by the option.
+
+    Raises:
+        UsageError: As both.
+    """
+    if named and option:
+        raise click.UsageError("Name the dataset once, or with --dataset.")
+    return named or option
+
+
 def _write_page(options: Options, file: Path, row: int, source: str, trajectory: "Trajectory") -> None:
     from hfsvc import __version__
     from hfsvc.cli.output import write_json
     from hfsvc.export.atomic_output import whole_file
     from hfsvc.pages import make_report
+    from hfsvc.settings import expand_home
 
     page = make_report(trajectory, row=row, source=source, version=__version__)
     if file == STDOUT:
         click.echo(page, nl=False)
         return
+    file = expand_home(file)
     with whole_file(file) as output:
         output.write(page)
     if options.as_json:
         write_json({"path": file})
     else:
         click.echo(file)
-
-
-async def _find(source: "TrajectorySource", key: str, dataset: str, by: "KeyColumn | None") -> "tuple[int, Trajectory]":
-    from hfsvc.cli.output import say
-    from hfsvc.trajectories.lookup import look_up
-
-    row, matches, trajectory = await look_up(source, key, by=by, name=dataset)
-    if matches > 1:
-        say(f"{matches} rows answer to {key}; this is the first of them, row {row}.")
-    return row, trajectory
 
 
 def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None = SHOWN_CHARACTERS) -> None:
@@ -147,7 +150,13 @@ def print_trajectory(row: int, trajectory: "Trajectory", *, longest: int | None 
     for step in trajectory.steps:
         click.echo(f"--- {step.step_id} {step.source}")
         for text in _step_texts(step):
-            click.echo(printable(text if longest is None or len(text) <= longest else f"{text[:longest]} …"))
+            click.echo(printable(text if longest is None else _cut(text, longest)))
+
+
+def _cut(text: str, longest: int) -> str:
+    # A terminal's screen is mostly empty lines below its prompt.
+    shown = EMPTY_LINES.sub("\n\n", text.strip("\r\n"))
+    return shown if len(shown) <= longest else f"{shown[:longest]} …"
 
 
 def _step_texts(step: "Step") -> Iterator[str]:

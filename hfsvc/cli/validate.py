@@ -13,6 +13,7 @@ from hfsvc.cli.errors import terminable
 from hfsvc.cli.options import Options, command
 from hfsvc.cli.output import count_files, count_of, printable, say, write_json_stream
 from hfsvc.cli.progress import show_bytes
+from hfsvc.cli.tables import write_facts
 from hfsvc.errors import InvalidTrajectory
 from hfsvc.trajectories.files.json_documents import Document, read_documents, read_file
 from hfsvc.trajectories.validation import OtherContent, Verdict, files_of, judge_documents
@@ -39,7 +40,7 @@ class _Input(NamedTuple):
             return 0
 
 
-@command("validate")
+@command("validate", example="hfsvc validate runs.jsonl.zst")
 @click.argument("file", nargs=-1, required=True)
 @click.option("--strict", is_flag=True, help="Add warnings; they make nothing invalid.")
 @click.option("--no-validate-images", is_flag=True, help="Do not look for media files beside the documents.")
@@ -112,9 +113,10 @@ def _print(options: Options, check: _ValidationRun) -> None:
     if options.as_json:
         write_json_stream("findings", _records(check), check.facts)
         return
+    show = _FindingsTable().add if sys.stdout.isatty() else _print_findings
     for file, verdict in check.verdicts():
         if not options.quiet:
-            _print_findings(_where(file, verdict), verdict, most=None if options.verbose else SHOWN_FINDINGS)
+            show(_where(file, verdict), verdict, None if options.verbose else SHOWN_FINDINGS)
         elif not verdict.valid:
             click.echo(printable(_where(file, verdict)))
     if not options.quiet:
@@ -133,10 +135,33 @@ def _where(file: str, verdict: Verdict) -> str:
 
 
 def _print_findings(where: str, verdict: Verdict, most: int | None) -> None:
+    left_out = 0 if most is None else max(0, len(verdict.findings) - most)
     for finding in verdict.findings[:most]:
         click.echo(printable(f"{where}: {finding.severity}: {finding} [{finding.code}]"))
-    if most is not None and len(verdict.findings) > most:
-        click.echo(printable(f"{where}: and {len(verdict.findings) - most} more; -v shows all"))
+    if left_out:
+        click.echo(printable(f"{where}: and {left_out} more; -v shows all"))
+
+
+class _FindingsTable:
+    """Findings for a person at a terminal: below the place of each document, as they come."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def add(self, where: str, verdict: Verdict, most: int | None) -> None:
+        """The findings of one document."""
+        if not verdict.findings:
+            return
+        rows: list[tuple[str, str]] = [
+            (finding.severity, f"{finding} [{finding.code}]") for finding in verdict.findings[:most]
+        ]
+        if len(rows) < len(verdict.findings):
+            rows.append(("", f"and {len(verdict.findings) - len(rows)} more; -v shows all"))
+        if not self._begun:
+            self._begun = True
+            write_facts([("SEVERITY", "FINDING")])
+        click.echo(printable(where))
+        write_facts((severity.ljust(len("SEVERITY")), text) for severity, text in rows)
 
 
 def _say_summary(check: _ValidationRun, *, verbose: bool) -> None:

@@ -5,15 +5,19 @@ counts.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import bracex
 from wcmatch import glob
 
 from hfsvc.errors import InvalidPattern
 
 _FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX | glob.CASE
 _SIGNS = re.compile(r"[*?\[{]")
+_TOKEN = re.compile(r"\\.|\[[!^]?\]?[^\]]*\]|.", re.DOTALL)
+_DOTS = re.compile(r"(?:^|(?<=/))\.{1,2}(?=/|$)")
+_MOST_ALTERNATIVES = 1000
 
 
 class Matcher(Protocol):
@@ -41,7 +45,7 @@ def make_matcher(patterns: Sequence[str]) -> Matcher:
     except Exception as error:  # wcmatch does not export the class it raises for too many alternatives
         raise InvalidPattern(pattern=" ".join(patterns), reason=str(error)) from None
     return lambda path: (
-        path in exact or path.startswith(folders) or (compiled is not None and bool(compiled.match(path)))
+        path in exact or path.startswith(folders) or (compiled is not None and bool(compiled.match(_plain(path))))
     )
 
 
@@ -50,8 +54,18 @@ def exactly(path: str) -> str:
     return _SIGNS.sub(r"\\\g<0>", path)
 
 
+def leaving_out(path: str) -> str:
+    """A pattern that can be typed and means a path, whatever its name holds."""
+    return "".join(char if char.isprintable() else "?" for char in exactly(path))
+
+
+def _plain(path: str) -> str:
+    # No sign matches these parts, and what a listing holds must not be passed over in silence.
+    return _DOTS.sub("_", path)
+
+
 def _as_glob(pattern: str) -> str:
-    pattern = pattern.removeprefix("./")
+    pattern = _plain(pattern.removeprefix("./"))
     return f"{pattern}**" if pattern.endswith("/") else pattern
 
 
@@ -63,3 +77,44 @@ def would_match_deeper(paths: Sequence[str], include: Sequence[str]) -> str | No
         if not pattern.startswith("**/") and any(matches(path) for path in paths):
             return deeper
     return None
+
+
+def covers(wider: str, narrower: str) -> bool:
+    """True only where `wider` matches every path that `narrower` may match, whatever there is.
+
+    Signs are held against signs: what it cannot tell, such as one set of letters within another, it does not say.
+    """
+    return all(
+        any(_covers(_segments(wide), _segments(narrow), _segment_covers, "**") for wide in _alternatives(wider))
+        for narrow in _alternatives(narrower)
+    )
+
+
+def _alternatives(pattern: str) -> list[str]:
+    return bracex.expand(_as_glob(pattern), keep_escapes=True, limit=_MOST_ALTERNATIVES)
+
+
+def _segments(pattern: str) -> tuple[str, ...]:
+    parts = tuple(pattern.split("/"))
+    # In the end it stands for one part at least.
+    return (*parts, "*") if parts[-1] == "**" else parts
+
+
+def _covers(wider: tuple[str, ...], narrower: tuple[str, ...], same: Callable[[str, str], bool], anything: str) -> bool:
+    """Whether a sequence covers another one; `anything` stands for any number of others."""
+    if not wider:
+        return not narrower
+    if wider[0] == anything:
+        rest = bool(narrower) and _covers(wider, narrower[1:], same, anything)
+        return rest or _covers(wider[1:], narrower, same, anything)
+    if not narrower or narrower[0] == anything or not same(wider[0], narrower[0]):
+        return False
+    return _covers(wider[1:], narrower[1:], same, anything)
+
+
+def _segment_covers(wider: str, narrower: str) -> bool:
+    return _covers(tuple(_TOKEN.findall(wider)), tuple(_TOKEN.findall(narrower)), _token_covers, "*")
+
+
+def _token_covers(wider: str, narrower: str) -> bool:
+    return wider == "?" or wider.removeprefix("\\") == narrower.removeprefix("\\")

@@ -1,14 +1,18 @@
 """The plan of a download, made from the listing, the index and what lies on disk. Pure."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
 
 import msgspec
 
-from hfsvc.datasets.globs import make_matcher, would_match_deeper
-from hfsvc.errors import FileNotFound, NoSpace
+from hfsvc.datasets.globs import leaving_out, make_matcher, would_match_deeper
+from hfsvc.errors import FileNotFound, NoSpace, UnsafePath
 from hfsvc.models import DownloadPlan, PlannedFile, RemoteDataset, RemoteFile
 from hfsvc.store.index import Globs
 from hfsvc.store.inventory import Inventory
+from hfsvc.store.safe_paths import find_unportable
 
 SHOWN_FILES = 10
 
@@ -27,7 +31,9 @@ def nothing_selected(dataset: RemoteDataset, files: Sequence[RemoteFile], select
     include = tuple(dict.fromkeys(pattern for each in selections for pattern in each.include))
     paths = sorted((file.path for file in files), key=lambda path: (path.startswith("."), path))
     hint = None
-    if deeper := would_match_deeper(paths, include):
+    if meant := get_close_matches(" ".join(include), paths, 1, 0.75):
+        hint = f"Did you mean {meant[0]}?"
+    elif deeper := would_match_deeper(paths, include):
         hint = f"Did you mean --include '{deeper}'?"
     elif paths:
         hint = "Pass --include '**' for all of it, or the names of files."
@@ -74,6 +80,7 @@ def make_plan(
         free_bytes=inventory.free_bytes,
         hub_requests=sum(_requests(file) for file in to_fetch),
         hub_requests_left=requests_left,
+        unportable=find_unportable(file.path for file in files),
     )
 
 
@@ -101,6 +108,18 @@ def _requests(file: PlannedFile) -> int:
     return 1 if (file.checksum or "").startswith("sha256:") else 2
 
 
+@contextmanager
+def saying_how_to_leave_out(repo: str) -> Iterator[None]:
+    """Add to the refusal of a path how the rest comes without it."""
+    try:
+        yield
+    except UnsafePath as error:
+        path = error.path.removeprefix(f"{repo}/")
+        if path and not error.hint:
+            error.hint = f"Leave it out with --exclude {shlex.quote(leaving_out(path))}."
+        raise
+
+
 def check_room(plan: DownloadPlan, path: str) -> None:
     """Raise where the disk cannot hold what the plan adds.
 
@@ -109,7 +128,7 @@ def check_room(plan: DownloadPlan, path: str) -> None:
     """
     copied = sum(file.size for file in plan.files if file.copy_of)
     needed = plan.fetch_bytes + copied
-    if needed > plan.free_bytes:
+    if plan.free_bytes is not None and needed > plan.free_bytes:
         raise NoSpace(path=path, needed=needed, free=plan.free_bytes)
 
 

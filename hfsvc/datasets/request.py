@@ -1,15 +1,16 @@
 """Parsing of a request, and what it asks for beside what is recorded of the dataset. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from hfsvc.datasets.globs import make_matcher
-from hfsvc.errors import DatasetChanged, InvalidPattern
+from hfsvc.datasets.globs import covers, exactly, make_matcher
+from hfsvc.errors import InvalidPattern
 from hfsvc.hub.urls import RepoAddress, parse_repo
-from hfsvc.models import DEFAULT_INCLUDE, DatasetRequest, DownloadPlan, RemoteDataset
+from hfsvc.models import DEFAULT_INCLUDE, DEFAULT_REVISION, DatasetRequest, DownloadPlan, RemoteDataset
 from hfsvc.models.file_kinds import likely_kinds
-from hfsvc.settings import Secret, Settings
+from hfsvc.secret import Secret
+from hfsvc.settings import Settings
 from hfsvc.store.index import Globs, IndexEntry
 
 
@@ -35,6 +36,22 @@ class ResolvedRequest(NamedTuple):
         asked_before = self.globs is None or self.globs in entry.globs
         return not self.force and not entry.updating_to and entry.commit == commit and asked_before
 
+    def is_on_disk(self, entry: IndexEntry) -> bool:
+        """True when its globs cannot mean more than the recorded files, as far as what was asked for before tells."""
+        if self.globs is None or self.force or entry.updating_to:
+            return False
+        include, exclude = make_matcher(self.globs.include), make_matcher(self.globs.exclude)
+        if not any(include(path) and not exclude(path) for path in entry.files):
+            return False
+        return all(self._is_covered(pattern, entry) for pattern in self.globs.include)
+
+    def _is_covered(self, pattern: str, entry: IndexEntry) -> bool:
+        if pattern in entry.files and exactly(pattern) == pattern:
+            return True
+        excluded = set(self.globs.exclude if self.globs else ())
+        usable = (globs for globs in entry.globs if excluded.issuperset(globs.exclude))
+        return any(covers(wider, pattern) for globs in usable for wider in globs.include)
+
     def wanted(self, entry: IndexEntry | None) -> list[Globs]:
         """The globs of this request alone."""
         if self.globs is not None:
@@ -57,16 +74,23 @@ class ResolvedRequest(NamedTuple):
         return tuple(sorted({*(entry.aliases if entry else ()), self.address.repo} - {repo}))
 
 
-def parse_request(request: DatasetRequest, settings: Settings) -> ResolvedRequest:
+def parse_request(
+    request: DatasetRequest, settings: Settings, *, full_name: Callable[[str], str] = str
+) -> ResolvedRequest:
     """What a request asks for.
+
+    Args:
+        request: As a caller made it.
+        settings: Give the endpoint, and a token where the request has none.
+        full_name: Gives the id that an alias stands for, and any other name as it is.
 
     Raises:
         InvalidRepoId, InvalidPattern: It cannot be understood.
     """
-    address = parse_repo(request.repo, settings.endpoint)
-    inside = address.revision if request.revision == DatasetRequest(repo="").revision else None
-    token = Secret(request.token) if request.token else settings.token
-    return ResolvedRequest(address, inside or request.revision, _globs(request, address.path), token, request.force)
+    address = parse_repo(full_name(request.repo), settings.endpoint)
+    inside = address.revision if request.revision == DEFAULT_REVISION else None
+    revision, globs = inside or request.revision, _globs(request, address.path)
+    return ResolvedRequest(address, revision, globs, request.secret or settings.token, request.force)
 
 
 def _globs(request: DatasetRequest, path: str | None) -> Globs | None:
@@ -124,14 +148,3 @@ def new_entry(
         aliases=request.aliases(entry, remote.repo),
         hub_id=remote.hub_id,
     )
-
-
-def check_same_repository(entry: IndexEntry | None, remote: RemoteDataset) -> None:
-    """Raise where a name has been taken over by another repository, whose files must not be mixed with the recorded ones.
-
-    Raises:
-        DatasetChanged: The Hub's own id of the repository is another one.
-    """
-    if entry and entry.hub_id and remote.hub_id and entry.hub_id != remote.hub_id:
-        hint = f"The Hub has another repository under this name now: run hfsvc delete {remote.repo} first."
-        raise DatasetChanged(repo=remote.repo, hint=hint)

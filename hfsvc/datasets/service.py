@@ -1,6 +1,8 @@
 """The dataset service: resolve, list, select, plan, transfer, record."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -8,13 +10,26 @@ from typing import NamedTuple
 import msgspec
 
 from hfsvc.aio.cancellation import in_task_group
-from hfsvc.datasets.plan import check_room, make_plan, nothing_selected, select
-from hfsvc.datasets.request import ResolvedRequest, check_same_repository, new_entry, parse_request
+from hfsvc.aio.listening import listening
+from hfsvc.aio.per_process import HomeLoop
+from hfsvc.arguments import check_value
+from hfsvc.datasets.identity import RepositoryIdentity
+from hfsvc.datasets.lookups import HubLookups
+from hfsvc.datasets.plan import (
+    SHOWN_FILES,
+    check_room,
+    make_plan,
+    nothing_selected,
+    saying_how_to_leave_out,
+    select,
+)
+from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
-from hfsvc.errors import DatasetChanged, NotDownloaded, Offline
+from hfsvc.errors import DatasetChanged, NoSpace, NotDownloaded, Offline, OtherEventLoop, StoreNotWritable, typed
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     DatasetRequest,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     Finished,
@@ -27,7 +42,9 @@ from hfsvc.models import (
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.index import IndexEntry, find_entry
 from hfsvc.store.safe_paths import check_dataset_folder, check_path
-from hfsvc.transfer.progress import OnRetry, retry_events
+from hfsvc.transfer.progress import HashProgress, OnRetry, retry_events
+
+logger = logging.getLogger(__name__)
 
 
 class _State(NamedTuple):
@@ -36,7 +53,7 @@ class _State(NamedTuple):
     request: ResolvedRequest
     remote: RemoteDataset
     entry: IndexEntry | None
-    listing: list[RemoteFile]
+    listing: Sequence[RemoteFile]
     dataset: DownloadedDataset | None = None
 
 
@@ -46,6 +63,8 @@ class HubDatasetService:
     Args:
         services: The Hub, and what transfers share.
         store: What lies on disk.
+        check_open: Raises where the service must not be used any more.
+        full_name: Gives the id that an alias stands for, and any other name as it is.
         now: The time for records, UTC.
     """
 
@@ -54,47 +73,72 @@ class HubDatasetService:
         *,
         services: TransferServices,
         store: DatasetStore,
+        check_open: Callable[[], None] = lambda: None,
+        full_name: Callable[[str], str] = str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._services = services
         self._hub = services.hub
+        self._lookups = HubLookups(services.hub)
         self._settings = services.settings
         self._store = store
+        self._check_open = check_open
+        self._full_name = full_name
+        self._home = HomeLoop()
         self._now = now
 
     # ---- download ---------------------------------------------------------------------------------------------------
 
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
-        return await in_task_group(self._download(parse_request(request, self._settings), on_event or (lambda _: None)))
+        return await in_task_group(self._download_telling(self._parse(request), on_event))
+
+    async def _download_telling(self, request: ResolvedRequest, on_event: OnEvent | None) -> DownloadedDataset:
+        async with listening(on_event) as tell:
+            return await self._download(request, tell)
+
+    def _parse(self, request: DatasetRequest) -> ResolvedRequest:
+        self._check_loop()
+        check_value("request", request, DatasetRequest)
+        return parse_request(request, self._settings, full_name=self._full_name)
 
     async def _download(self, request: ResolvedRequest, on_event: OnEvent) -> DownloadedDataset:
+        self._check_open()
         if self._settings.offline:
             return await self._recorded_offline(request)
         on_retry = retry_events(on_event)
         remote = await self._resolve(request, on_retry)
-        await self._store.follow_rename(remote)
+        identity = RepositoryIdentity(self._hub, request.token)
+        await self._store.follow_rename(remote, identity.is_renamed)
         # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
         state = await self._compare(request, remote, on_retry)
         if state.dataset is None:
-            async with self._store.hold(remote.repo) as waited:
-                if waited or await self._entry(remote) != state.entry:
-                    # Whoever held it may have brought this commit, or a newer one than was resolved before.
-                    remote = await self._resolve(request, on_retry)
-                    state = await self._compare(request, remote, on_retry)
+            async with self._store.hold(remote.repo):
+                state = await self._look_again(request, state, on_retry)
                 dataset = state.dataset or await self._fetch(state, on_event)
         else:
             dataset = state.dataset
         on_event(Finished(dataset=dataset))
         return dataset
 
+    async def _look_again(self, request: ResolvedRequest, state: _State, on_retry: OnRetry | None) -> _State:
+        """The state now that the dataset is held: whoever held it before may have brought this commit, or another."""
+        entry, remote = await self._entry(state.remote), state.remote
+        if entry == state.entry:
+            return state
+        if entry and entry.commit != remote.commit:
+            # Which one is newer only the Hub knows.
+            remote = await self._resolve(request, on_retry)
+        return await self._compare(request, remote, on_retry)
+
     async def _resolve(self, request: ResolvedRequest, on_retry: OnRetry | None) -> RemoteDataset:
-        remote = await self._hub.resolve(request.address.repo, request.revision, token=request.token, on_retry=on_retry)
+        remote = await self._lookups.resolve(request, on_retry)
         check_dataset_folder(remote.repo)
         return remote
 
     async def _compare(self, request: ResolvedRequest, remote: RemoteDataset, on_retry: OnRetry | None) -> _State:
         entry = await self._entry(remote)
-        check_same_repository(entry, remote)
+        identity = RepositoryIdentity(self._hub, request.token)
+        await identity.check_recorded(request.address.repo, entry, remote)
         if entry and request.is_recorded(entry, remote.commit) and await self._store.is_complete(entry):
             return _State(request, remote, entry, [], await self._confirm(request, remote, entry))
         return await self._list(request, remote, entry, on_retry)
@@ -104,14 +148,16 @@ class HubDatasetService:
         aliases = request.aliases(entry, entry.repo)
         known = msgspec.structs.replace(entry, revision=request.revision, aliases=aliases, configs=remote.configs)
         if known != entry:
-            # Without the lock: whoever records something else at this moment knows better.
-            await self._store.amend(entry, known)
+            # Without the lock: whoever records something else at this moment knows better. Nor is it worth an error where
+            # nothing can be written: all that was asked for is here.
+            with suppress(NoSpace, StoreNotWritable):
+                await self._store.amend(entry, known)
         return self._store.dataset(known)
 
     async def _list(
         self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry | None, on_retry: OnRetry | None
     ) -> _State:
-        listing = [file async for file in self._hub.list_files(remote, token=request.token, on_retry=on_retry)]
+        listing = await self._lookups.list_files(remote, request.token, on_retry)
         request = request.among([file.path for file in listing], entry)
         if not select(listing, request.wanted(entry)):
             raise nothing_selected(remote, listing, request.wanted(entry))
@@ -121,7 +167,12 @@ class HubDatasetService:
         request, remote, entry = state.request, state.remote, state.entry
         plan = await self._plan(state)
         check_room(plan, str(self._store.root))
-        await self._store.check_places(plan)
+        with saying_how_to_leave_out(remote.repo):
+            await self._store.check_places(plan)
+        if plan.unportable:
+            logger.warning(
+                "%s: names that other systems cannot hold: %s", remote.repo, list(plan.unportable[:SHOWN_FILES])
+            )
         on_event(Planned(plan=plan))
         staging = await self._store.open_staging(remote, entry.files if entry else (), empty=request.force)
         transfer = DatasetTransfer(self._services, remote, request.token, on_event)
@@ -132,14 +183,16 @@ class HubDatasetService:
 
     async def _plan(self, state: _State) -> DownloadPlan:
         files = select(state.listing, state.request.selections(state.entry))
-        for file in files:
-            check_path(file.path)
+        with saying_how_to_leave_out(state.remote.repo):
+            for file in files:
+                check_path(file.path)
         inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
         recorded = state.entry.files if state.entry else ()
         return make_plan(state.remote, files, inventory, recorded=recorded, requests_left=self._hub.requests_left())
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
-        resolved = parse_request(request, self._settings)
+        self._check_open()
+        resolved = self._parse(request)
         remote = await self._resolve(resolved, None)
         entry = await self._entry(remote)
         return await self._plan(await self._list(resolved, remote, entry, None))
@@ -151,7 +204,8 @@ class HubDatasetService:
     async def _recorded_offline(self, request: ResolvedRequest) -> DownloadedDataset:
         entry = find_entry(await self._store.entries(), request.address.repo)
         asked_for = entry and request.revision in {entry.revision, entry.commit}
-        if entry and asked_for and request.is_recorded(entry, entry.commit) and await self._store.is_complete(entry):
+        is_here = entry and (request.is_recorded(entry, entry.commit) or request.is_on_disk(entry))
+        if entry and asked_for and is_here and await self._store.is_complete(entry):
             return self._store.dataset(entry)
         raise Offline(wanted=request.address.repo)
 
@@ -170,33 +224,48 @@ class HubDatasetService:
         return None if entry is None or entry.updating_to else self._store.dataset(entry)
 
     async def list_downloaded(self) -> list[DownloadedDataset]:
+        self._check_open()
+        self._check_loop()
         entries = await self._store.entries()
         return [self._store.dataset(entry) for _, entry in sorted(entries.items()) if not entry.updating_to]
 
+    def _check_loop(self) -> None:
+        # Connections, locks and waits of another loop would never come to their end.
+        if not self._home.is_running:
+            raise OtherEventLoop
+
     async def _find(self, repo: str) -> IndexEntry | None:
-        return find_entry(await self._store.entries(), parse_repo(repo, self._settings.endpoint).repo)
+        self._check_open()
+        self._check_loop()
+        return find_entry(await self._store.entries(), self._repo_of(repo))
+
+    def _repo_of(self, name: str) -> str:
+        return parse_repo(self._full_name(name), self._settings.endpoint).repo
 
     async def _recorded(self, repo: str) -> IndexEntry:
         entry = await self._find(repo)
         if entry is None:
-            raise NotDownloaded(repo=parse_repo(repo, self._settings.endpoint).repo)
+            raise NotDownloaded(repo=self._repo_of(repo))
         return entry
 
     # ---- verify, delete ---------------------------------------------------------------------------------------------
 
-    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
-        return await in_task_group(self._verify(repo, repair=repair))
+    async def verify(self, repo: str, *, repair: bool = False, on_event: OnEvent | None = None) -> VerifyReport:
+        return await in_task_group(self._verify(repo, repair=repair, on_event=on_event or (lambda _: None)))
 
-    async def _verify(self, repo: str, *, repair: bool) -> VerifyReport:
-        async with self._store.hold((await self._recorded(repo)).repo):
+    async def _verify(self, repo: str, *, repair: bool, on_event: OnEvent) -> VerifyReport:
+        hold = self._store.hold if repair else self._store.hold_to_read
+        async with hold((await self._recorded(repo)).repo):
             entry = await self._recorded(repo)
             if entry.updating_to:
-                hint = f"An exchange of its files was interrupted: run hfsvc download {entry.repo}."
+                hint = f"An exchange of its files was interrupted: run: hfsvc download {typed(entry.repo)}"
                 raise DatasetChanged(repo=entry.repo, hint=hint)
-            damaged = tuple([file async for file in self._store.find_damaged(entry)])
+            progress = HashProgress(on_event, entry.total_bytes)
+            damaged = tuple([file async for file in self._store.find_damaged(entry, on_block=progress.block)])
+            progress.done()
             paths = tuple(file.path for file in damaged) if repair else ()
             if paths:
-                await self._repair(entry, paths)
+                await self._repair(entry, paths, on_event)
             return VerifyReport(
                 repo=entry.repo,
                 commit=entry.commit,
@@ -206,12 +275,21 @@ class HubDatasetService:
                 repaired=paths,
             )
 
-    async def _repair(self, entry: IndexEntry, paths: tuple[str, ...]) -> None:
+    async def _repair(self, entry: IndexEntry, paths: tuple[str, ...], on_event: OnEvent) -> None:
         remote = entry.remote()
         staging = await self._store.open_staging(remote, (), empty=True)
-        transfer = DatasetTransfer(self._services, remote, self._settings.token, lambda _: None)
+        transfer = DatasetTransfer(self._services, remote, self._settings.token, on_event)
         await transfer.repair([file for file in entry.remote_files() if file.path in paths], staging)
         await self._store.clear(entry.repo)
+
+    async def disk_usage(self) -> list[DatasetUsage]:
+        return await self._store.usage()
+
+    async def prune(self, repo: str | None = None) -> list[DatasetUsage]:
+        wanted = None if repo is None else self._repo_of(repo).casefold()
+        left = [each for each in await self._store.usage() if each.unfinished_bytes]
+        chosen = [each for each in left if wanted in {None, each.repo.casefold()}]
+        return [each for each in chosen if await in_task_group(self._store.prune(each.repo))]
 
     async def delete(self, repo: str) -> None:
         await in_task_group(self._delete(repo))

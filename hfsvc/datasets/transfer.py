@@ -7,7 +7,8 @@ from hfsvc.datasets.plan import remote_file
 from hfsvc.hub.client import HubClient
 from hfsvc.metrics import MetricsRecorder
 from hfsvc.models import DownloadPlan, OnEvent, RemoteDataset, RemoteFile
-from hfsvc.settings import Secret, Settings
+from hfsvc.secret import Secret
+from hfsvc.settings import Settings
 from hfsvc.store.dataset_store import StagingArea
 from hfsvc.transfer.downloader import Downloader
 from hfsvc.transfer.progress import Progress

@@ -6,13 +6,13 @@ What a killed process left behind is removed by the next one that writes to the 
 import os
 import shutil
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from hfsvc.disk import disk_errors, make_folder
+from hfsvc.files.atomic import scratch_name
 from hfsvc.files.atomic import sync_folder as sync
 
 if sys.platform != "win32":
@@ -67,7 +67,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def _beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     make_folder(path.parent)
     _sweep(path)
-    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{UNFINISHED}")
+    scratch = path.with_name(scratch_name(path.name, UNFINISHED))
     with disk_errors(path):
         try:
             make(scratch)
@@ -81,7 +81,8 @@ def _beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
 
 def _sweep(path: Path) -> None:
     """Remove what processes that are no more left beside `path`."""
-    for left in path.parent.glob(f".{_literally(path.name)}.*{UNFINISHED}"):
+    begin = scratch_name(path.name, UNFINISHED).rpartition(UNFINISHED)[0].rpartition(".")[0]
+    for left in path.parent.glob(f"{_literally(begin)}.*{UNFINISHED}"):
         try:
             with _held(left):
                 _remove(left)

@@ -4,13 +4,15 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from anyio import CancelScope, create_memory_object_stream, create_task_group, to_thread
 from anyio.streams.memory import MemoryObjectSendStream
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.listening import listening
+from hfsvc.arguments import check_value
 from hfsvc.atif import Content, Trajectory
 from hfsvc.errors import InvalidExport
 from hfsvc.export.formats import Target, choose_target
@@ -24,6 +26,7 @@ from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
 
 T = TypeVar("T")
+Tell = Callable[[RowsExported], None]
 Prepare = Callable[[TrajectoryRow], TrajectoryRow]
 """What is done to a row before it is written."""
 
@@ -44,10 +47,12 @@ async def export_trajectories(
     Args:
         source: Where they are.
         request: What to write, and where.
-        on_event: Called on the event loop with the progress; an exception of its ends the export.
+        on_event: Called on the event loop with the progress, and awaited where it is asynchronous; an exception of its
+            ends the export.
 
     Raises:
-        InvalidExport: The name and the format do not go together, or the folder is taken.
+        InvalidExport: The name and the format do not go together, the folder is taken, or there is no row to write
+            where a file is that would be lost.
         NoSpace, StoreNotWritable: The disk is in the way; nothing has changed.
         HfsvcError: What the source raises.
     """
@@ -64,6 +69,7 @@ async def export_shards(
 
     With ``resume`` a run that was stopped goes on with the first shard that is not there.
     """
+    check_value("shards", shards, Annotated[int, msgspec.Meta(ge=1)])
     parts = (msgspec.structs.replace(request, shard=(index, shards)) for index in range(shards))
     return [await export_trajectories(source, part, on_event=on_event) for part in parts]
 
@@ -95,8 +101,8 @@ async def export_to(
         where: Words that rows must answer to.
         on_event: As for `export_trajectories`.
     """
-    rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
-    return await in_task_group(_pump(source, writer, rows, None, on_event))
+    rows = RowRange(start, stop, shard, cursor, stripe, limit, where).check()
+    return await in_task_group(_pump_telling(source, writer, rows, None, on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -133,15 +139,18 @@ async def _export(
     prepare: Prepare | None,
     on_event: OnExport | None,
 ) -> Exported:
-    if await to_thread.run_sync(_is_taken, target):
+    is_taken = await to_thread.run_sync(_is_taken, target)
+    if is_taken:
         if resume:
-            return Exported(path=target.path, format=target.format, kept=True)
+            return Exported(target=str(target.path), format=target.format, kept=True)
         if target.kind == "folder":
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
-        done = await in_task_group(_pump(source, writer, rows, prepare, on_event))
-    return msgspec.structs.replace(done, path=target.path, format=target.format)
+        done = await in_task_group(_pump_telling(source, writer, rows, prepare, on_event))
+        if not done.rows:
+            _check_empty(done, target, rows, is_taken=is_taken)
+    return msgspec.structs.replace(done, target=str(target.path), format=target.format)
 
 
 def _is_taken(target: Target) -> bool:
@@ -163,11 +172,18 @@ async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
     await to_thread.run_sync(manager.__exit__, None, None, None)
 
 
-async def _pump(
+async def _pump_telling(
     source: TrajectorySource, writer: Writer, rows: RowRange, prepare: Prepare | None, on_event: OnExport | None
 ) -> Exported:
+    async with listening(on_event) as tell:
+        return await _pump(source, writer, rows, prepare, tell)
+
+
+async def _pump(
+    source: TrajectorySource, writer: Writer, rows: RowRange, prepare: Prepare | None, tell: Tell
+) -> Exported:
     total = await _rows_to_do(source, rows)
-    report = _at_most_every(REPORT_EVERY_S, on_event)
+    report = _at_most_every(REPORT_EVERY_S, tell)
     done = Exported(cursor=rows.cursor)
     send, receive = create_memory_object_stream[list[TrajectoryRow]](0)
     async with aclosing(source.stream_rows(**rows.asked)) as stream:
@@ -184,8 +200,7 @@ async def _pump(
                 report(_progress(done, total))
         record = _record_of(stream, done.rows)
     done = msgspec.structs.replace(done, skipped_rows=record.left_out.get("bad", 0), record=record)
-    if on_event:
-        on_event(_progress(done, total))
+    tell(_progress(done, total))
     return done
 
 
@@ -202,20 +217,35 @@ async def _rows_to_do(source: TrajectorySource, rows: RowRange) -> int:
     return found if rows.limit is None else min(found, rows.limit)
 
 
+def _check_empty(done: Exported, target: Target, rows: RowRange, *, is_taken: bool) -> None:
+    """Refuse to write nothing where it would take the place of something, or where a start was past the end.
+
+    Raises:
+        InvalidExport: It would.
+    """
+    total = done.record.read
+    if rows.start and rows.start >= total:
+        reason = f"row {rows.start} is past the end, there are {total} rows, counted from 0"
+        raise InvalidExport(target=str(target.path), reason=reason)
+    if is_taken:
+        reason = "no row is left to write, and what is there would be lost"
+        raise InvalidExport(target=str(target.path), reason=reason)
+
+
 def _progress(done: Exported, total: int) -> RowsExported:
     behind = done.rows + done.skipped_rows
     return RowsExported(done=behind, total=max(total, behind), written=done.written, cursor=done.cursor)
 
 
-def _at_most_every(seconds: float, on_event: OnExport | None) -> OnExport:
+def _at_most_every(seconds: float, tell: Tell) -> Tell:
     last = -math.inf
 
     def report(event: RowsExported) -> None:
         nonlocal last
         now = time.monotonic()
-        if on_event and now - last >= seconds:
+        if now - last >= seconds:
             last = now
-            on_event(event)
+            tell(event)
 
     return report
 

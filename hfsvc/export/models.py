@@ -1,19 +1,25 @@
 """Structs about exports: the request, the progress, the result."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
+from msgspec.structs import force_setattr
+
+from hfsvc.arguments import check_fields
 from hfsvc.export.formats import Format
 from hfsvc.models import Model, StreamRecord
+from hfsvc.settings import expand_home
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
 
 
-class ExportRequest(Model, frozen=True, kw_only=True):
+class ExportRequest(Model, frozen=True):
     """A request to write a dataset's trajectories into a file or folder.
 
     Attributes:
-        path: A file or folder. ``.zst`` and ``.gz`` behind the name of a file of lines compress it.
+        path: A file or folder; a text does as well. ``.zst`` and ``.gz`` behind the name of a file of lines compress it.
         format: What to write; None to go by the ending of the name.
         start: First row.
         stop: Row to stop before; None for the end.
@@ -25,6 +31,9 @@ class ExportRequest(Model, frozen=True, kw_only=True):
         resume: Do nothing where the file or folder is there already.
         one_call_a_step: Steps of several calls become steps of one call each.
         job: For ``atif-dir``, what Harbor's viewer calls the job: the folder inside `path`.
+
+    Raises:
+        InvalidArgument: A field has a value that it cannot have.
     """
 
     path: Path
@@ -40,6 +49,13 @@ class ExportRequest(Model, frozen=True, kw_only=True):
     one_call_a_step: bool = False
     job: str = "trajectories"
 
+    def __post_init__(self) -> None:
+        path: Any = self.path
+        if path and isinstance(path, (str, Path)):
+            force_setattr(self, "path", expand_home(path))
+        check_fields(self)
+        self.rows.check()
+
     @property
     def rows(self) -> RowRange:
         """Which rows to write."""
@@ -50,7 +66,7 @@ class Exported(Model, frozen=True, kw_only=True):
     """The result of an export.
 
     Attributes:
-        path: The file or folder; None for a writer of the caller's own.
+        target: The file or folder; None for a writer of the caller's own; ``path`` in JSON.
         format: What it holds; None likewise.
         rows: Trajectories written.
         skipped_rows: Bad rows left out.
@@ -60,7 +76,7 @@ class Exported(Model, frozen=True, kw_only=True):
         record: What became of all rows, written or not.
     """
 
-    path: Path | None = None
+    target: str | None = msgspec.field(default=None, name="path")
     format: Format | None = None
     rows: int = 0
     skipped_rows: int = 0
@@ -68,6 +84,11 @@ class Exported(Model, frozen=True, kw_only=True):
     cursor: str | None = None
     kept: bool = False
     record: StreamRecord = StreamRecord()
+
+    @property
+    def path(self) -> Path | None:
+        """`target` as a path."""
+        return None if self.target is None else Path(self.target)
 
 
 class RowsExported(Model, frozen=True, kw_only=True, tag_field="event", tag="rowsExported"):
@@ -86,4 +107,5 @@ class RowsExported(Model, frozen=True, kw_only=True, tag_field="event", tag="row
     cursor: str | None
 
 
-OnExport = Callable[[RowsExported], None]
+OnExport = Callable[[RowsExported], Awaitable[None] | None]
+"""A listener; what it returns is awaited, where it is asynchronous."""

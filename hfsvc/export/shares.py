@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from hfsvc.errors import InvalidChoice
+from hfsvc.errors import InvalidArgument
 from hfsvc.export.formats import named_before_ending
 from hfsvc.export.local_engine import export_trajectories
 from hfsvc.export.models import Exported, ExportRequest, OnExport
@@ -23,13 +23,13 @@ def shares_of(splits: Mapping[str, float], *, by: str, seed: int) -> dict[str, S
         seed: Of the dealing.
 
     Raises:
-        InvalidChoice: The fractions are none.
+        InvalidArgument: The fractions are none.
     """
     shares, start = dict[str, SplitShare](), 0.0
     for name, fraction in splits.items():
         if not 0 < fraction <= 1 or start + fraction > 1 + _TOLERANCE:
-            raise InvalidChoice(
-                argument="splits", value=f"{name}={fraction:g}", reason="fractions are above 0, and together at most 1"
+            raise InvalidArgument(
+                name="splits", given=f"{name}={fraction:g}", reason="fractions are above 0, and together at most 1"
             )
         stop = start + fraction
         shares[name] = SplitShare(by=by, start=start, stop=1.0 if abs(stop - 1) < _TOLERANCE else stop, seed=seed)

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST_NAME = 255
+"""Bytes of a file's name, as most file systems take it."""
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Replace a file by new content: a reader, or a crash at any moment, sees the old or the new, never a part.
@@ -29,13 +32,20 @@ def replacement(path: Path) -> Iterator[Path]:
     Whoever writes the file syncs it, or a crash might leave the name and not the content.
     """
     # Not tempfile's: its files are for their owner alone, and others may read a shared store.
-    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    scratch = path.with_name(scratch_name(path.name))
     try:
         yield scratch
         scratch.replace(path)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def scratch_name(name: str, ending: str = "") -> str:
+    """A name that nothing has, which begins like another one and is not longer than file systems take."""
+    ending = f".{uuid.uuid4().hex}{ending}"
+    begin = os.fsencode(name)[: LONGEST_NAME - len(ending) - 1].decode(errors="ignore")
+    return f".{begin}{ending}"
 
 
 def sync_folder(folder: Path) -> None:
@@ -51,10 +61,17 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def free_bytes(path: Path) -> int:
-    """Room for this user on the disk that holds `path`, or would hold it."""
+def free_bytes(path: Path) -> int | None:
+    """Room for this user on the disk that holds `path`, or would hold it; None where the disk does not tell.
+
+    File systems over the network and in user space tell 0 of 0 bytes.
+    """
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
-    return shutil.disk_usage(existing).free
+    try:
+        total, _, free = shutil.disk_usage(existing)
+    except OSError:
+        return None
+    return free if total else None
 
 
 def prune_empty(folder: Path, stop: Path) -> None:

@@ -1,7 +1,7 @@
 """The Hub's REST API for datasets: resolve a name to a commit, list the files of a commit."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from hfsvc.errors import AuthenticationRequired, DatasetNotFound, HfsvcError, NotAHub, RevisionNotFound
 from hfsvc.hub.content import HubContent
@@ -9,17 +9,15 @@ from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.urls import (
     NO_REVISIONS,
-    at_endpoint,
+    following_page,
     info_url,
-    next_hop,
-    same_origin,
     tree_url,
     whoami_url,
     without_query,
 )
 from hfsvc.hub.wire import decode_entries, decode_info, next_page, remote_file
 from hfsvc.models import RemoteDataset, RemoteFile
-from hfsvc.settings import Secret
+from hfsvc.secret import Secret
 from hfsvc.transfer.progress import OnRetry
 
 
@@ -69,11 +67,11 @@ class HubClient:
 
     async def list_files(
         self, dataset: RemoteDataset, *, token: Secret | None, on_retry: OnRetry | None = None
-    ) -> AsyncIterator[RemoteFile]:
+    ) -> AsyncGenerator[RemoteFile, None]:
         """Every file of the pinned commit, page by page, in the Hub's order. Folders and unknown kinds are left out.
 
         Raises:
-            NotAHub: A page is no listing, or the next one lies on another origin.
+            NotAHub: A page is no listing, or does not say how the next one is asked for.
         """
         url: str | None = tree_url(self.endpoint, dataset.repo, dataset.commit)
         seen: set[str] = set()
@@ -86,17 +84,7 @@ class HubClient:
             for entry in decode_entries(response.body, without_query(url)):
                 if entry.type == "file":
                     yield remote_file(entry)
-            url = self._next_page(url, response.headers.get("link"))
-
-    def _next_page(self, url: str, link: str | None) -> str | None:
-        link = next_page(link)
-        if link is None:
-            return None
-        target = next_hop(url, link)
-        target = target and at_endpoint(target, self.endpoint)
-        if target is None or not same_origin(target, self.endpoint):
-            raise NotAHub(url=without_query(url), reason="its listing goes on somewhere else")
-        return target
+            url = _next_page(url, response.headers.get("link"))
 
     async def whoami(self, *, token: Secret | None) -> str:
         """The name of the token's owner. The Hub limits this call tightly: for diagnosis, never per download."""
@@ -113,3 +101,13 @@ class HubClient:
     def requests_left(self) -> int | None:
         """Requests for content that the Hub's rate limit leaves in this window, where an answer told."""
         return self._session.limiter.left("resolvers")
+
+
+def _next_page(url: str, header: str | None) -> str | None:
+    link = next_page(header)
+    if link is None:
+        return None
+    target = following_page(url, link)
+    if target is None:
+        raise NotAHub(url=without_query(url), reason="its listing does not say how it goes on")
+    return target

@@ -5,19 +5,22 @@ behind it has other ETags. A resolve request must not carry ``Range``, or the si
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import httpx
 
 from hfsvc.errors import HubUnavailable, NotAHub, RangeRefused
+from hfsvc.files.checksum import kind_of
+from hfsvc.hub.bodies import broken, chunks_of, finish, read_capped
 from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.rate_limit import Bucket
-from hfsvc.hub.session import HubRequest, HubSession, broken, read_capped, redirect_target
+from hfsvc.hub.redirects import redirect_target
+from hfsvc.hub.session import HubRequest, HubSession
 from hfsvc.hub.urls import resolve_url, same_origin, without_query
 from hfsvc.hub.wire import checksum_of_etag
 from hfsvc.models import ByteRange, Location, RemoteDataset, RemoteFile
-from hfsvc.settings import Secret
+from hfsvc.secret import Secret
 
 SMALL_CONTENT = 1 << 20
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
@@ -53,10 +56,12 @@ class HubContent:
             self._check_commit(response)
             if not response.has_redirect_location:
                 content = await _small_content(response, file.size)
-                return Location(url=str(response.request.url), checksum=_checksum(response), content=content)
-            target = redirect_target(str(response.request.url), response)
+                return Location(
+                    url=str(response.request.url), checksum=told_checksum(response, file.checksum), content=content
+                )
+            target = redirect_target(str(response.request.url), response, self._session.endpoint)
             await read_capped(response)
-            return Location(url=target, checksum=_checksum(response))
+            return Location(url=target, checksum=told_checksum(response, file.checksum))
 
     @asynccontextmanager
     async def open(
@@ -88,15 +93,19 @@ class HubContent:
                 raise RangeRefused(url=without_query(location.url), status=response.status_code, reason=reason)
             if response.status_code not in {200, 206}:
                 raise self._no_content(response)
-            yield self._chunks(response, decoded=wanted is None)
+            async with aclosing(self._chunks(response, decoded=wanted is None)) as chunks:
+                yield chunks
 
-    async def _chunks(self, response: httpx.Response, *, decoded: bool) -> AsyncIterator[bytes]:
+    async def _chunks(self, response: httpx.Response, *, decoded: bool) -> AsyncGenerator[bytes, None]:
+        chunks = chunks_of(response, decoded=decoded)
         try:
-            async for chunk in response.aiter_bytes() if decoded else response.aiter_raw():
+            async for chunk in chunks:
                 yield chunk
                 await self._session.throttle.passed(len(chunk))
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise broken(error, response) from None
+        finally:
+            await finish(response, chunks)
 
     def _no_content(self, response: httpx.Response) -> HubUnavailable:
         status, where = response.status_code, without_query(str(response.request.url))
@@ -138,12 +147,19 @@ def _knows_the_file(response: httpx.Response) -> bool:
     return "x-repo-commit" in response.headers or "x-linked-etag" in response.headers
 
 
-def _checksum(response: httpx.Response) -> str | None:
-    linked = response.headers.get("x-linked-etag")
-    if linked or response.has_redirect_location:
-        return checksum_of_etag(linked)
+def told_checksum(response: httpx.Response, listed: str | None) -> str | None:
+    """The checksum that an answer tells of a file which is listed with another one, or without.
+
+    Only the ``X-Linked-ETag`` of a redirect may contradict a listing, by a hash of the same kind: mirrors, caches and
+    servers of content have ETags of their own, and what comes is hashed all the same.
+    """
+    if response.has_redirect_location:
+        told = checksum_of_etag(response.headers.get("x-linked-etag"))
+        return told if listed is None or (told and kind_of(told) == kind_of(listed)) else None
+    if listed is not None or not _knows_the_file(response):
+        return None
     # A direct answer of the Hub has the hash in its own ETag; a CDN's is another hash that looks alike.
-    return checksum_of_etag(response.headers.get("etag")) if _knows_the_file(response) else None
+    return checksum_of_etag(response.headers.get("x-linked-etag") or response.headers.get("etag"))
 
 
 async def _small_content(response: httpx.Response, size: int) -> bytes | None:

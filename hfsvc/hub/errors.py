@@ -5,11 +5,8 @@ Bodies may be JSON, plain text, XML or pages of HTML, so only short texts are qu
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-import httpx
 
 from hfsvc.errors import (
     AccessDenied,
@@ -18,14 +15,17 @@ from hfsvc.errors import (
     FileNotFound,
     GatedDataset,
     HfsvcError,
+    HubRefused,
     HubUnavailable,
     NotAHub,
+    ProxyRefused,
     RateLimited,
     RevisionNotFound,
 )
 from hfsvc.hub.urls import without_query
 from hfsvc.transfer.retry import Meaning, meaning_of
 
+_MARKS_OF_THE_HUB = ("x-error-code", "x-error-message", "x-repo-commit", "ratelimit")
 DISABLED_MESSAGE = "Access to this resource is disabled."
 _LONGEST_QUOTE = 300
 
@@ -37,6 +37,7 @@ class RequestContext(NamedTuple):
     revision: str | None = None
     path: str | None = None
     token_sent: bool = False
+    withheld_from: str | None = None
 
 
 class ErrorResponse(NamedTuple):
@@ -64,32 +65,62 @@ def error_from_hub(response: ErrorResponse, context: RequestContext) -> HfsvcErr
         return RevisionNotFound(repo=repo, revision=context.revision or "main", request_id=request_id)
     if code == "EntryNotFound":
         return FileNotFound(repo=repo, path=context.path or "its listing", request_id=request_id)
+    token: dict[str, Any] = {
+        "token_sent": context.token_sent,
+        "withheld_from": context.withheld_from,
+        "request_id": request_id,
+    }
     if code == "GatedRepo":
-        return GatedDataset(repo=repo, reason=message, status=response.status, request_id=request_id)
+        return GatedDataset(repo=repo, reason=message, status=response.status, **token)
     if code == "RepoNotFound":
-        return DatasetNotFound(repo=repo, token_sent=context.token_sent, request_id=request_id)
-    return _error_from_status(response, context, message)
+        return DatasetNotFound(repo=repo, **token)
+    return _error_from_status(response, context, message, token)
 
 
-def _error_from_status(response: ErrorResponse, context: RequestContext, message: str | None) -> HfsvcError:
-    repo, status, request_id = context.repo, response.status, response.request_id
+def _error_from_status(
+    response: ErrorResponse, context: RequestContext, message: str | None, token: dict[str, Any]
+) -> HfsvcError:
+    repo, status = context.repo, response.status
+    if message != DISABLED_MESSAGE and _is_proxys(response):
+        return _refused_on_the_way(response)
     if message == DISABLED_MESSAGE or status == 403:
-        return AccessDenied(repo=repo, reason=message, status=status, request_id=request_id)
+        return AccessDenied(repo=repo, reason=message, status=status, **token)
     if status == 401 and not context.token_sent:
-        return DatasetNotFound(repo=repo, request_id=request_id)
+        return DatasetNotFound(repo=repo, **token)
     if status == 401:
-        return AuthenticationRequired(repo=repo, reason=message, status=status, request_id=request_id)
+        return AuthenticationRequired(repo=repo, reason=message, status=status, **token)
     if Meaning.GONE in meaning_of(status) and context.path is not None:
-        return FileNotFound(repo=repo, path=context.path, request_id=request_id)
-    return error_from_server(response)
+        return FileNotFound(repo=repo, path=context.path, request_id=response.request_id)
+    if status < 500 and Meaning.GONE not in meaning_of(status) and Meaning.PASSING not in meaning_of(status):
+        return HubRefused(repo=repo, reason=message, status=status, **token)
+    return error_from_server(response, token_sent=context.token_sent)
 
 
-def error_from_server(response: ErrorResponse) -> HfsvcError:
+def _is_proxys(response: ErrorResponse) -> bool:
+    """Whether somebody on the way answered: who wants a login of its own, or refuses with a page."""
+    if response.status == 401:
+        scheme = response.headers.get("www-authenticate", "bearer").split(maxsplit=1)[:1]
+        return bool(scheme) and scheme[0].lower().rstrip(",") != "bearer"
+    if response.status == 403:
+        is_page = "html" in response.headers.get("content-type", "")
+        return is_page and not any(name in response.headers for name in _MARKS_OF_THE_HUB)
+    return response.status == 407
+
+
+def _refused_on_the_way(response: ErrorResponse) -> ProxyRefused:
+    return ProxyRefused(url=without_query(response.url), status=response.status, request_id=response.request_id)
+
+
+def error_from_server(response: ErrorResponse, *, token_sent: bool = False) -> HfsvcError:
     """The error of an answer that tells nothing about the dataset: limits, overload, and what no Hub would say."""
     where = without_query(response.url)
     if Meaning.CROWDED in meaning_of(response.status):
         return RateLimited(
-            url=where, status=response.status, retry_after_s=response.retry_after_s, request_id=response.request_id
+            url=where,
+            status=response.status,
+            retry_after_s=response.retry_after_s,
+            request_id=response.request_id,
+            token_sent=token_sent,
         )
     if Meaning.PASSING in meaning_of(response.status):
         reason = f"it answered {response.status}"
@@ -110,9 +141,13 @@ def error_from_content_server(response: ErrorResponse) -> HfsvcError:
 
     A 403 there means an expired or altered address, or one connection too many; never missing access.
     """
+    if response.status == 407:
+        return _refused_on_the_way(response)
     if Meaning.CROWDED in meaning_of(response.status):
         return error_from_server(response)
     reason = f"the server of its content answered {response.status}"
+    if _is_proxys(response):
+        reason += " with a page, as a proxy or a filter does"
     return HubUnavailable(
         url=without_query(response.url),
         status=response.status,
@@ -145,46 +180,3 @@ def _message_in_json(body: bytes) -> str | None:
     if isinstance(found, list):
         found = "; ".join(str(each) for each in found)
     return str(found)[:_LONGEST_QUOTE] if found else None
-
-
-def error_from_transport(error: Exception, url: str, request_id: str | None = None) -> HfsvcError:
-    """The error that a failure of the transport means. Its text never quotes the original, which may hold an address.
-
-    `request_id` is what the request was sent with.
-    """
-    where = without_query(url)
-    if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
-        # Of a redirect: httpx looks at where it leads, even where it is told not to follow. The endpoint was checked.
-        return NotAHub(url=where, reason="it names an address that cannot be asked")
-    for kind, reason in _REASONS:
-        if isinstance(error, kind):
-            return HubUnavailable(
-                url=where,
-                reason=reason.format(detail=_detail(error)),
-                stalled=isinstance(error, (httpx.ReadTimeout, httpx.WriteTimeout)),
-                request_id=request_id,
-                unreached=isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)),
-            )
-    return HubUnavailable(url=where, reason=type(error).__name__, request_id=request_id)
-
-
-# Most specific first: httpx's tree has timeouts and network errors below the same root.
-_REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (httpx.ConnectTimeout, "no connection in time"),
-    (httpx.PoolTimeout, "no free connection in time"),
-    (httpx.TimeoutException, "no answer in time"),
-    (httpx.ConnectError, "no connection{detail}"),
-    (httpx.ProxyError, "the proxy refused"),
-    (httpx.RemoteProtocolError, "the connection broke"),
-    (httpx.NetworkError, "the connection broke"),
-    (httpx.LocalProtocolError, "the request could not be sent"),
-    (httpx.TooManyRedirects, "it redirects for ever"),
-    (httpx.DecodingError, "its answer cannot be decoded"),
-    (httpx.StreamError, "the connection broke"),
-)
-_HARMLESS_DETAIL = re.compile(r"[\w .,\[\]:'\-/]{1,120}")
-
-
-def _detail(error: Exception) -> str:
-    text = str(error)
-    return f" ({text})" if _HARMLESS_DETAIL.fullmatch(text) and "://" not in text else ""

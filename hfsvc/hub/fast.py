@@ -1,26 +1,22 @@
 """httpx requests over pyreqwest, a Rust client: several times the bytes a second for the same processor time.
 
-Only what this project asks of a transport: GET and small bodies over HTTP/1.1, proxies and CA files from the
-environment. Redirects, decompression and cookies stay with the caller.
+Only what this project asks of a transport: GET and small bodies over HTTP/1.1. Redirects, decompression and cookies stay with the caller.
 """
 
 import atexit
-import os
-import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import httpx
 from pyreqwest import exceptions
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.http import HeaderMap
+from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.response import Response
 
-from hfsvc.errors import InvalidSettings
 from hfsvc.settings import Settings
 
 # Most specific first. A stream that breaks must end in an httpx error, or nobody resumes it.
@@ -38,6 +34,7 @@ _ERRORS: tuple[tuple[type[exceptions.PyreqwestError], type[httpx.RequestError]],
 
 # What only a failure to connect has among its causes.
 _CONNECTING = "client error (Connect)"
+_UNTRUSTED = "invalid peer certificate"
 _AFTER_CONNECTING: dict[type[httpx.RequestError], type[httpx.RequestError]] = {
     httpx.ConnectTimeout: httpx.ReadTimeout,
     httpx.ConnectError: httpx.ReadError,
@@ -51,15 +48,20 @@ class Timeouts(NamedTuple):
     read: float | None = None
 
 
-def make_fast_transport(settings: Settings) -> "FastTransport":
-    """A transport with the connections and the environment that `settings` names."""
-    transport = FastTransport(lambda timeouts: _make_client(settings, timeouts))
-    # The first one now, so that a CA file that cannot be used is told at once.
-    transport.client_for(Timeouts(settings.connect_timeout_s, settings.stall_timeout_s))
-    return transport
+def make_fast_transport(
+    settings: Settings, proxy: str | None = None, certificates: Sequence[bytes] = ()
+) -> "FastTransport":
+    """A transport with the connections that `settings` names.
+
+    Args:
+        settings: Timeouts and connections.
+        proxy: Its address; None to ask directly.
+        certificates: Of authorities to trust beside the usual ones, in DER.
+    """
+    return FastTransport(lambda timeouts: _make_client(settings, timeouts, proxy, certificates))
 
 
-def _make_client(settings: Settings, timeouts: Timeouts) -> Client:
+def _make_client(settings: Settings, timeouts: Timeouts, proxy: str | None, certificates: Sequence[bytes]) -> Client:
     builder = (
         ClientBuilder()
         .follow_redirects(False)
@@ -77,26 +79,10 @@ def _make_client(settings: Settings, timeouts: Timeouts) -> Client:
         builder = builder.connect_timeout(timedelta(seconds=timeouts.connect))
     if timeouts.read is not None:
         builder = builder.read_timeout(timedelta(seconds=timeouts.read))
-    return _with_environment(builder, settings).build()
-
-
-def _with_environment(builder: ClientBuilder, settings: Settings) -> ClientBuilder:
-    # Proxies it reads from the environment by itself; of CA files it knows nothing.
-    if not settings.trust_env:
-        return builder.no_proxy()
-    for certificate in _certificates(os.environ.get("SSL_CERT_FILE")):
-        builder = builder.add_root_certificate_pem(certificate)
-    return builder
-
-
-def _certificates(path: str | None) -> list[bytes]:
-    if not path:
-        return []
-    try:
-        pem = Path(path).read_bytes()
-    except OSError as error:
-        raise InvalidSettings(setting="SSL_CERT_FILE", reason=f"{path}: {error.strerror}") from error
-    return re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
+    for certificate in certificates:
+        builder = builder.add_root_certificate_der(certificate)
+    builder = builder.no_proxy()
+    return (builder.proxy(ProxyBuilder.all(proxy)) if proxy else builder).build()
 
 
 # Its threads hand results to Python. One that is just doing so when the interpreter begins to end would abort the process
@@ -193,9 +179,13 @@ def _httpx_error(error: exceptions.PyreqwestError, request: httpx.Request) -> ht
     if not _is_connecting(error):
         # It calls whatever is late, or breaks, before the head a failure to connect.
         kind = _AFTER_CONNECTING.get(kind, kind)
-    return kind("", request=request)
+    return kind("certificate verify failed" if _UNTRUSTED in _causes(error) else "", request=request)
 
 
 def _is_connecting(error: exceptions.PyreqwestError) -> bool:
+    return _CONNECTING in _causes(error)
+
+
+def _causes(error: exceptions.PyreqwestError) -> set[str]:
     details: Mapping[str, Any] = getattr(error, "details", None) or {}
-    return any(cause.get("message") == _CONNECTING for cause in details.get("causes", ()))
+    return {str(cause.get("message")).partition(": ")[0] for cause in details.get("causes", ())}

@@ -14,27 +14,43 @@ import httpx
 
 from hfsvc import __version__
 from hfsvc.aio.throttle import Throttle
-from hfsvc.errors import HfsvcError, InvalidSettings, NotAHub, Offline, RateLimited, TryLater
+from hfsvc.errors import (
+    HfsvcError,
+    InvalidArgument,
+    InvalidSettings,
+    NotAHub,
+    Offline,
+    RateLimited,
+    TryLater,
+    UnusableClient,
+)
+from hfsvc.hub.bodies import read_capped, read_whole
 from hfsvc.hub.errors import (
     ErrorResponse,
     RequestContext,
     error_from_content_server,
     error_from_hub,
-    error_from_transport,
 )
 from hfsvc.hub.rate_limit import Bucket, Limiter, told_wait_s
+from hfsvc.hub.redirects import redirect_target
 from hfsvc.hub.transport import hide_secrets
-from hfsvc.hub.urls import PUBLIC_HOSTS, is_downgrade, next_hop, origin, same_origin, without_query
+from hfsvc.hub.transport_errors import error_from_transport
+from hfsvc.hub.urls import (
+    PUBLIC_HOSTS,
+    across_prefix,
+    origin,
+    same_origin,
+    shown_origin,
+    without_query,
+)
 from hfsvc.metrics import MetricsRecorder, count_retry
-from hfsvc.settings import Secret, Settings
+from hfsvc.secret import Secret
+from hfsvc.settings import Settings
 from hfsvc.transfer.progress import OnRetry
 from hfsvc.transfer.retry import UNREACHED_ATTEMPTS, Meaning, RetryPolicy, meaning_of
 
 logger = logging.getLogger(__name__)
 MAX_HOPS: Final = 20
-MAX_ERROR_BODY: Final = 64 << 10
-MAX_ERROR_BODY_S: Final = 10.0
-MAX_ANSWER: Final = 64 << 20
 USER_AGENT: Final = f"hfsvc/{__version__}; python/{platform.python_version()}"
 
 
@@ -56,6 +72,8 @@ class HubRequest(NamedTuple):
         content: Whether bytes of files are asked for: they come uncompressed, and may stall longer.
         located: Whether the Hub handed the address out as one of content: a refusal means the address, also where it is
             of the Hub's own origin.
+        redirected: Whether a redirect led to the address.
+        elsewhere: Whether it was not found on the other side of a mirror's path.
         byte_range: The ``Range`` header.
     """
 
@@ -65,6 +83,8 @@ class HubRequest(NamedTuple):
     bucket: Bucket | None = None
     content: bool = False
     located: bool = False
+    redirected: bool = False
+    elsewhere: bool = False
     byte_range: str | None = None
 
 
@@ -72,27 +92,31 @@ class HubSession:
     """What all requests of a process share: the client, the settings, the rate limits.
 
     Args:
-        http: Serves the Hub and its CDN. Its cookies, default authorization and redirect handling are not used.
+        http: Gives the client that serves the Hub and its CDN; asked at each request, and not before the first. The
+            client's cookies, default authorization and redirect handling are not used.
         settings: Endpoint and timeouts.
         metrics: Told of requests to the Hub, and of waits that it asked for.
         throttle: Slows streams of content down.
+        check_open: Raises where the session must not be used any more.
         clock: Monotonic seconds.
     """
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: Callable[[], httpx.AsyncClient],
         settings: Settings,
         *,
         metrics: MetricsRecorder,
         throttle: Throttle,
+        check_open: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        # Here and not only where a client is made: one that was passed in logs addresses just the same.
+        # Here and not where a client is made: one that was passed in logs addresses just the same.
         hide_secrets()
         self._http = http
         self._settings = settings
         self._metrics = metrics
+        self._check_open = check_open
         self._clock = clock
         self._policy = RetryPolicy(settings.give_up_after_s, unreached_attempts=UNREACHED_ATTEMPTS)
         self.throttle = throttle
@@ -111,7 +135,7 @@ class HubSession:
         for failures in itertools.count(1):
             try:
                 response = await self.request_following_redirects(request)
-                return ApiResponse(await _read(response), response.headers)
+                return ApiResponse(await read_whole(response), response.headers)
             except TryLater as error:
                 wait_s = self._policy.delay(error, failures, spent_s=self._clock() - began, jitter=random.random())
                 if wait_s is None:
@@ -140,7 +164,8 @@ class HubSession:
             if not response.has_redirect_location or stop(response):
                 return response
             await read_capped(response)
-            request = request._replace(url=redirect_target(request.url, response))
+            target = redirect_target(request.url, response, self.endpoint)
+            request = request._replace(url=target, redirected=True)
         raise NotAHub(url=without_query(request.url), reason="it redirects for ever")
 
     async def send(self, request: HubRequest) -> httpx.Response:
@@ -149,19 +174,39 @@ class HubSession:
         if self._settings.offline:
             raise Offline(wanted=request.context.repo)
         if bucket and same_origin(url, self.endpoint):
-            await self._ready(bucket, url)
+            await self._ready(bucket, url, token_set=request.token is not None)
         sent = self._build(request)
-        try:
-            response = await self._http.send(sent, stream=True, auth=None, follow_redirects=False)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            # The original may hold a signed address: it must not hang on as the cause.
-            raise error_from_transport(error, url, sent.headers["x-request-id"]) from None
+        response = await self._answer(sent, url)
         _log_response(sent, response)
         if self.is_hub(url):
             self.limiter.observe(response.headers, self._clock())
-        if response.status_code >= 400:
-            raise await self._error(response, request, token_sent="authorization" in sent.headers)
-        return response
+        if response.status_code < 400:
+            return response
+        if _may_lie_elsewhere(response, request) and (other := across_prefix(url, self.endpoint)):
+            await read_capped(response)
+            return await self.send(request._replace(url=other, elsewhere=True))
+        raise await self._error(response, request, token_sent="authorization" in sent.headers)
+
+    async def _answer(self, sent: httpx.Request, url: str) -> httpx.Response:
+        self._check_open()
+        client = self._client()
+        if client.is_closed:
+            raise UnusableClient(reason="it is closed")
+        try:
+            return await client.send(sent, stream=True, auth=None, follow_redirects=False)
+        except httpx.HTTPStatusError as error:
+            # Of a hook of its owner's, which raises for a status: the answer is there all the same.
+            return error.response
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            # The original may hold a signed address: it must not hang on as the cause.
+            raise error_from_transport(error, url, sent.headers["x-request-id"]) from None
+
+    def _client(self) -> httpx.AsyncClient:
+        client: object = self._http()
+        if not isinstance(client, httpx.AsyncClient):
+            given = f"a {type(client).__module__}.{type(client).__qualname__}"
+            raise InvalidArgument(name="http", given=given, reason="it must be an httpx.AsyncClient")
+        return client
 
     def _build(self, request: HubRequest) -> httpx.Request:
         timeout = httpx.Timeout(
@@ -170,7 +215,11 @@ class HubSession:
             pool=None,
         )
         try:
-            built = self._http.build_request("GET", request.url, timeout=timeout)
+            client = self._client()
+            built = client.build_request("GET", request.url, timeout=timeout)
+            if client.params:
+                # What a client adds of its own replaces a signed query.
+                built.url = httpx.URL(request.url)
         except httpx.InvalidURL as error:
             raise error_from_transport(error, request.url) from None
         built.headers["user-agent"] = USER_AGENT
@@ -187,10 +236,10 @@ class HubSession:
             built.headers["authorization"] = f"Bearer {_checked(request.token)}"
         return built
 
-    async def _ready(self, bucket: Bucket, url: str) -> None:
+    async def _ready(self, bucket: Bucket, url: str, *, token_set: bool) -> None:
         while wait_s := self.limiter.delay_s(bucket, self._clock()):
             if wait_s > self._settings.give_up_after_s:
-                raise RateLimited(url=without_query(url), retry_after_s=wait_s)
+                raise RateLimited(url=without_query(url), retry_after_s=wait_s, token_sent=token_set)
             self._metrics.add("wait_seconds", wait_s)
             await anyio.sleep(wait_s)
         self._metrics.add("hub_requests")
@@ -202,13 +251,24 @@ class HubSession:
             self.limiter.pause(request.bucket, retry_after_s, self._clock())
         body = await read_capped(response)
         answer = ErrorResponse(request.url, response.status_code, response.headers, body, retry_after_s)
-        if self.is_hub(request.url) and not request.located:
-            return error_from_hub(answer, request.context._replace(token_sent=token_sent))
+        if request.bucket == "api" or (not request.located and self._speaks_as_hub(answer)):
+            withheld_from = shown_origin(request.url) if request.token and not token_sent else None
+            return error_from_hub(answer, request.context._replace(token_sent=token_sent, withheld_from=withheld_from))
         return error_from_content_server(answer)
+
+    def _speaks_as_hub(self, answer: ErrorResponse) -> bool:
+        # A mirror may send on to a Hub that nobody named, or straight to a server of content.
+        return self.is_hub(answer.url) or bool(answer.headers.keys() & {"x-error-code", "x-repo-commit"})
 
     def is_hub(self, url: str) -> bool:
         """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""
         return same_origin(url, self.endpoint) or origin(url)[1] in PUBLIC_HOSTS
+
+
+def _may_lie_elsewhere(response: httpx.Response, request: HubRequest) -> bool:
+    # What a mirror below a path calls `/x` is below it or beside it; on the wrong side, nobody knows it.
+    unknown = response.status_code == 404 and "x-error-code" not in response.headers
+    return unknown and (request.redirected or request.located) and not request.elsewhere
 
 
 def _log_response(request: httpx.Request, response: httpx.Response) -> None:
@@ -233,59 +293,3 @@ def _checked(token: Secret) -> str:
     if not text.isascii() or not text.isprintable():
         raise InvalidSettings(setting="token", reason="it holds characters that no token has")
     return text
-
-
-def redirect_target(url: str, response: httpx.Response) -> str:
-    """Where a redirect leads.
-
-    Raises:
-        NotAHub: Nowhere, or away from https.
-    """
-    target = next_hop(url, response.headers["location"])
-    if target is None:
-        raise NotAHub(url=without_query(url), reason="it redirects to no address that can be asked")
-    if is_downgrade(url, target):
-        raise NotAHub(url=without_query(url), reason="it redirects from https to http")
-    return target
-
-
-async def _read(response: httpx.Response) -> bytes:
-    """A whole body, unless it is longer than any answer of a Hub."""
-    body = bytearray()
-    try:
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > MAX_ANSWER:
-                raise NotAHub(url=without_query(str(response.request.url)), reason="its answer has no end")
-    except (httpx.HTTPError, httpx.StreamError) as error:
-        raise broken(error, response) from None
-    finally:
-        await response.aclose()
-    return bytes(body)
-
-
-def broken(error: Exception, response: httpx.Response) -> HfsvcError:
-    """The error of a body that broke."""
-    return error_from_transport(error, str(response.request.url), response.request.headers.get("x-request-id"))
-
-
-async def read_capped(
-    response: httpx.Response, cap: int = MAX_ERROR_BODY, *, within_s: float | None = MAX_ERROR_BODY_S
-) -> bytes:
-    """The first bytes of a body that does not matter much, and the end of its response.
-
-    A body read to its end leaves the connection usable; a longer or broken one is cut off.
-    """
-    body = bytearray()
-    try:
-        # One that dribbles would hold up the wait that it is about.
-        with anyio.move_on_after(within_s):
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) >= cap:
-                    break
-    except (httpx.HTTPError, httpx.StreamError):
-        pass
-    finally:
-        await response.aclose()
-    return bytes(body[:cap])

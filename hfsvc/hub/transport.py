@@ -1,15 +1,24 @@
 """The httpx client that carries everything, and what keeps secrets out of its logs."""
 
 import logging
+import os
 import re
+import ssl
+from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.request import getproxies
 
 import httpx
+import sniffio
 
 from hfsvc.errors import InvalidSettings
+from hfsvc.hub import auto_transport
+from hfsvc.hub.certificates import make_tls, named_paths
 from hfsvc.hub.connection_per_request import ConnectionPerRequest
+from hfsvc.hub.proxies import Proxy, ProxySettings
+from hfsvc.hub.transport_errors import find_refused_certificate
+from hfsvc.hub.urls import shown_origin
 from hfsvc.settings import Settings
 
 # Parts of httpx and httpcore log whole addresses (INFO) and headers (DEBUG); filters do not reach child loggers.
@@ -46,31 +55,85 @@ class BareClient(httpx.AsyncClient):
         return response
 
 
+class RoutedTransport(httpx.AsyncBaseTransport):
+    """Sends each request through the proxy that holds for its address, or directly.
+
+    Args:
+        proxies: Says which one.
+        open_transport: Makes the transport of one proxy, or the direct one.
+    """
+
+    def __init__(
+        self, proxies: ProxySettings, open_transport: Callable[[Proxy | None], httpx.AsyncBaseTransport]
+    ) -> None:
+        self._proxies = proxies
+        self._open_transport = open_transport
+        self._transports: dict[Proxy | None, httpx.AsyncBaseTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        proxy = self._proxies.holding_for(str(request.url))
+        if proxy not in self._transports:
+            self._transports[proxy] = self._open_transport(proxy)
+        try:
+            return await self._transports[proxy].handle_async_request(request)
+        except httpx.ConnectError as error:
+            if proxy is None or find_refused_certificate(error):
+                raise
+            named = f"no connection to {shown_origin(proxy.url).partition('://')[2]}, which {proxy.variable} names"
+            raise httpx.ProxyError(named, request=request) from None
+
+    async def aclose(self) -> None:
+        while self._transports:
+            await self._transports.popitem()[1].aclose()
+
+
 def make_client(settings: Settings) -> httpx.AsyncClient:
-    """A client for the Hub and its CDN: no cookies, no redirects of its own, proxies and CA files as httpx reads them."""
-    try:
-        client = _client(settings)
-    except (OSError, ValueError, ImportError) as error:
-        # Not its text: a proxy's address may hold a password.
-        reason = f"the proxies or the CA file that the environment names ({type(error).__name__})"
-        raise InvalidSettings(setting="trust_env", reason=reason) from None
+    """A client for the Hub and its CDN: no cookies, no redirects of its own; proxies and CA files by the environment.
+
+    Raises:
+        InvalidSettings: A CA file that the environment names cannot be used. What is wrong with a proxy is told by the
+            first request that needs it.
+    """
+    env = os.environ if settings.trust_env else {}
+    tls = make_tls(env)
+    own = _own_transports(tls)
+    open_transport = _fast_transports(settings, tls if named_paths(env) else None, own) or own
+    proxies = read_proxies(settings)
+    transport = RoutedTransport(proxies, open_transport) if proxies.names_any else open_transport(None)
+    # What records or patches httpx's own client finds nothing to patch in another one.
+    bare = settings.transport != "auto" or auto_transport.auto == "fast"
+    client = BareClient(transport) if bare else httpx.AsyncClient(transport=transport, trust_env=False)
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client
 
 
-def _client(settings: Settings) -> httpx.AsyncClient:
-    if fast := _fast_transport(settings):
-        return BareClient(fast)
-    if settings.trust_env and getproxies().keys() - {"no"}:
-        # Only httpx's own client knows which of its transports goes through which proxy.
-        return httpx.AsyncClient(limits=_UNLIMITED)
-    tls = httpx.create_ssl_context(trust_env=settings.trust_env)
-    return BareClient(ConnectionPerRequest(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=_UNLIMITED)))
+def read_proxies(settings: Settings) -> ProxySettings:
+    """What the environment says of proxies now, if it is to be read."""
+    if not settings.trust_env:
+        return ProxySettings({})
+    system = {scheme: text for scheme, text in getproxies().items() if scheme in {"http", "https", "all"}}
+    return ProxySettings(os.environ, system=system if not _names_proxies(os.environ) else None)
 
 
-def _fast_transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
-    """The fast one where it is asked for or installed; None for httpx's own."""
-    if settings.transport == "httpx":
+def _names_proxies(env: Mapping[str, str]) -> bool:
+    return any(name.lower() in {"http_proxy", "https_proxy", "all_proxy"} for name in env)
+
+
+OpenTransport = Callable[[Proxy | None], httpx.AsyncBaseTransport]
+
+
+def _own_transports(tls: ssl.SSLContext) -> OpenTransport:
+    def open_transport(proxy: Proxy | None) -> httpx.AsyncBaseTransport:
+        # Its own context, for it may be reached by TLS itself.
+        named = httpx.Proxy(proxy.url, ssl_context=tls if proxy.url.startswith("https:") else None) if proxy else None
+        return ConnectionPerRequest(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=_UNLIMITED, proxy=named))
+
+    return open_transport
+
+
+def _fast_transports(settings: Settings, tls: ssl.SSLContext | None, own: OpenTransport) -> OpenTransport | None:
+    """The fast ones where they are asked for or installed; None for httpx's own."""
+    if settings.transport == "httpx" or (settings.transport == "auto" and not _auto_is_fast()):
         return None
     try:
         from hfsvc.hub.fast import make_fast_transport
@@ -78,7 +141,24 @@ def _fast_transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
         if settings.transport == "fast":
             raise InvalidSettings(setting="transport", reason="pip install 'hfsvc[fast]' first") from None
         return None
-    return make_fast_transport(settings)
+    certificates = tls.get_ca_certs(binary_form=True) if tls else []
+
+    def open_transport(proxy: Proxy | None) -> httpx.AsyncBaseTransport:
+        try:
+            return make_fast_transport(settings, proxy.url if proxy else None, certificates)
+        except RuntimeError:
+            # Its threads do not live on in a forked child.
+            return own(proxy)
+
+    return open_transport
+
+
+def _auto_is_fast() -> bool:
+    try:
+        # pyreqwest knows no other event loop.
+        return auto_transport.auto == "fast" and sniffio.current_async_library() == "asyncio"
+    except sniffio.AsyncLibraryNotFoundError:
+        return auto_transport.auto == "fast"
 
 
 def redact(text: str) -> str:

@@ -11,6 +11,9 @@ NO_REVISIONS = frozenset({"", ".", ".."})
 """What nothing is called: as a segment of an address they vanish, and what is asked for is something else."""
 _PART = re.compile(r"\w(?:[\w.-]{0,94}\w)?", re.ASCII)
 _GREEDY_REVISION = re.compile(r"(refs/(?:convert|pr)/[^/]+)(?:/(.*))?")
+# A sign behind the name begins a revision; further on it belongs to a file's name.
+_HF_ADDRESS = re.compile(r"([^/@]*(?:/[^/@]*)?)(?:@(.*)|/(.*))?", re.DOTALL)
+_CLONED = re.compile(r"(?:ssh://)?git@(?:www\.)?(?:huggingface\.co|hf\.co)[:/]datasets/(.+?)(?:\.git)?/?")
 _OTHER_KINDS = {"models": "a model", "spaces": "a space", "buckets": "a bucket", "collections": "a collection"}
 _PAGES = {"tree", "blob", "resolve", "raw"}
 
@@ -27,8 +30,9 @@ def parse_repo(text: str, endpoint: str) -> RepoAddress:
     """Read a dataset id in any of the forms people paste.
 
     Args:
-        text: ``owner/name``, ``name``, ``datasets/owner/name``, ``hf://datasets/owner/name[@revision][/path]``, or a
-            dataset page's address on the Hub or on `endpoint`.
+        text: ``owner/name``, ``name``, ``datasets/owner/name``, each also with ``@revision`` or a ``/`` at its end;
+            ``hf://datasets/owner/name[@revision][/path]``; a dataset page's address on the Hub or on `endpoint`, also
+            without its scheme; or what git clones, ``git@hf.co:datasets/owner/name``.
         endpoint: Its host is accepted in addresses.
 
     Raises:
@@ -37,9 +41,23 @@ def parse_repo(text: str, endpoint: str) -> RepoAddress:
     text = text.strip()
     if text.startswith("hf://"):
         return _parse_hf_uri(text)
+    if cloned := _CLONED.fullmatch(text):
+        return RepoAddress(_checked(cloned[1], text))
+    if text.startswith(("git@", "ssh://")):
+        raise InvalidRepoId(repo=text, reason="only git@hf.co:datasets/owner/name is a dataset's address")
     if "://" in text:
         return _parse_page(text, endpoint)
-    return RepoAddress(_checked(text.removeprefix("datasets/"), text))
+    if text.partition("/")[0].lower() in PUBLIC_HOSTS:
+        return _parse_page(f"https://{text}", endpoint)
+    repo, at, revision = text.partition("@")
+    if at and (revision.strip("/") in NO_REVISIONS or "@" in revision):
+        raise InvalidRepoId(repo=text, reason="what follows on '@' is no revision")
+    # Whoever completes a name with the tab key gets the slash.
+    return RepoAddress(_checked(_without_slash(repo).removeprefix("datasets/"), text), revision.rstrip("/") or None)
+
+
+def _without_slash(repo: str) -> str:
+    return repo[:-1] if repo.endswith("/") and repo.count("/") > 1 else repo
 
 
 def check_repo_id(repo: str) -> str:
@@ -67,14 +85,13 @@ def _parse_hf_uri(text: str) -> RepoAddress:
     kind, _, rest = text.removeprefix("hf://").partition("/")
     if kind != "datasets":
         raise InvalidRepoId(repo=text, reason="only hf://datasets/owner/name is a dataset's address")
-    repo, at, tail = rest.partition("@")
-    if not at:
-        owner, _, tail = rest.partition("/")
-        name, _, path = tail.partition("/")
-        return RepoAddress(_checked(f"{owner}/{name}" if name else owner, text), None, path or None)
+    repo, tail, path = _HF_ADDRESS.fullmatch(rest).groups()  # type: ignore[union-attr]  # it takes any text
+    repo = _checked(repo.rstrip("/"), text)
+    if tail is None:
+        return RepoAddress(repo, None, path or None)
     # Not a web address: a path in it stands as it is, only the revision may be quoted.
     revision, inside = _split_revision(tail)
-    return RepoAddress(_checked(repo, text), revision and unquote(revision), inside)
+    return RepoAddress(repo, revision and unquote(revision), inside)
 
 
 def _parse_page(text: str, endpoint: str) -> RepoAddress:
@@ -84,7 +101,7 @@ def _parse_page(text: str, endpoint: str) -> RepoAddress:
         raise InvalidRepoId(repo=text, reason="it is no address") from None
     if parts.hostname not in PUBLIC_HOSTS | {urlsplit(endpoint).hostname}:
         raise InvalidRepoId(repo=text, reason="it is an address of another site")
-    path = parts.path.removeprefix(urlsplit(endpoint).path).strip("/").removeprefix("api/")
+    path = parts.path.removeprefix(urlsplit(endpoint).path).strip("/").removeprefix("api/").removesuffix(".git")
     if not path.startswith("datasets/"):
         raise InvalidRepoId(repo=text, reason="it is no page of a dataset")
     repo, rest = _split_page([unquote(part) for part in path.split("/")[1:]], path.split("/")[1:])
@@ -150,31 +167,58 @@ def is_downgrade(url: str, target: str) -> bool:
     return urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https"
 
 
-def next_hop(url: str, location: str) -> str | None:
-    """The target of a redirect: relative or absolute, its query kept as it is; None where nothing can be asked there."""
+def next_hop(url: str, location: str, endpoint: str) -> str | None:
+    """The target of a redirect: relative or absolute, its query kept as it is; None where nothing can be asked there.
+
+    Of a mirror that lies below a path of its host, `endpoint` names that path: what the Hub itself calls ``/api/…`` is
+    below it, too.
+    """
     try:
         target = urljoin(url, location)
         scheme, host, _ = origin(target)
     except ValueError:
         return None
+    if location.startswith("/") and not location.startswith("//") and same_origin(target, endpoint):
+        target = _below_prefix(target, endpoint)
     return target if scheme in {"http", "https"} and host else None
 
 
-def at_endpoint(url: str, endpoint: str) -> str:
-    """The same address below `endpoint`, where it names the public Hub; other addresses are left alone.
+def _below_prefix(url: str, endpoint: str) -> str:
+    prefix, parts = urlsplit(endpoint).path.rstrip("/"), urlsplit(url)
+    return url if f"{parts.path}/".startswith(f"{prefix}/") else urlunsplit(parts._replace(path=prefix + parts.path))
 
-    The Hub writes its public host into ``Link``, also behind a mirror.
+
+def across_prefix(url: str, endpoint: str) -> str | None:
+    """The same address outside of the path that `endpoint` lies below, or inside of it; None where there is no such path."""
+    prefix, parts = urlsplit(endpoint).path.rstrip("/"), urlsplit(url)
+    if not prefix or not same_origin(url, endpoint):
+        return None
+    inside = parts.path.startswith(f"{prefix}/")
+    return urlunsplit(parts._replace(path=parts.path.removeprefix(prefix) if inside else prefix + parts.path))
+
+
+def following_page(url: str, link: str) -> str | None:
+    """The page of a listing that ``Link`` names as the next one, where `url` itself lies; None where it names none.
+
+    Only what stands behind the ``?`` counts: behind a mirror, the address is the public Hub's, or one inside.
     """
-    parts = urlsplit(url)
-    if parts.hostname not in PUBLIC_HOSTS or same_origin(url, endpoint):
-        return url
-    base = urlsplit(endpoint)
-    return urlunsplit((base.scheme, base.netloc, base.path.rstrip("/") + parts.path, parts.query, ""))
+    try:
+        query = urlsplit(link).query
+    except ValueError:
+        return None
+    if query and "recursive=" not in query:
+        query = f"recursive=true&{query}"
+    return urlunsplit(urlsplit(url)._replace(query=query)) if query else None
 
 
 def without_query(url: str) -> str:
     """The address as it may be shown: a signed query is a secret."""
+    return shown_origin(url) + urlsplit(url).path
+
+
+def shown_origin(url: str) -> str:
+    """Scheme, host and port as addresses have them."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{parts.path}"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + (f":{parts.port}" if parts.port else "")

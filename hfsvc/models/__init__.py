@@ -15,10 +15,12 @@ from hfsvc.models.choice import (
     TraceFilter,
 )
 from hfsvc.models.datasets import (
+    DEFAULT_REVISION,
     ByteRange,
     DamagedFile,
     DatasetConfig,
     DatasetRequest,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     Location,
@@ -27,7 +29,17 @@ from hfsvc.models.datasets import (
     RemoteFile,
     VerifyReport,
 )
-from hfsvc.models.events import BytesReceived, Event, FileStarted, FileVerified, Finished, OnEvent, Planned, Retried
+from hfsvc.models.events import (
+    BytesHashed,
+    BytesReceived,
+    Event,
+    FileStarted,
+    FileVerified,
+    Finished,
+    OnEvent,
+    Planned,
+    Retried,
+)
 from hfsvc.models.file_kinds import DEFAULT_INCLUDE
 from hfsvc.models.trajectories import (
     FACETS,
@@ -57,16 +69,19 @@ from hfsvc.models.trajectories import (
 
 __all__ = [
     "DEFAULT_INCLUDE",
+    "DEFAULT_REVISION",
     "FACETS",
     "KEY_COLUMNS",
     "SUMMARY_FIELDS",
     "Bucket",
     "ByteRange",
+    "BytesHashed",
     "BytesReceived",
     "DamagedFile",
     "DatasetConfig",
     "DatasetRequest",
     "DatasetStatistics",
+    "DatasetUsage",
     "Distribution",
     "DownloadPlan",
     "DownloadedDataset",

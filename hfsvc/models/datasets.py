@@ -1,20 +1,26 @@
 """Structs about datasets: what to download, what the Hub lists, what is planned, what lies on disk."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import force_setattr
 
+from hfsvc.arguments import check_fields
+from hfsvc.errors import InvalidArgument
 from hfsvc.models.base import Model
+from hfsvc.secret import Secret
+
+DEFAULT_REVISION = "main"
 
 
-class DatasetRequest(Model, frozen=True, kw_only=True):
+class DatasetRequest(Model, frozen=True):
     """What to bring onto disk.
 
     Attributes:
-        repo: ``owner/name``, a single-name id such as ``squad``, ``datasets/owner/name``, a dataset page's address, or
+        repo: An alias such as ``openthoughts-sft``, ``owner/name``, a single-name id such as ``squad``, ``datasets/owner/name``, a dataset page's address, or
             ``hf://datasets/owner/name@revision``. A revision inside it counts only where `revision` is left alone.
         revision: Branch, tag, ``refs/...`` or full commit.
         include: Globs as in a shell: ``*`` stops at ``/``, ``**`` crosses it and matches nothing too, dot files match,
@@ -25,26 +31,32 @@ class DatasetRequest(Model, frozen=True, kw_only=True):
         exclude: Globs that take away from `include`, or from the default where that is None. A text is one glob.
         token: Used for this request instead of the settings' token.
         force: Fetch every file again, also those that are already verified on disk.
+
+    Raises:
+        InvalidArgument: A field has a value that it cannot have.
     """
 
     repo: str
-    revision: str = "main"
-    include: tuple[str, ...] | str | None = None
-    exclude: tuple[str, ...] | str = ()
-    token: str | None = None
+    revision: str = DEFAULT_REVISION
+    include: Sequence[str] | str | None = None
+    exclude: Sequence[str] | str = ()
+    token: str | Secret | None = None
     force: bool = False
 
-    def __repr__(self) -> str:
-        token = "None" if self.token is None else "'***'"
-        return (
-            f"DatasetRequest(repo={self.repo!r}, revision={self.revision!r}, include={self.include!r}, "
-            f"exclude={self.exclude!r}, token={token}, force={self.force!r})"
-        )
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in ("revision", "token"):
+            if getattr(self, name) == "":
+                reason = "it is empty: leave it out for the usual one"
+                raise InvalidArgument(name=name, given="''", reason=reason)
+        if isinstance(self.token, str):
+            # As a text it would be shown wherever the request is.
+            force_setattr(self, "token", Secret(self.token.strip()))
 
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        # The struct's own would show the token.
-        shown = {name: getattr(self, name) for name in self.__struct_fields__}
-        return list((shown | {"token": self.token and "***"}).items())
+    @property
+    def secret(self) -> Secret | None:
+        """The token, which is kept as a secret however it was given."""
+        return Secret(self.token) if isinstance(self.token, str) else self.token
 
 
 class DatasetConfig(Model, frozen=True, kw_only=True):
@@ -167,9 +179,10 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
         present_bytes: Of files already here.
         kept_bytes: Of interrupted transfers.
         fetch_bytes: What is left to fetch.
-        free_bytes: Room on the root's disk.
+        free_bytes: Room on the root's disk; None where it does not tell.
         hub_requests: Requests to the Hub that the transfer will cost at most (ranges from the CDN are not counted).
         hub_requests_left: What the Hub's rate limit leaves for them in this window, where it told.
+        unportable: Paths of files whose names this system holds and others cannot.
     """
 
     repo: str
@@ -181,9 +194,10 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
     present_bytes: int
     kept_bytes: int
     fetch_bytes: int
-    free_bytes: int
+    free_bytes: int | None
     hub_requests: int
     hub_requests_left: int | None = None
+    unportable: tuple[str, ...] = ()
 
 
 class DownloadedDataset(Model, frozen=True, kw_only=True):
@@ -191,8 +205,8 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
 
     Attributes:
         repo: Canonical ``owner/name``.
-        local_path: Absolute folder that holds the files.
-        files: Paths below `local_path`, in byte order.
+        folder: Absolute, holds the files; ``localPath`` in JSON.
+        files: Paths below `folder`, in byte order.
         total_bytes: Size of all `files`.
         downloaded_at: When the files of this commit were completed, UTC.
         revision: As asked.
@@ -203,7 +217,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
     """
 
     repo: str
-    local_path: Path
+    folder: str = msgspec.field(name="localPath")
     files: tuple[str, ...]
     total_bytes: int
     downloaded_at: datetime
@@ -214,9 +228,39 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
     checksums: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
+    def local_path(self) -> Path:
+        """`folder` as a path."""
+        return Path(self.folder)
+
+    @property
     def paths(self) -> tuple[Path, ...]:
         """Absolute paths of `files`, for other readers."""
         return tuple(self.local_path / file for file in self.files)
+
+
+class DatasetUsage(Model, frozen=True, kw_only=True):
+    """What a dataset takes of the disk, in bytes.
+
+    Attributes:
+        repo: The dataset.
+        recorded: Whether it is downloaded; else only an unfinished download has left something.
+        files: How many recorded files are there.
+        file_bytes: Of its recorded files that are there.
+        unfinished_bytes: Of unfinished downloads.
+        index_bytes: Of what is written down beside the rows, for lists, single rows and repairs; it can be made again.
+    """
+
+    repo: str
+    recorded: bool
+    files: int
+    file_bytes: int
+    unfinished_bytes: int
+    index_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return self.file_bytes + self.unfinished_bytes + self.index_bytes
 
 
 class DamagedFile(Model, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
-"""Events: what a download tells its caller on the way, one struct for each kind."""
+"""Events: what a download, or a verification, tells its caller on the way, one struct for each kind."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from hfsvc.models.base import Model
@@ -49,11 +49,19 @@ class FileVerified(Model, frozen=True, kw_only=True, tag_field="event", tag="fil
     checksum: str
 
 
+class BytesHashed(Model, frozen=True, kw_only=True, tag_field="event", tag="bytesHashed"):
+    """Progress of a verification over all recorded files, in bytes. Told at most ten times a second, and in the end."""
+
+    hashed: int
+    total: int
+
+
 class Finished(Model, frozen=True, kw_only=True, tag_field="event", tag="finished"):
     """The dataset is recorded."""
 
     dataset: DownloadedDataset
 
 
-Event = Planned | FileStarted | BytesReceived | Retried | FileVerified | Finished
-OnEvent = Callable[[Event], None]
+Event = Planned | FileStarted | BytesReceived | Retried | FileVerified | BytesHashed | Finished
+OnEvent = Callable[[Event], Awaitable[None] | None]
+"""A listener; what it returns is awaited, where it is asynchronous."""

@@ -5,7 +5,9 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from hfsvc.arguments import check_fields
 from hfsvc.atif.schema import Trajectory
+from hfsvc.errors import InvalidArgument
 from hfsvc.models.base import Model
 from hfsvc.models.choice import RowChoice
 
@@ -56,6 +58,9 @@ class ReadOptions(RowChoice, frozen=True, kw_only=True):
             ``steps``, ``row``, ``file``, ``dataset``, ``commit``.
         assumed: What of `layout` and the names in `columns` is only known of the dataset: where a file is otherwise, it is
             found out.
+
+    Raises:
+        InvalidArgument: A field has a value that there is not.
     """
 
     style: Style = "messages"
@@ -67,6 +72,12 @@ class ReadOptions(RowChoice, frozen=True, kw_only=True):
     fenced: bool = False
     keep: tuple[str, ...] = ()
     assumed: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in ("config", "split"):
+            if getattr(self, name) == "":
+                raise InvalidArgument(name=name, given="''", reason="it is empty: leave it out for all of them")
 
 
 class KeptText(Model, frozen=True, kw_only=True):

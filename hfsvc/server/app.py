@@ -10,12 +10,16 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 
 from hfsvc import __version__
+from hfsvc.arguments import check_value
 from hfsvc.containers import Container
+from hfsvc.server.codes import OneTimeCodes
 from hfsvc.server.errors import ErrorRenderer, http_exception_response
 from hfsvc.server.jobs import Jobs
 from hfsvc.server.limits import ByteBudget, ServerLimits, Slots
 from hfsvc.server.metrics import ServerCounters
 from hfsvc.server.middleware.access import ServerAccess
+from hfsvc.server.middleware.compression import Compression
+from hfsvc.server.middleware.conditional import AnswerTags, Conditional
 from hfsvc.server.middleware.guard import Guard
 from hfsvc.server.open_sources import OpenSources
 from hfsvc.server.responses import Receive, Scope, Send
@@ -23,6 +27,7 @@ from hfsvc.server.routes import datasets, effuse, system, trajectories
 from hfsvc.server.routes import jobs as downloads
 from hfsvc.server.routes.openapi import OpenApiPlugin
 from hfsvc.server.routes.parameters import read_source
+from hfsvc.server.routes.query_names import QueryNames
 from hfsvc.server.state import AppState
 
 ROUTES = (
@@ -60,7 +65,10 @@ class ServerApp:
 
     def __init__(self, state: AppState) -> None:
         self._jobs = state.jobs
-        self._app = Guard(_make_litestar(state), access=state.access, limits=state.limits, counters=state.counters)
+        self._codes = state.codes
+        tags = AnswerTags(state.datasets, state.sources)
+        app = Compression(Conditional(_make_litestar(state), tags.tag_of))
+        self._app = Guard(app, access=state.access, limits=state.limits, counters=state.counters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
@@ -70,6 +78,10 @@ class ServerApp:
         """Downloads can be started while it is open; at its end those that run are cancelled, what they have is kept."""
         async with self._jobs.open():
             yield
+
+    def issue_code(self) -> str:
+        """A code that opens one session, once, within five minutes: for an address, in place of the token."""
+        return self._codes.issue()
 
     def close_streams(self) -> None:
         """End streams that would otherwise last until their watchers leave."""
@@ -85,7 +97,12 @@ def create_app(
         container: Its parts are used, and its settings' default source.
         access: Who may come in: everyone who reaches it by ``localhost`` or an IP address, unless given.
         limits: How much it takes on at once.
+
+    Raises:
+        InvalidArgument: One of them is something else.
     """
+    check_value("access", access, ServerAccess | None)
+    check_value("limits", limits, ServerLimits | None)
     return ServerApp(_make_state(container, access or ServerAccess(), limits or ServerLimits()))
 
 
@@ -101,6 +118,7 @@ def _make_state(container: Container, access: ServerAccess, limits: ServerLimits
         exports=Slots(limits.exports, "streams of trajectories"),
         watchers=Slots(limits.watchers, "streams of events"),
         access=access,
+        codes=OneTimeCodes(),
         limits=limits,
         errors=errors,
         counters=ServerCounters(),
@@ -111,7 +129,9 @@ def _make_litestar(state: AppState) -> Litestar:
     def give_state() -> AppState:
         return state
 
-    return Litestar(
+    names = QueryNames()
+    app = Litestar(
+        before_request=names.check,
         route_handlers=ROUTES,
         dependencies={
             "app": Provide(give_state, sync_to_thread=False),
@@ -131,3 +151,5 @@ def _make_litestar(state: AppState) -> Litestar:
         logging_config=None,
         debug=False,
     )
+    names.learn(app)
+    return app

@@ -81,6 +81,14 @@ def error_document(code: str, message: str, *, retryable: bool = False, hint: st
     return {"code": code, "message": message, "retryable": retryable, "retryAfter": None, "hint": hint}
 
 
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:
+        # Nobody has one in a container.
+        return None
+
+
 class ErrorRenderer:
     """Renders errors for readers who must not learn where the server keeps things.
 
@@ -89,7 +97,7 @@ class ErrorRenderer:
     """
 
     def __init__(self, settings: Settings) -> None:
-        folders = (settings.root, settings.hf_cache, Path.home())
+        folders = (settings.root, settings.hf_cache, _home())
         self._folders = _spellings(folder for folder in folders if folder is not None)
 
     def document(self, error: BaseException) -> dict[str, Any]:

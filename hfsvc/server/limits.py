@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 import anyio
 import msgspec
 
+from hfsvc.arguments import check_fields
+from hfsvc.errors import InvalidArgument
 from hfsvc.server.errors import Busy
 
 KiB = 1 << 10
@@ -69,6 +71,12 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     stall_s: float = 10.0
     keep_alive_s: int = 10
     stop_s: int = 3
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in self.__struct_fields__:
+            if not (value := getattr(self, name)) >= 0:
+                raise InvalidArgument(name=name, given=repr(value), reason="it must be at least 0")
 
 
 class Slots:

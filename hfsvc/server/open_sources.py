@@ -9,6 +9,7 @@ from hfsvc.errors import InvalidRepoId, UnknownSource
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import ReadOptions
 from hfsvc.protocols import TrajectorySource
+from hfsvc.trajectories.known_datasets import KnownDataset
 
 # Each keeps files open and parts of them in memory.
 KEPT = 16
@@ -38,8 +39,12 @@ class OpenSources:
 
     def alias(self, repo: str) -> str | None:
         """What people call a dataset."""
-        known = self._registry.find_repo(repo)
+        known = self.known(repo)
         return known.alias if known else None
+
+    def known(self, repo: str) -> KnownDataset | None:
+        """What must be known to read a dataset."""
+        return self._registry.find_repo(repo)
 
     def open(self, name: str, reading: ReadOptions) -> TrajectorySource:
         """The source of a dataset, by its alias or id, that is read in one way.

@@ -174,9 +174,10 @@ class PlanEntry(Model, frozen=True, kw_only=True):
 
 
 class SessionOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The server's token, to be exchanged for a cookie."""
+    """The server's token, or a code that it gave, to be exchanged for a cookie."""
 
-    token: str
+    token: str | None = None
+    code: str | None = None
 
 
 class Health(Model, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from litestar.params import SkipValidation
 
 from hfsvc.containers import Container
 from hfsvc.protocols import DatasetService
+from hfsvc.server.codes import OneTimeCodes
 from hfsvc.server.errors import ErrorRenderer
 from hfsvc.server.jobs import Jobs
 from hfsvc.server.limits import ByteBudget, ServerLimits, Slots
@@ -34,6 +35,7 @@ class AppState(NamedTuple):
     exports: Slots
     watchers: Slots
     access: ServerAccess
+    codes: OneTimeCodes
     limits: ServerLimits
     errors: ErrorRenderer
     counters: ServerCounters

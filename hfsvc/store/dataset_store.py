@@ -1,14 +1,25 @@
 """Interfaces of a dataset store: the record, what is present, staging, removal."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
-from hfsvc.models import DamagedFile, DownloadedDataset, DownloadPlan, PlannedFile, RemoteDataset, RemoteFile
+from hfsvc.models import (
+    DamagedFile,
+    DatasetUsage,
+    DownloadedDataset,
+    DownloadPlan,
+    PlannedFile,
+    RemoteDataset,
+    RemoteFile,
+)
 from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import Inventory
 from hfsvc.transfer.interfaces import Destination
+
+IsRenamed = Callable[[IndexEntry, RemoteDataset], Awaitable[bool]]
+"""Whether a recorded dataset is called as another one is now."""
 
 
 class StagingArea(Destination, Protocol):
@@ -76,8 +87,17 @@ class DatasetStore(Protocol):
         """Hold a dataset's lock; gives True when somebody else had it before."""
         ...
 
-    async def follow_rename(self, remote: RemoteDataset) -> None:
-        """Move what is recorded under an earlier name of a repository to the one it has now. Takes the locks itself."""
+    def hold_to_read(self, repo: str) -> AbstractAsyncContextManager[None]:
+        """The same for who only reads: where nothing can be written there is nobody to keep out."""
+        ...
+
+    async def follow_rename(self, remote: RemoteDataset, is_renamed: IsRenamed) -> None:
+        """Move what is recorded under an earlier name of a repository to the one it has now. Takes the locks itself.
+
+        Args:
+            remote: The repository.
+            is_renamed: Asked of a dataset that is recorded with the same id, before anything is moved.
+        """
         ...
 
     async def tidy(self, entry: IndexEntry) -> None:
@@ -112,8 +132,19 @@ class DatasetStore(Protocol):
 
     # ---- what is there ----------------------------------------------------------------------------------------------
 
-    def find_damaged(self, entry: IndexEntry) -> AsyncIterator[DamagedFile]:
-        """Recorded files whose content is not what was recorded."""
+    def find_damaged(self, entry: IndexEntry, *, on_block: Callable[[], None] = ...) -> AsyncIterator[DamagedFile]:
+        """Recorded files whose content is not what was recorded.
+
+        `on_block` is called in a worker thread of `anyio`, about every megabyte that is read.
+        """
+        ...
+
+    async def usage(self) -> list[DatasetUsage]:
+        """What every dataset takes of the disk, by id."""
+        ...
+
+    async def prune(self, repo: str) -> bool:
+        """Remove what unfinished downloads have left of a dataset; False where one is under way. Takes the lock itself."""
         ...
 
     async def remove(self, entry: IndexEntry) -> None:

@@ -76,6 +76,12 @@ def clear_parts(root: Path, repo: str) -> None:
     shutil.rmtree(parts_folder(root, repo), ignore_errors=True)
 
 
+def repos_with_state(root: Path) -> set[str]:
+    """Ids of the datasets of which anything is on its way, or written down."""
+    folders = (folder for kind in ("parts", "digests", "rows") for folder in (root / STATE_FOLDER / kind).glob("*"))
+    return {folder.name.replace("--", "/") for folder in folders if folder.is_dir()}
+
+
 def leftover_parts(root: Path) -> dict[str, int]:
     """``{flat name: bytes on disk}`` of what unfinished downloads have left."""
     folders = sorted((root / STATE_FOLDER / "parts").glob("*"))

@@ -1,23 +1,26 @@
 """`DatasetStore` in a folder: plain files by the Hub's paths, index.json, and `.hfsvc/` for what is on its way."""
 
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from anyio import to_thread
 
 from hfsvc.aio.coalesce import CoalescedCall
+from hfsvc.aio.per_process import PerProcess
 from hfsvc.disk import check_same_disk, make_folder
-from hfsvc.errors import LocalStorage
+from hfsvc.errors import LocalStorage, StoreNotWritable
 from hfsvc.files.atomic import free_bytes
-from hfsvc.models import DamagedFile, DownloadedDataset, DownloadPlan, RemoteDataset, RemoteFile
+from hfsvc.models import DamagedFile, DatasetUsage, DownloadedDataset, DownloadPlan, RemoteDataset, RemoteFile
+from hfsvc.store.dataset_store import IsRenamed
 from hfsvc.store.directories import clear_parts, clear_rows, digests_folder, keep_digests, parts_folder
+from hfsvc.store.disk_usage import remove_unfinished, usage_of
 from hfsvc.store.exchange import exchange, move_dataset, remove_file
-from hfsvc.store.index import IndexEntry, StoreIndex
+from hfsvc.store.index import IndexEntry, StoreIndex, find_moved
 from hfsvc.store.inventory import Inventory, find_copies, find_kept, find_present, hash_file
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.store.safe_paths import check_together, inside, is_case_sensitive
+from hfsvc.store.safe_paths import check_names, check_together, inside, is_case_sensitive
 from hfsvc.store.staging import Staging, keep_notes_only, note_placed, only_notes_of, placed_paths
 from hfsvc.transfer.part_folder import PartFolder
 from hfsvc.transfer.part_paths import left_behind, part_name
@@ -36,14 +39,14 @@ class FolderStore:
     def __init__(self, root: Path, *, index: StoreIndex, locks: DatasetLocks, hf_cache: Path | None = None) -> None:
         self.root = root
         self._index = index
-        self._entries = CoalescedCall(index.entries)
+        self._look = PerProcess(lambda: CoalescedCall(index.entries))
         self._locks = locks
         self._hf_cache = hf_cache
 
     # ---- the record -------------------------------------------------------------------------------------------------
 
     async def entries(self) -> Mapping[str, IndexEntry]:
-        return await self._entries()
+        return await self._look()()
 
     async def is_complete(self, entry: IndexEntry) -> bool:
         return not await to_thread.run_sync(entry.missing, self.root)
@@ -59,12 +62,19 @@ class FolderStore:
     def hold(self, repo: str) -> AbstractAsyncContextManager[bool]:
         return self._locks.hold(repo)
 
-    async def follow_rename(self, remote: RemoteDataset) -> None:
-        if await to_thread.run_sync(self._index.find_moved, remote.repo, remote.hub_id) is None:
+    @asynccontextmanager
+    async def hold_to_read(self, repo: str) -> AsyncIterator[None]:
+        async with AsyncExitStack() as held:
+            with suppress(StoreNotWritable):
+                await held.enter_async_context(self._locks.hold(repo))
+            yield
+
+    async def follow_rename(self, remote: RemoteDataset, is_renamed: IsRenamed) -> None:
+        moved = find_moved(await self.entries(), remote)
+        if moved is None or not await is_renamed(moved, remote):
             return
         async with self._locks.hold(remote.repo):
-            moved = await to_thread.run_sync(self._index.find_moved, remote.repo, remote.hub_id)
-            if moved and remote.repo not in await self._entries():
+            if find_moved(await self.entries(), remote) == moved:
                 async with self._locks.hold(moved.repo):
                     await to_thread.run_sync(move_dataset, self._index, self.root, moved, remote.repo)
 
@@ -101,6 +111,7 @@ class FolderStore:
         others = (entry for entry in self._index.entries().values() if entry.repo != plan.repo)
         paths = [f"{entry.repo}/{path}" for entry in others for path in entry.files]
         paths += (f"{plan.repo}/{file.path}" for file in plan.files)
+        check_names(parts, [file.path for file in plan.files])
         check_together(paths, case_sensitive=is_case_sensitive(parts))
         check_same_disk(parts, {(self.root / plan.repo / file.path).parent for file in plan.files})
 
@@ -132,12 +143,25 @@ class FolderStore:
 
     # ---- what is there ----------------------------------------------------------------------------------------------
 
-    async def find_damaged(self, entry: IndexEntry) -> AsyncIterator[DamagedFile]:
+    async def find_damaged(
+        self, entry: IndexEntry, *, on_block: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[DamagedFile]:
         for path in entry.files:
             expected = entry.checksums[path]
-            actual = await hash_file(self.root / entry.repo / path, expected)
+            actual = await hash_file(self.root / entry.repo / path, expected, on_block=on_block)
             if actual != expected:
                 yield DamagedFile(path=path, expected=expected, actual=actual)
+
+    async def usage(self) -> list[DatasetUsage]:
+        return await to_thread.run_sync(usage_of, self.root, await self.entries())
+
+    async def prune(self, repo: str) -> bool:
+        async with self._locks.hold_if_free(repo) as held:
+            entry = (await self.entries()).get(repo)
+            if not held or (entry and entry.updating_to):
+                return False
+            await to_thread.run_sync(remove_unfinished, self.root, repo, entry)
+            return True
 
     async def remove(self, entry: IndexEntry) -> None:
         await to_thread.run_sync(self._remove, entry)

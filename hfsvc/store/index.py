@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import filelock
 import msgspec
 
 from hfsvc.disk import disk_errors, make_folder
@@ -13,6 +12,7 @@ from hfsvc.errors import DamagedIndex, HfsvcError
 from hfsvc.files.atomic import size_of, write_whole
 from hfsvc.models import DatasetConfig, DownloadedDataset, Model, RemoteDataset, RemoteFile
 from hfsvc.store.directories import locks_folder
+from hfsvc.store.locks import make_file_lock
 from hfsvc.store.safe_paths import INDEX_NAME, check_path
 
 INDEX_VERSION = 1
@@ -58,7 +58,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
         """The entry as callers see it."""
         return DownloadedDataset(
             repo=self.repo,
-            local_path=root / self.local_path,
+            folder=str(root / self.local_path),
             files=self.files,
             total_bytes=self.total_bytes,
             downloaded_at=self.downloaded_at,
@@ -107,6 +107,13 @@ def find_entry(entries: Mapping[str, IndexEntry], repo: str) -> IndexEntry | Non
     own = (each for each in entries.values() if each.repo.casefold() == wanted)
     asked_for_by = (each for each in entries.values() if wanted in {name.casefold() for name in each.aliases})
     return entries.get(repo) or next(own, None) or next(asked_for_by, None)
+
+
+def find_moved(entries: Mapping[str, IndexEntry], remote: RemoteDataset) -> IndexEntry | None:
+    """The entry of what may be the same repository under an earlier name: the only one with its id. Pure."""
+    same = [each for each in entries.values() if remote.hub_id and each.hub_id == remote.hub_id]
+    # An id that several have is none.
+    return same[0] if len(same) == 1 and remote.repo not in entries else None
 
 
 class StoreIndex:
@@ -167,11 +174,6 @@ class StoreIndex:
         except HfsvcError as error:
             raise DamagedIndex(path=str(self._path), reason=str(error)) from error
 
-    def find_moved(self, repo: str, hub_id: str | None) -> IndexEntry | None:
-        """The entry of the repository that is called `repo` now, where it is recorded under an earlier name."""
-        same = (each for each in self.entries().values() if hub_id and each.hub_id == hub_id)
-        return next((each for each in same if each.repo != repo), None)
-
     def rename(self, old: IndexEntry, new: IndexEntry) -> None:
         """Put one entry in another's place."""
         self._change(lambda datasets: {**{k: each for k, each in datasets.items() if k != old.repo}, new.repo: new})
@@ -197,7 +199,7 @@ class StoreIndex:
         self._change(lambda datasets: {name: entry for name, entry in datasets.items() if name != repo})
 
     def _change(self, change: Callable[[Mapping[str, IndexEntry]], dict[str, IndexEntry]]) -> None:
-        lock = filelock.FileLock(make_folder(locks_folder(self._root)) / "index.lock", thread_local=False)
+        lock = make_file_lock(make_folder(locks_folder(self._root)) / "index.lock")
         with disk_errors(self._path), lock:
             index = IndexFile(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))
             content = msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n"

@@ -26,13 +26,13 @@ class Inventory(NamedTuple):
         present: Paths whose final file has the listed content.
         copies: ``{path: where the same content lies on this disk}``, for files that need not be fetched.
         kept: ``{path: bytes}`` of interrupted transfers.
-        free_bytes: Room on the disk.
+        free_bytes: Room on the disk; None where it does not tell.
     """
 
     present: frozenset[str]
     copies: Mapping[str, str]
     kept: Mapping[str, int]
-    free_bytes: int
+    free_bytes: int | None
 
 
 async def find_present(folder: Path, entry: IndexEntry | None, files: Sequence[RemoteFile]) -> frozenset[str]:
@@ -63,9 +63,17 @@ async def _has_checksum(path: Path, checksum: str | None) -> bool:
     return checksum is not None and await hash_file(path, checksum) == checksum
 
 
-async def hash_file(path: Path, like: str) -> str | None:
-    """The checksum of a file, of the kind of `like`; None where there is no such file. Cancelled within a block."""
-    return await to_thread.run_sync(_hash, path, kind_of(like), from_thread.check_cancelled)
+async def hash_file(path: Path, like: str, *, on_block: Callable[[], None] = lambda: None) -> str | None:
+    """The checksum of a file, of the kind of `like`; None where there is no such file. Cancelled within a block.
+
+    `on_block` is called before every block of it, in a worker thread.
+    """
+
+    def block() -> None:
+        from_thread.check_cancelled()
+        on_block()
+
+    return await to_thread.run_sync(_hash, path, kind_of(like), block)
 
 
 def _hash(path: Path, kind: str, on_block: Callable[[], None]) -> str | None:

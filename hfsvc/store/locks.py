@@ -1,8 +1,9 @@
 """Locks of datasets: one holder each, over all tasks and all processes of a machine."""
 
+import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -10,11 +11,22 @@ import anyio
 import filelock
 from anyio import to_thread
 
-from hfsvc.disk import make_folder
-from hfsvc.errors import StoreLocked, StoreNotWritable
+from hfsvc.aio.per_process import PerProcess
+from hfsvc.disk import disk_error, make_folder
+from hfsvc.errors import StoreLocked
 from hfsvc.store.directories import flat_name, locks_folder, make_root
 
 POLL_S = 0.05
+
+
+def make_file_lock(path: Path) -> filelock.BaseFileLock:
+    """A lock between processes; its file is made where it is missing, as open to others as the umask says.
+
+    A lock of its own makes it for its user alone to write.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+    return filelock.FileLock(path, thread_local=False)
 
 
 class DatasetLocks:
@@ -32,7 +44,7 @@ class DatasetLocks:
         self._root = root
         self._folder = locks_folder(root)
         self._timeout_s = timeout_s
-        self._tasks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        self._tasks = PerProcess[WeakValueDictionary[str, anyio.Lock]](WeakValueDictionary)
 
     def hold(self, name: str) -> AbstractAsyncContextManager[bool]:
         """Hold `name` (a dataset's id) until the context ends; gives True when somebody else had it before.
@@ -53,7 +65,7 @@ class DatasetLocks:
             StoreNotWritable: Lock files cannot be made here.
         """
         key = flat_name(name).casefold()
-        task_lock = self._tasks.setdefault(key, anyio.Lock())
+        task_lock = self._tasks().setdefault(key, anyio.Lock())
         if task_lock.locked():
             yield False
             return
@@ -68,7 +80,7 @@ class DatasetLocks:
 
     @asynccontextmanager
     async def _hold(self, name: str, key: str) -> AsyncIterator[bool]:
-        task_lock = self._tasks.setdefault(key, anyio.Lock())
+        task_lock = self._tasks().setdefault(key, anyio.Lock())
         waited = task_lock.locked()
         async with task_lock:
             file_lock = await to_thread.run_sync(self._file_lock, key)
@@ -81,7 +93,7 @@ class DatasetLocks:
     def _file_lock(self, key: str) -> filelock.BaseFileLock:
         make_root(self._root)
         make_folder(self._folder)
-        return filelock.FileLock(self._folder / f"dataset-{key}.lock", thread_local=False)
+        return make_file_lock(self._folder / f"dataset-{key}.lock")
 
     async def _acquire(self, lock: filelock.BaseFileLock, name: str) -> bool:
         started = time.monotonic()
@@ -101,5 +113,5 @@ def _try(lock: filelock.BaseFileLock) -> bool:
     except filelock.Timeout:
         return False
     except OSError as error:
-        raise StoreNotWritable(path=lock.lock_file, reason=error.strerror or str(error)) from error
+        raise disk_error(error, Path(lock.lock_file), 0) from error
     return True

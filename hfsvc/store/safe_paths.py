@@ -1,14 +1,15 @@
-"""Checks of the paths that the Hub lists, which are not trusted. They are pure; `inside` looks at the disk.
+"""Checks of the paths that the Hub lists, which are not trusted. They are pure, but for those that look at the disk.
 
-Devices, drives and backslashes of Windows are refused everywhere: a store may move between machines. Names that only
-Windows would change (a trailing dot, a colon) are refused there alone, since harmless datasets have them.
+Refused is what leaves its folder under the rules of any system, and what this one cannot hold. What only others cannot hold
+is found, so that people can be told: harmless datasets have such names.
 """
 
+import errno
 import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hfsvc.disk import disk_errors
@@ -17,7 +18,9 @@ from hfsvc.errors import StoreNotWritable, UnsafePath
 STATE_FOLDER = ".hfsvc"
 INDEX_NAME = "index.json"
 MAX_NAME_BYTES = 255
+_CANNOT_HOLD = {errno.EINVAL, errno.ENAMETOOLONG, errno.ENOENT, errno.EILSEQ}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_WINDOWS_SIGNS = re.compile(r'[<>:"|?*]')
 _DEVICES = re.compile(
     r"(con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])( *\.| *$| *:)", re.IGNORECASE
 )
@@ -27,8 +30,8 @@ def check_path(path: str) -> str:
     """The path itself, when it may become a file below a dataset's folder.
 
     Raises:
-        UnsafePath: Absolute, ``..``, backslash, drive, control characters, a Windows device, a name that no disk can
-            hold, or the store's own folder.
+        UnsafePath: Absolute, ``..``, backslash, control characters, a name that no disk can hold, the store's own folder;
+            on Windows also drives, devices and what it reads as another name.
     """
     if reason := _refusal(path):
         raise UnsafePath(path=path, reason=reason)
@@ -49,9 +52,8 @@ def check_dataset_folder(repo: str) -> str:
 def _refusal(path: str) -> str | None:
     if not path or path.startswith("/"):
         return "it is absolute or empty"
-    # Of drives Windows takes any character, not letters alone.
-    if "\\" in path or path[1:2] == ":":
-        return "it holds a backslash or names a drive"
+    if "\\" in path:
+        return "it holds a backslash, which leads elsewhere on Windows"
     if _CONTROL.search(path):
         return "it holds control characters"
     return next((reason for part in path.split("/") if (reason := _part_refusal(part))), None)
@@ -62,15 +64,55 @@ def _part_refusal(part: str) -> str | None:
         return "it leaves its folder, or a part of it is empty"
     if part.casefold() == STATE_FOLDER:
         return f"{STATE_FOLDER} is the store's own"
-    if _DEVICES.match(part):
-        return "it names a device of Windows"
-    if os.name == "nt" and (part.endswith((".", " ")) or ":" in part):
-        return "Windows reads it as another name"
+    if os.name == "nt" and _is_foreign_to_windows(part):
+        return "Windows cannot hold it, or reads it as another name"
     try:
         length = len(part.encode())
     except UnicodeEncodeError:
         return "it is no text"
     return f"a part of it is longer than {MAX_NAME_BYTES} bytes" if length > MAX_NAME_BYTES else None
+
+
+def _is_foreign_to_windows(part: str) -> bool:
+    return bool(_DEVICES.match(part)) or part.endswith((".", " ")) or bool(_WINDOWS_SIGNS.search(part))
+
+
+def find_unportable(paths: Iterable[str]) -> tuple[str, ...]:
+    """Those of the paths that other systems cannot hold, alone or beside another one of them."""
+    seen: set[str] = set()
+    found = []
+    for path in paths:
+        key = fold(path)
+        if key in seen or any(map(_is_foreign_to_windows, path.split("/"))):
+            found.append(path)
+        seen.add(key)
+    return tuple(found)
+
+
+def check_names(folder: Path, paths: Sequence[str]) -> None:
+    """Raise where the disk below an existing folder cannot hold a name that many disks hold, but not all.
+
+    Raises:
+        UnsafePath: It refuses the name.
+        StoreNotWritable: It refuses every name.
+    """
+    longest = max(paths, key=lambda path: max(len(part.encode()) for part in path.split("/")), default=None)
+    for path in {*find_unportable(paths), *filter(None, [longest])}:
+        for part in path.split("/"):
+            _try_name(folder, path, part)
+
+
+def _try_name(folder: Path, path: str, part: str) -> None:
+    probe = folder / part
+    if os.path.lexists(probe):
+        return
+    try:
+        probe.touch()
+    except OSError as error:
+        if error.errno in _CANNOT_HOLD:
+            raise UnsafePath(path=path, reason=f"this disk cannot hold {part!r}") from None
+        raise StoreNotWritable(path=str(folder), reason=error.strerror or str(error)) from error
+    probe.unlink(missing_ok=True)
 
 
 def check_together(paths: Iterable[str], *, case_sensitive: bool) -> None:

@@ -5,16 +5,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.listening import listening
 from hfsvc.datasets.plan import make_plan, nothing_selected, select
-from hfsvc.datasets.request import new_entry, parse_request
+from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.errors import DatasetNotFound, NotDownloaded, RevisionNotFound
 from hfsvc.files.atomic import free_bytes, prune_empty, size_of
 from hfsvc.files.checksum import checksum_of
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
+    BytesHashed,
     BytesReceived,
     DamagedFile,
     DatasetRequest,
+    DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
     FileStarted,
@@ -30,8 +34,11 @@ from hfsvc.models import (
 from hfsvc.settings import Settings
 from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import Inventory
+from hfsvc.trajectories.known_datasets import KNOWN
+from hfsvc.trajectories.registry import Registry
 
 _Files = dict[str, bytes]
+_KNOWN = Registry(KNOWN)
 
 
 class FakeDatasetService:
@@ -82,8 +89,14 @@ class FakeDatasetService:
 
     async def download(self, request: DatasetRequest, *, on_event: OnEvent | None = None) -> DownloadedDataset:
         self.requests.append(request)
-        notify = on_event or (lambda _: None)
-        resolved = parse_request(request, self._settings)
+        return await in_task_group(self._download_telling(request, on_event))
+
+    async def _download_telling(self, request: DatasetRequest, on_event: OnEvent | None) -> DownloadedDataset:
+        async with listening(on_event) as notify:
+            return self._download(request, notify)
+
+    def _download(self, request: DatasetRequest, notify: OnEvent) -> DownloadedDataset:
+        resolved = self._parse(request)
         remote, content = self._resolve(resolved.address.repo, resolved.revision)
         entry = self._entries.get(remote.repo)
         if not (entry and resolved.is_recorded(entry, remote.commit) and not entry.missing(self._root)):
@@ -100,8 +113,11 @@ class FakeDatasetService:
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         return self._plan(request)
 
+    def _parse(self, request: DatasetRequest) -> ResolvedRequest:
+        return parse_request(request, self._settings, full_name=_KNOWN.expand)
+
     def _plan(self, request: DatasetRequest) -> DownloadPlan:
-        resolved = parse_request(request, self._settings)
+        resolved = self._parse(request)
         remote, content = self._resolve(resolved.address.repo, resolved.revision)
         entry = self._entries.get(remote.repo)
         listing = [_remote_file(path, content[path]) for path in content]
@@ -146,8 +162,10 @@ class FakeDatasetService:
     async def list_downloaded(self) -> list[DownloadedDataset]:
         return [self._entries[repo].dataset(self._root) for repo in sorted(self._entries)]
 
-    async def verify(self, repo: str, *, repair: bool = False) -> VerifyReport:
+    async def verify(self, repo: str, *, repair: bool = False, on_event: OnEvent | None = None) -> VerifyReport:
         entry = self._recorded(repo)
+        if on_event:
+            on_event(BytesHashed(hashed=entry.total_bytes, total=entry.total_bytes))
         found = {path: _checksum(self._root / entry.repo / path) for path in entry.files}
         damaged = tuple(
             DamagedFile(path=path, expected=entry.checksums[path], actual=actual)
@@ -166,6 +184,22 @@ class FakeDatasetService:
             repaired=tuple(file.path for file in damaged) if repair else (),
         )
 
+    async def disk_usage(self) -> list[DatasetUsage]:
+        return [
+            DatasetUsage(
+                repo=repo,
+                recorded=True,
+                files=len(entry.files),
+                file_bytes=entry.total_bytes,
+                unfinished_bytes=0,
+                index_bytes=0,
+            )
+            for repo, entry in sorted(self._entries.items())
+        ]
+
+    async def prune(self, repo: str | None = None) -> list[DatasetUsage]:
+        return []
+
     async def delete(self, repo: str) -> None:
         entry = self._recorded(repo)
         del self._entries[entry.repo]
@@ -175,7 +209,7 @@ class FakeDatasetService:
     # ---- what is here -----------------------------------------------------------------------------------------------
 
     def _find(self, repo: str) -> IndexEntry | None:
-        wanted = parse_repo(repo, self._settings.endpoint).repo.casefold()
+        wanted = parse_repo(_KNOWN.expand(repo), self._settings.endpoint).repo.casefold()
         return next((entry for name, entry in self._entries.items() if name.casefold() == wanted), None)
 
     def _recorded(self, repo: str) -> IndexEntry:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyio.lowlevel import checkpoint
 
+from hfsvc.arguments import check_rows, check_value
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow, DatasetChanged, NotDownloaded
 from hfsvc.models import (
@@ -108,8 +109,9 @@ class FakeTrajectorySource:
     ) -> RowStream[TrajectoryRow]:
         from hfsvc.trajectories.row_stream import CountedStream, StreamTally
 
+        rows = RowRange(start, stop, shard, cursor, stripe, limit, where).check()
         tally = StreamTally()
-        return CountedStream(self._values(RowRange(start, stop, shard, cursor, stripe, limit, where), tally), tally)
+        return CountedStream(self._values(rows, tally), tally)
 
     async def _values(self, rows: RowRange, tally: "StreamTally") -> AsyncGenerator[TrajectoryRow, None]:
         found, moves = self._rows(), self._moves
@@ -154,31 +156,38 @@ class FakeTrajectorySource:
         return Chosen(kept, window, {"query": total - len(kept)}), reading
 
     async def get_trajectory(self, key: int | str) -> Trajectory | None:
-        rows = (key,) if isinstance(key, int) else await self.find_rows(key)
-        found = await self.get_trajectories(rows[0], 1) if rows and rows[0] >= 0 else self._rows()[:0]
+        if not isinstance(key, str):
+            check_rows(key=key)
+        rows = await self.find_rows(key) if isinstance(key, str) else (key,)
+        found = await self.get_trajectories(rows[0], 1) if rows else self._rows()[:0]
         return found[0] if found else None
 
     async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
+        check_value("by", by, KeyColumn | None)
         columns = (by,) if by else KEY_COLUMNS
         summaries = self._summaries()
         found = (tuple(each.row for each in summaries if getattr(each, column) == key) for column in columns)
         return next(filter(None, found), ())
 
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
-        stop = offset + max(0, limit)
+        check_rows(offset=offset, limit=limit)
+        stop = offset + limit
         return [each async for each in self.stream_trajectories(start=offset, stop=stop)]
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
-        if offset < 0:
-            raise ValueError("rows are counted from 0")
+        from hfsvc.trajectories.index.query import check_query
+
+        check_rows(offset=offset, limit=limit)
+        check_query(query)
         found = self._matching(query)
-        return SummaryPage(total=len(found), offset=offset, items=(*found[offset : offset + max(0, limit)],))
+        return SummaryPage(total=len(found), offset=offset, items=(*found[offset : offset + limit],))
 
     async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
         import pyarrow as pa
 
-        from hfsvc.trajectories.index.facets import Tally, cut
+        from hfsvc.trajectories.index.facets import Tally, check_count, cut
 
+        check_count(field, query, limit)
         tally = Tally()
         tally.add(pa.array([getattr(each, field) for each in self._matching(query)], pa.string()))
         return cut(tally.result(), limit)

@@ -1,4 +1,4 @@
-"""The pytest plugin: a loopback Hub as a fixture, with and without an event loop, and what contract classes run on."""
+"""The pytest plugin: a loopback Hub as a fixture, what contract classes run on, and a transport that mocks reach."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hfsvc.hub import auto_transport
+
 if TYPE_CHECKING:
     from hfsvc.testing.localhub import LocalHub
 
 
 pytest.register_assert_rewrite("hfsvc.testing.contracts")
+
+
+def pytest_configure() -> None:
+    """Where nothing else is asked for, requests go through httpx's own transport, which respx and pytest-httpx patch."""
+    auto_transport.auto = "httpx"
+
+
+def pytest_unconfigure() -> None:
+    """Only test runs are meant."""
+    auto_transport.auto = "fast"
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:

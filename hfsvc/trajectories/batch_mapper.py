@@ -7,6 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 import pyarrow as pa
 
+from hfsvc.arguments import not_among
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow
 from hfsvc.models import ReadOptions, TrajectoryRow
@@ -35,6 +36,18 @@ class BatchMapper(NamedTuple, Generic[T]):
 def layout_columns(file: DataFile) -> list[str]:
     """The columns that trajectories are made of."""
     return file.layout.columns
+
+
+def columns_among(wanted: Sequence[str], file: DataFile) -> list[str]:
+    """The columns that were asked for, whole ones or their leaves.
+
+    Raises:
+        InvalidArgument: The file lacks one.
+    """
+    for name in wanted:
+        if name not in file.schema.names and not any(f"{leaf}.".startswith(f"{name}.") for leaf in file.leaves):
+            raise not_among("columns", name, file.schema.names)
+    return [*wanted]
 
 
 def map_rows(options: ReadOptions, make: Callable[[RowLocation, BuiltTrajectory], T]) -> BatchMapper[T]:
@@ -89,7 +102,7 @@ def row_of(cursor_of: Callable[[int], str], location: RowLocation, found: BuiltT
 
 def map_batches(columns: Sequence[str] | None) -> BatchMapper[pa.RecordBatch]:
     """The batches as they are, with these columns, or those that trajectories are made of."""
-    columns_of = layout_columns if columns is None else lambda _: [*columns]
+    columns_of = layout_columns if columns is None else partial(columns_among, columns)
 
     def convert_batch(first: RowLocation, _: DataFile, batch: pa.RecordBatch) -> list[Placed[pa.RecordBatch]]:
         return [(first.row + batch.num_rows - 1, batch)]

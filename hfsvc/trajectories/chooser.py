@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from xxhash import xxh3_128_digest
 
-from hfsvc.errors import InvalidChoice
+from hfsvc.errors import InvalidArgument
 from hfsvc.models import KEY_COLUMNS, SUMMARY_FIELDS, LeftOut, RowChoice, SplitShare
 from hfsvc.trajectories.duplicates import DigestIndex, Sameness, repeated
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
@@ -66,7 +66,7 @@ class Chooser:
             where: The query.
 
         Raises:
-            InvalidChoice: It names a field or a key that there is not, or lacks a seed.
+            InvalidArgument: It names a field or a key that there is not, or lacks a seed.
         """
         check_choice(choice)
         kept = _Kept(self._rows, first, stop)
@@ -105,7 +105,7 @@ class Chooser:
         for each in named:
             found = (each,) if isinstance(each, int) else self._with_key(each)
             if not found or not 0 <= found[0] < self._rows:
-                raise InvalidChoice(argument="rows", value=str(each), reason=f"of {self._rows:,} rows none is it")
+                raise InvalidArgument(name="rows", given=repr(each), reason=f"of {self._rows:,} rows none is it")
             yield from found
 
     def _with_key(self, key: str) -> Sequence[int]:
@@ -202,16 +202,16 @@ def check_choice(choice: RowChoice) -> None:
     """Refuse a choice that no dataset could serve. Pure.
 
     Raises:
-        InvalidChoice: It is one.
+        InvalidArgument: It is one.
     """
     fields = {"dedupe": choice.dedupe, "share": choice.share.by if choice.share else None}
     for argument, field in fields.items():
         known = ("exact", "messages", *SUMMARY_FIELDS) if argument == "dedupe" else SUMMARY_FIELDS
         if field is not None and field not in known:
-            raise InvalidChoice(argument=argument, value=field, reason=f"it is one of {', '.join(known)}")
+            raise InvalidArgument(name=argument, given=repr(field), reason="there is no such field", known=known)
     if choice.sample is not None and choice.sample < 0:
-        raise InvalidChoice(argument="sample", value=str(choice.sample), reason="it is a number of rows")
+        raise InvalidArgument(name="sample", given=str(choice.sample), reason="it is a number of rows")
     if choice.seed is None and (choice.sample is not None or choice.shuffle):
-        raise InvalidChoice(
-            argument="seed", value="none", reason="a sample and a random order need a number to begin with"
+        raise InvalidArgument(
+            name="seed", given="None", reason="a sample and a random order need a number to begin with"
         )

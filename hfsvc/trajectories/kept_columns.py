@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from hfsvc.errors import InvalidChoice
+from hfsvc.errors import InvalidArgument
 from hfsvc.models import SUMMARY_FIELDS
 from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.files.arrow_values import values_of
@@ -27,13 +27,15 @@ def check_kept(names: Sequence[str], files: Sequence[DataFile]) -> None:
     """Refuse names that no file knows.
 
     Raises:
-        InvalidChoice: One of them is neither a column, nor a field of summaries, nor a place.
+        InvalidArgument: One of them is neither a column, nor a field of summaries, nor a place.
     """
     columns = dict.fromkeys(name for file in files for name in file.schema.names)
     known = [*PLACES, STEPS, *SUMMARY_FIELDS, *columns]
     for name in names:
         if name not in known:
-            raise InvalidChoice(argument="keep", value=name, reason=f"it is one of {', '.join(dict.fromkeys(known))}")
+            raise InvalidArgument(
+                name="keep", given=repr(name), reason="no file has it", known=tuple(dict.fromkeys(known))
+            )
 
 
 def columns_kept(names: Sequence[str], file: DataFile) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from hfsvc.arguments import check_fields
 from hfsvc.models import LayoutName, Model
 from hfsvc.settings import DEFAULT_SOURCE
 
@@ -33,6 +34,9 @@ class KnownDataset(Model, frozen=True, kw_only=True, forbid_unknown_fields=True)
     splits: tuple[str, ...] = ()
     fenced: bool = False
     columns: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def _openthoughts(size: str) -> KnownDataset:

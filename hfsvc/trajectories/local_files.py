@@ -89,7 +89,7 @@ class LocalFiles:
         listed = "".join(f"{path}\n{status.st_size} {status.st_mtime_ns}\n" for path, status in told)
         return DownloadedDataset(
             repo=repo,
-            local_path=folder,
+            folder=str(folder),
             files=tuple(files),
             total_bytes=sum(status.st_size for _, status in told),
             downloaded_at=datetime.fromtimestamp(max(status.st_mtime for _, status in told), UTC),

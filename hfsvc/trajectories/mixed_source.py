@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from hfsvc.atif import Trajectory
-from hfsvc.errors import InvalidChoice
+from hfsvc.errors import InvalidArgument
 from hfsvc.models import (
     DatasetStatistics,
     FileLayout,
@@ -42,14 +42,14 @@ class MixedSource:
             draws from the others.
 
     Raises:
-        InvalidChoice: There is no part, or a weight that is none.
+        InvalidArgument: There is no part, or a weight that is none.
     """
 
     def __init__(self, parts: Sequence[MixPart], *, seed: int, until: EndOfMix = "all") -> None:
         wrong = next((each for each in parts if not 0 < each.weight < float("inf")), None)
         if wrong or not parts:
             value = f"{wrong.name}: {wrong.weight}" if wrong else "none"
-            raise InvalidChoice(argument="weight", value=value, reason="every part of a mix has one above 0")
+            raise InvalidArgument(name="weight", given=value, reason="every part of a mix has one above 0")
         self._parts = list(parts)
         self._seed = seed
         self._until: EndOfMix = until

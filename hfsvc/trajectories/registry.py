@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from hfsvc.arguments import check_value
 from hfsvc.errors import InvalidSettings, UnknownSource
 from hfsvc.models import ReadOptions
 from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset
@@ -49,16 +50,25 @@ class Registry:
     def _find(self, fits: Callable[[KnownDataset], bool]) -> KnownDataset | None:
         return next(filter(fits, self._datasets), None) or next(filter(fits, self.all), None)
 
+    def expand(self, name: str) -> str:
+        """The id that an alias stands for; any other name as it is.
+
+        Raises:
+            InvalidArgument: It is no text.
+        """
+        check_value("repo", name, str)
+        known = None if "/" in name else self.find_alias(name.strip())
+        return known.repo if known else name
+
     def repo_of(self, name: str) -> str:
         """The id that an alias stands for; any other name with a ``/``, or an address, stands for itself.
 
         Raises:
             UnknownSource: A bare word that is no alias.
+            InvalidArgument: It is no text.
         """
-        if "/" in name:
-            return name
-        if known := self.find_alias(name):
-            return known.repo
+        if "/" in (repo := self.expand(name)):
+            return repo
         raise UnknownSource(name=name, known=tuple(each.alias for each in self.all))
 
     def read_options(self, repo: str, given: ReadOptions) -> ReadOptions:

@@ -4,6 +4,9 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from hfsvc.arguments import check_rows, check_value
+from hfsvc.errors import InvalidArgument
+from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.positions import Shard
 
 
@@ -23,14 +26,31 @@ class RowRange(NamedTuple):
         """What of it is asked for, as arguments of `TrajectorySource.stream_rows`."""
         return {name: value for name, value in self._asdict().items() if value != self._field_defaults[name]}
 
+    def check(self) -> "RowRange":
+        """The same, where it is a range at all.
+
+        Raises:
+            InvalidArgument: A number is negative or none, a shard is not ``0 <= i < n``, or the cursor is no text.
+        """
+        bounds = {"stop": self.stop, "limit": self.limit}
+        check_rows(start=self.start, **{name: value for name, value in bounds.items() if value is not None})
+        check_value("shard", self.shard, Shard | None)
+        check_value("cursor", self.cursor, str | None)
+        check_value("stripe", self.stripe, bool)
+        check_query(self.where)
+        index, shards = self.shard or (0, 1)
+        if not 0 <= index < shards:
+            reason = "of (i, n) it must be 0 <= i < n"
+            raise InvalidArgument(name="shard", given=repr(self.shard), reason=reason)
+        return self
+
     def bounds(self, rows: int) -> tuple[int, int]:
         """The first row of a dataset of `rows` that may be read, and the one after the last.
 
         Raises:
-            ValueError: A negative number.
+            InvalidArgument: As for `check`.
         """
-        if self.start < 0 or (self.stop is not None and self.stop < 0) or (self.limit is not None and self.limit < 0):
-            raise ValueError("rows are counted from 0")
+        self.check()
         first = min(self.start, rows)
         return first, max(first, rows if self.stop is None else min(self.stop, rows))
 

@@ -37,6 +37,8 @@ from hfsvc.trajectories.selection import RowRange, RowSelection
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+OnRows = Callable[[int, int], None]
+"""Told how many rows are done of how many."""
 # Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
 ROWS_ARE_READ = "3"
 KEPT_CHOICES = 4
@@ -65,6 +67,9 @@ class LatestSnapshot:
         datasets: Says what is on disk.
         options: How to read it.
         sidecars: As for `Snapshot`.
+
+    Attributes:
+        on_rows: Told, while a first look goes over all rows, how many are done of how many; from a worker thread.
     """
 
     def __init__(self, repo: str, datasets: DatasetLookup, options: ReadOptions, sidecars: Path | None = None) -> None:
@@ -73,6 +78,7 @@ class LatestSnapshot:
         self._options = options
         self._sidecars = sidecars
         self._known: Snapshot | None = None
+        self.on_rows: OnRows | None = None
 
     async def dataset(self) -> DownloadedDataset:
         """What is on disk.
@@ -108,7 +114,8 @@ class LatestSnapshot:
             if fresh:
                 return known
         self._known = await read_unchanged(
-            lambda: Snapshot(dataset, self._options, self._sidecars), lambda: self.check_unchanged(dataset)
+            lambda: Snapshot(dataset, self._options, self._sidecars, self.tell_rows),
+            lambda: self.check_unchanged(dataset),
         )
         for file in self._known.left_out:
             logger.warning("%s is left out: %s", file.file, file.reason)
@@ -126,6 +133,11 @@ class LatestSnapshot:
             await self.check_unchanged(dataset)
             raise
 
+    def tell_rows(self, done: int, total: int) -> None:
+        """Say how far a pass over all rows has come."""
+        if self.on_rows:
+            self.on_rows(done, total)
+
     def _of(self, dataset: DownloadedDataset) -> "Snapshot | None":
         return self._known if self._known and self._known.dataset == dataset else None
 
@@ -137,6 +149,7 @@ class Snapshot:
         dataset: What is on disk.
         options: How to read it.
         sidecars: Where its sidecars lie; None for the store that holds it.
+        on_rows: As `LatestSnapshot.on_rows`.
 
     Attributes:
         files: The files that hold rows, in order.
@@ -146,7 +159,13 @@ class Snapshot:
         index: For lists and look-ups.
     """
 
-    def __init__(self, dataset: DownloadedDataset, options: ReadOptions, sidecars: Path | None = None) -> None:
+    def __init__(
+        self,
+        dataset: DownloadedDataset,
+        options: ReadOptions,
+        sidecars: Path | None = None,
+        on_rows: OnRows = lambda _done, _total: None,
+    ) -> None:
         self.dataset = dataset
         self.files, self.left_out = find_data_files(dataset, options)
         self.numbering = _numbering(dataset, self.files)
@@ -154,7 +173,7 @@ class Snapshot:
         written.prune(file.content for file in self.files)
         self.row_cache = RowCache(dataset, written)
         variant = f"{ROWS_ARE_READ} {options.layout} {sorted(options.columns.items())}"
-        self.index = SummaryIndex(self.files, self.row_cache.open_data, written, variant)
+        self.index = SummaryIndex(self.files, self.row_cache.open_data, written, variant, on_rows)
         self._options = options
         self._selection: RowSelection | None = None
         digests = DigestIndex(self.files, self.row_cache.open_data, written, variant)
@@ -211,7 +230,7 @@ class Snapshot:
         """The rows that the options choose of a range.
 
         Raises:
-            InvalidChoice: They choose by what there is not.
+            InvalidArgument: They choose by what there is not.
             ValueError: A negative number.
         """
         first, stop = rows.bounds(self.rows)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from anyio import to_thread
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.arguments import check_rows, check_value
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow
 from hfsvc.models import (
@@ -37,14 +38,15 @@ from hfsvc.trajectories.batch_mapper import (
 )
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.data_file import DataFile
-from hfsvc.trajectories.index.facets import cut
+from hfsvc.trajectories.index.facets import check_count, cut
+from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.kept_columns import check_kept
 from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.reader import RowReader, read_few
 from hfsvc.trajectories.reading_order import Pass, passes
 from hfsvc.trajectories.row_stream import CountedStream, StreamTally
 from hfsvc.trajectories.selection import RowRange, SelectedRows, selected
-from hfsvc.trajectories.snapshot import DatasetLookup, LatestSnapshot, Snapshot
+from hfsvc.trajectories.snapshot import DatasetLookup, LatestSnapshot, OnRows, Snapshot
 from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
 from hfsvc.trajectories.styles.convert import recovered
 
@@ -80,6 +82,13 @@ class FileTrajectorySource:
     def left_out(self) -> tuple[FileLayout, ...]:
         """As `hfsvc.protocols.TrajectorySource.left_out`."""
         return self._latest.left_out
+
+    def watch(self, on_rows: OnRows) -> None:
+        """Have `on_rows` told, while `statistics` or a first list or look-up goes over all rows, how far it has come.
+
+        It is called from worker threads too.
+        """
+        self._latest.on_rows = on_rows
 
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):
@@ -120,7 +129,7 @@ class FileTrajectorySource:
     def stream_batches(
         self,
         *,
-        columns: Sequence[str] | None = None,
+        columns: Sequence[str] | str | None = None,
         start: int = 0,
         stop: int | None = None,
         shard: tuple[int, int] | None = None,
@@ -141,27 +150,33 @@ class FileTrajectorySource:
             limit: Most rows.
             where: Words that rows must answer to.
         """
+        check_value("columns", columns, list[str] | str | None)
+        named = [columns] if isinstance(columns, str) else columns
         rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
-        return self._stream(rows, lambda _: map_batches(columns))
+        return self._stream(rows, lambda _: map_batches(named))
 
     async def statistics(self, *, where: str | None = None) -> DatasetStatistics:
         statistics = StatisticsBuilder()
 
-        def add(first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[tuple[int, BadRow]]:
+        def add(total: int, first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[tuple[int, BadRow]]:
             statistics.add(file.layout.message_counts(batch), file.layout.metadata.texts(batch, COUNTED))
             for each in recovered(batch, first, file.layout, self._options):
                 statistics.recovered.add(each)
+            self._latest.tell_rows(first.row + batch.num_rows, total)
             return []
 
-        mapper: BatchMapper[BadRow] = BatchMapper(layout_columns, add)
-        async with aclosing(self._stream(RowRange(where=where), lambda _: mapper)) as nothing:
+        def mapper_of(_: Callable[[int], str]) -> BatchMapper[BadRow]:
+            return BatchMapper(layout_columns, partial(add, total))
+
+        total = (await self._latest.open(await self._latest.dataset())).rows
+        async with aclosing(self._stream(RowRange(where=where), mapper_of)) as nothing:
             async for _ in nothing:
                 pass
         return msgspec.structs.replace(statistics.result(), left_out=self.left_out)
 
     def _stream(self, rows: RowRange, mapper_of: MapperOf[T]) -> CountedStream[T]:
         tally = StreamTally()
-        return CountedStream(self._values(rows, mapper_of, tally), tally)
+        return CountedStream(self._values(rows.check(), mapper_of, tally), tally)
 
     async def _values(self, rows: RowRange, mapper_of: MapperOf[T], tally: StreamTally) -> AsyncGenerator[T, None]:
         snapshot = await self._latest.open(await self._latest.dataset())
@@ -217,14 +232,17 @@ class FileTrajectorySource:
     # ---- single rows ------------------------------------------------------------------------------------------------
 
     async def get_trajectory(self, key: int | str) -> Trajectory | None:
-        rows = (key,) if isinstance(key, int) else await self.find_rows(key)
-        if not rows or rows[0] < 0:
+        if not isinstance(key, str):
+            check_rows(key=key)
+        rows = await self.find_rows(key) if isinstance(key, str) else (key,)
+        if not rows:
             return None
         found = await self.get_trajectories(rows[0], 1)
         return found[0] if found else None
 
     async def get_trajectories(self, offset: int, limit: int) -> list[Trajectory]:
-        if limit <= 0:
+        check_rows(offset=offset, limit=limit)
+        if limit == 0:
             return []
         mapper = map_rows(self._options, trajectory_of)
 
@@ -244,20 +262,23 @@ class FileTrajectorySource:
     # ---- lists and look-ups -----------------------------------------------------------------------------------------
 
     async def find_rows(self, key: str, *, by: KeyColumn | None = None) -> tuple[int, ...]:
+        check_value("key", key, str)
+        check_value("by", by, KeyColumn | None)
         return await self._latest.read(lambda snapshot: snapshot.find_rows(key, by))
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
-        if offset < 0:
-            raise ValueError("rows are counted from 0")
+        check_rows(offset=offset, limit=limit)
+        check_query(query)
 
         def find(snapshot: Snapshot) -> SummaryPage:
             rows = snapshot.rows_matching(query)
-            items = snapshot.index.summaries(rows[offset : offset + max(0, limit)])
+            items = snapshot.index.summaries(rows[offset : offset + limit])
             return SummaryPage(total=len(rows), offset=offset, items=tuple(items))
 
         return await self._latest.read(find)
 
     async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
+        check_count(field, query, limit)
         return cut(await self._latest.read(lambda snapshot: snapshot.count_values(field, query)), limit)
 
 

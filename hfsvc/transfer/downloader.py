@@ -1,7 +1,8 @@
 """The downloader: workers that take ranges from a schedule until all files are fetched and verified."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import anyio
@@ -198,7 +199,8 @@ class Downloader:
         if job.wanted is None:
             await self._lose(transfer)
         elif location.content is not None:
-            await stream.write(_one(location.content[job.wanted.start : job.wanted.stop]))
+            async with aclosing(_one(location.content[job.wanted.start : job.wanted.stop])) as chunks:
+                await stream.write(chunks)
             return
         async with self._slots:
             await self._retries.cooldown.wait()
@@ -285,5 +287,5 @@ def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
     return next((error for error in flat if isinstance(error, HfsvcError)), flat[0])
 
 
-async def _one(content: bytes) -> AsyncIterator[bytes]:
+async def _one(content: bytes) -> AsyncGenerator[bytes, None]:
     yield content

@@ -46,7 +46,7 @@ class PartFile:
             raise
 
     def _open(self) -> RangeSet:
-        self._file = os.open(self._paths.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._file = os.open(self._paths.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         extents = self._intact(self._paths.read_journal(self._size))
         os.ftruncate(self._file, self._size)
         self._log = self._paths.write_journal(self._size, extents)

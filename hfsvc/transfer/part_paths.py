@@ -70,7 +70,7 @@ class PartPaths(NamedTuple):
         Not in place: a cut line at its end would swallow the next one, and a crash on the way would cost all lines.
         """
         scratch = self.journal.with_suffix(".scratch")
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             os.write(descriptor, _journal_of(self.name, size, extents))
             scratch.replace(self.journal)

@@ -4,10 +4,13 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from anyio import from_thread
+
 from hfsvc.aio.clock import MONOTONIC, Clock
 from hfsvc.errors import TryLater
+from hfsvc.files.checksum import BLOCK_BYTES
 from hfsvc.metrics import MetricsRecorder, count_retry
-from hfsvc.models import BytesReceived, Event, FileStarted, FileVerified, OnEvent, RemoteFile, Retried
+from hfsvc.models import BytesHashed, BytesReceived, Event, FileStarted, FileVerified, OnEvent, RemoteFile, Retried
 
 logger = logging.getLogger(__name__)
 BYTES_EVENT_EVERY_S = 0.1
@@ -22,6 +25,35 @@ def retry_events(on_event: OnEvent) -> OnRetry:
         on_event(Retried(path=None, reason=error.brief(), attempt=attempt, wait_s=wait_s, at=datetime.now(UTC)))
 
     return on_retry
+
+
+class HashProgress:
+    """Observes a verification, whose files are read in worker threads: events to its caller on the event loop.
+
+    Args:
+        on_event: The caller's listener.
+        total: Bytes of all files.
+        clock: Of the run.
+    """
+
+    def __init__(self, on_event: OnEvent, total: int, *, clock: Clock = MONOTONIC) -> None:
+        self._on_event = on_event
+        self._total = total
+        self._clock = clock
+        self._blocks = 0
+        self._told_at = 0.0
+
+    def block(self) -> None:
+        """A block is read. For a worker thread of `anyio`."""
+        self._blocks += 1
+        if self._clock.now() - self._told_at >= BYTES_EVENT_EVERY_S:
+            self._told_at = self._clock.now()
+            hashed = min(self._blocks * BLOCK_BYTES, self._total)
+            from_thread.run_sync(self._on_event, BytesHashed(hashed=hashed, total=self._total))
+
+    def done(self) -> None:
+        """All of it is. For the event loop."""
+        self._on_event(BytesHashed(hashed=self._total, total=self._total))
 
 
 class ListenerFailed(Exception):

@@ -1,6 +1,8 @@
 """The pages over a real server, as a person uses them."""
 
+import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -220,6 +222,28 @@ def test_a_token_in_the_address_is_used_once_and_gone(hub: LocalHub, open_page: 
         stranger.get_by_label("Token").fill("a token+%")
         stranger.get_by_role("button", name="Come in").click()
         expect(stranger.get_by_role("heading", name="Datasets")).to_be_visible()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="browsers are opened in other ways elsewhere")
+def test_the_address_that_a_browser_is_opened_with_lets_it_in_once(
+    hub: LocalHub, open_page: Open, tmp_path: Path
+) -> None:
+    opened = tmp_path / "opened"
+    os.mkfifo(opened)
+    browser = tmp_path / "xdg-open"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > "{opened}"\n')
+    browser.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    with serving(tmp_path, hub.endpoint, "--open", PATH=path, HFSVC_SERVER_TOKEN="geheim"):
+        address = opened.read_text()
+        assert "geheim" not in address
+        page = open_page(address)
+        expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+        assert "code" not in page.url
+        page.reload()
+        expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+        stranger = open_page(address, allowed=("401",))
+        expect(stranger.get_by_role("heading", name="asks for its token")).to_be_visible()
 
 
 def test_a_server_that_has_gone_is_told(hub: LocalHub, open_page: Open, tmp_path: Path) -> None:

@@ -117,6 +117,7 @@ def clean_environment() -> dict[str, str]:
     """This process's environment without anything that hfsvc, the Hub's tools, httpx or a terminal library reads."""
     prefixes = ("HF_", "HFSVC_", "HUGGING_FACE_", "XDG_")
     names = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONWARNINGS"}
+    names |= {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes) and name not in names}
     return {name: value for name, value in kept.items() if not name.lower().endswith("_proxy")}
 

@@ -1,9 +1,16 @@
 """A terminal that tests hold the other end of."""
 
+import fcntl
 import os
 import pty
+import re
+import struct
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+LINE_ENDS = re.compile(r"\r|\n|\x1b\[1A")
 
 
 class Terminal:
@@ -30,7 +37,7 @@ class Terminal:
             shown += piece
         return shown.decode()
 
-    def read_all(self) -> str:
+    def read_all(self, encoding: str = "utf-8") -> str:
         """What is shown until the process has closed its end."""
         shown = b""
         while True:
@@ -41,14 +48,23 @@ class Terminal:
             if not piece:
                 break
             shown += piece
-        return shown.decode()
+        return shown.decode(encoding, "replace")
 
 
 @contextmanager
-def open_terminal() -> Iterator[Terminal]:
-    """A terminal; close `child` here once the process has it, so that its end can be seen."""
+def open_terminal(columns: int = 0) -> Iterator[Terminal]:
+    """A terminal of so many columns, or of no known size.
+
+    Close `child` here once the process has it, so that its end can be seen.
+    """
     keyboard, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
     try:
         yield Terminal(keyboard, child)
     finally:
         os.close(keyboard)
+
+
+def lines_of(shown: str) -> list[str]:
+    """Every line that was written, also those that others were written over, without what steers the terminal."""
+    return [CONTROL.sub("", line) for line in LINE_ENDS.split(shown)]

@@ -109,3 +109,11 @@ def test_a_named_file_that_is_not_there_is_an_error_and_the_others_are_kept(hfsv
     assert ended.code == 3
     assert "missing.txt" in ended.err
     assert hfsvc.succeeds("info", ALIAS, "--json").json["files"] == ["a.txt"]
+
+
+def test_names_that_other_systems_cannot_hold_are_told(hfsvc: Command, hub: LocalHub) -> None:
+    hub.write("team/odd", "nul.json", b"{}")
+    hub.write("team/odd", "a.json", b"{}")
+    ended = hfsvc.succeeds("download", "team/odd", "--include", "**")
+    assert "1 of these names cannot be kept on other systems, such as Windows: nul.json" in ended.err
+    assert "nul.json" in hfsvc.succeeds("download", "team/odd", "--include", "**", "--dry-run").err

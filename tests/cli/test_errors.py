@@ -144,7 +144,7 @@ class TestAccess:
 
     def test_a_bad_token(self, hfsvc: Command, work: Path) -> None:
         arguments = ["download", ALIAS, "--token", "hf_bad"]
-        check(hfsvc, work, arguments, 4, "authentication_required", "wants a valid token", "set HF_TOKEN, or renew it")
+        check(hfsvc, work, arguments, 4, "authentication_required", "wants a valid token", "renew it")
         assert "hf_bad" not in hfsvc(*arguments, "-v").err
 
     def test_a_gated_dataset(self, hub: LocalHub, hfsvc: Command, work: Path) -> None:

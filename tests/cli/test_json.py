@@ -119,7 +119,7 @@ def test_show(downloaded: Command) -> None:
 
 def test_doctor(hfsvc: Command) -> None:
     checks = hfsvc.succeeds("doctor", "--json").json
-    assert [check["check"] for check in checks] == ["root", "proxy", "token", "endpoint", "cdn"]
+    assert [check["check"] for check in checks] == ["root", "proxy", "ca", "token", "endpoint", "cdn"]
     assert all(check.keys() == {"check", "ok", "detail"} and check["ok"] for check in checks)
 
 

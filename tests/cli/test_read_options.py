@@ -37,15 +37,15 @@ def sampled(ended: Ended) -> list[tuple[str, str | None]]:
 
 
 def test_columns_are_read_by_the_names_that_are_given(mine: Command) -> None:
-    assert sampled(mine.succeeds("sample", "--dataset", MINE, "--json")) == [("other", None)]
+    assert sampled(mine.succeeds("sample", "--first", "--dataset", MINE, "--json")) == [("other", None)]
     named = ["--column", "messages=history", "--column", "task=problem"]
-    assert sampled(mine.succeeds("sample", "--dataset", MINE, "--json", *named)) == [("kept", "p1")]
+    assert sampled(mine.succeeds("sample", "--first", "--dataset", MINE, "--json", *named)) == [("kept", "p1")]
     assert mine.succeeds("show", "p3", "--dataset", MINE, *named).out.startswith("row 2: p3, ")
     assert mine.succeeds("count", MINE, *named).out == "3\n"
 
 
 def test_bad_rows_are_left_out_where_that_is_asked_for(mine: Command) -> None:
-    sample = ["sample", "9", "--dataset", MINE, "--column", "messages=history"]
+    sample = ["sample", "9", "--first", "--dataset", MINE, "--column", "messages=history"]
     refused(mine(*sample), 6, "Row 1 in train.parquet cannot be read, column history: it is null")
     ended = mine.succeeds(*sample, "--on-bad-row", "skip")
     assert [line[:5] for line in ended.out.splitlines() if line.startswith("row")] == ["row 0", "row 2"]
@@ -113,7 +113,7 @@ def test_ones_own_datasets_are_known_to_every_command(mine: Command, file: Path)
     file.write_text(f'[runs]\nrepo = "{MINE}"\n[runs.columns]\n{written}', encoding="utf-8")
     assert mine.succeeds("sources").out.splitlines()[0] == f"runs\t{MINE}\tfound out\there\t"
     for name in ("runs", MINE):
-        assert sampled(mine.succeeds("sample", "--dataset", name, "--json")) == [("kept", "p1")]
+        assert sampled(mine.succeeds("sample", "--first", "--dataset", name, "--json")) == [("kept", "p1")]
     assert mine.succeeds("path", "runs").out == mine.succeeds("path", MINE).out
     assert mine.succeeds("download", "runs", "-q").code == 0
     assert mine.succeeds("verify", "runs").code == 0

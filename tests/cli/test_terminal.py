@@ -1,8 +1,10 @@
 """On a terminal: a bar, columns, questions; and nothing that strangers wrote steers it."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,19 +14,28 @@ from hfsvc.testing import LocalHub
 from hfsvc.testing.samples import rows_table
 
 from .command import ALIAS, FILE, REPO, ROWS, WAIT_S, Command, Ended
-from .terminal import open_terminal
+from .terminal import lines_of, open_terminal
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202e"
+# Words for a person are no table: the terminal wraps them.
+SENTENCE = re.compile(r"(in all, .* free|are here$|answers?$|^See one: |fetch, .* free|^not |documents? in )")
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]m")
 
 
-def show(hfsvc: Command, *arguments: str, env: Mapping[str, str] | None = None, answer: str = "") -> Ended:
+def show(
+    hfsvc: Command,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    answer: str = "",
+    columns: int = 0,
+    encoding: str = "utf-8",
+) -> Ended:
     """Run a command on a terminal; what it shows is `out`."""
-    with open_terminal() as terminal, hfsvc.start_on_terminal(terminal.child, *arguments, env=env) as process:
+    with open_terminal(columns) as terminal, hfsvc.start_on_terminal(terminal.child, *arguments, env=env) as process:
         os.close(terminal.child)
         if answer:
             terminal.type(answer)
-        shown = terminal.read_all()
+        shown = terminal.read_all(encoding)
         return Ended(process.wait(WAIT_S), shown, "")
 
 
@@ -67,12 +78,130 @@ def test_colours_are_left_out_where_the_environment_says_so(hfsvc: Command) -> N
     assert not COLOUR.search(plain.out)
 
 
-def test_lists_are_columns_on_a_terminal_and_fields_in_a_pipe(downloaded: Command) -> None:
-    header, row, *_ = show(downloaded, "list").out.splitlines()
+def test_lists_are_tables_on_a_terminal_and_fields_in_a_pipe(downloaded: Command) -> None:
+    header, row, *_ = filter(None, lines_of(show(downloaded, "list", columns=80).out))
     assert header.split() == ["DATASET", "FILES", "SIZE", "COMMIT", "DOWNLOADED"]
-    assert row.startswith(f"{REPO}  1 ")
+    assert row.split()[:2] == [REPO, "1"]
     (line,) = downloaded.succeeds("list").out.splitlines()
     assert line.split("\t")[:2] == [REPO, "1"]
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+@pytest.mark.parametrize(
+    ("arguments", "headings"),
+    [
+        (["list"], {"DATASET", "FILES", "SIZE"}),
+        (["sources"], {"ALIAS", "HERE"}),
+        (["info", ALIAS], {"FILE", "SIZE", "STATE"}),
+        (["download", ALIAS, "--dry-run", "--include", "**"], {"FILE", "SIZE", "STATE"}),
+        (["stats"], {"NUMBER", "SHARE", "ROWS", "MESSAGES"}),
+        (["layouts"], {"FILE", "ROWS", "LAYOUT"}),
+        (["du"], {"DATASET", "FILES", "UNFINISHED", "INDEX"}),
+        (["files", ALIAS], {"FILE", "SIZE", "HASH", "HERE"}),
+        (["search", "inferredbugs"], {"TASK", "AGENT", "STEPS", "RESULT"}),
+    ],
+)
+def test_tables_fit_the_terminal(downloaded: Command, arguments: list[str], headings: set[str], columns: int) -> None:
+    ended = show(downloaded, *arguments, env={"NO_COLOR": "1"}, columns=columns)
+    assert ended.code == 0
+    table = [line.rstrip() for line in lines_of(ended.out) if not SENTENCE.search(line)]
+    assert max(map(len, table)) <= columns
+    words = {word.upper().strip(",") for line in table for word in line.split()}
+    # Where there is no room for a table, a row is a block, whose first line has no heading.
+    assert headings - ({"DATASET", "ALIAS", "FILE"} if columns == 40 else set()) <= words
+
+
+def test_long_names_are_broken_and_not_cut(hfsvc: Command, hub: LocalHub) -> None:
+    repo = f"{'o' * 60}/{'n' * 60}"
+    write_rows(hub, repo, "x")
+    hfsvc.succeeds("download", repo)
+    for columns in (40, 20):
+        lines = [line.strip() for line in lines_of(show(hfsvc, "list", columns=columns).out) if line.strip()]
+        assert max(map(len, lines)) <= columns
+        files = next(number for number, line in enumerate(lines) if line.startswith("files"))
+        assert "".join(lines[:files]) == repo
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+@pytest.mark.parametrize(
+    ("arguments", "unit"),
+    [
+        (["download", ALIAS, "--force"], "MB"),
+        (["verify", ALIAS], "MB"),
+        (["stats"], f"/{ROWS}"),
+        (["count", "--filter", "success"], f"/{ROWS}"),
+        (["export", ALIAS, "-o", "a.jsonl"], f"/{ROWS}"),
+    ],
+)
+def test_bars_fit_the_terminal(downloaded: Command, arguments: list[str], unit: str, columns: int) -> None:
+    env = {"NO_COLOR": "1", "HFSVC_BANDWIDTH_LIMIT": "300000"}
+    lines = lines_of(show(downloaded, *arguments, env=env, columns=columns).out)
+    bars = [line for line in lines if "%" in line and unit in line.replace("kB", "MB")]
+    assert bars
+    assert max(map(len, bars)) <= columns
+    assert any("━" in bar for bar in bars)
+
+
+def test_many_small_files_are_one_line(hfsvc: Command, hub: LocalHub) -> None:
+    for number in range(30):
+        hub.write("o/many", f"data/{number:03}.parquet", bytes([number]))
+    planned = show(hfsvc, "download", "o/many", "--dry-run", columns=80)
+    assert "30 files" in planned.out
+    assert "data/" not in planned.out
+    brought = show(hfsvc, "download", "o/many", columns=80)
+    assert "data/" not in brought.out
+    assert "30 files" in brought.out
+    assert "data/" not in show(hfsvc, "info", "o/many", columns=80).out
+    assert hfsvc.succeeds("info", "o/many").out.count("data/") == 30
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_findings_are_a_table(downloaded: Command, work: Path, columns: int) -> None:
+    (work / "a.jsonl").write_text('{"schema_version": "ATIF-v1.4", "steps": []}\n')
+    ended = show(downloaded, "validate", "a.jsonl", env={"NO_COLOR": "1"}, columns=columns)
+    assert ended.code == 6
+    table = [line for line in ended.out.splitlines() if not SENTENCE.search(line)]
+    assert table[0].split() == ["SEVERITY", "FINDING"]
+    assert "a.jsonl:1" in ended.out
+    assert max(len(line.rstrip()) for line in table) <= columns
+
+
+LATIN = {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+SHOWING = [
+    ["list"],
+    ["sources"],
+    ["info", ALIAS],
+    ["path", ALIAS],
+    ["verify", ALIAS],
+    ["layouts"],
+    ["count"],
+    ["sample", "2"],
+    ["show", "0"],
+    ["show", "0", "--json"],
+    ["show", "0", "--html", "-"],
+    ["stats"],
+    ["doctor"],
+    ["demo"],
+    ["export", ALIAS, "-o", "a.jsonl"],
+    ["validate", "a.jsonl"],
+    ["download", ALIAS, "--force"],
+    ["download", ALIAS, "--dry-run"],
+    ["download", "o/\N{GREEK SMALL LETTER ALPHA}"],
+    ["--help"],
+]
+
+
+@pytest.mark.parametrize("arguments", SHOWING, ids=" ".join)
+def test_no_character_is_too_much_for_an_encoding(hfsvc: Command, hub: LocalHub, arguments: list[str]) -> None:
+    write_rows(hub, REPO, "\N{GREEK SMALL LETTER ALPHA} \N{PILE OF POO} \N{HORIZONTAL ELLIPSIS} " + "x" * 500)
+    hfsvc.succeeds("download", ALIAS, "--include", "*.parquet")
+    with hfsvc.start(*arguments, env=LATIN) as process:
+        said = b"".join(process.communicate(timeout=WAIT_S)).decode("latin-1")
+    shown = show(hfsvc, *arguments, env=LATIN, encoding="latin-1", columns=80)
+    assert "failed in a way" not in said + shown.out
+    assert "Traceback" not in said + shown.out
+    if arguments[-1] == "--json":
+        assert json.loads(shown.out)["steps"][0]["message"].startswith("\N{GREEK SMALL LETTER ALPHA} \N{PILE OF POO}")
 
 
 def test_json_is_indented_for_a_person(downloaded: Command) -> None:
@@ -121,8 +250,8 @@ def test_deleting_asks_on_a_terminal(downloaded: Command) -> None:
 def test_stats_are_drawn(downloaded: Command) -> None:
     ended = show(downloaded, "stats")
     assert ended.code == 0
-    assert f"{ROWS} rows" in ended.out
-    assert "characters of a message" in ended.out
+    assert f"rows {ROWS}" in " ".join(ended.out.split())
+    assert "MESSAGES BY NUMBER OF CHARACTERS" in ended.out
     assert "█" in ended.out
 
 

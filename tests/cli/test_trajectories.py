@@ -21,7 +21,7 @@ def test_count(downloaded: Command) -> None:
 
 
 def test_sample_prints_the_first_rows(downloaded: Command) -> None:
-    ended = downloaded.succeeds("sample", "2")
+    ended = downloaded.succeeds("sample", "2", "--first")
     heads = [line for line in ended.out.splitlines() if line.startswith("row ")]
     assert [head.split(":")[0] for head in heads] == ["row 0", "row 1"]
     assert not ended.err

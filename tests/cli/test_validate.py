@@ -253,7 +253,8 @@ def test_a_bar_for_much_to_read(hfsvc: Command) -> None:
     write("a.jsonl", BAD, GOOD | {"notes": " " * (33 << 20)})
     shown = on_terminal(hfsvc, "a.jsonl")
     assert "validating" in shown
-    assert "a.jsonl:1: error: $.agent.version" in shown
+    assert "a.jsonl:1\r\n" in shown
+    assert "error     $.agent.version" in shown
     assert "\x1b" not in on_terminal(hfsvc, "a.jsonl", "-q")
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.datasets.globs import make_matcher
+from hfsvc.datasets.globs import covers, make_matcher
 from hfsvc.errors import InvalidPattern
 
 FILES = [
@@ -99,3 +99,54 @@ def test_any_pattern_matches_or_is_refused(pattern: str, path: str) -> None:
 
 
 # ---- selection and plan ----------------------------------------------------------------------------------------------
+
+
+# ---- one pattern within another --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wider", "narrower"),
+    [
+        ("**", "data/*.parquet"),
+        ("**", "data/"),
+        ("**/*.parquet", "a.parquet"),
+        ("**/*.parquet", "data/**/x-*.parquet"),
+        ("**/*.parquet", "{train,test}-?.parquet"),
+        ("data/", "data/a.txt"),
+        ("data/*", "data/[ab].txt"),
+        ("*.{txt,md}", "a.txt"),
+        ("?.txt", "[ab].txt"),
+        ("*a*.txt", "aab.txt"),
+    ],
+)
+def test_a_pattern_covers_what_lies_within_it(wider: str, narrower: str) -> None:
+    assert covers(wider, narrower)
+    assert covers(wider, wider)
+
+
+@pytest.mark.parametrize(
+    ("wider", "narrower"),
+    [
+        ("**/*.parquet", "**"),
+        ("*.parquet", "**/*.parquet"),
+        ("*.parquet", "data/a.parquet"),
+        ("a.txt", "[ab].txt"),
+        ("{a,b}.txt", "{a,b,c}.txt"),
+        ("data/*", "data/**"),
+        ("A.txt", "a.txt"),
+    ],
+)
+def test_a_pattern_does_not_cover_what_may_lie_beside_it(wider: str, narrower: str) -> None:
+    assert not covers(wider, narrower)
+
+
+pieces = st.sampled_from(["*", "?", "a", "b", "[ab]", "{a,b}", ".txt", "/", "**/", "/**"])
+patterns = st.lists(pieces, min_size=1, max_size=5).map("".join)
+names = st.lists(st.sampled_from(["a", "b", "ab", "a.txt", ".txt"]), min_size=1, max_size=3).map("/".join)
+
+
+@given(patterns, patterns, st.lists(names, max_size=20))
+def test_whatever_the_narrower_matches_the_wider_one_does(wider: str, narrower: str, paths: list[str]) -> None:
+    if covers(wider, narrower):
+        wide, narrow = make_matcher([wider]), make_matcher([narrower])
+        assert [path for path in paths if narrow(path) and not wide(path)] == []

@@ -39,6 +39,12 @@ def test_room_is_needed_for_what_is_fetched_and_for_what_is_copied() -> None:
     assert (caught.value.needed, caught.value.free) == (20, 19)
 
 
+def test_unknown_room_is_not_no_room() -> None:
+    plan = make_plan(dataset(), [lfs("a", b"a" * 10)], Inventory(frozenset(), {}, {}, None))
+    check_room(plan, "/")
+    assert plan.free_bytes is None
+
+
 def test_no_match_shows_some_of_what_is_there() -> None:
     listing = [lfs(f"{number:02}.txt") for number in range(25)]
     error = nothing_selected(dataset(), listing, [Globs(include=("*.parquet",))])

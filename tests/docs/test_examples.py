@@ -7,6 +7,8 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,14 @@ from hfsvc.testing.samples import SAMPLE_REPO
 from .pages import PAGES, PROJECT, Block, Step, blocks_of, fits, steps_of
 
 WAIT_S = 60
+# Of others; examples that need one are left out where it is not installed.
+FRAMEWORKS = {"fastapi"}
 LANGUAGES = {"python", "console", "bash", "text"}
+
+
+def imported(block: Block) -> list[str]:
+    """The packages that a block of Python imports."""
+    return re.findall(r"^(?:from|import) (\w+)", block.text, re.MULTILINE) if block.language == "python" else []
 
 
 class Reader:
@@ -37,7 +46,9 @@ class Reader:
         self._names: dict[str, Any] = {"__name__": "example"}
 
     def follow(self, block: Block) -> None:
-        if block.language == "python" and re.search("^(async def test_|class Test)", block.text, re.MULTILINE):
+        if missing := [name for name in FRAMEWORKS & {*imported(block)} if find_spec(name) is None]:
+            warnings.warn(f"{self._name}: an example needs {missing[0]}, which is not installed", stacklevel=1)
+        elif block.language == "python" and re.search("^(async def test_|class Test)", block.text, re.MULTILINE):
             self._run_pytest(block)
         elif block.language == "python":
             self._run_python(block)

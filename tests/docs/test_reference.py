@@ -13,7 +13,7 @@ from hfsvc import Settings, load_settings
 from hfsvc.cli.main import hfsvc as program
 from hfsvc.errors import DownloadFailed, HfsvcError
 
-from .pages import PROJECT, code, page, rows_of, sections_of
+from .pages import PROJECT, blocks_of, code, page, rows_of, sections_of
 
 # Values that each setting can be read from, none of them its default.
 EXAMPLES = {
@@ -256,3 +256,9 @@ def test_links_lead_to_pages_and_headings(path: Path) -> None:
 
 def test_the_changelog_tells_of_this_version() -> None:
     assert f"## {package.__version__}" in page("changelog")
+
+
+def test_ci_does_what_the_readme_tells_a_newcomer_to_do() -> None:
+    newcomer = blocks_of((PROJECT / "README.md").read_text(encoding="utf-8"))[1].text.strip()
+    assert "nox" in newcomer
+    assert newcomer in (PROJECT / ".ci" / "run").read_text(encoding="utf-8").splitlines()

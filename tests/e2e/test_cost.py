@@ -3,9 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from hfsvc.models import DatasetRequest
+import anyio
+import pytest
+
+from hfsvc.errors import DatasetNotFound
+from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
+from hfsvc.testing.localhub import Stall
 
 from ..builders import REPO, MiB, everything, noise, open_service
 
@@ -106,3 +111,80 @@ async def test_a_plan_tells_what_the_rate_limit_leaves(local_hub: LocalHub, serv
     local_hub.set_quota("resolvers", 100)
     await service.download(DatasetRequest(repo=REPO, include=("a.parquet",)))
     assert (await service.plan(everything())).hub_requests_left == 99
+
+
+async def together(count: int, service: DatasetService, *requests: DatasetRequest) -> list[DownloadedDataset]:
+    found: list[DownloadedDataset] = []
+
+    async def ask(request: DatasetRequest) -> None:
+        found.append(await service.download(request))
+
+    async with anyio.create_task_group() as group:
+        for number in range(count):
+            group.start_soon(ask, requests[number % len(requests)])
+    return found
+
+
+@pytest.mark.parametrize("count", [10, 50])
+async def test_many_callers_of_a_cold_dataset_share_what_they_wait_for(
+    local_hub: LocalHub, service: DatasetService, count: int
+) -> None:
+    local_hub.write(REPO, "a.parquet", noise(1000))
+    found = await together(count, service, everything())
+    assert len(found) == count
+    assert len(set(map(str, found))) == 1
+    assert local_hub.count(server="hub") == 3
+    assert local_hub.count(path="*/tree/*") == 1
+    assert local_hub.count(server="cdn") == 1
+
+
+async def test_many_callers_of_what_is_here_share_one_look(local_hub: LocalHub, service: DatasetService) -> None:
+    local_hub.write(REPO, "a.parquet", noise(1000))
+    await service.download(everything())
+    local_hub.reset()
+    assert len(await together(50, service, everything())) == 50
+    assert local_hub.count() == 1
+
+
+async def test_callers_of_other_files_share_a_listing(local_hub: LocalHub, service: DatasetService) -> None:
+    for name in "abc":
+        local_hub.write(REPO, f"{name}.parquet", noise(1000, ord(name)))
+    found = await together(9, service, *(everything(include=(f"{name}.parquet",)) for name in "abc"))
+    assert max(len(each.files) for each in found) == 3
+    assert local_hub.count(server="hub") == 1 + 1 + 3
+
+
+async def test_many_callers_of_a_missing_dataset_all_hear_of_it(local_hub: LocalHub, service: DatasetService) -> None:
+    heard: list[str] = []
+
+    async def ask() -> None:
+        with pytest.raises(DatasetNotFound) as caught:
+            await service.download(everything("acme/missing"))
+        heard.append(caught.value.repo)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(20):
+            group.start_soon(ask)
+    assert heard == ["acme/missing"] * 20
+    assert local_hub.count() == 1
+
+
+async def test_a_caller_who_comes_after_a_push_gets_what_was_pushed(
+    local_hub: LocalHub, service: DatasetService
+) -> None:
+    local_hub.write(REPO, "a.parquet", noise(1000))
+    stall = local_hub.fault(Stall(after=10), server="hub", path="*/revision/*", times=1)
+    found: list[DownloadedDataset] = []
+
+    async def ask() -> None:
+        found.append(await service.download(everything()))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        await local_hub.until(lambda: local_hub.stalled == 1)
+        # The answer under way is the old commit's.
+        local_hub.write(REPO, "b.parquet", noise(1000, 1))
+        group.start_soon(ask)
+        local_hub.release()
+    assert stall.fired == 1
+    assert found[-1].files == ("a.parquet", "b.parquet")

@@ -285,7 +285,7 @@ async def test_a_missing_dataset_is_not_found(service: DatasetService) -> None:
     assert "HF_TOKEN" in str(caught.value)
 
 
-@pytest.mark.parametrize("revision", ["no/such", "..", ".", ""])
+@pytest.mark.parametrize("revision", ["no/such", "..", "."])
 async def test_a_missing_revision_is_not_found(local_hub: LocalHub, service: DatasetService, revision: str) -> None:
     local_hub.write(REPO, "a.parquet", b"a")
     with pytest.raises(RevisionNotFound) as caught:

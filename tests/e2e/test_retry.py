@@ -12,7 +12,7 @@ import pytest
 from hfsvc.errors import DownloadFailed, FileNotFound, HubUnavailable, RateLimited, TransferStalled
 from hfsvc.models import BytesReceived, Event, Retried
 from hfsvc.protocols import DatasetService
-from hfsvc.settings import Secret
+from hfsvc.secret import Secret
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import (
     Chunked,

@@ -9,11 +9,11 @@ from typing import Any
 import anyio
 import pytest
 
-from hfsvc.errors import FileNotFound, Offline
+from hfsvc.errors import DatasetChanged, FileNotFound, NotAHub, Offline
 from hfsvc.models import DatasetRequest, DownloadedDataset, Event, FileStarted, FileVerified, Planned
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
-from hfsvc.testing.localhub import Stall
+from hfsvc.testing.localhub import Stall, Status
 
 from ..builders import (
     REPO,
@@ -425,6 +425,68 @@ async def test_a_name_that_another_repository_took_over_is_that_repositorys(
         assert await service.get_download_info("new/name") == renamed
 
 
+# ---- no id deletes data -----------------------------------------------------------------------------------------------
+
+
+async def test_two_repositories_of_one_id_are_two(local_hub: LocalHub, root: Path) -> None:
+    names = ("acme/one", "acme/two", "other/three")
+    for name in names:
+        local_hub.write(name, f"{name[-1]}.parquet", name.encode())
+        local_hub.configure(name, hub_id="0" * 24)
+    async with open_service(local_hub, root) as service:
+        for name in names:
+            await service.download(everything(name))
+        assert [each.repo for each in await service.list_downloaded()] == sorted(names)
+        for name in names:
+            assert (await service.verify(name)).ok
+            assert (await service.download(everything(name))).repo == name
+    assert len(files_below(root)) == 3
+
+
+async def test_a_mirror_may_number_repositories_otherwise(local_hub: LocalHub, root: Path) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    async with open_service(local_hub, root) as service:
+        await service.download(everything())
+        local_hub.configure(REPO, hub_id="1" * 24)
+        # One commit is one content, whoever numbers it how.
+        assert (await service.download(everything())).files == ("a.parquet",)
+        local_hub.write(REPO, "b.parquet", b"b")
+        with pytest.raises(DatasetChanged, match="HF_ENDPOINT"):
+            await service.download(everything())
+        assert (await service.verify(REPO)).ok
+
+
+async def test_another_repository_under_a_name_is_not_mixed_with_the_first(
+    local_hub_factory: Callable[..., LocalHub], root: Path, tmp_path: Path
+) -> None:
+    first, second = local_hub_factory(tmp_path / "first"), local_hub_factory(tmp_path / "second")
+    first.write(REPO, "a.parquet", b"a")
+    second.write(REPO, "b.parquet", b"b")
+    second.configure(REPO, hub_id="1" * 24)
+    async with open_service(first, root) as service:
+        found = await service.download(everything())
+    async with open_service(second, root) as service:
+        with pytest.raises(DatasetChanged, match="another repository"):
+            await service.download(everything())
+        assert await service.get_download_info(REPO) == found
+    assert files_below(root / REPO) == {"a.parquet": b"a"}
+
+
+async def test_a_name_that_is_answered_with_another_repositorys_changes_nothing_there(
+    local_hub: LocalHub, root: Path
+) -> None:
+    local_hub.write(REPO, "a.parquet", b"a")
+    local_hub.write("acme/other", "b.parquet", b"b")
+    async with open_service(local_hub, root) as service:
+        await service.download(everything())
+        wrong = f'{{"id": "{REPO}", "sha": "{"5" * 40}"}}'
+        local_hub.fault(Status(200, kind="text", message=wrong), path="*/acme/other/revision/*")
+        with pytest.raises(NotAHub, match=r"for acme/other with acme/notes"):
+            await service.download(everything("acme/other"))
+        assert (await service.verify(REPO)).ok
+    assert files_below(root / "acme") == {"notes/a.parquet": b"a"}
+
+
 # ---- offline ---------------------------------------------------------------------------------------------------------
 
 
@@ -494,3 +556,30 @@ async def test_what_a_killed_run_put_in_place_goes_when_the_next_commit_lacks_it
         found = await service.download(everything())
     assert found.files == ("slow.parquet",)
     assert files_below(root / REPO) == {"slow.parquet": b"slow"}
+
+
+@pytest.mark.parametrize("include", ["data/*.parquet", "data/a.parquet", "**/{a,b}.parquet", "data/"])
+@pytest.mark.parametrize("before", ["**", "data/"])
+async def test_offline_other_globs_that_mean_what_is_here_are_answered(
+    local_hub: LocalHub, root: Path, before: str, include: str
+) -> None:
+    local_hub.write(REPO, "data/a.parquet", b"a")
+    local_hub.write(REPO, "data/b.parquet", b"b")
+    async with open_service(local_hub, root) as service:
+        there = await service.download(everything(include=(before, "data/a.parquet")))
+    async with open_service(local_hub, root, offline=True) as service:
+        if before == "**" or include.startswith("data/"):
+            assert await service.download(everything(include=include)) == there
+        else:
+            with pytest.raises(Offline):
+                await service.download(everything(include=include))
+
+
+@pytest.mark.parametrize("include", ["**", "*.txt", "data/*", "b.parquet"])
+async def test_offline_globs_that_may_mean_more_are_refused(local_hub: LocalHub, root: Path, include: str) -> None:
+    local_hub.write(REPO, "data/a.parquet", b"a")
+    async with open_service(local_hub, root) as service:
+        await service.download(everything(include="**/*.parquet"))
+    async with open_service(local_hub, root, offline=True) as service:
+        with pytest.raises(Offline):
+            await service.download(everything(include=include))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -276,3 +277,30 @@ async def test_any_text_is_written_whatever_the_format(tmp_path: Path) -> None:
     (folder,) = (tmp_path / "a-sts" / "a").iterdir()
     assert folder.name == "00000000-con.jsonl"
     assert json.loads(lines_of(folder.read_bytes())[0])["id"]
+
+
+async def test_an_asynchronous_listener_is_awaited(tmp_path: Path) -> None:
+    heard: list[RowsExported] = []
+
+    async def listen(event: RowsExported) -> None:
+        await anyio.lowlevel.checkpoint()
+        heard.append(event)
+
+    await export_trajectories(FakeTrajectorySource(FOUND), ExportRequest(tmp_path / "a.jsonl"), on_event=listen)
+    assert heard[-1].done == len(FOUND)
+
+
+async def test_a_path_may_be_a_text_and_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text: Any = "~/a.jsonl"
+    await export_trajectories(FakeTrajectorySource(FOUND), ExportRequest(text))
+    await export_trajectories(FakeTrajectorySource(FOUND), ExportRequest(Path("~/b.jsonl")))
+    assert {*files_below(tmp_path)} == {"a.jsonl", "b.jsonl"}
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "画"])
+async def test_a_name_may_be_as_long_as_file_systems_take(tmp_path: Path, letter: str) -> None:
+    name = letter * (249 // len(letter.encode())) + ".jsonl"
+    assert len(name.encode()) > 250
+    await export_trajectories(FakeTrajectorySource(FOUND), ExportRequest(tmp_path / name))
+    assert {*files_below(tmp_path)} == {name}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hfsvc.errors import InvalidChoice
+from hfsvc.errors import InvalidArgument
 from hfsvc.export import ExportRequest, export_splits, export_trajectories, shares_of
 from hfsvc.models import SplitShare
 from hfsvc.protocols import TrajectorySource
@@ -42,7 +42,7 @@ async def test_each_split_is_a_file_and_no_task_is_in_two(root: Path, tmp_path: 
 
 @pytest.mark.parametrize("splits", [{"a": 0.0}, {"a": -1.0}, {"a": 1.5}, {"a": 0.6, "b": 0.6}, {"a": float("nan")}])
 def test_fractions_that_are_none_are_refused(splits: Mapping[str, float]) -> None:
-    with pytest.raises(InvalidChoice, match="fractions"):
+    with pytest.raises(InvalidArgument, match="fractions"):
         shares_of(splits, by="task", seed=1)
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hfsvc.files.atomic import free_bytes, prune_empty, size_of, write_whole
+from hfsvc.files.atomic import free_bytes, prune_empty, scratch_name, size_of, write_whole
 
 
 def test_a_reader_of_the_old_content_keeps_it(tmp_path: Path) -> None:
@@ -23,7 +23,20 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(tmp_path: Pa
 
 
 def test_free_room_is_asked_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
-    assert free_bytes(tmp_path / "a" / "b" / "c") > 0
+    assert (free_bytes(tmp_path / "a" / "b" / "c") or 0) > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no file system here tells 0 of 0 bytes")
+def test_room_that_is_told_as_0_of_0_is_unknown() -> None:
+    assert free_bytes(Path("/proc/self")) is None
+
+
+@pytest.mark.parametrize("name", ["a" * 250, "ü" * 120, "画" * 80, "a"])
+def test_a_name_in_the_making_is_no_longer_than_names_may_be(name: str) -> None:
+    scratch = scratch_name(name, ".part")
+    assert len(scratch.encode()) <= 255
+    assert scratch.startswith(f".{name[:40]}")
+    assert scratch != scratch_name(name, ".part")
 
 
 def test_only_empty_folders_are_pruned_and_never_the_last(tmp_path: Path) -> None:

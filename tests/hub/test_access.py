@@ -11,7 +11,7 @@ from dependency_injector import providers
 
 from hfsvc.containers import open_container
 from hfsvc.errors import AccessDenied, AuthenticationRequired, DatasetNotFound, GatedDataset, HfsvcError
-from hfsvc.settings import Secret
+from hfsvc.secret import Secret
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Corrupt, Cut, Fault, Status, WithHeader, mirror_of
 

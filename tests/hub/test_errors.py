@@ -12,8 +12,10 @@ from hfsvc.errors import (
     FileNotFound,
     GatedDataset,
     HfsvcError,
+    HubRefused,
     HubUnavailable,
     NotAHub,
+    ProxyRefused,
     RateLimited,
     RevisionNotFound,
     TryLater,
@@ -25,11 +27,12 @@ from hfsvc.hub.errors import (
     RequestContext,
     error_from_content_server,
     error_from_hub,
-    error_from_transport,
 )
 from hfsvc.hub.session import HubSession
+from hfsvc.hub.transport_errors import error_from_transport
 from hfsvc.metrics import Counters
-from hfsvc.settings import Secret, Settings
+from hfsvc.secret import Secret
+from hfsvc.settings import Settings
 
 URL = "https://huggingface.co/api/datasets/a/b?Signature=geheim"
 TOKEN = Secret("hf_geheim")
@@ -58,12 +61,16 @@ def answer(
         pytest.param(answer(403, "GatedRepo"), WITH_TOKEN, GatedDataset, id="gated"),
         pytest.param(answer(401), REPO, DatasetNotFound, id="anonymous 401"),
         pytest.param(answer(401), WITH_TOKEN, AuthenticationRequired, id="bad token"),
-        pytest.param(answer(403), WITH_TOKEN, AccessDenied, id="scope"),
+        pytest.param(answer(403, kind="application/json"), WITH_TOKEN, AccessDenied, id="scope"),
+        pytest.param(answer(403), WITH_TOKEN, ProxyRefused, id="a proxy's page"),
+        pytest.param(answer(403, ratelimit="x"), WITH_TOKEN, AccessDenied, id="the Hub's page"),
+        pytest.param(answer(407), REPO, ProxyRefused, id="407"),
+        pytest.param(answer(401, www_authenticate='Basic realm="x"'), WITH_TOKEN, ProxyRefused, id="another login"),
+        pytest.param(answer(401, www_authenticate='Bearer realm="x"'), REPO, DatasetNotFound, id="the Hub's login"),
         pytest.param(answer(403, x_error_message=DISABLED_MESSAGE), REPO, AccessDenied, id="disabled"),
         pytest.param(answer(404), FILE, FileNotFound, id="file without a code"),
         pytest.param(answer(404), REPO, NotAHub, id="page without a code"),
-        pytest.param(answer(400), REPO, NotAHub, id="400"),
-        pytest.param(answer(418), REPO, NotAHub, id="418"),
+        *(pytest.param(answer(code), REPO, HubRefused, id=str(code)) for code in (400, 405, 409, 418, 422, 451)),
         pytest.param(answer(408), REPO, HubUnavailable, id="408"),
         pytest.param(answer(429), REPO, RateLimited, id="429"),
         *(pytest.param(answer(code), REPO, HubUnavailable, id=str(code)) for code in (500, 501, 502, 503, 504, 520)),
@@ -121,6 +128,28 @@ def test_the_request_id_is_kept_for_the_hubs_support(header: str) -> None:
     assert fault.request_id == "id-1"
 
 
+@pytest.mark.parametrize(
+    "found", [answer(401, "GatedRepo"), answer(403), answer(401), answer(429), answer(404, "RepoNotFound")]
+)
+def test_nobody_is_told_to_set_a_token_that_is_set(found: ErrorResponse) -> None:
+    assert "set HF_TOKEN" not in str(error_from_hub(found, WITH_TOKEN))
+
+
+@pytest.mark.parametrize("found", [answer(401, "GatedRepo"), answer(401), answer(404, "RepoNotFound")])
+def test_a_token_that_stopped_at_a_redirect_is_told(found: ErrorResponse) -> None:
+    error = str(error_from_hub(found, REPO._replace(withheld_from="https://huggingface.co")))
+    assert "redirects to https://huggingface.co" in error
+    assert "HF_ENDPOINT" in error
+    assert "set HF_TOKEN" not in error
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("407 Proxy Authentication Required", ProxyRefused), ("502 Bad Gateway", HubUnavailable)]
+)
+def test_a_proxy_that_refuses_a_tunnel_is_told_as_that(text: str, kind: type[HfsvcError]) -> None:
+    assert type(error_from_transport(httpx.ProxyError(text), URL)) is kind
+
+
 def every(kind: type[Exception]) -> list[type[Exception]]:
     return [kind, *(each for child in kind.__subclasses__() for each in every(child))]
 
@@ -143,7 +172,7 @@ async def test_no_traceback_holds_a_signed_address_or_a_token(
     respx_mock.get(url__startswith="https://huggingface.co/").mock(side_effect=kind(f"at {SIGNED} {TOKEN.reveal()}"))
     async with httpx.AsyncClient() as http:
         client = HubClient(
-            HubSession(http, Settings(give_up_after_s=0.01), metrics=Counters(), throttle=Throttle(None))
+            HubSession(lambda: http, Settings(give_up_after_s=0.01), metrics=Counters(), throttle=Throttle(None))
         )
         with pytest.raises(HfsvcError) as caught:
             await client.resolve("a/b", "main", token=TOKEN)

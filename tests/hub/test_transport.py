@@ -35,7 +35,7 @@ async def session_for(port: int, transport: str, **timeouts: float) -> AsyncIter
         **(endless | timeouts),  # type: ignore[arg-type]  # all floats
     )
     async with make_client(settings) as http:
-        yield HubSession(http, settings, metrics=Counters(), throttle=Throttle(None))
+        yield HubSession(lambda: http, settings, metrics=Counters(), throttle=Throttle(None))
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hfsvc.errors import InvalidRepoId
 from hfsvc.hub.urls import (
     RepoAddress,
-    at_endpoint,
+    across_prefix,
     check_repo_id,
+    following_page,
     info_url,
     is_downgrade,
     next_hop,
@@ -31,12 +32,28 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
         ("squad", "squad", None, None),
         ("datasets/a/b", "a/b", None, None),
         ("datasets/squad", "squad", None, None),
+        ("a/b/", "a/b", None, None),
+        ("datasets/a/b/", "a/b", None, None),
+        ("a/b@v1", "a/b", "v1", None),
+        ("a/b/@v1", "a/b", "v1", None),
+        ("datasets/a/b@refs/pr/1", "a/b", "refs/pr/1", None),
+        ("datasets/squad@main", "squad", "main", None),
+        ("git@hf.co:datasets/a/b", "a/b", None, None),
+        ("git@huggingface.co:datasets/a/b.git", "a/b", None, None),
+        ("ssh://git@hf.co/datasets/a/b", "a/b", None, None),
+        ("https://huggingface.co/datasets/a/b.git", "a/b", None, None),
+        ("huggingface.co/datasets/a/b", "a/b", None, None),
+        ("hf.co/datasets/a/b/tree/v1/data", "a/b", "v1", "data"),
         ("hf://datasets/a/b", "a/b", None, None),
         ("hf://datasets/squad", "squad", None, None),
         ("hf://datasets/a/b@v1", "a/b", "v1", None),
         ("hf://datasets/a/b@v1/data/x.parquet", "a/b", "v1", "data/x.parquet"),
         ("hf://datasets/a/b/data/x.parquet", "a/b", None, "data/x.parquet"),
         ("hf://datasets/a/b@refs/pr/1", "a/b", "refs/pr/1", None),
+        ("hf://datasets/a/b@1/a@b.jsonl", "a/b", "1", "a@b.jsonl"),
+        ("hf://datasets/a/b/a@b.jsonl", "a/b", None, "a@b.jsonl"),
+        ("hf://datasets/a/b/x@1/a@b.jsonl", "a/b", None, "x@1/a@b.jsonl"),
+        ("hf://datasets/squad@v1/a@b.jsonl", "squad", "v1", "a@b.jsonl"),
         ("hf://datasets/a/b@refs/pr/1/x.parquet", "a/b", "refs/pr/1", "x.parquet"),
         ("hf://datasets/a/b@refs/convert/parquet/x", "a/b", "refs/convert/parquet", "x"),
         ("hf://datasets/a/b@refs%2Fpr%2F1/x", "a/b", "refs/pr/1", "x"),
@@ -72,8 +89,15 @@ def test_what_people_paste_is_understood(text: str, repo: str, revision: str | N
         "/",
         "a/b/c",
         "/a/b",
-        "a/b/",
+        "a/b//",
         "a//b",
+        "a/b@",
+        "a/b@..",
+        "a/b@v1@v2",
+        "@v1",
+        "git@hf.co:a/b",
+        "git@evil.example:datasets/a/b",
+        "hf.co/a/b",
         "a b/c",
         "-a/b",
         "a/b.",
@@ -186,6 +210,8 @@ def test_an_origin_is_scheme_host_and_port(one: str, other: str, same: bool) -> 
         ("https://user:pass@h:8443/a/b?Signature=x#y", "https://h:8443/a/b"),
         ("https://h/a?x", "https://h/a"),
         ("http://h", "http://h"),
+        ("http://[::1]:8080/a?x", "http://[::1]:8080/a"),
+        ("https://[2001:DB8::1]/a", "https://[2001:db8::1]/a"),
     ],
 )
 def test_an_address_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
@@ -206,7 +232,7 @@ def test_an_address_is_shown_without_what_may_be_secret(url: str, shown: str) ->
     ],
 )
 def test_a_redirect_leads_to_an_address_or_nowhere(location: str, target: str | None) -> None:
-    assert next_hop("https://h/a/b", location) == target
+    assert next_hop("https://h/a/b", location, ENDPOINT) == target
 
 
 def test_leaving_https_is_a_downgrade() -> None:
@@ -216,12 +242,43 @@ def test_leaving_https_is_a_downgrade() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "moved"),
+    ("location", "target"),
     [
-        ("https://huggingface.co/api/x?cursor=a%3D", "https://mirror.example/hf/api/x?cursor=a%3D"),
-        ("https://mirror.example/hf/api/x", "https://mirror.example/hf/api/x"),
-        ("https://evil.example/api/x", "https://evil.example/api/x"),
+        ("/api/x?etag=%22a%22", "https://mirror.example/hf/api/x?etag=%22a%22"),
+        ("/hf/api/x", "https://mirror.example/hf/api/x"),
+        ("/hfx/api/x", "https://mirror.example/hf/hfx/api/x"),
+        ("https://mirror.example/files/x", "https://mirror.example/files/x"),
+        ("https://cdn.example/x", "https://cdn.example/x"),
+        ("//mirror.example/x", "https://mirror.example/x"),
+        ("y?z", "https://mirror.example/hf/datasets/y?z"),
     ],
 )
-def test_the_public_hubs_addresses_are_read_from_the_mirror(url: str, moved: str) -> None:
-    assert at_endpoint(url, MIRROR) == moved
+def test_what_a_mirror_calls_absolute_lies_below_its_path(location: str, target: str) -> None:
+    assert next_hop("https://mirror.example/hf/datasets/x", location, MIRROR) == target
+    assert next_hop("https://cdn.example/a/b", "/x", MIRROR) == "https://cdn.example/x"
+
+
+def test_an_address_may_lie_on_the_other_side_of_a_mirrors_path() -> None:
+    assert across_prefix("https://mirror.example/hf/api/x?y", MIRROR) == "https://mirror.example/api/x?y"
+    assert across_prefix("https://mirror.example/api/x?y", MIRROR) == "https://mirror.example/hf/api/x?y"
+    assert across_prefix("https://cdn.example/hf/x", MIRROR) is None
+    assert across_prefix("https://huggingface.co/api/x", ENDPOINT) is None
+
+
+@pytest.mark.parametrize(
+    ("link", "query"),
+    [
+        ("https://huggingface.co/api/datasets/a/b/tree/x?recursive=true&cursor=a%3D", "recursive=true&cursor=a%3D"),
+        ("http://10.0.0.7:8080/tree?recursive=true&cursor=a%3D", "recursive=true&cursor=a%3D"),
+        ("/api/tree?cursor=a", "recursive=true&cursor=a"),
+        ("?recursive=true&cursor=a", "recursive=true&cursor=a"),
+    ],
+)
+def test_of_a_link_only_the_query_counts(link: str, query: str) -> None:
+    url = "https://mirror.example/hf/api/datasets/a/b/tree/x"
+    assert following_page(f"{url}?recursive=true", link) == f"{url}?{query}"
+
+
+@pytest.mark.parametrize("link", ["https://huggingface.co/api/tree", "http://[?x=", ""])
+def test_a_link_without_a_query_names_no_page(link: str) -> None:
+    assert following_page("https://h/x?recursive=true", link) is None

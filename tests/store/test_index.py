@@ -137,7 +137,7 @@ def test_a_dataset_as_callers_see_it_lies_below_the_root(tmp_path: Path) -> None
     found = entry().dataset(tmp_path)
     assert found == DownloadedDataset(
         repo="acme/notes",
-        local_path=tmp_path / "acme/notes",
+        folder=str(tmp_path / "acme/notes"),
         files=("a.parquet",),
         total_bytes=1,
         downloaded_at=NOON,

@@ -1,7 +1,6 @@
 import ntpath
 import os
 import posixpath
-import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.errors import StoreNotWritable, UnsafePath
-from hfsvc.store.safe_paths import check_dataset_folder, check_path, check_together, fold, inside, parents
+from hfsvc.store.safe_paths import (
+    check_dataset_folder,
+    check_names,
+    check_path,
+    check_together,
+    find_unportable,
+    fold,
+    inside,
+    parents,
+)
 
 DANGEROUS = st.sampled_from([
     "..",
@@ -40,16 +48,20 @@ def accepted(path: str) -> bool:
         return False
 
 
+FOREIGN = ["con.parquet", "aux/x.json", "a/nul.json", "prn", "com1.csv", "lpt\u00b9.txt", "CONOUT$", "a:b.json", "C:/x"]
+FOREIGN += ["x/a:b.json", "ends.", "ends /x", "what?.json", "a<b", "a|b", 'say "hi".txt', "star*.txt"]
+
+
 @given(anything)
-def test_an_accepted_path_stays_below_its_folder_everywhere(path: str) -> None:
+def test_an_accepted_path_stays_below_its_folder(path: str) -> None:
     if not accepted(path):
         return
     assert posixpath.normpath(posixpath.join("/store/x", path)) == f"/store/x/{path}"
-    assert not ntpath.isabs(path)
-    if ":" in path:
-        # On Windows itself every colon is refused.
-        assert not re.match("[A-Za-z]:", path)
+    assert "\\" not in path
+    if path in find_unportable([path]):
+        # Windows itself refuses these.
         return
+    assert not ntpath.isabs(path)
     assert ntpath.splitdrive(path)[0] == ""
     joined = ntpath.normpath(ntpath.join("C:\\store\\x", path))
     assert joined.startswith("C:\\store\\x\\")
@@ -70,14 +82,26 @@ def test_harmless_names_are_accepted(parts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["console.txt", "auxiliary/x", "nullable", "com10", "com", "ab:c", "ends.", "x..y", ".git/config", "\u202etxt"],
+    [
+        *FOREIGN,
+        "console.txt",
+        "auxiliary/x",
+        "nullable",
+        "com10",
+        "com",
+        "ab:c",
+        "ends.",
+        "x..y",
+        ".git/config",
+        "\u202etxt",
+    ],
 )
 @pytest.mark.skipif(os.name == "nt", reason="Windows reads some of these as other names")
 def test_names_that_only_look_dangerous_are_accepted(path: str) -> None:
     assert check_path(path) == path
 
 
-@pytest.mark.parametrize("repo", ["index.json", "INDEX.JSON", "con/aux", ".hfsvc", "../x", ""])
+@pytest.mark.parametrize("repo", ["index.json", "INDEX.JSON", ".hfsvc", "../x", ""])
 def test_a_dataset_folder_that_would_harm_the_store_is_refused(repo: str) -> None:
     with pytest.raises(UnsafePath):
         check_dataset_folder(repo)
@@ -107,6 +131,27 @@ def test_paths_with_places_of_their_own_pass(paths: list[str]) -> None:
 
 def test_folders_of_one_name_in_another_case_may_be_shared() -> None:
     check_together(["Data/x", "data/y"], case_sensitive=False)
+
+
+@pytest.mark.parametrize("path", FOREIGN)
+def test_names_that_other_systems_cannot_hold_are_found(path: str) -> None:
+    assert find_unportable(["fine/name.txt", path]) == (path,)
+
+
+def test_names_that_other_systems_take_for_one_are_found() -> None:
+    assert find_unportable(["a/X", "a/x", "b/\u00e9", "b/e\u0301", "c"]) == ("a/x", "b/e\u0301")
+
+
+def test_names_that_this_disk_holds_leave_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "nul.json").write_text("mine")
+    check_names(tmp_path, ["nul.json", "a:b/c?d", "x" * 255])
+    assert [path.name for path in tmp_path.iterdir()] == ["nul.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no name is too long for the check, and refused by the disk")
+def test_a_name_that_this_disk_cannot_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsafePath, match="cannot hold"):
+        check_names(tmp_path, ["ok", "a/" + "x" * 256])
 
 
 @given(st.text(max_size=10))

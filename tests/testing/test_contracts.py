@@ -92,7 +92,7 @@ def test_a_project_runs_them_on_its_plugin(tmp_path: Path, words: dict[str, str]
     (tmp_path / "test_mine.py").write_text(PROJECT.format(**words), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", *ERRORS, *options, "test_mine.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
-    assert re.search(r"^1 failed, \d\d passed, 1 skipped in", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^1 failed, \d+ passed, 1 skipped in", done.stdout, re.MULTILINE), done.stdout
     # Assertions of the classes tell as much as those of the project's own tests.
     assert "assert 0 == 1" in done.stdout
 

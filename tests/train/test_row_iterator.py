@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hfsvc import Settings, iter_rows, join_cursors, open_container
-from hfsvc.errors import InvalidChoice, NotDownloaded
+from hfsvc.errors import InvalidArgument, NotDownloaded
 
 from ..trajectories.tables import parquet, rows
 
@@ -58,7 +58,7 @@ def test_an_error_is_raised_at_the_first_row_and_ends_the_thread(runs: str) -> N
     before = threads()
     with pytest.raises(NotDownloaded):
         next(iter_rows("acme/not-here"))
-    with pytest.raises(InvalidChoice):
+    with pytest.raises(InvalidArgument):
         next(iter_rows(runs, dedupe="nofield"))
     assert threads() == before
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.errors import InvalidChoice
+from hfsvc.errors import InvalidArgument
 from hfsvc.models import LeftOut, SplitShare, StreamRecord
 from hfsvc.trajectories.chooser import place_of
 from hfsvc.trajectories.cursor import join_cursors
@@ -210,5 +210,5 @@ def test_the_best_of_equal_rows_is_kept_and_the_first_of_the_best(values: list[t
     ],
 )
 async def test_a_choice_by_what_there_is_not_is_refused(root: Path, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(InvalidChoice, match=said):
+    with pytest.raises(InvalidArgument, match=said):
         await numbers(await source(root, **options))

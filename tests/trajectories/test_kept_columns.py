@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hfsvc.errors import InvalidChoice
+from hfsvc.errors import InvalidArgument
 
 from .tables import open_source, parquet, row
 
@@ -56,5 +56,5 @@ async def test_nothing_is_kept_unasked(root: Path) -> None:
 
 
 async def test_a_column_that_no_file_has_is_refused(root: Path) -> None:
-    with pytest.raises(InvalidChoice, match=r"keep 'nofield'.*patch"):
+    with pytest.raises(InvalidArgument, match=r"keep cannot be 'nofield'.*patch"):
         await kept(root, "nofield")

@@ -49,7 +49,7 @@ def test_any_other_name_with_a_slash_stands_for_itself(name: str) -> None:
     assert REGISTRY.find_alias(name) is None
 
 
-@pytest.mark.parametrize("name", ["openthoughts", "OpenThoughts-SFT", "openthoughts-sft ", "", "squad"])
+@pytest.mark.parametrize("name", ["openthoughts", "OpenThoughts-SFT", "", "squad"])
 def test_any_other_word_is_unknown_and_told_the_known_ones(name: str) -> None:
     with pytest.raises(UnknownSource) as raised:
         REGISTRY.repo_of(name)

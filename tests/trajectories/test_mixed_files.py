@@ -79,7 +79,7 @@ async def test_a_stray_file_of_any_kind_hides_no_data(
 ) -> None:
     content, rows = DATA[data]
     source = await downloaded(root, {stray: STRAY[stray], data: content}, include=include)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="hfsvc"):
         assert await source.count() == rows
     told = [each.file for each in (await source.statistics()).left_out]
     assert told in ([], [stray])

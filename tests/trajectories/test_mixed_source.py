@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hfsvc import join_cursors
-from hfsvc.errors import CursorMismatch, InvalidChoice
+from hfsvc.errors import CursorMismatch, InvalidArgument
 from hfsvc.trajectories.mixed_source import MixedSource
 from hfsvc.trajectories.mixed_stream import MixPart
 
@@ -117,7 +117,7 @@ async def test_statistics_are_of_all_parts(root: Path) -> None:
 
 @pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf")])
 async def test_a_weight_that_is_none_is_refused(root: Path, weight: float) -> None:
-    with pytest.raises(InvalidChoice, match="weight"):
+    with pytest.raises(InvalidArgument, match="weight"):
         await mix(root, weights={"a": weight})
-    with pytest.raises(InvalidChoice, match="weight"):
+    with pytest.raises(InvalidArgument, match="weight"):
         MixedSource([], seed=1)

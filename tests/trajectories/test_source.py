@@ -591,7 +591,7 @@ async def test_a_count_never_mixes_two_commits(root: Path, change: dict[str, byt
 async def test_a_number_is_a_row(root: Path) -> None:
     source = await open_source(root, two_files(row_group_size=2))
     assert [task(await source.get_trajectory(number)) for number in range(12)] == [f"task_{n}" for n in range(12)]
-    for number in (-1, -12, 12, 13, 2**70):
+    for number in (12, 13, 2**70):
         assert await source.get_trajectory(number) is None
 
 

@@ -2,18 +2,22 @@
 
 import { ask } from "./api.js";
 
-/** Take the token of an address such as /#token=… out of it, and exchange it. Raises `Failure` for a wrong one. */
+/** Take the token or the code of an address such as /#token=… out of it, and exchange it. Raises `Failure` for a wrong one. */
 export async function openSession() {
-  const found = /^#token=(.+)$/.exec(location.hash);
+  const found = /^#(token|code)=(.+)$/.exec(location.hash);
   if (found) {
     history.replaceState(null, "", location.pathname + location.search);
-    await showToken(decoded(found[1]));
+    await exchange({ [found[1]]: decoded(found[2]) });
   }
 }
 
 /** Exchange a token for the cookie. */
 export function showToken(token) {
-  return ask("session", { method: "POST", body: { token } });
+  return exchange({ token });
+}
+
+function exchange(body) {
+  return ask("session", { method: "POST", body });
 }
 
 function decoded(text) {

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import force_setattr
 
+from hfsvc.arguments import check_fields
 from hfsvc.errors import InvalidSettings
+from hfsvc.secret import Secret
 from hfsvc.server.limits import ServerLimits
-from hfsvc.settings import Secret
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OTHER_SITES = frozenset({"cross-site", "same-site"})
@@ -35,6 +37,15 @@ class ServerAccess(msgspec.Struct, frozen=True, kw_only=True):
     token: Secret | None = None
     allow_origins: frozenset[str] = frozenset()
     allow_hosts: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        token: Any = self.token
+        if isinstance(token, str) and token:
+            force_setattr(self, "token", Secret(token))
+        for name in ("allow_origins", "allow_hosts"):
+            if isinstance(given := getattr(self, name), str | list | tuple | set):
+                force_setattr(self, name, frozenset((given,) if isinstance(given, str) else given))
+        check_fields(self)
 
     @property
     def cookie_name(self) -> str:
@@ -98,16 +109,19 @@ class Authority(NamedTuple):
 
 
 def make_access(
-    *, token: Secret | None = None, allow_origins: Iterable[str] = (), allow_hosts: Iterable[str] = ()
+    *, token: Secret | str | None = None, allow_origins: Iterable[str] = (), allow_hosts: Iterable[str] = ()
 ) -> ServerAccess:
-    """Access as options give it; the hosts of allowed origins count as names of the server.
+    """Access as options give it; the hosts of allowed origins count as names of the server. A text is one of them.
 
     Raises:
         InvalidSettings: An origin is none.
+        InvalidArgument: The token is no text.
     """
-    origins = frozenset(map(check_origin, allow_origins))
-    hosts = {host.lower() for host in allow_hosts} | {urlsplit(origin).hostname or "" for origin in origins}
-    return ServerAccess(token=token, allow_origins=origins, allow_hosts=frozenset(hosts))
+    origins = frozenset(map(check_origin, [allow_origins] if isinstance(allow_origins, str) else allow_origins))
+    named = [allow_hosts] if isinstance(allow_hosts, str) else allow_hosts
+    hosts = {host.lower() for host in named} | {urlsplit(origin).hostname or "" for origin in origins}
+    secret = Secret(token) if isinstance(token, str) and token else token
+    return ServerAccess(token=cast("Secret | None", secret), allow_origins=origins, allow_hosts=frozenset(hosts))
 
 
 def check_origin(text: str) -> str:

@@ -122,7 +122,7 @@ class Guard:
             (b"vary", b"Origin"),
             (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-allow-credentials", b"true"),
-            (b"access-control-expose-headers", b"hfsvc-row, hfsvc-matches, retry-after"),
+            (b"access-control-expose-headers", b"etag, hfsvc-row, hfsvc-matches, retry-after"),
         ]
 
 

@@ -13,6 +13,7 @@ from litestar import WebSocket, websocket
 from msgspec.structs import replace
 
 from hfsvc import atif
+from hfsvc.errors import BadRow
 from hfsvc.models import OnBadRow, ReadOptions
 from hfsvc.protocols import TrajectorySource
 from hfsvc.server.errors import Busy
@@ -130,32 +131,75 @@ class EffuseSocket:
         return msgspec.json.encode({"count": await self._source().count()})
 
     async def _get_trajectories(self, text: str) -> bytes:
-        page = msgspec.json.decode(text, type=_PageRequest)
+        asked = msgspec.json.decode(text, type=_PageRequest)
         # The UI waits for ever after an error, and datasets exist whose every tenth row cannot be read.
         source = self._source(on_bad_row="skip")
-        documents: list[bytes] = []
-        size = 0
-        # One after the other, so that a page that is too large is never held as a whole.
-        async with aclosing(source.stream_trajectories(start=page.offset, stop=page.offset + page.limit)) as rows:
-            async for trajectory in rows:
-                documents.append(atif.encode(to_effuse(trajectory)))
-                size += len(documents[-1])
-                self._check_size(size, f"Rows {page.offset} to {page.offset + page.limit}")
-        return b"[%s]" % b",".join(documents)
+        stop = min(asked.offset + asked.limit, await source.count())
+        page = _Page(self, asked.offset)
+        async with aclosing(source.stream_rows(start=asked.offset, stop=max(asked.offset, stop))) as rows:
+            async for row in rows:
+                await page.fill(row.row)
+                page.add(row.trajectory)
+        await page.fill(stop)
+        return b"[%s]" % b",".join(page.documents)
 
     async def _get_trajectory(self, text: str) -> bytes:
         index = msgspec.json.decode(text, type=_RowRequest).index
-        trajectory = await self._source().get_trajectory(index)
+        trajectory = await self.read(index)
         if trajectory is None:
             return b"null"
         document = atif.encode(to_effuse(trajectory))
-        self._check_size(len(document), f"Row {index}")
+        self.check_size(len(document), f"Row {index}")
         return document
 
-    def _check_size(self, size: int, what: str) -> None:
+    async def read(self, row: int) -> atif.Trajectory | None:
+        """The document of a row, or what stands in its place; None where there is no such row."""
+        try:
+            return await self._source().get_trajectory(row)
+        except BadRow as error:
+            return unreadable(row, self._app.errors.redact(error.message()))
+
+    def check_size(self, size: int, what: str) -> None:
+        """Refuse what is too large to send.
+
+        Raises:
+            Unanswerable: It is.
+        """
         if size > self._limits.answer_bytes:
             most = self._limits.answer_bytes >> 20
             raise Unanswerable(f"{what} would take more than {most} MiB: ask for fewer rows.")
+
+
+class _Page:
+    """The documents of rows from `first` on, each in its place: the UI opens items by their position."""
+
+    def __init__(self, socket: EffuseSocket, first: int) -> None:
+        self.documents: list[bytes] = []
+        self._socket = socket
+        self._first = first
+        self._size = 0
+
+    def add(self, trajectory: atif.Trajectory) -> None:
+        # One after the other, so that a page that is too large is never held as a whole.
+        self.documents.append(atif.encode(to_effuse(trajectory)))
+        self._size += len(self.documents[-1])
+        self._socket.check_size(self._size, f"Rows from {self._first} on")
+
+    async def fill(self, stop: int) -> None:
+        """Put something in the place of rows that were skipped, up to `stop`."""
+        for row in range(self._first + len(self.documents), stop):
+            self.add(await self._socket.read(row) or unreadable(row, "It is gone."))
+
+
+def unreadable(row: int, sentence: str) -> atif.Trajectory:
+    """A document in the place of a row that cannot be read, whose one step says why. Pure."""
+    return atif.Trajectory(
+        schema_version=VERSION,
+        session_id=f"row_{row}",
+        agent=atif.Agent(name=UNKNOWN, version=UNKNOWN, model_name=UNKNOWN),
+        steps=[atif.Step(step_id=1, source="system", message=sentence)],
+        extra={"task": f"Row {row} cannot be read"},
+    )
 
 
 def read_request(text: str) -> tuple[str, str] | None:

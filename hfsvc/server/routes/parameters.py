@@ -39,7 +39,9 @@ Key = Annotated[
 ]
 By = Annotated[KeyColumn | None, QueryParameter(description="What the key is; digits are a row number otherwise.")]
 Cursor = Annotated[str | None, QueryParameter(max_length=2 * LONGEST_TEXT)]
-Part = Annotated[str | None, QueryParameter(max_length=LONGEST_TEXT, description="As in the card of the dataset.")]
+Part = Annotated[
+    str | None, QueryParameter(min_length=1, max_length=LONGEST_TEXT, description="As in the card of the dataset.")
+]
 Episodes = Annotated[
     Literal["all", "last"], QueryParameter(description="Leave out rows that a later episode goes on from.")
 ]

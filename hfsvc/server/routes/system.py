@@ -11,6 +11,7 @@ from hfsvc.models import FACETS, SUMMARY_FIELDS
 from hfsvc.pages.files import index_page, load_files
 from hfsvc.server.errors import recursion_error_response
 from hfsvc.server.metrics import MetricFamily, as_prometheus, transfer_families
+from hfsvc.server.middleware.conditional import has_tag
 from hfsvc.server.routes.openapi import NO_CONTENT, error_responses
 from hfsvc.server.schemas import Health, Readiness, SessionOrder
 from hfsvc.server.state import AppStateDep
@@ -36,7 +37,7 @@ def _static(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
     if found is None:
         raise NotFoundException
     headers = {"ETag": found.etag, "Cache-Control": "no-cache"}
-    if request.headers.get("if-none-match") == found.etag:
+    if has_tag(request.scope, found.etag.strip('"')):
         return Response(b"", status_code=304, headers=headers, media_type=found.media_type)
     return Response(found.content, headers=headers, media_type=found.media_type)
 
@@ -50,12 +51,15 @@ def _static(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
 async def open_session(
     app: AppStateDep, data: JSONBody[SessionOrder], request: Request[Any, Any, Any]
 ) -> Response[None]:
-    """Exchange the server's token for a cookie that pages send by themselves."""
+    """Exchange the server's token, or a code that it gave, for a cookie that pages send by themselves."""
     access = app.access
     if access.token is None:
         return Response(None, status_code=204)
-    if not access.is_token(data.token):
-        raise NotAuthorizedException("This is not the token of this server.", headers={"WWW-Authenticate": "Bearer"})
+    if not (access.is_token(data.token or "") or app.codes.redeem(data.code or "")):
+        raise NotAuthorizedException(
+            "This is not the token of this server, nor a code that is still good.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
     prefix = request.scope.get("hfsvc_prefix") or "/"
     secure = "; Secure" if request.scope["scheme"] == "https" else ""
     cookie = f"{access.cookie_name}={access.cookie_value}; Path={prefix}; HttpOnly; SameSite=Strict{secure}"

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from hfsvc.errors import DatasetNotFound, FileNotFound, InvalidPattern, InvalidRepoId, NotDownloaded, RevisionNotFound
 from hfsvc.models import (
+    BytesHashed,
     BytesReceived,
     DatasetRequest,
     DownloadedDataset,
@@ -90,6 +92,31 @@ class DatasetServiceContract:
         assert (kinds[0], kinds[-1]) == (Planned, Finished)
         assert {FileStarted, FileVerified, BytesReceived} <= set(kinds)
         assert _of_kind(events, Finished)[0].dataset == found
+
+    async def test_an_asynchronous_listener_is_awaited_in_order(self, world: DatasetWorld) -> None:
+        world.publish(REPO, "a.parquet", b"aaa")
+        expected: list[Event] = []
+        await world.service.download(EVERYTHING, on_event=expected.append)
+        await world.service.delete(REPO)
+        heard: list[Event] = []
+
+        async def listen(event: Event) -> None:
+            await anyio.lowlevel.checkpoint()
+            heard.append(event)
+
+        found = await world.service.download(EVERYTHING, on_event=listen)
+        assert [type(event) for event in heard] == [type(event) for event in expected]
+        assert heard[-1] == Finished(dataset=found)
+
+    async def test_an_asynchronous_listener_that_fails_ends_the_download(self, world: DatasetWorld) -> None:
+        world.publish(REPO, "a.parquet", b"aaa")
+
+        async def fail(_: Event) -> None:
+            await anyio.lowlevel.checkpoint()
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await world.service.download(EVERYTHING, on_event=fail)
 
     async def test_a_listener_that_fails_ends_the_download(self, world: DatasetWorld) -> None:
         world.publish(REPO, "a.parquet", b"a")
@@ -292,6 +319,22 @@ class DatasetServiceContract:
         assert found.paths[0].read_bytes() == b"wrong"
         assert (await world.service.verify(REPO, repair=True)).ok
         assert found.paths[0].read_bytes() == b"right"
+
+    async def test_what_a_dataset_takes_of_the_disk_is_told(self, world: DatasetWorld) -> None:
+        assert await world.service.disk_usage() == []
+        world.publish(REPO, "a.parquet", b"right")
+        await world.service.download(EVERYTHING)
+        (usage,) = await world.service.disk_usage()
+        assert (usage.repo, usage.recorded, usage.files, usage.file_bytes) == (REPO, True, 1, 5)
+        assert await world.service.prune() == []
+        assert await world.service.is_downloaded(REPO)
+
+    async def test_a_verification_tells_how_far_it_is(self, world: DatasetWorld) -> None:
+        world.publish(REPO, "a.parquet", b"right")
+        await world.service.download(EVERYTHING)
+        events: list[Event] = []
+        await world.service.verify(REPO, on_event=events.append)
+        assert events[-1] == BytesHashed(hashed=5, total=5)
 
     async def test_a_deleted_dataset_is_forgotten_and_foreign_files_stay(self, world: DatasetWorld) -> None:
         world.publish(REPO, "a.parquet", b"a")

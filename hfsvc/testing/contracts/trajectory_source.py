@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import anyio
 import pytest
 
 from hfsvc import atif
-from hfsvc.errors import BadParquet, BadRow, CursorMismatch, DatasetChanged, NotDownloaded
+from hfsvc.errors import BadParquet, BadRow, CursorMismatch, DatasetChanged, InvalidArgument, NotDownloaded
 from hfsvc.models import KeyColumn, OnBadRow, SummaryPage
 from hfsvc.protocols import TrajectorySource
 from hfsvc.testing.samples import sample_row, sample_rows
@@ -82,11 +82,25 @@ class TrajectorySourceContract:
         assert [number for part in parts for number in part] == [*range(1, 10)]
 
     @pytest.mark.parametrize(
-        "where", [{"start": -1}, {"stop": -1}, {"shard": (2, 2)}, {"shard": (-1, 2)}, {"shard": (0, 0)}]
+        "where",
+        [
+            {"start": -1},
+            {"start": "1"},
+            {"start": True},
+            {"start": None},
+            {"stop": -1},
+            {"stop": 1.5},
+            {"shard": (2, 2)},
+            {"shard": (-1, 2)},
+            {"shard": (0, 0)},
+            {"shard": 2},
+            {"shard": (0, 1, 2)},
+            {"cursor": 5},
+        ],
     )
     async def test_what_is_no_range_is_refused(self, world: TrajectoryWorld, where: dict[str, Any]) -> None:
         source = await world.open(sample_rows(3))
-        with pytest.raises(ValueError):
+        with pytest.raises(InvalidArgument):
             await _tasks(source, **where)
 
     async def test_streams_do_not_disturb_each_other(self, world: TrajectoryWorld) -> None:
@@ -240,8 +254,14 @@ class TrajectorySourceContract:
 
     async def test_a_number_is_a_row(self, world: TrajectoryWorld) -> None:
         source = await world.open(sample_rows(7))
-        found = [_task(await source.get_trajectory(key)) for key in (0, 6, 7, -1, 2**70)]
-        assert found == ["task_0", "task_6", None, None, None]
+        found = [_task(await source.get_trajectory(key)) for key in (0, 6, 7, 2**70)]
+        assert found == ["task_0", "task_6", None, None]
+
+    @pytest.mark.parametrize("key", [-1, True, 1.5, None])
+    async def test_what_is_no_key_is_refused(self, world: TrajectoryWorld, key: Any) -> None:
+        source = await world.open(sample_rows(7))
+        with pytest.raises(InvalidArgument):
+            await source.get_trajectory(key)
 
     async def test_a_text_is_a_trial_else_a_run_else_a_task(self, world: TrajectoryWorld) -> None:
         rows = [sample_row(0, task="x"), sample_row(1, run_id="x"), sample_row(2, trial_name="x")]
@@ -261,12 +281,12 @@ class TrajectorySourceContract:
 
     # ---- pages ------------------------------------------------------------------------------------------------------
 
-    @pytest.mark.parametrize(("offset", "limit"), [(0, 3), (3, 5), (9, 9), (11, 1), (99, 2), (4, 0), (4, -1)])
+    @pytest.mark.parametrize(("offset", "limit"), [(0, 3), (3, 5), (9, 9), (11, 1), (99, 2), (4, 0)])
     async def test_pages_of_trajectories_and_summaries_agree(
         self, world: TrajectoryWorld, offset: int, limit: int
     ) -> None:
         source = await world.open(sample_rows(11))
-        expected = [*range(11)][offset : offset + max(0, limit)]
+        expected = [*range(11)][offset : offset + limit]
         found = await source.get_trajectories(offset, limit)
         page = await source.list_summaries(offset, limit)
         assert [_task(each) for each in found] == [f"task_{number}" for number in expected]
@@ -275,8 +295,35 @@ class TrajectorySourceContract:
     async def test_a_page_before_the_first_row_is_refused(self, world: TrajectoryWorld) -> None:
         source = await world.open(sample_rows(3))
         for page in (source.get_trajectories, source.list_summaries):
-            with pytest.raises(ValueError):
-                await page(-1, 2)
+            for offset, limit in ((-1, 2), (2, -1)):
+                with pytest.raises(InvalidArgument):
+                    await page(offset, limit)
+
+    @pytest.mark.parametrize("query", ["nofield:x", "modle:glm task_1", 'nofield:"a b"', 5])
+    async def test_a_query_of_a_field_that_there_is_not_is_refused(self, world: TrajectoryWorld, query: Any) -> None:
+        source = await world.open(sample_rows(3))
+        for ask in (source.list_summaries(0, 5, query), source.count_values("task", query)):
+            with pytest.raises(InvalidArgument, match="query"):
+                await ask
+
+    @pytest.mark.parametrize("query", ["https://a.test/x", "std::vector", '"nofield:x"', "12:30", "note:"])
+    async def test_a_colon_may_stand_in_a_text(self, world: TrajectoryWorld, query: str) -> None:
+        wanted = query.strip('"')
+        source = await world.open([sample_row(0, task=f"see {wanted} there"), sample_row(1)])
+        assert [each.row for each in (await source.list_summaries(0, 5, query)).items] == [0]
+
+    async def test_a_field_that_there_is_not_is_refused_with_those_that_there_are(self, world: TrajectoryWorld) -> None:
+        source = await world.open(sample_rows(3))
+        calls: list[Any] = [
+            source.count_values(cast("Any", "nofield")),
+            source.count_values("task", limit=-1),
+            source.find_rows("x", by=cast("Any", "model")),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidArgument):
+                await call
+        with pytest.raises(InvalidArgument, match="trial_name, run_id"):
+            await source.count_values(cast("Any", "trial"))
 
     async def test_a_summary_tells_the_row(self, world: TrajectoryWorld) -> None:
         source = await world.open([sample_row(0), sample_row(1, model=None, task=None)])

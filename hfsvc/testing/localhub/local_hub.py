@@ -157,12 +157,13 @@ class LocalHub:
         gated: Gated = False,
         disabled: bool = False,
         card: Mapping[str, Any] | None = None,
+        hub_id: str | None = None,
     ) -> None:
-        """Say who may read a repository; `card` is told as `cardData` instead of what the README says.
+        """Say who may read a repository; `card` is told as `cardData` instead of what the README says, `hub_id` as `_id`.
 
         Each call says everything: what it leaves out is back at its default.
         """
-        self._repo(repo).state = RepoState(private=private, gated=gated, disabled=disabled, card=card)
+        self._repo(repo).state = RepoState(private=private, gated=gated, disabled=disabled, card=card, hub_id=hub_id)
 
     def add_revision(self, repo: str, name: str, folder: str | Path) -> str:
         """Let a branch, a tag (``refs/tags/…``), another ref or a commit (40 hex) be the files of a folder.

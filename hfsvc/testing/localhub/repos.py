@@ -76,12 +76,13 @@ class CommitTree:
 
 @dataclass(kw_only=True)
 class RepoState:
-    """What a test may set about a repository. `card` replaces what its README says."""
+    """What a test may set about a repository. `card` replaces what its README says, `hub_id` its own id."""
 
     private: bool = False
     gated: Gated = False
     disabled: bool = False
     card: Mapping[str, Any] | None = None
+    hub_id: str | None = None
 
 
 @dataclass

@@ -153,7 +153,7 @@ def info(repo: Repository, tree: CommitTree, card: Mapping[str, Any]) -> dict[st
     license_tags = [f"license:{card['license']}"] if "license" in card else []
     used = sum(file.size for file in tree.files.values())
     return {
-        "_id": repo.hub_id,
+        "_id": repo.state.hub_id or repo.hub_id,
         "id": repo.id,
         "author": repo.id.split("/")[0],
         "sha": tree.commit,

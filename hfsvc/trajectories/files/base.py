@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
-from hfsvc.errors import BadParquet
+from hfsvc.errors import BadParquet, HfsvcError, TooManyOpenFiles, is_out_of_files, typed
 
 BATCH_BYTES = 8 << 20
 # Footers tell how large rows are on average and as they are stored: text that repeats counts once there. So few rows are
@@ -60,7 +60,7 @@ class RowFile(Protocol):
         ...
 
 
-def bad_parquet(file: str, error: Exception, repo: str | None = None) -> BadParquet:
+def bad_parquet(file: str, error: Exception, repo: str | None = None) -> HfsvcError:
     """What is said of a file that cannot be read; the first line of the error's words.
 
     Args:
@@ -68,13 +68,15 @@ def bad_parquet(file: str, error: Exception, repo: str | None = None) -> BadParq
         error: What reading it raised.
         repo: The dataset, which may be verified.
     """
+    if is_out_of_files(error):
+        return TooManyOpenFiles(where=file)
     reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
     return BadParquet(file=file, reason=reason, hint=damage_hint(repo) if repo else None)
 
 
 def damage_hint(repo: str) -> str:
     """What to do about a file that may be damaged."""
-    return f"Whether it is what the Hub has, says hfsvc verify {repo}; with --repair it is fetched again."
+    return f"Whether it is what the Hub has, says hfsvc verify {typed(repo)}; with --repair it is fetched again."
 
 
 def small_pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hfsvc.models import ValueCount, ValueCounts
+from hfsvc.arguments import check_name, check_rows
+from hfsvc.models import SUMMARY_FIELDS, SummaryField, ValueCount, ValueCounts
+from hfsvc.trajectories.index.query import check_query
 
 MAX_VALUES = 10_000
 LONGEST_VALUE = 200
@@ -41,6 +43,17 @@ class Tally:
         ordered = sorted(self._named.items(), key=lambda each: (-each[1], each[0]))
         values = tuple(ValueCount(value=value, rows=rows) for value, rows in ordered)
         return cut(ValueCounts(values=values, others=self._others, without=self._without), MAX_NAMED)
+
+
+def check_count(field: SummaryField, query: str | None, limit: int) -> None:
+    """Refuse a count of values that cannot be made.
+
+    Raises:
+        InvalidArgument: There is no such field, the query names one that there is not, or the limit is negative.
+    """
+    check_name("field", field, SUMMARY_FIELDS)
+    check_query(query)
+    check_rows(limit=limit)
 
 
 def cut(counts: ValueCounts, limit: int) -> ValueCounts:

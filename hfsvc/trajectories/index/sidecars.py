@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from hfsvc.aio.per_process import PerProcess
 from hfsvc.disk import make_folder
 from hfsvc.errors import HfsvcError
 from hfsvc.files.atomic import replacement
@@ -43,7 +44,7 @@ class Sidecars:
     def __init__(self, repo: str, folder: Path | None) -> None:
         self._folder = folder
         self._repo = repo
-        self._idle = _IdleSidecars()
+        self._idle = PerProcess(_IdleSidecars)
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name."""
@@ -86,7 +87,7 @@ class Sidecars:
             self._discard(name, error)
         finally:
             if not sidecar.closed:
-                self._idle.put(key, sidecar)
+                self._idle().put(key, sidecar)
 
     def _opened(self, name: str, columns: tuple[int, ...] | None) -> "tuple[_Key, Sidecar] | None":
         if self._folder is None:
@@ -95,7 +96,7 @@ class Sidecars:
             path = self._folder / name
             status = path.stat()
             key = _Key(path, columns, status.st_ino, status.st_size, status.st_mtime_ns)
-            return key, self._idle.pop(key) or Sidecar(path, columns)
+            return key, self._idle().pop(key) or Sidecar(path, columns)
         except ChecksumFailed as error:
             self._discard(name, error)
         except OSError:

@@ -5,7 +5,7 @@ Everything here blocks: call it from a worker thread.
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, islice
 
@@ -34,12 +34,21 @@ class SummaryIndex:
         open_file: Opens one of them.
         sidecars: Where summaries are written down.
         variant: Stands for how rows are read, where they can be read in several ways.
+        on_rows: Told, while summaries are made, how many rows are done of how many; in the thread that makes them.
     """
 
-    def __init__(self, files: Sequence[DataFile], open_file: OpenFile, sidecars: Sidecars, variant: str) -> None:
+    def __init__(
+        self,
+        files: Sequence[DataFile],
+        open_file: OpenFile,
+        sidecars: Sidecars,
+        variant: str,
+        on_rows: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> None:
         self._files = files
         self._open_file = open_file
         self._sidecars = sidecars
+        self._on_rows = on_rows
         self._variant = short_digest(variant, *SCHEMA.names)
         # These may be asked by several threads at once.
         self._answer = lru_cache(KEPT_ANSWERS)(self._find)
@@ -128,5 +137,12 @@ class SummaryIndex:
         with self._open_file(file) as rows:
             layout = file.layout
             columns = summary_columns(file.leaves, layout)
-            found = ((row, summarise(batch, layout)) for row, batch in rows.batches(columns, 0))
+            found = ((row, summarise(batch, layout)) for row, batch in self._told(file, rows.batches(columns, 0)))
             yield from reblocked(found, BLOCK_ROWS)
+
+    def _told(
+        self, file: DataFile, batches: Iterable[tuple[int, pa.RecordBatch]]
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        for row, batch in batches:
+            yield row, batch
+            self._on_rows(file.first + row + batch.num_rows, self._files[-1].stop)

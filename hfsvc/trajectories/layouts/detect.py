@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from hfsvc.atif import Trajectory
-from hfsvc.errors import BadParquet, InvalidSettings
+from hfsvc.errors import BadParquet
 from hfsvc.models import LayoutName, ReadOptions
 from hfsvc.trajectories.files.base import RowFile
 from hfsvc.trajectories.layouts import (
@@ -141,8 +141,6 @@ def fitting_layouts(
     schema: pa.Schema, file: str, options: ReadOptions
 ) -> tuple[list[Layout], list[tuple[LayoutName, str]]]:
     """The layouts that fit the types of columns, the likeliest first, and why the others do not. Pure."""
-    if options.layout not in {None, *LAYOUTS}:
-        raise InvalidSettings(setting="layout", reason=f"{options.layout!r} is none of {', '.join(LAYOUTS)}")
     if reason := _misnamed(schema, options):
         raise BadParquet(file=file, reason=reason)
     names: tuple[LayoutName, ...] = (options.layout,) if options.layout else tuple(LAYOUTS)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.errors import InvalidSettings
+from hfsvc.secret import Secret
 from hfsvc.server.limits import ServerLimits
 from hfsvc.server.middleware.access import (
     RequestHead,
@@ -18,7 +19,6 @@ from hfsvc.server.middleware.access import (
     make_access,
     read_authority,
 )
-from hfsvc.settings import Secret
 
 LIMITS = ServerLimits()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,12 +15,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hfsvc.models import OnBadRow
+from hfsvc.secret import Secret
 from hfsvc.server import ServerAccess, ServerLimits
 from hfsvc.server.middleware.access import make_access
 from hfsvc.server.routes.effuse import failure, read_request, success
-from hfsvc.settings import Secret
 from hfsvc.testing import FakeTrajectorySource
 from tests.builders import in_own_task
+from tests.server.routes.test_effuse_documents import Document
 from tests.server.worlds import Counted, Waiting, World, open_app, open_served_world, trajectory
 
 KiB = 1 << 10
@@ -127,19 +129,30 @@ class TestFailures:
             for name in ("getHFTrajectoryCount", "getHFTrajectories"):
                 assert "is not downloaded: run: hfsvc download" in await error(socket, name)
 
-    async def test_a_bad_row_is_named(self, root: Path) -> None:
-        async with open_socket(root, FakeTrajectorySource([trajectory(), None])) as socket:
-            assert "Row 1 in fake.parquet" in await error(socket, "getHFTrajectories")
-            assert await data(socket, "getHFTrajectory", index=0)
+    @pytest.mark.parametrize(
+        "tasks", [["a", None, "c"], [None, "b"], ["a", None, None, "d", None], [None], [None] * 3, ["a"]], ids=str
+    )
+    async def test_a_row_that_cannot_be_read_is_a_document_in_its_place(
+        self, root: Path, tasks: list[str | None]
+    ) -> None:
+        rows = [None if each is None else trajectory(each) for each in tasks]
 
-    async def test_a_page_leaves_out_rows_that_cannot_be_read(self, root: Path) -> None:
         def make(_: str, *, on_bad_row: OnBadRow, **options: Any) -> FakeTrajectorySource:
-            return FakeTrajectorySource([trajectory("a"), None, trajectory("c")], on_bad_row=on_bad_row)
+            return FakeTrajectorySource(rows, on_bad_row=on_bad_row)
 
         async with open_socket(root, make) as socket:
-            page = await data(socket, "getHFTrajectories")
-            assert [each["extra"]["task"] for each in page] == ["a", "c"]
-            assert "Row 1 in fake.parquet" in await error(socket, "getHFTrajectory", index=1)
+            for offset in range(len(rows) + 1):
+                page = await data(socket, "getHFTrajectories", offset=offset, limit=3)
+                singles = [await data(socket, "getHFTrajectory", index=row) for row in range(offset, len(rows))][:3]
+                assert page == singles
+                for row, (task, found) in enumerate(zip(tasks[offset:], page, strict=False), offset):
+                    assert msgspec.convert(found, Document).session_id
+                    assert found["extra"]["task"] == (task or f"Row {row} cannot be read")
+                    if task is None:
+                        (step,) = found["steps"]
+                        assert f"Row {row} in fake.parquet cannot be read" in step["message"]
+                        assert found["session_id"] == f"row_{row}"
+            assert await data(socket, "getHFTrajectory", index=len(rows)) is None
 
     @pytest.mark.parametrize(
         ("name", "fields"),

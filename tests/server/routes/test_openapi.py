@@ -101,9 +101,9 @@ def test_every_operation_is_tried(schema: Any) -> None:
 
 
 def is_beyond_words(answer: Any) -> bool:
-    """Whether it refuses what no description rules out: an address that is too long, an id or a glob that is none."""
+    """Whether it refuses what no description rules out: an address that is too long, an id, a glob or a field that is none."""
     if answer.status_code == HTTPStatus.BAD_REQUEST:
-        return bool(answer.json()["error"]["code"] in {"invalid_repo_id", "invalid_pattern"})
+        return bool(answer.json()["error"]["code"] in {"invalid_repo_id", "invalid_pattern", "invalid_argument"})
     return bool(answer.status_code == HTTPStatus.REQUEST_URI_TOO_LONG)
 
 

@@ -18,7 +18,10 @@ FIELDS = ("agent", "task")
         ('other:"a b"', [Word(None, 'other:"a'), Word(None, 'b"')]),
         ('agent:"a task:b', [Word("agent", '"a'), Word("task", "b")]),
         ('agent:"a"b', [Word("agent", '"a"b')]),
-        ('"agent:a"', [Word(None, '"agent:a"')]),
+        ('"agent:a"', [Word(None, "agent:a", quoted=True)]),
+        ('"a ""b""  c" d', [Word(None, 'a "b" c', quoted=True), Word(None, "d")]),
+        ('"a', [Word(None, '"a')]),
+        ('""', [Word(None, '""')]),
     ],
 )
 def test_a_query_is_read_word_by_word(query: str, expected: list[Word]) -> None:

@@ -258,7 +258,7 @@ async def test_where_nothing_may_be_looked_for_rows_are_read_as_they_lie(root: P
 async def test_beside_a_dataset_outside_of_a_store_nothing_is_written(root: Path, tmp_path: Path) -> None:
     datasets = FakeDatasetService(root, {REPO: {A: parquet(rows(9))}})
     elsewhere = tmp_path / "elsewhere"
-    dataset = replace(await datasets.download(everything()), local_path=elsewhere)
+    dataset = replace(await datasets.download(everything()), folder=str(elsewhere))
     (root / REPO).rename(elsewhere)
 
     class Elsewhere(FakeDatasetService):

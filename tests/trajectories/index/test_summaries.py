@@ -252,12 +252,6 @@ async def test_a_page_before_the_first_row_is_refused(root: Path) -> None:
         await source.list_summaries(-1, 5)
 
 
-async def test_a_negative_limit_gives_an_empty_page(root: Path) -> None:
-    source = await open_source(root, {A: parquet(rows(5))})
-    assert await source.list_summaries(2, -1) == SummaryPage(total=5, offset=2, items=())
-    assert await source.get_trajectories(2, -1) == []
-
-
 async def test_a_row_is_found_by_the_key_that_is_its_own(root: Path) -> None:
     made = [{**row(number), "uuid": f"u{number % 3}", "trial_name": f"u{number}"} for number in range(5)]
     source = await open_source(root, {A: parquet(made)}, columns={"key": "uuid"})

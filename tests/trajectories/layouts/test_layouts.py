@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc import atif
-from hfsvc.errors import BadParquet, InvalidSettings
+from hfsvc.errors import BadParquet, InvalidArgument
 from hfsvc.models import LayoutName, ReadOptions, Style
 from hfsvc.trajectories.files.lenient_json import HALF_CHARACTER, NO_NUMBER
 from hfsvc.trajectories.layouts.base import Layout
@@ -108,7 +108,7 @@ def test_the_types_tell_the_layout(name: str, column: str, fields: list[tuple[st
 
 def test_every_layout_has_a_name_that_can_be_asked_for() -> None:
     assert tuple(LAYOUTS) == get_args(LayoutName)
-    with pytest.raises(InvalidSettings, match="'opnai' is none of frameworks, harbor"):
+    with pytest.raises(InvalidArgument, match=r"layout cannot be 'opnai'.*frameworks, harbor.*Did you mean openai"):
         layout_of(pa.schema([("messages", MESSAGES)]), layout="opnai")
 
 

@@ -1,0 +1,52 @@
+"""Processes of a user without a name, a home or rights, as containers run them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+NOBODY = 54321
+"""A user id without an entry."""
+needs_strangers = pytest.mark.skipif(
+    sys.platform != "linux" or (os.geteuid() == 0 and shutil.which("setpriv") is None),
+    reason="only Linux lets a process of root become another user's and go on reading its own Python",
+)
+
+
+def as_stranger(
+    command: Sequence[str], folder: Path, *, umask: int = 0o022, user: int = NOBODY, **env: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run Python with some arguments in a folder, and with nothing in its environment but `env`.
+
+    Of root it becomes the user's, in the group 0; it may read everything, and write as that user may.
+    """
+    rights = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    become = ["setpriv", f"--reuid={user}", "--regid=0", "--clear-groups", *rights] if os.geteuid() == 0 else []
+    return subprocess.run(
+        [*become, sys.executable, "-B", *command],
+        cwd=folder,
+        env={"PATH": os.defpath, "PYTHONPATH": str(PROJECT), **env},
+        capture_output=True,
+        text=True,
+        timeout=55,
+        umask=umask,
+    )
+
+
+def run_hfsvc(*arguments: str, folder: Path, umask: int = 0o022, user: int = NOBODY, **env: str) -> tuple[int, str]:
+    """The exit code of a command, and all that it says."""
+    done = as_stranger(["-m", "hfsvc", *arguments], folder, umask=umask, user=user, **env)
+    return done.returncode, done.stdout + done.stderr
+
+
+def hand_over(folder: Path) -> Path:
+    """A new folder that only the stranger may write to."""
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, 0)
+    return folder
