@@ -30,6 +30,7 @@ _COMMANDS = {
     "validate": ("hfsvc.cli.validate", "Check ATIF documents: files, JSON Lines, folders."),
     "stats": ("hfsvc.cli.stats", "Count a dataset's rows, messages and who speaks."),
     "export": ("hfsvc.cli.export", "Write a dataset's trajectories into a file or a folder."),
+    "mix": ("hfsvc.cli.mix", "Write several datasets into one, by weight."),
     "serve": ("hfsvc.cli.serve", "Serve datasets and trajectories: pages, REST, and the socket of the Effuse UI."),
     "demo": ("hfsvc.cli.demo", "See it work, without a network."),
     "doctor": ("hfsvc.cli.doctor", "Check endpoint, token, proxy, CDN and root: what works and what does not."),

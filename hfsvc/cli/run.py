@@ -19,6 +19,7 @@ from hfsvc.models import ReadOptions
 from hfsvc.protocols import TrajectorySource
 from hfsvc.secret import Secret
 from hfsvc.settings import DEFAULT_ROOT, Settings, load_settings
+from hfsvc.trajectories.local_files import is_path
 
 T = TypeVar("T")
 
@@ -55,10 +56,12 @@ def source_of(options: Options, dataset: str | None) -> str:
 
 
 def repo_of(options: Options, dataset: str) -> str:
-    """The id of a dataset that was named, by its alias or itself."""
+    """The id of a dataset that was named, by its alias or itself; a path of files of one's own as it is."""
     from hfsvc.trajectories.registry import open_registry
 
     registry = open_registry(settings_of(options).sources)
+    if is_path(dataset) and not registry.find_alias(dataset):
+        return dataset
     alias, at, revision = dataset.strip().removesuffix("/").partition("@")
     if registry.find_alias(alias) or not (at or "/" in alias):
         return registry.repo_of(alias) + at + revision
@@ -71,6 +74,8 @@ def source_name(options: Options, dataset: str) -> str:
     from hfsvc.hub.urls import parse_repo
 
     given = repo_of(options, dataset)
+    if is_path(given):
+        return given
     address = parse_repo(given, settings_of(options).endpoint)
     if address.path or address.revision:
         say(f"{dataset}: all of {address.repo} that is on disk is read, at the commit that was downloaded.")

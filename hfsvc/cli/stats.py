@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from hfsvc.cli.options import Options, command
-from hfsvc.cli.read_options import storage_options
+from hfsvc.cli.read_options import choosing_options
 from hfsvc.cli.tables import TableColumn, print_table, terminal, write_lines
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 @command("stats", example="hfsvc stats openthoughts-sft")
 @click.argument("dataset", required=False)
-@storage_options
+@choosing_options
 def stats_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Count a dataset's rows, messages and who speaks, in one pass over its files."""
     from hfsvc.cli.output import say_left_out, write_json

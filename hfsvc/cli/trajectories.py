@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from hfsvc.cli.options import Options, command
-from hfsvc.cli.read_options import row_options, storage_options
+from hfsvc.cli.read_options import choosing_options, row_options
 
 if TYPE_CHECKING:
     from hfsvc.atif import Content, Step, Trajectory
@@ -24,7 +24,7 @@ STDOUT = Path("-")
 
 @command("count", example="hfsvc count openthoughts-sft --filter success")
 @click.argument("dataset", required=False)
-@storage_options
+@choosing_options
 def count_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
     """Count a dataset's trajectories, from the footers of its files."""
     from hfsvc.cli.output import say_left_out, write_json

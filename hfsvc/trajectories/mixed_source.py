@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from hfsvc.arguments import check_value
 from hfsvc.atif import Trajectory
 from hfsvc.errors import InvalidArgument
 from hfsvc.models import (
@@ -46,6 +47,8 @@ class MixedSource:
     """
 
     def __init__(self, parts: Sequence[MixPart], *, seed: int, until: EndOfMix = "all") -> None:
+        for each in parts:
+            check_value("weight", each.weight, int | float)
         wrong = next((each for each in parts if not 0 < each.weight < float("inf")), None)
         if wrong or not parts:
             value = f"{wrong.name}: {wrong.weight}" if wrong else "none"

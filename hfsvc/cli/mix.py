@@ -1,0 +1,111 @@
+"""The command ``mix``: several datasets into one export, by a file that says how."""
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+import msgspec
+
+from hfsvc.cli.export import tell_exported, write_report
+from hfsvc.cli.options import Options, command
+
+if TYPE_CHECKING:
+    from hfsvc.containers import Container
+    from hfsvc.export import Exported
+    from hfsvc.trajectories.mixed_source import MixedSource
+
+NAME = "mix"
+
+
+@command("mix", example="hfsvc mix spec.toml -o mixed")
+@click.argument("spec", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to write into.")
+@click.option("--resume", is_flag=True, help="Leave out files that are there already.")
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write what became of every row."
+)
+@click.option(
+    "--progress", type=click.Choice(["auto", "json", "none"]), default="auto", help="A bar, or events as JSON lines."
+)
+def mix_command(
+    options: Options, spec: Path, output: Path, report: Path | None, progress: str, *, resume: bool
+) -> None:
+    """Write the rows of several datasets into one, in random order by weight, as SPEC says."""
+    from hfsvc.cli.output import write_json
+    from hfsvc.cli.progress import show_export
+    from hfsvc.cli.run import run
+    from hfsvc.export import ExportRequest, export_shards
+
+    plan = read_spec(spec)
+    request = ExportRequest(path=output / f"{NAME}{plan.ending}", format=plan.format, limit=plan.limit, resume=resume)
+    with show_export(progress, quiet=options.quiet or options.as_json) as listen:
+
+        async def work(container: "Container") -> "list[Exported]":
+            return await export_shards(open_mix(container, plan), request, plan.shards, on_event=listen)
+
+        done = run(options, work)
+    write_report(report, done)
+    if options.as_json:
+        write_json(done)
+    else:
+        tell_exported(options, done)
+
+
+class MixPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a file says of a mix.
+
+    Attributes:
+        seed: Of the order.
+        dataset: Tables of a name, a weight, and the options of ``container.source``.
+        until: As for `MixedSource`.
+        format: What to write.
+        ending: Of the files.
+        shards: How many files.
+        limit: Most rows of a file.
+    """
+
+    seed: int
+    dataset: list[dict[str, Any]]
+    until: Literal["all", "first"] = "all"
+    format: Literal["jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts"] | None = None
+    ending: str = ".jsonl"
+    shards: int = 1
+    limit: int | None = None
+
+
+def read_spec(file: Path) -> MixPlan:
+    """The plan that a file holds.
+
+    Raises:
+        UsageError: It is no TOML, or something in it is wrong.
+    """
+    try:
+        plan = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), MixPlan)
+    except (OSError, ValueError, msgspec.ValidationError) as error:
+        raise click.UsageError(f"{file}: {error}") from None
+    if not plan.dataset or any(not isinstance(each.get("name"), str) for each in plan.dataset):
+        raise click.UsageError(f"{file}: each [[dataset]] has a name, and there is at least one.")
+    if plan.shards < 1:
+        raise click.UsageError(f"{file}: shards is a number of files, 1 at least.")
+    return plan
+
+
+def open_mix(container: "Container", plan: MixPlan) -> "MixedSource":
+    """The source of a plan.
+
+    Raises:
+        InvalidArgument: A dataset is given an option that there is not, or a weight that is none.
+    """
+    from hfsvc.trajectories.mixed_source import MixedSource
+    from hfsvc.trajectories.mixed_stream import MixPart
+
+    parts = []
+    for each in plan.dataset:
+        reading = {name: _frozen(value) for name, value in each.items() if name not in {"name", "weight"}}
+        parts.append(MixPart(each["name"], container.source(each["name"], **reading), each.get("weight", 1.0)))
+    return MixedSource(parts, seed=plan.seed, until=plan.until)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
