@@ -16,6 +16,7 @@ REPO = "acme/bench"
 
 async def hfsvc(root: Path, how: str) -> None:
     from hfsvc import Settings, open_container
+    from hfsvc.models import Style
 
     async with open_container(Settings(root=root, offline=True)) as container:
         if how == "start":
@@ -24,7 +25,8 @@ async def hfsvc(root: Path, how: str) -> None:
             await single_rows(container)
             return
         steps = 0
-        async for trajectory in container.source(REPO, style=how).stream_trajectories():
+        style: Style = "structured" if how == "structured" else "messages"
+        async for trajectory in container.source(REPO, style=style).stream_trajectories():
             steps += len(trajectory.steps)
 
 
