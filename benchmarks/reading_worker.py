@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hfsvc import Container
+    from hfsvc.models import Style
 
 REPO = "acme/bench"
 
 
 async def hfsvc(root: Path, how: str) -> None:
     from hfsvc import Settings, open_container
-    from hfsvc.models import Style
 
     async with open_container(Settings(root=root, offline=True)) as container:
         if how == "start":
@@ -25,7 +25,7 @@ async def hfsvc(root: Path, how: str) -> None:
             await single_rows(container)
             return
         steps = 0
-        style: Style = "structured" if how == "structured" else "messages"
+        style: "Style" = "structured" if how == "structured" else "messages"
         async for trajectory in container.source(REPO, style=style).stream_trajectories():
             steps += len(trajectory.steps)
 
