@@ -25,7 +25,7 @@ async def hfsvc(root: Path, how: str) -> None:
             await single_rows(container)
             return
         steps = 0
-        style: "Style" = "structured" if how == "structured" else "messages"
+        style: Style = "structured" if how == "structured" else "messages"
         async for trajectory in container.source(REPO, style=style).stream_trajectories():
             steps += len(trajectory.steps)
 
