@@ -26,6 +26,9 @@ _INPUT = re.compile(
     re.MULTILINE,
 )
 _OBSERVATION = re.compile(r"^[ \t]*(?:Observation|OBSERVATION)(?: \d+)?:", re.MULTILINE)
+# Where the model was stopped.
+_STOP = re.compile(r"\n[ \t]*(?:\*\*)?(?:Observation|OBSERVATION)(?: \d+)?:(?:\*\*)?\s*(?:<\|im_end\|>\s*)?\Z")
+_NOTHING = re.compile(r"(?:none|nothing|no action|n/?a)\b[^\n(\[{]*", re.IGNORECASE)
 _NAME = re.compile(r"[^\s`(\[{]{1,128}")
 _FENCED = re.compile(r"([^\s`(\[{]{1,128})\s*```[^\n`]*\n(.*?)\n?```", re.DOTALL)
 _BRACKETS = re.compile(r"([^\s`(\[{]{1,128})(?:\((.*)\)|\[(.*)\])", re.DOTALL)
@@ -48,7 +51,7 @@ def parse(text: str) -> ParsedText | Broken:
     action = _ACTION.search(text)
     if action is None:
         return Broken("it has no action")
-    body = text[action.end() :]
+    body = _STOP.sub("", text[action.end() :])
     if _ACTION.search(body) or _OBSERVATION.search(body):
         return Broken("several actions, or what came of one, stand in the same message")
     call = call_of(body.strip())
@@ -63,6 +66,8 @@ def parse(text: str) -> ParsedText | Broken:
 def call_of(body: str) -> Call | Broken:
     """The call that what follows ``Action:`` is, with its input."""
     given = _INPUT.search(body)
+    if _NOTHING.fullmatch(body[: given.start()].strip() if given else body):
+        return Broken("its action is none")
     if given is not None:
         name = body[: given.start()].strip().strip("`*")
         fits = name and "\n" not in name and len(name) <= 128

@@ -257,3 +257,43 @@ def test_time_grows_with_the_text(piece: str) -> None:
 def test_values_of_python_are_read_as_written(value: Any) -> None:
     found = read(f"[f(a={value!r})]")
     assert calls(found) == [("f", {"a": value})]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I searched <search>cats</search> in the docs and it says no.",
+        "The <search> element is new: <search>form</search>.",
+        "The <search> element is new: <search>form</search>",
+        "<search> is new, as in <search>form</search>",
+        "Run it in <execute> mode, then <execute>x</execute> is done.",
+        "Type <execute_bash>ls</execute_bash>\nand look.",
+        "Thought: fine.\nAction: none needed",
+        "Thought: fine.\nAction: None\nAction Input: None",
+    ],
+)
+def test_what_prose_mentions_is_no_call_and_is_told(text: str) -> None:
+    found = read(text)
+    assert (found.calls, found.message, found.acts) == ([], text, False)
+    assert found.kept
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("I look: <search>cats</search>", "I look:"),
+        ("The <search> tag is next.\n<search>cats</search>\nI wait.", "The <search> tag is next.\nI wait."),
+        ("<b>So</b> <search>cats</search>", "<b>So</b>"),
+    ],
+)
+def test_a_command_that_has_its_line_or_ends_the_message_is_a_call(text: str, message: str) -> None:
+    found = read(text)
+    assert (calls(found), found.message) == ([("search", {"query": "cats"})], message)
+
+
+@pytest.mark.parametrize(
+    "stop", ["\nObservation:", "\nObservation: ", "\n**Observation:**\n", "\nObservation 1:<|im_end|>"]
+)
+def test_the_word_at_which_a_react_agent_stops_is_no_second_turn(stop: str) -> None:
+    found = read(f'Thought: I look\nAction: search\nAction Input: {{"q": "x"}}{stop}')
+    assert (calls(found), found.reasoning, found.kept) == (X, "I look", [])
