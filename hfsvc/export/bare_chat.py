@@ -121,7 +121,7 @@ def _plain_call(call: Json) -> Json:
     held = next((call[name] for name in ("function", "custom") if isinstance(call.get(name), dict)), call)
     arguments = next((held[name] for name in ARGUMENTS if held.get(name) is not None), None)
     named = next((held[name] for name in NAMES if isinstance(held.get(name), str)), held.get("name"))
-    function = {"name": _text(named), "arguments": "null" if arguments is None else _text(arguments)}
+    function = {"name": _text(named), "arguments": "{}" if arguments is None else _text(arguments)}
     made = {"id": _text(call.get("id")), "type": "function", "function": function}
     return _further_keys(call, held) | {name: value for name, value in made.items() if value is not None}
 
