@@ -22,7 +22,7 @@ _OF_HARNESS = (terminus_json.parse, terminus_xml.parse)
 _HARNESSES = {"terminus-json", "terminus-xml", "fence"}
 """Notations in which waiting is an action; their texts speak of anything."""
 
-_ENDS = {"answer", "finish", "final_answer", "final answer"}
+_ENDS = {"answer", "finish", "final_answer", "final answer", "directly-answer", "directly_answer"}
 """Actions of ReAct that nothing comes of; what a user says next is a new task."""
 
 

@@ -6,6 +6,7 @@ from hfsvc.atif import Content, TextPart
 from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
 from hfsvc.trajectories.styles.content_blocks import Blocks
+from hfsvc.trajectories.styles.notations.fences import RAN
 from hfsvc.trajectories.styles.notations.terminus import REJECTED
 from hfsvc.trajectories.styles.notations.tools import OfferedTools, Tools
 from hfsvc.trajectories.styles.parts import content_of
@@ -65,8 +66,14 @@ class AgentReader:
         spoken = self._blocks[index].spoken(message) if index in self._blocks else message
         content = content_of(spoken.content)
         text = content if isinstance(content, str) else texts_of(content)
+        fenced = self._fenced or self._is_run(index)
         rejected = self._rejections.get(index)
-        return content, read_agent_message(spoken, text, rejected=rejected, fenced=self._fenced, offered=self._offered)
+        return content, read_agent_message(spoken, text, rejected=rejected, fenced=fenced, offered=self._offered)
+
+    def _is_run(self, index: int) -> bool:
+        """Whether the answer says that a block was run."""
+        following = self._messages[index + 1].content if index + 1 < len(self._messages) else None
+        return isinstance(following, str) and following.startswith(RAN) and self._kinds[index + 1] != "agent"
 
     def _offered(self) -> OfferedTools:
         """The tools on offer, of the column and of what was said before the agent."""
