@@ -106,10 +106,16 @@ def _spoken(message: Message, text: str) -> str:
         return text
     read = read_agent_message(message, text)
     calls = [written_call(each) for each in read.calls]
-    said = written(read.reasoning, read.message, ())
+    said = _with_thinking(read.reasoning, read.message)
     if is_call(message.role) and calls and not said:
         # A turn of calls alone is their JSON.
         return plain_json(calls[0] if len(calls) == 1 else calls)
-    return "\n".join(
-        filter(None, (str(said), *(f"<tool_call>\n{readable_json(each)}\n</tool_call>" for each in calls)))
-    )
+    return "\n".join(filter(None, (said, *(f"<tool_call>\n{readable_json(each)}\n</tool_call>" for each in calls))))
+
+
+def _with_thinking(reasoning: str | None, message: str) -> str:
+    """A text with the thinking before it; where that speaks of the closing tag, in another one that is read back."""
+    if reasoning and "</think>" in reasoning:
+        name = next((each for each in ("thinking", "thought") if f"</{each}>" not in reasoning), "seed:think")
+        return f"<{name}>{reasoning}</{name}>\n{message}"
+    return str(written(reasoning, message, ()))

@@ -57,6 +57,20 @@ ROWS: dict[str, Json] = {
             DONE,
         ]
     },
+    "calls without arguments": {
+        "messages": [
+            USER,
+            said("assistant", "", tool_calls=[{"id": "a", "type": "function", "function": {"name": "read", "arguments": None}}]),
+            said("tool", "1", tool_call_id="a"),
+            said("assistant", "", tool_calls=[{"id": "b", "type": "function", "function": {"name": "read", "arguments": "null"}}]),
+            said("tool", "2", tool_call_id="b"),
+            DONE,
+        ]
+    },
+    "thinking about tags": {
+        "messages": [USER, said("assistant", "A", reasoning_content="a </think> tag"), USER,
+                     said("assistant", "B", reasoning_content="</think> and </thinking>")]
+    },
     "results without ids": {
         "messages": [
             USER,
