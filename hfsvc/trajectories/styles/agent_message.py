@@ -153,7 +153,7 @@ def _call_as_role(text: str) -> _Found | None:
     if not written.startswith(("{", "[", "```")) and "(" not in written:
         return None
     calls = _whole(written)
-    return (ParsedText("", calls), "role") if isinstance(calls, list) else None
+    return (ParsedText("", list(map(smolagents.as_code, calls))), "role") if isinstance(calls, list) else None
 
 
 def _calls_in(text: str, *, rejected: str | None, fenced: bool, offered: Offered) -> _Found | list[str]:

@@ -97,9 +97,9 @@ WORDS = (
     Notation("mistral", mistral.opens, mistral.parse, sees_all=False),
     Notation("smolagents", smolagents.opens, smolagents.parse),
     Notation("react", react.opens, react.parse),
+    Notation("fence", fences.opens_thoughtful, fences.parse),
 )
 FENCED_JSON = Notation("json", lambda _: 0, lambda text: bare_json.parse(call_lists.unfenced(text)))
-THOUGHTFUL = Notation("fence", fences.opens_thoughtful, fences.parse)
 LINES = Notation("python", lambda _: 0, python_calls.parse_lines)
 NAME_LINES = Notation("name-line", lambda _: 0, name_lines.parse)
 WHOLE = (
@@ -119,9 +119,9 @@ _FIRST = re.compile(r"\s*[\[{]")
 _HAS_ACTION = re.compile(r"A(?:ct(?:ion)?|CTION)(?: \d+)?:").search
 _HAS_TOKEN = re.compile(r"\[(?:TOOL_CALLS\]|ARGS\])").search
 _HAS_LIST = re.compile(r"C(?:alling tools:|ALLING TOOLS:)").search
-_HAS_CODE = re.compile(r"\s*Thought:").match
-_HAS_BLOCK = re.compile(r"\s*THOUGHT:").match
+_HAS_THOUGHT = re.compile(r"\s*T(?:hought|HOUGHT):").match
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
+_OBJECT_ENDS = frozenset("}\n")
 _QUOTES = "`\"'"
 _TRIES = 8
 
@@ -181,13 +181,11 @@ def _later(text: str, offered: Offered, *, tagged: bool, marked: bool) -> Iterat
         yield from _outside_quotes(TOKENS, text)
     if tagged and _CLOSING.search(text) and (tools := offered()):
         yield from _outside_quotes((_named(tools),), text)
-    if _HAS_ACTION(text) or ("[" in text and _HAS_TOKEN(text)) or _HAS_LIST(text) or _HAS_CODE(text):
+    if _HAS_ACTION(text) or ("[" in text and _HAS_TOKEN(text)) or _HAS_LIST(text) or _HAS_THOUGHT(text):
         yield from _outside_quotes(WORDS, text)
-    if _HAS_BLOCK(text):
-        yield from _found((THOUGHTFUL,), text)
     if python_calls.opens_lines(text, offered):
         yield Candidate(0, LINES)
-    if name_lines.opens(text, offered):
+    if text[-1:] in _OBJECT_ENDS and name_lines.opens(text, offered):
         yield Candidate(0, NAME_LINES)
     if _FIRST.match(text) and (whole := _found(WHOLE, text)):
         yield from whole

@@ -31,6 +31,9 @@ _FINAL = re.compile(r"^[ \t]*(?:\*\*)?Final Answer:(?:\*\*)?[ \t]*", re.MULTILIN
 # Where the model was stopped.
 _STOP = re.compile(r"\n[ \t]*(?:\*\*)?(?:Observation|OBSERVATION)(?: \d+)?:(?:\*\*)?\s*(?:<\|im_end\|>\s*)?\Z")
 _NOTHING = re.compile(r"(?:none|nothing|no action|n/?a)\b[^\n(\[{]*", re.IGNORECASE)
+_LABEL = 16
+"""How far into a text a fence and its label reach."""
+
 _LISTED = {"tool_name", "name", "parameters", "arguments", "tool_call_id"}
 _NAME = re.compile(r"[^\s`(\[{]{1,128}")
 _FENCED = re.compile(r"([^\s`(\[{]{1,128})\s*```[^\n`]*\n(.*?)\n?```", re.DOTALL)
@@ -55,7 +58,9 @@ def parse(text: str) -> ParsedText | Broken:
     action = _ACTION.search(text)
     if action is None:
         return _final(text)
-    body = _STOP.sub("", text[action.end() :])
+    body = text[action.end() :]
+    if "bservation" in body or "OBSERVATION" in body:
+        body = _STOP.sub("", body)
     if _ACTION.search(body) or _OBSERVATION.search(body):
         return Broken("several actions, or what came of one, stand in the same message")
     call = call_of(body.strip())
@@ -118,14 +123,14 @@ def _structured(body: str) -> Call | None:
 
 def _listed(body: str) -> list[Call] | None:
     """A list of ``tool_name`` and ``parameters``, as Command R writes it."""
-    inner = unfenced(body).strip()
-    if not inner.startswith("["):
+    if "[" not in body[:_LABEL]:
         return None
     try:
-        held = parse_json(inner)
+        held = parse_json(unfenced(body))
     except NotJson:
         return None
-    calls = all_of(held) if held and all(isinstance(each, dict) and each.keys() <= _LISTED for each in held) else None
+    is_list = isinstance(held, list) and all(isinstance(each, dict) and each.keys() <= _LISTED for each in held)
+    calls = all_of(held) if is_list and held else None
     return calls if isinstance(calls, list) else None
 
 
