@@ -120,8 +120,8 @@ _HAS_ACTION = re.compile(r"A(?:ct(?:ion)?|CTION)(?: \d+)?:").search
 _HAS_TOKEN = re.compile(r"\[(?:TOOL_CALLS\]|ARGS\])").search
 _HAS_LIST = re.compile(r"C(?:alling tools:|ALLING TOOLS:)").search
 _HAS_THOUGHT = re.compile(r"\s*T(?:hought|HOUGHT):").match
+_HAS_NAME = re.compile(r"\s*(?:```\w*\s*)?[^\W\d][\w.\-]{0,127}(?:\(|[ \t]*\n\s*\{)").match
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
-_OBJECT_ENDS = frozenset("}\n")
 _QUOTES = "`\"'"
 _TRIES = 8
 
@@ -183,10 +183,11 @@ def _later(text: str, offered: Offered, *, tagged: bool, marked: bool) -> Iterat
         yield from _outside_quotes((_named(tools),), text)
     if _HAS_ACTION(text) or ("[" in text and _HAS_TOKEN(text)) or _HAS_LIST(text) or _HAS_THOUGHT(text):
         yield from _outside_quotes(WORDS, text)
-    if python_calls.opens_lines(text, offered):
-        yield Candidate(0, LINES)
-    if text[-1:] in _OBJECT_ENDS and name_lines.opens(text, offered):
-        yield Candidate(0, NAME_LINES)
+    if _HAS_NAME(text):
+        if python_calls.opens_lines(text, offered):
+            yield Candidate(0, LINES)
+        if name_lines.opens(text, offered):
+            yield Candidate(0, NAME_LINES)
     if _FIRST.match(text) and (whole := _found(WHOLE, text)):
         yield from whole
     elif (

@@ -7,9 +7,9 @@ others: Claude and Cline (``<thinking>``), Gemini (``<thought>``), Seed (``<seed
 import re
 from typing import NamedTuple
 
-_OPENING = re.compile(r"\s*<think>")
 _CLOSING = "</think>"
 _MARKS = {
+    "<think>": _CLOSING,
     "<thinking>": "</thinking>",
     "<thought>": "</thought>",
     "<seed:think>": "</seed:think>",
@@ -17,8 +17,8 @@ _MARKS = {
     "[THINK]": "[/THINK]",
     "◁think▷": "◁/think▷",
 }
-_OTHER = re.compile(rf"\s*({'|'.join(map(re.escape, _MARKS))})")
-_FIRST = frozenset("<[◁ \n\t\r")
+_OPENING = re.compile(rf"\s*({'|'.join(map(re.escape, _MARKS))})")
+_WITHOUT_ANGLE = frozenset("[◁")
 
 
 class Thinking(NamedTuple):
@@ -39,12 +39,12 @@ class Thinking(NamedTuple):
 
 def split_thinking(text: str) -> Thinking:
     """Part what an agent thought from what it said."""
-    if text[:1] in _FIRST and (other := _OTHER.match(text)):
-        return _marked(text, other)
-    if "<" not in text:
+    if "<" not in text and text[:1] not in _WITHOUT_ANGLE:
         return Thinking(None, text)
-    end = text.find(_CLOSING)
     opening = _OPENING.match(text)
+    if opening and opening[1] != "<think>":
+        return _marked(text, opening)
+    end = text.find(_CLOSING)
     if end < 0 or (opening and end < opening.end()):
         return Thinking(None, text, "a <think> is never closed", closed=False) if opening else Thinking(None, text)
     begin = opening.end() if opening else 0

@@ -37,7 +37,7 @@ def test_thinking_is_parted_from_what_is_said(text: str, reasoning: str | None, 
     ],
 )
 def test_other_models_have_other_marks_for_thinking(opening: str, closing: str) -> None:
-    assert split_thinking(f"\n{opening}r</think>{closing}\n\nm") == Thinking("r</think>", "m")
+    assert split_thinking(f"{opening}r</think>{closing}\n\nm") == Thinking("r</think>", "m")
     assert split_thinking(f"{opening} {closing}m") == Thinking(None, "m")
     assert split_thinking(f"m {opening}r{closing}") == Thinking(None, f"m {opening}r{closing}")
     unclosed = split_thinking(f"{opening}r")
