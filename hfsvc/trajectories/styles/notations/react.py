@@ -63,6 +63,8 @@ def parse(text: str) -> ParsedText | Broken:
         body = _STOP.sub("", body)
     if _ACTION.search(body) or _OBSERVATION.search(body):
         return Broken("several actions, or what came of one, stand in the same message")
+    if is_none(body) and (final := _FINAL.search(body)):
+        return _final(text[: action.start()] + body[final.start() :])
     call = call_of(body.strip())
     calls = _listed(body) or ([call] if isinstance(call, Call) else [])
     if isinstance(call, Broken) and not calls:
@@ -71,6 +73,15 @@ def parse(text: str) -> ParsedText | Broken:
     thought = _THOUGHT.match(before)
     said = before[thought.end() :].strip() if thought else before.strip()
     return ParsedText("", calls, said or None) if thought else ParsedText(said, calls)
+
+
+def is_none(body: str) -> bool:
+    """Whether what follows ``Action:`` says that there is none."""
+    said = body.strip()
+    if not said or said[0] not in "nN":
+        return False
+    given = _INPUT.search(said)
+    return _NOTHING.fullmatch(said[: given.start()].strip() if given else said) is not None
 
 
 def _final(text: str) -> ParsedText | Broken:
@@ -84,7 +95,7 @@ def _final(text: str) -> ParsedText | Broken:
 def call_of(body: str) -> Call | Broken:
     """The call that what follows ``Action:`` is, with its input."""
     given = _INPUT.search(body)
-    if _NOTHING.fullmatch(body[: given.start()].strip() if given else body):
+    if is_none(body):
         return Broken("its action is none")
     if given is not None:
         name = body[: given.start()].strip().strip("`*")

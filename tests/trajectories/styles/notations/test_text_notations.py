@@ -66,6 +66,7 @@ CALLS: list[tuple[str, str, list[tuple[str, dict[str, Any]]], str, str | None]] 
     ("name-line", 'search\n{"q": "x"}', X, "", None),
     ("react", 'I look.\nAction: ```json\n[{"tool_name": "search", "parameters": {"q": "x"}}, {"tool_name": "b", "parameters": {}}]\n```', [*X, ("b", {})], "I look.", None),
     ("react", "Thought: so\nFinal Answer: #3", [], "#3", "so"),
+    ("react", "Thought: so\nAction: None\nFinal Answer: #3", [], "#3", "so"),
     ("json", '{"thought": "hm", "tool_calls": [{"name": "search", "arguments": {"q": "x"}}]}', X, "", "hm"),
     ("fence", "THOUGHT: hm\n\n```bash\nls -la\n```", [("bash", {"command": "ls -la"})], "", "hm"),
     ("fence", "THOUGHT: hm\n\n```mswea_bash_command\nls\n```\n", [("bash", {"command": "ls"})], "", "hm"),
