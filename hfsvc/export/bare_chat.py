@@ -106,7 +106,9 @@ def _written_calls(message: Message) -> list[Json]:
     read = read_agent_message(message, message.content if as_role else "")
     calls = read.calls if read.notation in {"role", "function_calls"} else []
     return [
-        {"type": "function", "function": {"name": each.name, "arguments": plain_json(each.arguments)}} for each in calls
+        {"type": "function", "function": {"name": each.name, "arguments": plain_json(each.arguments)}}
+        | ({} if each.id is None else {"id": each.id})
+        for each in calls
     ]
 
 

@@ -57,6 +57,42 @@ ROWS: dict[str, Json] = {
             DONE,
         ]
     },
+    "speakers by other names": {
+        "messages": [
+            said("System", "be brief"),
+            said("Human", "go"),
+            said("tool_use", '{"name": "read", "arguments": {"p": 1}}'),
+            said("toolResult", "1"),
+            said("ASSISTANT", "done"),
+            said("USER", "and?"),
+            said("Bot", "<thinking>hm</thinking>\nno"),
+        ]
+    },
+    "blocks that were run": {
+        "messages": [
+            USER,
+            said("assistant", "THOUGHT: I look\n\n```bash\nls\n```"),
+            said("user", "<returncode>0</returncode>\n<output>\na\n</output>"),
+            said("assistant", "THOUGHT: done\n\n```bash\necho done\n```"),
+        ]
+    },
+    "results in one list": {
+        "messages": [
+            USER,
+            said("assistant", '[read(p=1), write(p="x")]'),
+            said("tool", '[{"name": "read", "results": {"r": 1}}, {"name": "write", "results": "2"}]'),
+            DONE,
+        ]
+    },
+    "an action told twice": {
+        "messages": [
+            USER,
+            said("assistant", "Thought: go\n\nCode:\n```py\nprint(1)\n```<end_code>"),
+            said("tool-call", "Calling tools:\n[{'id': 'call_1', 'type': 'function', 'function': {'name': 'python_interpreter', 'arguments': 'print(1)'}}]"),
+            said("tool-response", "Call id: call_1\nObservation:\n1"),
+            DONE,
+        ]
+    },
     "calls without arguments": {
         "messages": [
             USER,

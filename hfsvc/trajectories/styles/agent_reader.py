@@ -79,7 +79,10 @@ class AgentReader:
 
     def _is_told_again(self, index: int, calls: list[Call]) -> bool:
         """Whether the next message is these calls once more, which has their ids."""
-        if index >= len(self._messages) or not is_call(self._messages[index].role):
+        if index >= len(self._messages) or self._kinds[index] != "agent":
+            return False
+        role, content, fields = self._messages[index]
+        if not is_call(role) and (content or "tool_calls" not in fields):
             return False
         return self.calls_at(index) and smolagents.restates(calls, self._ahead[index][1].calls)
 
