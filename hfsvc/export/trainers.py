@@ -55,9 +55,11 @@ def openai_batch(rows: Sequence[TrajectoryRow]) -> pa.RecordBatch:
 
 
 def offered_tools(trajectory: Trajectory) -> Tools | None:
-    """The tools on offer: of the document, or of a field that stayed what it is."""
+    """The tools on offer: of the document, or of a column or a field that stayed what it is."""
     if trajectory.agent.tool_definitions is not None:
         return trajectory.agent.tool_definitions
+    if found := tools_of((trajectory.extra or {}).get("tools")):
+        return found
     fields = ((step.extra or {}).get(FIELDS) or {} for step in trajectory.steps if step.source != "agent")
     return next((found for each in fields for name in TOOL_FIELDS if (found := tools_of(each.get(name)))), None)
 

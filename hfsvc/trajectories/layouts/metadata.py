@@ -124,8 +124,7 @@ def _requested(options: ReadOptions) -> dict[str, tuple[str, ...]]:
 def _known(fields: list[pa.Field], options: ReadOptions) -> Iterator[tuple[str, tuple[str, ...]]]:
     kinds = {field.name: field.type for field in fields if not pa.types.is_null(field.type)}
     for name, columns in NAMES.items():
-        # Tools are large, and the style `messages` has no place for them.
-        if name in options.columns or (name == "tools" and options.style == "messages"):
+        if name in options.columns:
             continue
         found = [each for each in columns if each in kinds and (name == "tools" or _is_readable(name, kinds[each]))]
         if found:

@@ -509,7 +509,7 @@ def facts(columns: Mapping[str, Any], /, **options: Any) -> dict[str, Any]:
          {"exit_status": "ok", "cost": 1.5, "flag": True, "n": 3}),
         ({"patch": ["long"], "eval_logs": ["long"], "raw": [b"long"], "test": [{"a": 1}], "__index_level_0__": [1]}, {}),
         ({"trajectory_id": ["x"], "id": ["y"]}, {"trajectory_id": "x", "id": "y"}),
-        ({"tools": ["[]"], "tool_definitions": [[{"name": "f"}]]}, {}),
+        ({"tools": ["[]"], "tool_definitions": [[{"name": "f"}]]}, {"tools": [{"name": "f"}]}),
     ],
 )  # fmt: skip
 def test_other_columns_are_read_where_they_are_small(columns: dict[str, Any], expected: dict[str, Any]) -> None:
