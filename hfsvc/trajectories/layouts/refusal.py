@@ -9,9 +9,7 @@ from hfsvc.trajectories.layouts.conversation import LIKELY_COLUMNS
 from hfsvc.trajectories.layouts.nearest import NearestColumn
 
 LONGEST_TYPE = 60
-_OTHERS = (
-    "events of OpenHands, logs of agents, turns by session, ATIF documents, prompt and completion, query and answers"
-)
+_OTHERS = "events of OpenHands, logs of agents, turns by session, ATIF documents, prompt and completion, query and answers, texts with marks of speakers"
 
 
 def nothing_fits(schema: pa.Schema, ruled_out: Sequence[tuple[LayoutName, str]], near: NearestColumn | None) -> str:
