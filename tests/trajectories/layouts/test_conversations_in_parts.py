@@ -413,3 +413,22 @@ async def test_a_text_without_marks_is_no_transcript(root: Path) -> None:
 async def test_messages_count_before_a_transcript_of_them(root: Path) -> None:
     row = {"text": GREETING, "messages": [{"role": "user", "content": "mend it"}]}
     assert await steps_of(root, {"data/train.jsonl": lines(row)}) == [ASKED]
+
+
+LOGGED: list[dict[str, Any]] = [
+    {"id": 1, "source": "user", "action": "message", "args": {"content": "mend it"}},
+    {"id": 2, "source": "agent", "action": "run", "args": {"command": "ls"}},
+    {"id": 3, "source": "agent", "cause": 2, "observation": "run", "content": "a", "extras": {}},
+]
+
+
+@pytest.mark.parametrize("name", ["out/trajectory.json", "out/t.json", "data/run.jsonl"])
+async def test_a_file_that_is_a_list_of_events_is_one_session(root: Path, name: str) -> None:
+    made = {"tool_call_metadata": {"model_response": {"model": "gpt-9"}}}
+    events = [LOGGED[0], LOGGED[1] | made, LOGGED[2]]
+    (row,) = await rows_of(root, {name: lines(*events) if name.endswith("l") else json.dumps(events).encode()})
+    assert [told(step) for step in row.trajectory.steps] == [
+        ASKED,
+        ("agent", "", None, ['run {"command": "ls"}'], ["a"]),
+    ]
+    assert (row.trajectory.agent.name, row.trajectory.agent.model_name) == ("openhands", "gpt-9")
