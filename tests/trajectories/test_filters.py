@@ -138,3 +138,51 @@ async def test_a_filter_by_results_that_nobody_has_is_told(
     with caplog.at_level(logging.WARNING, "hfsvc"):
         assert await numbers(filtered) == []
     assert ("--column result=NAME" in caplog.text) == is_told
+
+
+def trial(name: str, beside: Any, **extra: Any) -> dict[str, bytes]:
+    document = {
+        "schema_version": "ATIF-v1.6",
+        "session_id": name,
+        "agent": {"name": "a", "version": "1"},
+        "steps": [{"step_id": 1, "source": "user", "message": "q"}],
+        **({"extra": extra} if extra else {}),
+    }
+    files = {f"job/{name}/agent/trajectory.json": json.dumps(document).encode()}
+    return files if beside is None else files | {f"job/{name}/result.json": json.dumps(beside).encode()}
+
+
+JOB = {
+    **trial("a", {"verifier_result": {"rewards": {"reward": 1.0}}}),
+    **trial("b", {"verifier_result": {"rewards": {"reward": 0.0}}}),
+    **trial("c", {"verifier_result": None, "exception_info": {"exception_type": "AgentTimeoutError"}}),
+    **trial("d", {"verifier_result": {"rewards": {"passed": 1}}}),
+    **trial("e", None),
+    **trial("f", {"verifier_result": {"rewards": {"reward": 0.0}}}, result="1.0"),
+}
+
+
+async def test_the_result_of_a_trial_may_stand_beside_its_document(root: Path) -> None:
+    assert await numbers(await open_source(root, JOB, result="success")) == [0, 3, 5]
+    assert await numbers(await open_source(root, JOB, result="failure")) == [1, 2]
+    everything = await open_source(root, JOB)
+    page = await everything.list_summaries(0, 9)
+    assert [each.result for each in page.items] == ["1.0", "0.0", "AgentTimeoutError", "1", None, "1.0"]
+    assert everything.left_out == ()
+    assert (await everything.statistics()).results == {"1.0": 2, "0.0": 1, "1": 1, "AgentTimeoutError": 1}
+    # The document itself is handed on as it is.
+    assert [each.extra async for each in everything.stream_trajectories()][:5] == [None] * 5
+
+
+async def test_a_result_that_is_replaced_counts_anew(root: Path) -> None:
+    filtered = await open_source(root, JOB, result="success")
+    assert await numbers(filtered) == [0, 3, 5]
+    (beside,) = root.rglob("b/result.json")
+    beside.write_text(json.dumps({"verifier_result": {"rewards": {"reward": 0.75}}}))
+    assert await numbers(filtered) == [0, 1, 3, 5]
+
+
+async def test_a_result_that_cannot_be_read_is_told(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = {**trial("a", None), "job/a/result.json": b"{"}
+    assert await numbers(await open_source(root, files)) == [0]
+    assert "is no result of a run that can be read" in caplog.text

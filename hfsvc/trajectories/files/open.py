@@ -15,6 +15,7 @@ from hfsvc.trajectories.files.base import RowFile, bad_parquet, damage_hint
 from hfsvc.trajectories.files.delimited import DelimitedRowFile
 from hfsvc.trajectories.files.json import JsonRowFile
 from hfsvc.trajectories.files.parquet import ParquetRowFile, open_parquet
+from hfsvc.trajectories.files.run_results import with_result
 from hfsvc.trajectories.files.session_logs import SessionRowFile, is_session
 from hfsvc.trajectories.files.turn_rows import TurnRowFile, session_column
 
@@ -34,7 +35,7 @@ def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
             error.hint = error.hint or damage_hint(repo)
             raise
         session = session_column(rows.schema)
-        yield rows if session is None else TurnRowFile(rows, session)
+        yield with_result(rows, folder, file) if session is None else TurnRowFile(rows, session)
 
 
 @contextmanager
