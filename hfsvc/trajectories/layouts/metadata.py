@@ -144,7 +144,9 @@ def _is_readable(name: str, kind: pa.DataType) -> bool:
 
 def _may_say_result(kind: pa.DataType) -> bool:
     if is_list(kind):
-        return not _is_nested(kind.value_type)
+        return any(
+            is_kind(kind.value_type) for is_kind in (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating)
+        )
     return pa.types.is_struct(kind) and any(field.name in results.KEYS for field in kind)
 
 
