@@ -38,6 +38,7 @@ LayoutName = Literal[
     "atif",
     "query-answers",
     "prompt-completion",
+    "transcript",
 ]
 
 

@@ -14,6 +14,7 @@ from hfsvc.models import (
     FileLayout,
     KeyColumn,
     ReadOptions,
+    ResultFilter,
     SummaryField,
     ValueCounts,
 )
@@ -21,7 +22,7 @@ from hfsvc.protocols import DatasetService
 from hfsvc.trajectories.cursor import Numbering, number_rows
 from hfsvc.trajectories.data_file import DataFile, content_of
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
-from hfsvc.trajectories.index.outcomes import passes
+from hfsvc.trajectories.index.outcomes import passes, tells
 from hfsvc.trajectories.index.row_cache import RowCache
 from hfsvc.trajectories.index.sidecars import Sidecars
 from hfsvc.trajectories.index.summary_index import SummaryIndex
@@ -34,7 +35,11 @@ T = TypeVar("T")
 OnRows = Callable[[int, int], None]
 """Told how many rows are done of how many."""
 # Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
-ROWS_ARE_READ = "3"
+ROWS_ARE_READ = "4"
+NO_RESULTS = (
+    "no row of %s says how its run ended, so that none is read for the result %s: "
+    "say which column does with --column result=NAME, or leave the filter out"
+)
 
 
 class FilesReplaced(Exception):
@@ -198,14 +203,20 @@ class Snapshot:
         return self._selection
 
     def _left_out(self) -> Iterator[int]:
-        wanted = self._options.result
-        if wanted != "all":
-            for first, block in self.index.blocks("result"):
-                for row, result in enumerate(block.column("result").to_pylist(), first):
-                    if not passes(result, wanted):
-                        yield row
+        if self._options.result != "all":
+            yield from self._of_other_results(self._options.result)
         if self._options.episodes == "last":
             yield from superseded(self._episodes())
+
+    def _of_other_results(self, wanted: ResultFilter) -> Iterator[int]:
+        told = 0
+        for first, block in self.index.blocks("result"):
+            for row, result in enumerate(block.column("result").to_pylist(), first):
+                told += tells(result)
+                if not passes(result, wanted):
+                    yield row
+        if not told:
+            logger.warning(NO_RESULTS, self.dataset.repo, wanted)
 
     def _episodes(self) -> Iterator[EpisodeRow]:
         names = EpisodeRow._fields[1:]

@@ -4,36 +4,35 @@ Source: Harbor's exporter, which writes the reward as text or the name of the ex
 where there is neither. Other datasets say whether a task is resolved or passed, as a word, as a boolean or as 0 and 1.
 """
 
-import math
-
 from hfsvc.models import ResultFilter
+from hfsvc.trajectories.layouts.results import result_text, verdict
 
-_SAID = {
-    **dict.fromkeys(
-        ("true", "yes", "pass", "passed", "success", "succeeded", "successful", "resolved", "solved"), True
-    ),
-    **dict.fromkeys(("false", "no", "fail", "failed", "failure", "unresolved", "unsolved", "error"), False),
-}
+# That a run came to its end, but not to which one.
+_ENDED = frozenset({
+    "complete",
+    "completed",
+    "done",
+    "finished",
+    "submitted",
+    "unknown",
+    "pending",
+    "running",
+    "skipped",
+})
 
 
 def succeeded(result: str) -> bool:
     """Whether a run got a reward above zero. One that an exception ended did not, as Harbor's own filter has it."""
-    said = _SAID.get(result.strip().lower())
-    if said is not None:
-        return said
-    try:
-        return float(result) > 0
-    except ValueError:
-        return False
+    return verdict(result) or False
 
 
 def passes(result: str | None, wanted: ResultFilter) -> bool:
     """Whether a row with this result passes a filter. One without a result is neither a success nor a failure."""
-    return wanted == "all" or (_is_told(result) and succeeded(result or "") == (wanted == "success"))
+    said = result_text(result)
+    return wanted == "all" or (said is not None and tells(said) and succeeded(said) == (wanted == "success"))
 
 
-def _is_told(result: str | None) -> bool:
-    try:
-        return bool(result and result.strip()) and not math.isnan(float(result or ""))
-    except ValueError:
-        return True
+def tells(result: str | None) -> bool:
+    """Whether a result says how a run ended: several numbers in a list do not, nor does a word for its end alone."""
+    said = (result_text(result) or "").strip().lower()
+    return bool(said) and said not in _ENDED and not said.startswith(("[", "{"))

@@ -586,6 +586,23 @@ async def test_a_text_that_is_no_json_is_no_layout(root: Path) -> None:
         await source.count()
 
 
+@pytest.mark.parametrize(
+    ("keys", "layout"),
+    [(("from", "value"), "sharegpt"), (("role", "content"), "openai"), (("role", "text"), "swe-agent")],
+)
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+async def test_the_nearest_layout_is_the_one_whose_keys_a_column_has(
+    root: Path, keys: tuple[str, str], layout: str, ending: str
+) -> None:
+    row = {"dialogue": [dict(zip(keys, ("human", "q"), strict=True))], "x": "y"}
+    content = json.dumps(row).encode() if ending == "jsonl" else parquet(pa.Table.from_pylist([row]))
+    with pytest.raises(
+        BadParquet, match=f"Nearest is the layout {layout}: 'dialogue' has {' and '.join(keys)}"
+    ) as raised:
+        await (await open_source(root, {f"data/train.{ending}": content})).count()
+    assert "(document)" not in str(raised.value)
+
+
 async def test_a_row_of_broken_json_is_named(root: Path) -> None:
     table = pa.table({"messages": [json.dumps(talk("a")), "[{"]})
     source = await open_source(root, {"a.parquet": parquet(table)})
