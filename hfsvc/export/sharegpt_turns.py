@@ -48,7 +48,7 @@ def sharegpt_row(row: TrajectoryRow) -> Json:
     if system is None and first:
         system = first
         del messages[0]
-    tools = offered_tools(row.trajectory)
+    tools = offered_tools(row)
     return {
         "conversations": [_turn(each) for each in _answers_in_order(messages)],
         "system": system,

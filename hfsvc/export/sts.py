@@ -23,7 +23,7 @@ def session_lines(row: TrajectoryRow) -> bytes:
     """A trajectory as the content of a session's file."""
     agent = row.trajectory.agent
     header = {"type": "session", "harness": agent.name, "id": session_of(row), "name": title_of(row), "row": row.row}
-    if tools := offered_tools(row.trajectory):
+    if tools := offered_tools(row):
         header["tools"] = tools
     if is_bare(row):
         time = _milliseconds(row.trajectory.steps[0].timestamp)

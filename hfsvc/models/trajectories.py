@@ -1,7 +1,7 @@
 """Structs about trajectories: how rows are read, what comes of each, summaries, counts and statistics."""
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -217,6 +217,7 @@ class TrajectoryRow(Model, frozen=True, kw_only=True):
         cursor: Opaque text; a stream that is given it goes on after this row.
         trajectory: The row as ATIF.
         fidelity: What was recovered of the row, and what stayed text.
+        tools: The row's column of tools, as it stands, where the document has no place for it: in the style ``messages``.
     """
 
     row: int
@@ -224,6 +225,7 @@ class TrajectoryRow(Model, frozen=True, kw_only=True):
     cursor: str
     trajectory: Trajectory
     fidelity: Fidelity
+    tools: Any = None
 
 
 class Bucket(Model, frozen=True, kw_only=True):

@@ -16,8 +16,8 @@ SCHEMA_VERSION: SchemaVersion = "ATIF-v1.4"
 AGENT_VERSION = "1.0"
 EXTRA = ("task", "episode", "trial_name", "model_provider", "run_id", "date")
 _PLAIN: dict[str | None, Source] = {"assistant": "agent", "user": "user"}
-_ELSEWHERE = {"agent", "model"}
-_NO_TOOLS: tuple[Any, ...] = ("", "[]", "null", [])
+# The tools go along with a row, and stand in no document of this style.
+_ELSEWHERE = {"agent", "model", "tools"}
 
 
 def build(conversation: Conversation, location: RowLocation) -> tuple[Trajectory, Fidelity]:
@@ -38,10 +38,7 @@ def build(conversation: Conversation, location: RowLocation) -> tuple[Trajectory
 
 def _extra(columns: dict[str, Any], location: RowLocation) -> dict[str, Any]:
     first = {"source": location.repo} | {name: columns[name] for name in EXTRA if name in columns}
-    further = {name: value for name, value in columns.items() if name not in first and name not in _ELSEWHERE}
-    if further.get("tools", True) in _NO_TOOLS:
-        del further["tools"]
-    return first | further
+    return first | {name: value for name, value in columns.items() if name not in first and name not in _ELSEWHERE}
 
 
 def _step(index: int, message: Message, timestamp: str | None) -> Step:
