@@ -13,6 +13,9 @@ from tests.browser.chromium import find_chromium
 
 # Of four venvs most is the same: uv links what pip would unpack again each time.
 nox.options.default_venv_backend = "uv|virtualenv"
+# uv trusts what it brings along unless it is told to trust what this machine does, as pip is.
+for name in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"):
+    os.environ.setdefault(name, "true")
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "tests", "docs"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hfsvc import Container
+    from hfsvc.models import Style
 
 REPO = "acme/bench"
 
@@ -24,7 +25,8 @@ async def hfsvc(root: Path, how: str) -> None:
             await single_rows(container)
             return
         steps = 0
-        async for trajectory in container.source(REPO, style=how).stream_trajectories():
+        style: Style = "structured" if how == "structured" else "messages"
+        async for trajectory in container.source(REPO, style=style).stream_trajectories():
             steps += len(trajectory.steps)
 
 

@@ -17,7 +17,7 @@ from hfsvc.trajectories.styles.notations.openai_calls import ARGUMENTS, NAMES
 from hfsvc.trajectories.styles.open_calls import answered_id
 from hfsvc.trajectories.styles.parts import content_of
 from hfsvc.trajectories.styles.provenance import COLUMN
-from hfsvc.trajectories.styles.roles import IS_CALL, kind_of
+from hfsvc.trajectories.styles.roles import is_call, kind_of
 from hfsvc.trajectories.styles.to_rows import to_rows
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ def _bare_message(message: Message) -> Json:
     texts = (fields.get(name) for name in REASONING)
     reasoning = next((each for each in texts if isinstance(each, str) and each.strip()), None)
     calls = calls_in_fields(fields)
-    if not calls and (calls := _written_calls(message)) and message.role in IS_CALL:
+    if not calls and (calls := _written_calls(message)) and is_call(message.role):
         made["content"] = ""
     if reasoning:
         made["reasoning_content"] = reasoning
@@ -100,13 +100,15 @@ def calls_in_fields(message: Mapping[str, Any]) -> list[Json] | None:
 
 def _written_calls(message: Message) -> list[Json]:
     """The calls that are all that a message is, or that a field holds as text of Python."""
-    is_call = message.role in IS_CALL and isinstance(message.content, str)
-    if not is_call and "function_calls" not in message.fields:
+    as_role = is_call(message.role) and isinstance(message.content, str)
+    if not as_role and "function_calls" not in message.fields:
         return []
-    read = read_agent_message(message, message.content if is_call else "")
+    read = read_agent_message(message, message.content if as_role else "")
     calls = read.calls if read.notation in {"role", "function_calls"} else []
     return [
-        {"type": "function", "function": {"name": each.name, "arguments": plain_json(each.arguments)}} for each in calls
+        {"type": "function", "function": {"name": each.name, "arguments": plain_json(each.arguments)}}
+        | ({} if each.id is None else {"id": each.id})
+        for each in calls
     ]
 
 
@@ -121,7 +123,7 @@ def _plain_call(call: Json) -> Json:
     held = next((call[name] for name in ("function", "custom") if isinstance(call.get(name), dict)), call)
     arguments = next((held[name] for name in ARGUMENTS if held.get(name) is not None), None)
     named = next((held[name] for name in NAMES if isinstance(held.get(name), str)), held.get("name"))
-    function = {"name": _text(named), "arguments": "null" if arguments is None else _text(arguments)}
+    function = {"name": _text(named), "arguments": "{}" if arguments is None else _text(arguments)}
     made = {"id": _text(call.get("id")), "type": "function", "function": function}
     return _further_keys(call, held) | {name: value for name, value in made.items() if value is not None}
 

@@ -20,7 +20,7 @@ from hfsvc.trajectories.styles.notations.base import Call
 from hfsvc.trajectories.styles.notations.openai_calls import calls_of
 from hfsvc.trajectories.styles.open_calls import answered_id, assign
 from hfsvc.trajectories.styles.parts import content_of
-from hfsvc.trajectories.styles.roles import IS_CALL, Kind, kind_of
+from hfsvc.trajectories.styles.roles import Kind, is_call, kind_of
 from hfsvc.trajectories.styles.to_rows import to_rows, written
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ def sharegpt_row(row: TrajectoryRow) -> Json:
     if system is None and first:
         system = first
         del messages[0]
-    tools = offered_tools(row.trajectory)
+    tools = offered_tools(row)
     return {
         "conversations": [_turn(each) for each in _answers_in_order(messages)],
         "system": system,
@@ -96,7 +96,7 @@ def _turn(message: Message) -> Json:
     fields = {**further_fields(message.fields)}
     if kind == "tool" and (id := answered_id(message)):
         fields["tool_call_id"] = id
-    speaker = "function_call" if role in IS_CALL else _SPEAKERS.get(kind, role)
+    speaker = "function_call" if is_call(role) else _SPEAKERS.get(kind, role)
     return {**fields, "from": speaker, "value": _spoken(message, text) if kind == "agent" else text}
 
 
@@ -106,10 +106,16 @@ def _spoken(message: Message, text: str) -> str:
         return text
     read = read_agent_message(message, text)
     calls = [written_call(each) for each in read.calls]
-    said = written(read.reasoning, read.message, ())
-    if message.role in IS_CALL and calls and not said:
+    said = _with_thinking(read.reasoning, read.message)
+    if is_call(message.role) and calls and not said:
         # A turn of calls alone is their JSON.
         return plain_json(calls[0] if len(calls) == 1 else calls)
-    return "\n".join(
-        filter(None, (str(said), *(f"<tool_call>\n{readable_json(each)}\n</tool_call>" for each in calls)))
-    )
+    return "\n".join(filter(None, (said, *(f"<tool_call>\n{readable_json(each)}\n</tool_call>" for each in calls))))
+
+
+def _with_thinking(reasoning: str | None, message: str) -> str:
+    """A text with the thinking before it; where that speaks of the closing tag, in another one that is read back."""
+    if reasoning and "</think>" in reasoning:
+        name = next((each for each in ("thinking", "thought") if f"</{each}>" not in reasoning), "seed:think")
+        return f"<{name}>{reasoning}</{name}>\n{message}"
+    return str(written(reasoning, message, ()))

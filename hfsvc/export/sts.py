@@ -11,6 +11,7 @@ from hfsvc.export.bare_chat import bare_messages, is_bare
 from hfsvc.export.chat import ChatMessage, chat_messages, function_of, further_keys
 from hfsvc.export.lines import json_line
 from hfsvc.export.naming import session_of, title_of
+from hfsvc.export.trainers import offered_tools
 from hfsvc.models import TrajectoryRow
 from hfsvc.trajectories.layouts.conversation import FURTHER
 
@@ -22,8 +23,8 @@ def session_lines(row: TrajectoryRow) -> bytes:
     """A trajectory as the content of a session's file."""
     agent = row.trajectory.agent
     header = {"type": "session", "harness": agent.name, "id": session_of(row), "name": title_of(row), "row": row.row}
-    if agent.tool_definitions:
-        header["tools"] = agent.tool_definitions
+    if tools := offered_tools(row):
+        header["tools"] = tools
     if is_bare(row):
         time = _milliseconds(row.trajectory.steps[0].timestamp)
         messages = [_bare_message(each, agent.model_name, time) for each in bare_messages(row.trajectory)]

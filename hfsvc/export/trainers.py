@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hfsvc.atif import ToolCall, Trajectory
+from hfsvc.atif import ToolCall
 from hfsvc.export.bare_chat import bare_messages, is_bare
 from hfsvc.export.chat import ChatMessage, chat_messages, function_of, further_keys
 from hfsvc.export.columns import batch_of, json_text
@@ -48,7 +48,7 @@ def openai_row(row: TrajectoryRow) -> Json:
         if is_bare(row)
         else [_message(each) for each in chat_messages(trajectory, all_answered=True)]
     )
-    tools = offered_tools(trajectory) or _tools_of_harness(trajectory)
+    tools = offered_tools(row) or _tools_of_harness(trajectory)
     return {"messages": messages} if tools is None else {"messages": messages, "tools": tools}
 
 
@@ -57,10 +57,13 @@ def openai_batch(rows: Sequence[TrajectoryRow]) -> pa.RecordBatch:
     return batch_of([_tabled(openai_row(row)) for row in rows], OPENAI_SCHEMA)
 
 
-def offered_tools(trajectory: Trajectory) -> Tools | None:
-    """The tools on offer: of the document, or of a field that stayed what it is."""
+def offered_tools(row: TrajectoryRow) -> Tools | None:
+    """The tools on offer: of the document, or of a column or a field that stayed what it is."""
+    trajectory = row.trajectory
     if trajectory.agent.tool_definitions is not None:
         return trajectory.agent.tool_definitions
+    if found := tools_of(row.tools):
+        return found
     fields = ((step.extra or {}).get(FIELDS) or {} for step in trajectory.steps if step.source != "agent")
     return next((found for each in fields for name in TOOL_FIELDS if (found := tools_of(each.get(name)))), None)
 

@@ -53,7 +53,10 @@ def _kind(name: KindName, *endings: str) -> FileKind:
 PARQUET: Final = FileKind("parquet", ("parquet",), ("**/*.parquet",), is_packed=False)
 ARROW: Final = FileKind("Arrow", ("arrow",), ("**/*.arrow",), is_packed=False)
 LINES: Final = _kind("JSON Lines", "jsonl", "ndjson")
-RUNS: Final = FileKind("documents of runs", (), (f"**/{{,*[._-]}}{{{','.join(_RUNS)}}}{{,[._-]*}}.json{_PACKED}",))
+# With the results of runs, which stand beside their documents.
+RUNS: Final = FileKind(
+    "documents of runs", (), (f"**/{{,*[._-]}}{{{','.join(_RUNS)}}}{{,[._-]*}}.json{_PACKED}", "**/result.json")
+)
 DOCUMENTS: Final = _kind("JSON", "json", "traj")
 TABLES: Final = _kind("CSV", "csv", "tsv")
 KINDS = (PARQUET, ARROW, LINES, RUNS, DOCUMENTS, TABLES)

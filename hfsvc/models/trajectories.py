@@ -37,6 +37,7 @@ LayoutName = Literal[
     "atif",
     "query-answers",
     "prompt-completion",
+    "transcript",
 ]
 
 
@@ -210,6 +211,7 @@ class TrajectoryRow(Model, frozen=True, kw_only=True):
         trajectory: The row as ATIF.
         fidelity: What was recovered of the row, and what stayed text.
         kept: What `ReadOptions.keep` names, by name; None for what the row does not have.
+        tools: The row's column of tools, as it stands, where the document has no place for it: in the style ``messages``.
     """
 
     row: int
@@ -218,6 +220,7 @@ class TrajectoryRow(Model, frozen=True, kw_only=True):
     trajectory: Trajectory
     fidelity: Fidelity
     kept: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    tools: Any = None
 
 
 class Bucket(Model, frozen=True, kw_only=True):

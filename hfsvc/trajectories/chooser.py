@@ -4,6 +4,7 @@ Everything here blocks: call it from a worker thread.
 """
 
 import hashlib
+import logging
 import random
 from array import array
 from collections import Counter
@@ -16,10 +17,15 @@ from hfsvc.errors import InvalidArgument
 from hfsvc.models import KEY_COLUMNS, SUMMARY_FIELDS, LeftOut, RowChoice, SplitShare
 from hfsvc.trajectories.duplicates import DigestIndex, Sameness, repeated
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
-from hfsvc.trajectories.index.outcomes import has_result, passes, rank
+from hfsvc.trajectories.index.outcomes import passes, rank, tells
 from hfsvc.trajectories.index.summary_index import SummaryIndex
 from hfsvc.trajectories.selection import numbers
 
+logger = logging.getLogger(__name__)
+NO_RESULTS = (
+    "no row of %s says how its run ended, so that none is read for the result %s: "
+    "say which column does with --column result=NAME, or leave the filter out"
+)
 MAIN = "main"
 """What Harbor's exporter calls the trace of the agent itself."""
 
@@ -46,12 +52,14 @@ class Chooser:
     """Chooses rows of one dataset.
 
     Args:
+        repo: The dataset.
         rows: How many it has.
         index: Of their summaries.
         digests: Of their messages.
     """
 
-    def __init__(self, rows: int, index: SummaryIndex, digests: DigestIndex) -> None:
+    def __init__(self, repo: str, rows: int, index: SummaryIndex, digests: DigestIndex) -> None:
+        self._repo = repo
         self._rows = rows
         self._index = index
         self._digests = digests
@@ -93,12 +101,15 @@ class Chooser:
         return Chosen(rows, range(len(rows)), dict(+kept.left_out), without, ordered=not choice.shuffle)
 
     def _by_result(self, kept: "_Kept", choice: RowChoice) -> int:
-        without = 0
+        without = told = 0
         for first, block in self._index.blocks("result"):
             results = block.column("result").to_pylist()
+            told += sum(map(tells, results))
             failing = [row for row, result in enumerate(results, first) if not passes(result, choice.result)]
-            without += sum(kept.has(row) and not has_result(results[row - first]) for row in failing)
+            without += sum(kept.has(row) and not tells(results[row - first]) for row in failing)
             kept.drop("filter", failing)
+        if not told:
+            logger.warning(NO_RESULTS, self._repo, choice.result)
         return without
 
     def _named(self, named: Iterable[int | str]) -> Iterator[int]:

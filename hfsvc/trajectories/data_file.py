@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from hfsvc.models import DownloadedDataset
 from hfsvc.trajectories.files.base import RowFile, RowGroup
+from hfsvc.trajectories.files.run_results import result_file
 from hfsvc.trajectories.layouts.base import Layout
 
 
@@ -45,11 +46,19 @@ OpenFile = Callable[[DataFile], AbstractContextManager[RowFile]]
 def content_of(dataset: DownloadedDataset, file: str) -> str | None:
     """Stands for what a file holds: by the hash that it was verified against, and what the disk says of it since.
 
-    None where it is gone.
+    The result of a run that stands beside its document belongs to it. None where the file is gone.
     """
+    known = _known_of(dataset, file)
+    if known is None:
+        return None
+    beside = result_file(file)
+    known += f" {result}" if beside and (result := _known_of(dataset, beside)) else ""
+    return hashlib.blake2b(known.encode(), digest_size=10).hexdigest()
+
+
+def _known_of(dataset: DownloadedDataset, file: str) -> str | None:
     try:
         status = (dataset.local_path / file).stat()
     except OSError:
         return None
-    known = f"{dataset.checksums.get(file)} {status.st_size} {status.st_mtime_ns}"
-    return hashlib.blake2b(known.encode(), digest_size=10).hexdigest()
+    return f"{dataset.checksums.get(file)} {status.st_size} {status.st_mtime_ns}"

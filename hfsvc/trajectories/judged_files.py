@@ -14,6 +14,7 @@ from hfsvc.trajectories.data_file import DataFile, content_of
 from hfsvc.trajectories.files.base import RowFile
 from hfsvc.trajectories.files.json import DOCUMENT
 from hfsvc.trajectories.files.open import open_rows
+from hfsvc.trajectories.files.run_results import result_file
 from hfsvc.trajectories.files.session_logs import SESSION
 from hfsvc.trajectories.files.splits import choose_files
 from hfsvc.trajectories.layouts.detect import LayoutChoice, explain_layout, refusal_of
@@ -93,7 +94,8 @@ def judge_files(dataset: DownloadedDataset, options: ReadOptions) -> list[Judged
         others = [path for paths in files_by_kind(dataset.files).values() for path in paths if path not in {*likely}]
     if any(each.data for each in judged):
         kinds = " and ".join(dict.fromkeys(each.kind.name for each in judged if each.data))
-        judged += [_unread(path, OTHER_KIND.format(kinds)) for path in others]
+        read = {result_file(each.told.file) for each in judged if each.data}
+        judged += [_unread(path, OTHER_KIND.format(kinds)) for path in others if path not in read]
     else:
         judged += [_look_at(dataset, path, options) for path in others]
     return sorted(without_repeats(judged), key=lambda each: each.told.file.encode(errors="surrogateescape"))

@@ -131,7 +131,8 @@ KNOWN = (
     KnownDataset(
         alias="agent-data-collection",
         repo="neulab/agent-data-collection",
-        about="many sources, a configuration each, in JSON Lines (MIT)",
+        about="many sources, a configuration each; its splits hold the same runs, so choose one (JSON Lines, MIT)",
+        splits=("std", "sft_openhands", "sft_sweagent", "sft_agentlab", "raw"),
         key="id",
     ),
     KnownDataset(

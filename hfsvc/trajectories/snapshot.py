@@ -40,7 +40,7 @@ T = TypeVar("T")
 OnRows = Callable[[int, int], None]
 """Told how many rows are done of how many."""
 # Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
-ROWS_ARE_READ = "3"
+ROWS_ARE_READ = "4"
 KEPT_CHOICES = 4
 _ALL_ROWS = RowChoice()
 
@@ -177,7 +177,7 @@ class Snapshot:
         self._options = options
         self._selection: RowSelection | None = None
         digests = DigestIndex(self.files, self.row_cache.open_data, written, variant)
-        chooser = Chooser(self.rows, self.index, digests)
+        chooser = Chooser(dataset.repo, self.rows, self.index, digests)
         self._chosen = lru_cache(KEPT_CHOICES)(partial(chooser.choose, options))
 
     @property

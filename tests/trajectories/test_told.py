@@ -77,11 +77,11 @@ async def test_half_a_character_in_a_marked_cell_is_told(root: Path) -> None:
 
 async def test_columns_that_are_not_read_are_named(root: Path) -> None:
     talk = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
-    row = {"chosen": talk, "rejected": talk, "patch": "diff", "score": 1}
+    row = {"chosen": talk, "rejected": talk, "patch": "diff", "points": 1}
     files = {"a.parquet": parquet(pa.Table.from_pylist([row])), "b.jsonl": json.dumps(row).encode()}
     datasets = FakeDatasetService(root, {REPO: files})
     dataset = await datasets.download(DatasetRequest(repo=REPO, include="**"))
     first, second = (each.told.unread for each in judge_files(dataset, ReadOptions()))
     assert first == ("rejected", "patch")
-    # In JSON every column is text, and a score may be long, too.
-    assert second == ("rejected", "patch", "score")
+    # In JSON every column is text, and a number of points may be long, too.
+    assert second == ("rejected", "patch", "points")

@@ -3,14 +3,21 @@
 import { h } from "./dom.js";
 import { oneLine } from "./text.js";
 
-const GOOD = ["true", "yes", "pass", "passed", "success", "succeeded", "successful", "resolved", "solved"];
-const BAD = ["false", "no", "fail", "failed", "failure", "unresolved", "unsolved", "error"];
+const GOOD = [
+  ..."true yes pass passed success succeeded successful resolved solved resolved_full".split(" "),
+  ..."correct right ok okay accepted".split(" "),
+];
+const BAD = "false no fail failed failure unresolved unsolved error incorrect wrong".split(" ");
+const NOTHING = [
+  ..."nan none null n/a na <na> - [] {}".split(" "),
+  ..."complete completed done finished submitted unknown pending running skipped".split(" "),
+];
 const SAID = Object.fromEntries([...GOOD.map((word) => [word, true]), ...BAD.map((word) => [word, false])]);
 
-/** "success", "failure", or null where there is no result. */
+/** "success", "failure", or null where there is no result, or one that does not say how the run ended. */
 export function verdictOf(result) {
   const text = String(result ?? "").trim();
-  if (!text || text.toLowerCase() === "nan") {
+  if (!text || NOTHING.includes(text.toLowerCase())) {
     return null;
   }
   return (SAID[text.toLowerCase()] ?? Number(text) > 0) ? "success" : "failure";

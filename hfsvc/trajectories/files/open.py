@@ -15,8 +15,12 @@ from hfsvc.trajectories.files.base import RowFile, bad_parquet, damage_hint
 from hfsvc.trajectories.files.delimited import DelimitedRowFile
 from hfsvc.trajectories.files.json import JsonRowFile
 from hfsvc.trajectories.files.parquet import ParquetRowFile, open_parquet
+from hfsvc.trajectories.files.run_results import with_result
 from hfsvc.trajectories.files.session_logs import SessionRowFile, is_session
 from hfsvc.trajectories.files.turn_rows import TurnRowFile, session_column
+
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @contextmanager
@@ -34,11 +38,23 @@ def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
             error.hint = error.hint or damage_hint(repo)
             raise
         session = session_column(rows.schema)
-        yield rows if session is None else TurnRowFile(rows, session)
+        yield with_result(rows, folder, file) if session is None else TurnRowFile(rows, session)
+
+
+def _check_fetched(path: Path, file: str) -> None:
+    """Refuse what Git leaves in the place of a large file. What else is wrong with a file, opening it tells."""
+    try:
+        with path.open("rb") as content:
+            head = content.read(len(_POINTER))
+    except OSError:
+        return
+    if head == _POINTER:
+        raise BadParquet(file=file, reason="it is a pointer of Git LFS, and not the file that it stands for")
 
 
 @contextmanager
 def _opened(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
+    _check_fetched(folder / file, file)
     kind = kind_of(file)
     if kind is PARQUET:
         with open_parquet(folder, file, repo) as parquet:

@@ -1,7 +1,7 @@
 """Files that are one session of an agent each, as a single row: the logs that agents keep of what they do.
 
 Source: the Hub's format ``agent-traces`` (2026): Claude Code, Codex, Gemini CLI, Pi and their like, and the Hub's own
-Session Trace Simple Format.
+Session Trace Simple Format; the events of OpenHands.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +25,8 @@ _MARKS: tuple[frozenset[str], ...] = (
     frozenset({"type", "timestamp", "payload"}),
     frozenset({"type", "arguments", "call_id"}),
     frozenset({"sessionId", "projectHash", "startTime"}),
+    frozenset({"source", "action", "args"}),
+    frozenset({"source", "observation", "extras"}),
 )
 _HEADERS = frozenset({"session", "session_start"})
 # Datasets have these; a row that has one is no event.

@@ -1,4 +1,6 @@
-"""The rows inside of a JSON document that is an object around them: a list under one of its keys, or a row a key. Pure.
+"""The rows inside of a JSON document that is an object around them, and those that are a bare list of messages. Pure.
+
+An object has them as a list under one of its keys, or as a row a key.
 
 Source: dumps of tables (``{"data": […]}``), logs of Inspect (``samples``), rows by id as SWE-bench's tools keep them.
 """
@@ -9,6 +11,7 @@ from itertools import chain, islice
 import msgspec
 
 from hfsvc.trajectories.files.json_documents import Document
+from hfsvc.trajectories.files.lenient_json import read_json
 
 _WRAPPERS = (
     "data",
@@ -33,13 +36,31 @@ _read_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def unwrapped(documents: Iterator[Document]) -> Iterator[Document]:
-    """The documents; of a single one that is an object around rows, those."""
+    """The documents; of a single one that is an object around rows, those. A list of messages becomes an object around it."""
     head = list(islice(documents, 2))
     inner = _rows_in(head[0].text) if len(head) == 1 else None
     if inner is None:
-        yield from chain(head, documents)
+        yield from map(_as_row, chain(head, documents))
     else:
-        yield from (Document(text=text, index=index) for index, text in enumerate(inner))
+        yield from (_as_row(Document(text=text, index=index)) for index, text in enumerate(inner))
+
+
+def _as_row(document: Document) -> Document:
+    if not _is_conversation(document.text):
+        return document
+    text = b'{"messages": ' + document.text.strip() + b"}"
+    return Document(text=text, line=document.line, index=document.index)
+
+
+def _is_conversation(text: bytes) -> bool:
+    """Whether a text is a list of objects that are no rows."""
+    if not text.lstrip().startswith(b"["):
+        return False
+    try:
+        found = read_json(text).value
+    except (ValueError, RecursionError):
+        return False
+    return bool(found) and all(isinstance(each, dict) and not each.keys() & _ROWS for each in found)
 
 
 def _rows_in(text: bytes) -> list[bytes] | None:
@@ -50,7 +71,7 @@ def _rows_in(text: bytes) -> list[bytes] | None:
     listed = bytes(found[key]) if key is not None else b""
     if listed.startswith(b"["):
         rows = [bytes(each) for each in _read_list(listed)]
-        return rows if rows and all(map(_is_row, rows)) else None
+        return rows if rows and (all(map(_is_row, rows)) or all(map(_is_conversation, rows))) else None
     by_id = {name: bytes(value) for name, value in found.items()}
     return [_named(name, row) for name, row in by_id.items()] if by_id and all(map(_is_row, by_id.values())) else None
 

@@ -7,44 +7,45 @@ where there is neither. Other datasets say whether a task is resolved or passed,
 import math
 
 from hfsvc.models import ResultFilter
+from hfsvc.trajectories.layouts.results import result_text, verdict
 
-_SAID = {
-    **dict.fromkeys(
-        ("true", "yes", "pass", "passed", "success", "succeeded", "successful", "resolved", "solved"), True
-    ),
-    **dict.fromkeys(("false", "no", "fail", "failed", "failure", "unresolved", "unsolved", "error"), False),
-}
+# That a run came to its end, but not to which one.
+_ENDED = frozenset({
+    "complete",
+    "completed",
+    "done",
+    "finished",
+    "submitted",
+    "unknown",
+    "pending",
+    "running",
+    "skipped",
+})
 
 
 def succeeded(result: str) -> bool:
     """Whether a run got a reward above zero. One that an exception ended did not, as Harbor's own filter has it."""
-    said = _SAID.get(result.strip().lower())
-    if said is not None:
-        return said
-    try:
-        return float(result) > 0
-    except ValueError:
-        return False
+    return verdict(result) or False
 
 
 def passes(result: str | None, wanted: ResultFilter) -> bool:
     """Whether a row with this result passes a filter. One without a result is neither a success nor a failure."""
-    return wanted == "all" or (has_result(result) and succeeded(result or "") == (wanted == "success"))
+    said = result_text(result)
+    return wanted == "all" or (said is not None and tells(said) and succeeded(said) == (wanted == "success"))
 
 
-def has_result(result: str | None) -> bool:
-    """Whether a result says anything."""
-    try:
-        return bool(result and result.strip()) and not math.isnan(float(result or ""))
-    except ValueError:
-        return True
+def tells(result: str | None) -> bool:
+    """Whether a result says how a run ended: several numbers in a list do not, nor does a word for its end alone."""
+    said = (result_text(result) or "").strip().lower()
+    return bool(said) and said not in _ENDED and not said.startswith(("[", "{"))
 
 
 def rank(result: str | None) -> float:
-    """How good a result is beside others: its number, 1 or 0 for words, below all of these for none."""
-    if result is None or not has_result(result):
+    """How good a result is beside others: its number, 1 or 0 for words, below all of these where it does not tell."""
+    said = result_text(result)
+    if said is None or not tells(said):
         return -math.inf
     try:
-        return float(result)
+        return float(said)
     except ValueError:
-        return float(succeeded(result))
+        return float(succeeded(said))

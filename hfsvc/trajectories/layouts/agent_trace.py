@@ -11,10 +11,17 @@ from hfsvc.trajectories.files.lenient_json import changes_in, read_json
 from hfsvc.trajectories.files.session_logs import SESSION
 from hfsvc.trajectories.layouts.conversation import Conversation, Unreadable
 from hfsvc.trajectories.layouts.message_counts import CountedByRow
-from hfsvc.trajectories.layouts.traces import bare_messages, claude_code, codex, gemini_cli, message_lines
+from hfsvc.trajectories.layouts.traces import (
+    bare_messages,
+    claude_code,
+    codex,
+    gemini_cli,
+    message_lines,
+    openhands_log,
+)
 from hfsvc.trajectories.layouts.traces.turns import Event
 
-_KINDS = (claude_code, codex, gemini_cli, message_lines, bare_messages)
+_KINDS = (claude_code, codex, gemini_cli, message_lines, bare_messages, openhands_log)
 _ABOUT = ("agent", "model", "run_id", "date", "trial_name")
 
 

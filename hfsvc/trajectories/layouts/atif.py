@@ -13,6 +13,7 @@ from hfsvc.atif import Trajectory, check
 from hfsvc.models import SUMMARY_FIELDS, LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_binary, is_text
 from hfsvc.trajectories.files.json import DOCUMENT
+from hfsvc.trajectories.files.run_results import RUN_RESULT
 from hfsvc.trajectories.layouts.atif_documents import COLUMNS, NoDocument, documents_in, documents_of
 from hfsvc.trajectories.layouts.conversation import LIKELY_COLUMNS, Unreadable
 from hfsvc.trajectories.layouts.message_counts import CountedByRow
@@ -46,12 +47,19 @@ ReadDocuments = Callable[[pa.RecordBatch], list[bytes | NoDocument | None]]
 class DocumentMetadata:
     """What documents say of themselves; `run_id` is their session where nothing else is."""
 
-    def __init__(self, columns: Sequence[str], documents: ReadDocuments) -> None:
-        self.columns: Mapping[str, tuple[str, ...]] = dict.fromkeys(("agent", "model", *_EXTRA), tuple(columns))
+    def __init__(self, columns: Sequence[str], documents: ReadDocuments, beside: Sequence[str] = ()) -> None:
+        self.columns: Mapping[str, tuple[str, ...]] = {
+            **dict.fromkeys(("agent", "model", *_EXTRA), tuple(columns)),
+            "result": (*columns, *beside),
+        }
         self._documents = documents
+        self._beside = beside
 
     def texts(self, batch: pa.RecordBatch, names: Collection[str]) -> dict[str, list[str | None]]:
         said = [_said(head) for head in map(_head, self._documents(batch))]
+        for name in self._beside if "result" in names else ():
+            told = batch.column(name).to_pylist()
+            said = [{"result": each} | row for each, row in zip(told, said, strict=True)]
         return {name: [each.get(name) for each in said] for name in self.columns if name in names}
 
 
@@ -67,14 +75,15 @@ class AtifLayout(CountedByRow):
     Args:
         columns: Those that hold them.
         documents: The documents in a batch with these columns.
+        beside: Columns that hold the result where documents say nothing of it.
     """
 
     name: LayoutName = "atif"
 
-    def __init__(self, columns: Sequence[str], documents: ReadDocuments) -> None:
+    def __init__(self, columns: Sequence[str], documents: ReadDocuments, beside: Sequence[str] = ()) -> None:
         self.messages = columns[-1]
-        self.columns = [*columns]
-        self.metadata = DocumentMetadata(columns, documents)
+        self.columns = [*columns, *beside]
+        self.metadata = DocumentMetadata(columns, documents, beside)
         self._documents = documents
 
     def conversations(self, batch: pa.RecordBatch) -> Iterator[Trajectory | Unreadable]:
@@ -93,7 +102,7 @@ def fit(schema: pa.Schema, options: ReadOptions) -> list[AtifLayout] | str:
     found = [_in_column(name) for name in _whole_columns(schema, options)]
     if DOCUMENT in schema.names:
         if not missing or options.layout == AtifLayout.name:
-            found.insert(0, AtifLayout([DOCUMENT], _texts))
+            found.insert(0, AtifLayout([DOCUMENT], _texts, [RUN_RESULT] if RUN_RESULT in schema.names else []))
     elif not missing:
         found.insert(0, AtifLayout([*filter(COLUMNS.__contains__, schema.names)], documents_of))
     return found or f"its rows have no {' and no '.join(missing)}"

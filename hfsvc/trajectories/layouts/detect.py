@@ -23,6 +23,7 @@ from hfsvc.trajectories.layouts import (
     question_and_answer,
     sharegpt,
     swe_agent,
+    transcript,
     turn_columns,
 )
 from hfsvc.trajectories.layouts.base import Layout
@@ -57,10 +58,12 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
     "atif": atif.fit,
     "query-answers": question_and_answer.fit_answers,
     "prompt-completion": question_and_answer.fit_completion,
+    "transcript": transcript.fit,
 }
 
 
-_PAIRS = frozenset({"query-answers", "prompt-completion"})
+# What tells once more, in another form, what other columns of a file tell.
+_LAST = frozenset({"query-answers", "prompt-completion", "transcript"})
 # Of any type, so that only rows tell; and some of them may be plain messages.
 _LOOSE = "frameworks"
 
@@ -195,9 +198,9 @@ def judge_layouts(
 
 
 def _in_turn(layouts: list[Layout], held: Sequence[Layout]) -> Layout | None:
-    if any(each.name not in _PAIRS for each in held):
+    if any(each.name not in _LAST for each in held):
         # Of preferences and the like the messages are told twice; they are long, and seldom empty.
-        layouts = [each for each in layouts if each.name not in _PAIRS]
+        layouts = [each for each in layouts if each.name not in _LAST]
     if len(layouts) < 2:
         return layouts[0] if layouts else None
     return InTurnLayout(layouts, next((each for each in layouts if each in held), layouts[0]))

@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from hfsvc.models import ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_list, is_text, values_of, written_texts
-from hfsvc.trajectories.files.lenient_json import read_json, read_listed
+from hfsvc.trajectories.files.lenient_json import read_listed
+from hfsvc.trajectories.layouts import results
 from hfsvc.trajectories.layouts.base import RowMetadata
+from hfsvc.trajectories.layouts.results import is_no_result, only_result, result_text
 
 # What hfsvc calls a column, and what datasets call it; the first that a file has is it. The row's own key is not among
 # them: columns of these names repeat in some datasets, so only who knows the dataset can say which is one.
@@ -23,7 +25,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "episode": ("episode",),
     "run_id": ("run_id",),
     "trial_name": ("trial_name",),
-    "result": ("result", "resolved", "target", "reward"),
+    "result": (*results.COLUMNS, *results.FURTHER_COLUMNS),
     "trace_source": ("trace_source",),
     "tools": ("tool_definitions", "tools", "available_tools"),
     "system": ("system", "system_prompt"),
@@ -47,10 +49,6 @@ SHORT_TEXTS = frozenset({
     "trajectory_id",
     "uuid",
 })
-# What is written where a run has no result, in small letters.
-_NO_RESULT = frozenset({"", "nan", "none", "null"})
-# What an object says of a result, the first that it has.
-_RESULTS = ("resolved", "passed", "success", "reward", "score")
 # What JSON texts hold where there are none.
 _NO_TOOLS = frozenset({"[]", "null"})
 # Names in `ReadOptions.columns` that are no column's, but of fields of the messages.
@@ -75,8 +73,11 @@ class MetadataColumns:
         free = [field for field in schema if field.name not in messages]
         # One of two columns of a name cannot be read; only what is known by name is missed.
         once = [field for field in free if schema.names.count(field.name) == 1]
-        called = _requested(options) | dict(_known(free, options))
-        named = {columns[0] for columns in called.values()}
+        # What a score or a flag is called tells more of it than that it is the result.
+        self._loose = frozenset(() if "result" in options.columns else results.FURTHER_COLUMNS)
+        known = [field for field in free if field in once or field.name not in self._loose]
+        called = _requested(options) | dict(_known(known, options))
+        named = {columns[0] for columns in called.values()} - self._loose
         called |= {field.name: (field.name,) for field in once if field.name not in named and _is_short(field)}
         order = {name: index for index, name in enumerate(schema.names)}
         self.columns = dict(sorted(called.items(), key=lambda item: order.get(item[1][0], -1)))
@@ -84,33 +85,37 @@ class MetadataColumns:
     def texts(self, batch: pa.RecordBatch, names: Collection[str]) -> dict[str, list[str | None]]:
         """The columns of a batch that hfsvc calls by `names`, as far as the file has them, written as texts."""
         wanted = {name: columns for name, columns in self.columns.items() if name in names}
-        return {name: _joined(name, columns, batch, _texts) for name, columns in wanted.items()}
+        return {name: self._joined(name, columns, batch, _texts) for name, columns in wanted.items()}
 
     def rows(self, batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
         """What every row of a batch has, by hfsvc's names; what is null is left out."""
-        columns = {name: _joined(name, columns, batch, _values) for name, columns in self.columns.items()}
+        columns = {name: self._joined(name, columns, batch, _values) for name, columns in self.columns.items()}
         for values in zip(*columns.values(), strict=True) if columns else ((),) * batch.num_rows:
             yield {name: value for name, value in zip(columns, values, strict=True) if value is not None}
+
+    def _joined(
+        self, name: str, columns: Sequence[str], batch: pa.RecordBatch, read: Callable[[str, pa.Array], list[Any]]
+    ) -> list[Any]:
+        """The values of a column; where it is empty, those of the next one that is not."""
+        values: list[Any] = [None] * batch.num_rows
+        for column in columns:
+            if not any(map(_is_empty, values)):
+                break
+            more = read(name, batch.column(column))
+            if name == "result" and column in self._loose:
+                more = [*map(only_result, more)]
+            # An empty one is kept as it stands, where there is no other.
+            values = [
+                two if one is None or (_is_empty(one) and not _is_empty(two)) else one
+                for one, two in zip(values, more, strict=True)
+            ]
+        return values
 
 
 def columns_read(metadata: RowMetadata, names: Collection[str] | None = None) -> list[str]:
     """The columns that hold what hfsvc calls by `names`; None for all of them."""
     wanted = (columns for name, columns in metadata.columns.items() if names is None or name in names)
     return [*dict.fromkeys(column for columns in wanted for column in columns)]
-
-
-def _joined(
-    name: str, columns: Sequence[str], batch: pa.RecordBatch, read: Callable[[str, pa.Array], list[Any]]
-) -> list[Any]:
-    """The values of a column; where it is empty, those of the next one that is not."""
-    first, *others = columns
-    values = read(name, batch.column(first))
-    for other in others:
-        if not any(map(_is_empty, values)):
-            break
-        more = read(name, batch.column(other))
-        values = [one if _is_empty(two) or not _is_empty(one) else two for one, two in zip(values, more, strict=True)]
-    return values
 
 
 def _is_empty(value: Any) -> bool:
@@ -124,8 +129,7 @@ def _requested(options: ReadOptions) -> dict[str, tuple[str, ...]]:
 def _known(fields: list[pa.Field], options: ReadOptions) -> Iterator[tuple[str, tuple[str, ...]]]:
     kinds = {field.name: field.type for field in fields if not pa.types.is_null(field.type)}
     for name, columns in NAMES.items():
-        # Tools are large, and the style `messages` has no place for them.
-        if name in options.columns or (name == "tools" and options.style == "messages"):
+        if name in options.columns:
             continue
         found = [each for each in columns if each in kinds and (name == "tools" or _is_readable(name, kinds[each]))]
         if found:
@@ -133,9 +137,16 @@ def _known(fields: list[pa.Field], options: ReadOptions) -> Iterator[tuple[str, 
 
 
 def _is_readable(name: str, kind: pa.DataType) -> bool:
-    """Whether a column is read as text: a result may be an object that has one."""
-    says = name == "result" and pa.types.is_struct(kind) and any(field.name in _RESULTS for field in kind)
-    return says or not _is_nested(kind)
+    """Whether a column is read as text: a result may be an object or a list that has one."""
+    return not _is_nested(kind) or (name == "result" and _may_say_result(kind))
+
+
+def _may_say_result(kind: pa.DataType) -> bool:
+    if is_list(kind):
+        return any(
+            is_kind(kind.value_type) for is_kind in (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating)
+        )
+    return pa.types.is_struct(kind) and any(field.name in results.KEYS for field in kind)
 
 
 def _is_short(field: pa.Field) -> bool:
@@ -156,23 +167,7 @@ def _is_nested(kind: pa.DataType) -> bool:
 
 
 def _texts(name: str, column: pa.Array) -> list[str | None]:
-    return [_result(each) for each in _as_they_stand(column)] if name == "result" else written_texts(column)
-
-
-def _result(value: Any) -> str | None:
-    """A result as text; of an object, what it says of one."""
-    found = value
-    if isinstance(value, str) and value.startswith("{"):
-        try:
-            found = read_json(value).value
-        except (ValueError, RecursionError):
-            return value
-    if not isinstance(found, dict):
-        return None if value is None or _is_no_result(value) else str(value)
-    said = next((found[name] for name in _RESULTS if found.get(name) is not None), None)
-    if said is None:
-        return value if isinstance(value, str) else None
-    return str(said).lower() if isinstance(said, bool) else str(said)
+    return [result_text(each) for each in _as_they_stand(column)] if name == "result" else written_texts(column)
 
 
 def _values(name: str, column: pa.Array) -> list[Any]:
@@ -180,13 +175,9 @@ def _values(name: str, column: pa.Array) -> list[Any]:
         return [read_listed(each) for each in (written_texts(column) if is_text(column.type) else values_of(column))]
     if name == "result":
         # The whole object, where it is one: what it says of the result is for summaries.
-        return [None if _is_no_result(each) else each for each in _as_they_stand(column)]
+        return [None if is_no_result(each) else each for each in _as_they_stand(column)]
     return written_texts(column) if is_text(column.type) or name in NAMES or name == "key" else values_of(column)
 
 
 def _as_they_stand(column: pa.Array) -> list[Any]:
-    return values_of(column) if pa.types.is_struct(column.type) else written_texts(column)
-
-
-def _is_no_result(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().lower() in _NO_RESULT
+    return values_of(column) if _is_nested(column.type) else written_texts(column)

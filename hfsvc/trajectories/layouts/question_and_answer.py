@@ -1,7 +1,7 @@
 """The layouts ``prompt-completion`` and ``query-answers``: what is asked and what is answered in a column each. Pure.
 
-Source: TRL's datasets (``prompt`` and ``completion``; ``chosen`` of preferences, with or without a prompt), and xLAM's
-function calls (``query``, ``answers``, ``tools``), as published in 2024 to 2026.
+Source: TRL's datasets (``prompt`` and ``completion``; ``chosen`` of preferences, with or without a prompt, also as one text
+with marks of speakers, as hh-rlhf has it), and xLAM's function calls (``query``, ``answers``, ``tools``), as published in 2024 to 2026.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +16,7 @@ from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unrea
 from hfsvc.trajectories.layouts.message_counts import CountedByRow
 from hfsvc.trajectories.layouts.metadata import MetadataColumns, columns_read
 from hfsvc.trajectories.layouts.objects import message_of
+from hfsvc.trajectories.layouts.speaker_marks import spoken
 
 Read = Callable[[Any, Any], list[Message]]
 # The answer, and what may stand before it.
@@ -117,7 +118,9 @@ def _said(value: Any, role: str) -> list[Message]:
         messages = [message_of(each) for each in listed]
         if any(message.role is not None for message in messages):
             return messages
-    return [Message(role, value)] if isinstance(value, str) and value else []
+    if not isinstance(value, str) or not value:
+        return []
+    return spoken(value) or [Message(role, value)]
 
 
 def read_answers(query: Any, answers: Any) -> list[Message]:

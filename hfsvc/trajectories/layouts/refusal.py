@@ -1,17 +1,28 @@
 """The words for a file of unknown shape, in three lines. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
 from hfsvc.models import LayoutName
+from hfsvc.trajectories.files.json import DOCUMENT
+from hfsvc.trajectories.files.run_results import RUN_RESULT
+from hfsvc.trajectories.files.session_logs import SESSION
 from hfsvc.trajectories.layouts.conversation import LIKELY_COLUMNS
 from hfsvc.trajectories.layouts.nearest import NearestColumn
 
 LONGEST_TYPE = 60
+_BY_KEYS: Mapping[tuple[str | None, str | None], LayoutName] = {
+    ("role", "content"): "openai",
+    ("from", "value"): "sharegpt",
+    ("role", "text"): "swe-agent",
+}
 _OTHERS = (
-    "events of OpenHands, logs of agents, turns by session, ATIF documents, prompt and completion, query and answers"
+    "events of OpenHands, logs of agents, turns by session, ATIF documents, prompt and completion, query and answers, "
+    "texts with marks of speakers"
 )
+# Columns that no file has, but readers make.
+_MADE = frozenset({DOCUMENT, SESSION, RUN_RESULT})
 
 
 def nothing_fits(schema: pa.Schema, ruled_out: Sequence[tuple[LayoutName, str]], near: NearestColumn | None) -> str:
@@ -22,13 +33,21 @@ def nothing_fits(schema: pa.Schema, ruled_out: Sequence[tuple[LayoutName, str]],
         ruled_out: What it lacks, by layout.
         near: The column that looks most like messages.
     """
-    name, reason = max(ruled_out, key=lambda each: _nearness(*each))
+    name, reason = _by_keys(near) or max(ruled_out, key=lambda each: _nearness(*each))
     advice = f"{', '.join(near.keys)} in {near.column!r}: {near.advice()}" if near else "--column messages=NAME"
     return (
         f"its columns fit no layout; it has {listed(schema)}.\n"
         f"Looked for were role and content, or from and value, in a column {', '.join(LIKELY_COLUMNS)}; and {_OTHERS}.\n"
         f"Nearest is the layout {name}: {reason}. Say where messages are: {advice}"
     )
+
+
+def _by_keys(near: NearestColumn | None) -> tuple[LayoutName, str] | None:
+    """The layout whose keys the objects of a column have, where only the column's name is unknown."""
+    if near is None or near.column in LIKELY_COLUMNS:
+        return None
+    name = _BY_KEYS.get((near.role, near.content))
+    return name and (name, f"{near.column!r} has {near.role} and {near.content}, and is no column that is looked at")
 
 
 def _nearness(name: LayoutName, reason: str) -> int:
@@ -47,7 +66,7 @@ def _nearness(name: LayoutName, reason: str) -> int:
 
 def listed(schema: pa.Schema) -> str:
     """The columns of a file and their types, in words."""
-    names = [f"{field.name} ({_short(field.type)})" for field in schema]
+    names = [f"{field.name} ({_short(field.type)})" for field in schema if field.name not in _MADE]
     return ", ".join(names) or "no columns"
 
 

@@ -16,13 +16,13 @@ from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.openai_calls import calls_of
 from hfsvc.trajectories.styles.notations.precedence import Offered, candidates, marks_in
 from hfsvc.trajectories.styles.notations.thinking import split_thinking
-from hfsvc.trajectories.styles.roles import IS_CALL
+from hfsvc.trajectories.styles.roles import is_call
 
 _OF_HARNESS = (terminus_json.parse, terminus_xml.parse)
 _HARNESSES = {"terminus-json", "terminus-xml", "fence"}
 """Notations in which waiting is an action; their texts speak of anything."""
 
-_ENDS = {"answer", "finish", "final_answer", "final answer"}
+_ENDS = {"answer", "finish", "final_answer", "final answer", "directly-answer", "directly_answer"}
 """Actions of ReAct that nothing comes of; what a user says next is a new task."""
 
 
@@ -79,12 +79,12 @@ def read_agent_message(
             return _taken(held, reasoning, kept)
     if not closed:
         return AgentMessage(None, text, [], False, kept)
-    is_call = message.role in IS_CALL
-    found = (_call_as_role(rest) if is_call else None) or _calls_in(
+    as_role = is_call(message.role)
+    found = (_call_as_role(rest) if as_role else None) or _calls_in(
         rest, rejected=rejected, fenced=fenced, offered=offered
     )
     if isinstance(found, list):
-        silent = is_call and not found and rest.strip()
+        silent = as_role and not found and rest.strip()
         reasons = [f"its role is {message.role}, and its text holds no call"] if silent else found
         return AgentMessage(reasoning, rest, [], False, kept + reasons)
     return _taken(found, reasoning, kept)
@@ -153,7 +153,7 @@ def _call_as_role(text: str) -> _Found | None:
     if not written.startswith(("{", "[", "```")) and "(" not in written:
         return None
     calls = _whole(written)
-    return (ParsedText("", calls), "role") if isinstance(calls, list) else None
+    return (ParsedText("", list(map(smolagents.as_code, calls))), "role") if isinstance(calls, list) else None
 
 
 def _calls_in(text: str, *, rejected: str | None, fenced: bool, offered: Offered) -> _Found | list[str]:

@@ -6,11 +6,15 @@ from hfsvc.atif import Content, TextPart
 from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.agent_message import AgentMessage, read_agent_message
 from hfsvc.trajectories.styles.content_blocks import Blocks
+from hfsvc.trajectories.styles.notations import smolagents
+from hfsvc.trajectories.styles.notations.base import Call
+from hfsvc.trajectories.styles.notations.fences import RAN
 from hfsvc.trajectories.styles.notations.terminus import REJECTED
 from hfsvc.trajectories.styles.notations.tools import OfferedTools, Tools
 from hfsvc.trajectories.styles.parts import content_of
-from hfsvc.trajectories.styles.roles import Kind
+from hfsvc.trajectories.styles.roles import Kind, is_call
 
+_REPLIES = (REJECTED, RAN)
 _ReadMessage = tuple[Content, AgentMessage]
 """What the content of a message is without blocks, and what it was taken apart into."""
 
@@ -48,7 +52,7 @@ class AgentReader:
         self._column_tools = tools
         self._tools_on_offer: OfferedTools | None = None
         self._ahead: dict[int, _ReadMessage] = {}
-        self._rejections = dict(_rejections(messages))
+        self._replies = dict(_replies(messages))
 
     def take(self, index: int) -> _ReadMessage:
         """The content of a message whose turn it is, without blocks, and what it was taken apart into."""
@@ -65,8 +69,22 @@ class AgentReader:
         spoken = self._blocks[index].spoken(message) if index in self._blocks else message
         content = content_of(spoken.content)
         text = content if isinstance(content, str) else texts_of(content)
-        rejected = self._rejections.get(index)
-        return content, read_agent_message(spoken, text, rejected=rejected, fenced=self._fenced, offered=self._offered)
+        reply = self._replies.get(index)
+        fenced = self._fenced or reply == RAN
+        rejected = None if reply == RAN else reply
+        read = read_agent_message(spoken, text, rejected=rejected, fenced=fenced, offered=self._offered)
+        if read.notation == "smolagents" and self._is_told_again(index + 1, read.calls):
+            read = read._replace(calls=[], acts=False, notation=None)
+        return content, read
+
+    def _is_told_again(self, index: int, calls: list[Call]) -> bool:
+        """Whether the next message is these calls once more, which has their ids."""
+        if index >= len(self._messages) or self._kinds[index] != "agent":
+            return False
+        role, content, fields = self._messages[index]
+        if not is_call(role) and (content or "tool_calls" not in fields):
+            return False
+        return self.calls_at(index) and smolagents.restates(calls, self._ahead[index][1].calls)
 
     def _offered(self) -> OfferedTools:
         """The tools on offer, of the column and of what was said before the agent."""
@@ -77,11 +95,15 @@ class AgentReader:
         return self._tools_on_offer
 
 
-def _rejections(messages: Sequence[Message]) -> Iterator[tuple[int, str]]:
-    """The messages that a harness could not parse, by their places, and what it said of them."""
+def _replies(messages: Sequence[Message]) -> Iterator[tuple[int, str]]:
+    """The messages that a harness replied to, by their places: what it could not parse of one, or `RAN`."""
     for index, (_, said, _) in enumerate(messages):
-        if isinstance(said, str) and said.startswith(REJECTED):
-            yield index - 1, said.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
+        if isinstance(said, str) and said.startswith(_REPLIES):
+            yield index - 1, RAN if said.startswith(RAN) else _reason(said)
+
+
+def _reason(rejection: str) -> str:
+    return rejection.removeprefix(REJECTED).lstrip().partition("\n")[0] or REJECTED
 
 
 def texts_of(content: Content) -> str:

@@ -9,6 +9,7 @@ from hfsvc.models import KeptText
 from hfsvc.trajectories.layouts.conversation import Message
 from hfsvc.trajectories.styles.agent_reader import AgentReader
 from hfsvc.trajectories.styles.content_blocks import Blocks, responses_in
+from hfsvc.trajectories.styles.notations import smolagents
 from hfsvc.trajectories.styles.notations.base import Broken, Call
 from hfsvc.trajectories.styles.notations.openai_calls import all_of, calls_of
 from hfsvc.trajectories.styles.notations.terminus import DONE
@@ -121,7 +122,7 @@ class Answers:
 
     def result(self, index: int, message: Message) -> None:
         """A tool speaks."""
-        id = answered_id(message)
+        id = _id_of(message)
         if id is None and self._split(index, message):
             return
         content = content_of(message.content)
@@ -172,7 +173,7 @@ class Answers:
                 yield _Result((index, number), each.id, each.name)
         elif self._kinds[index] == "tool":
             message = self._messages[index]
-            yield _Result((index, 0), answered_id(message), result_name(message))
+            yield _Result((index, 0), _id_of(message), result_name(message))
 
     def _close_named(self, ids: Iterable[str]) -> None:
         """Close the calls that results with ids answer, so that those without go to the others."""
@@ -214,6 +215,9 @@ class Answers:
         taken = self._assign([each.name for each in several.results]) if several else []
         if several is None or None in taken:
             return False
+        if not str(message.content).lstrip().startswith("<") and not _are_of(several, taken):
+            # A list may well be the result of one call.
+            return False
         self._assigned.update(((index, number), each) for number, each in enumerate(taken))
         self.block_results(index, message, several)
         return True
@@ -238,6 +242,26 @@ class Answers:
             self._closed.add((id(draft), call))
         draft.results.append(ObservationResult(source_call_id=call, content=content, extra=notes))
         self.observations += 1
+
+
+def _are_of(blocks: Blocks, taken: list[_Waiting | None]) -> bool:
+    """Whether each result has the name of the call that it is to answer."""
+    called = [
+        {call.tool_call_id: call.function_name for call in each[0].calls or ()}.get(each[1], "")
+        for each in taken
+        if each
+    ]
+    return [bare_name(each.name or "") for each in blocks.results] == list(map(bare_name, called))
+
+
+def _id_of(message: Message) -> str | None:
+    """The id of the call that a message answers, in a field or as smolagents opens its text."""
+    if (id := answered_id(message)) is not None or not message.content:
+        return id
+    said = message.content
+    if isinstance(said, list):
+        said = said[0].get("text") if isinstance(said[0], dict) else None
+    return smolagents.answered(said) if isinstance(said, str) and said.startswith("Call id:") else None
 
 
 def _names(waiting: list[tuple[StepDraft, ToolCall]]) -> list[str]:

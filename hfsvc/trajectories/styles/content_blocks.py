@@ -4,11 +4,12 @@ Source: ``thinking``, ``tool_use`` and ``tool_result`` of that API; ``toolCall``
 whose sessions are on the Hub. What a redacted block held is not there, so it stays a part as it is.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hfsvc.trajectories.layouts.conversation import Message
-from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_object
+from hfsvc.trajectories.styles.notations.json_values import NotJson, parse_json, parse_object
 from hfsvc.trajectories.styles.notations.openai_calls import id_of
 from hfsvc.trajectories.styles.notations.text_search import between, outside
 from hfsvc.trajectories.styles.roles import kind_of
@@ -90,8 +91,15 @@ def blocks_of(content: Any) -> Blocks | None:
 
 
 def responses_in(content: Any) -> Blocks | None:
-    """The responses of a text that is nothing else, two or more: ``<tool_response>…</tool_response>``, as Hermes has it."""
-    if not isinstance(content, str) or not content[:64].lstrip().startswith(_OPENING) or content.count(_OPENING) < 2:
+    """The responses of a text that is nothing else, two or more.
+
+    Source: Hermes (``<tool_response>…</tool_response>``), ToolACE (``[{"name": …, "results": …}, …]``, each of another name).
+    """
+    if not isinstance(content, str):
+        return None
+    if content.startswith("[") and (listed := _listed_responses(content)):
+        return listed
+    if not content[:64].lstrip().startswith(_OPENING) or content.count(_OPENING) < 2:
         return None
     spans, end = list[tuple[int, int]](), 0
     while span := between(content, _OPENING, _CLOSING, end):
@@ -101,6 +109,30 @@ def responses_in(content: Any) -> Blocks | None:
         return None
     texts = [content[slice(*span)] for span in spans]
     return Blocks(None, [], [BlockResult(None, _named(text), text, {}) for text in texts], [])
+
+
+def _listed_responses(content: str) -> Blocks | None:
+    try:
+        held = parse_json(content)
+    except NotJson:
+        return None
+    results = [_named_result(each) for each in held] if isinstance(held, list) and len(held) > 1 else []
+    found = [each for each in results if each is not None]
+    # Of several results of one name nothing tells which call each is of.
+    names = {each.name for each in found}
+    return Blocks(None, [], found, []) if found and len(names) == len(results) else None
+
+
+def _named_result(held: Any) -> BlockResult | None:
+    """An object of a name and what came, and nothing else."""
+    if not isinstance(held, dict) or len(held) != 2 or not isinstance(held.get("name"), str):
+        return None
+    content = next((held[key] for key in (*_CONTENTS, "results", "response") if key in held), None)
+    if content is None:
+        return None
+    return BlockResult(
+        None, held["name"], content if isinstance(content, str) else json.dumps(content, ensure_ascii=False), {}
+    )
 
 
 def _named(response: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -29,10 +29,11 @@ def style_of(options: ReadOptions) -> Build:
 
 
 class BuiltTrajectory(NamedTuple):
-    """A row as a trajectory, and what was recovered of it."""
+    """A row as a trajectory, what was recovered of it, and the column of tools that its document has no place for."""
 
     trajectory: Trajectory
     fidelity: Fidelity
+    tools: Any = None
 
 
 def convert(
@@ -62,7 +63,8 @@ def _built(row: Conversation, location: RowLocation, build: Build) -> BuiltTraje
     if row.notes:
         noted = tuple(KeptText(message=message, reason=reason) for message, reason in row.notes)
         fidelity = msgspec.structs.replace(fidelity, kept_as_text=noted + fidelity.kept_as_text)
-    return BuiltTrajectory(trajectory, fidelity)
+    tools = row.columns.get("tools") if fidelity.style == "messages" else None
+    return BuiltTrajectory(trajectory, fidelity, tools)
 
 
 def recovered(batch: pa.RecordBatch, first: RowLocation, layout: Layout, options: ReadOptions) -> Iterator[Fidelity]:

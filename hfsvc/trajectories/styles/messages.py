@@ -16,6 +16,7 @@ SCHEMA_VERSION: SchemaVersion = "ATIF-v1.4"
 AGENT_VERSION = "1.0"
 EXTRA = ("task", "episode", "trial_name", "model_provider", "run_id", "date")
 _PLAIN: dict[str | None, Source] = {"assistant": "agent", "user": "user"}
+# The tools go along with a row, and stand in no document of this style.
 _ELSEWHERE = {"agent", "model", "tools"}
 
 

@@ -18,7 +18,7 @@ from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, tools_
 from hfsvc.trajectories.styles.notations.whole_runs import Run, run_in
 from hfsvc.trajectories.styles.parts import content_of, openai_content
 from hfsvc.trajectories.styles.provenance import COLUMN, PART, notes_of
-from hfsvc.trajectories.styles.roles import KINDS, Kind
+from hfsvc.trajectories.styles.roles import KINDS, Kind, kind_of
 from hfsvc.trajectories.styles.step_draft import StepDraft, mark_last, step_of
 from hfsvc.trajectories.styles.to_rows import written
 
@@ -54,7 +54,7 @@ class StepBuilder:
         self.notations: dict[str, int] = {}
         self._messages = messages
         self._drafts: list[StepDraft] = []
-        self._kinds: list[Kind] = [KINDS.get(message.role or "", "unknown") for message in messages]
+        self._kinds: list[Kind] = [KINDS.get(role or "") or kind_of(role) for role, _, _ in messages]
         self._blocks = {
             index: found
             for index, (_, content, _) in enumerate(messages)

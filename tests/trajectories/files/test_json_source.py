@@ -119,3 +119,33 @@ async def test_real_rows_are_the_same_in_both_forms(root: Path, name: str) -> No
     documents = [[atif.encode(each.trajectory) for each in made] for made in found.values()]
     assert documents[0] == documents[1]
     assert documents[0]
+
+
+TALK = '[{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "score": NaN}]'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", f"{TALK}\n\n{TALK}\n"),
+        ("a.json", f"[{TALK}, {TALK}]"),
+        ("a.json", f'{{"data": [{TALK}, {TALK}]}}'.replace("NaN", "1")),
+    ],
+)
+async def test_a_row_may_be_a_bare_list_of_messages(root: Path, name: str, content: str) -> None:
+    found = await read(root, {name: content.encode()})
+    assert [[step.message for step in row.trajectory.steps] for row in found] == [["q", "a"]] * 2
+
+
+async def test_a_list_of_something_else_is_a_bad_row(root: Path) -> None:
+    source = await open_source(root, {"a.jsonl": f"{TALK}\n[1, 2]\n[]\n".encode()}, on_bad_row="skip")
+    assert await numbers(source) == [0]
+    assert source.skipped_rows == 2
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "run/trajectory.json", "a.parquet", "a.arrow", "a.csv"])
+async def test_a_pointer_is_told_from_the_file_that_it_stands_for(root: Path, name: str) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12\n"
+    with pytest.raises(BadParquet, match="it is a pointer of Git LFS") as raised:
+        await read(root, {name: pointer})
+    assert "hfsvc verify" in (raised.value.hint or "")

@@ -363,3 +363,72 @@ async def test_a_query_is_answered_by_calls(root: Path) -> None:
         ("agent", "", None, ['f {"a": 1}', "g {}"], []),
     ]
     assert row.fidelity.tool_definitions
+
+
+GREETING = "\n\nHuman: hi\nUser: no mark\n\nAssistant: yo"
+GREETED: list[Told] = [("user", "hi\nUser: no mark", None, [], []), ("agent", "yo", None, [], [])]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"chosen": GREETING, "rejected": "\n\nHuman: hi\n\nAssistant: no"},
+        {"prompt": "\n\nHuman: hi\nUser: no mark\n\nAssistant:", "response": "yo", "chosen": "yo"},
+        {"text": GREETING},
+        {"dialogue": GREETING.replace("Human", "USER").replace("Assistant", "ASSISTANT") + " <|endoftext|>\n\n\n"},
+        {"messages": "### Human: hi\nUser: no mark### Assistant: yo</s>"},
+        {"text": "<|im_start|>user\nhi\nUser: no mark<|im_end|>\n<|im_start|>assistant\nyo<|im_end|>\n"},
+    ],
+)
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+async def test_marks_in_a_text_say_who_speaks(root: Path, row: dict[str, str], ending: str) -> None:
+    content = lines(row) if ending == "jsonl" else parquet(pa.Table.from_pylist([row]))
+    assert await steps_of(root, {f"data/train.{ending}": content}) == GREETED
+
+
+async def test_calls_and_their_answers_are_found_between_marks(root: Path) -> None:
+    chat = (
+        'USER: mend it\n\n\nASSISTANT: <functioncall> {"name": "run", "arguments": \'{"c": 1}\'} <|endoftext|>'
+        '\n\n\nFUNCTION RESPONSE: {"ok": true}\n\n\nASSISTANT: done <|endoftext|>\n\n\n'
+    )
+    files = {"data/train.jsonl": lines({"system": "SYSTEM: You mend.\n", "chat": chat}, {"chat": "USER: alone"})}
+    first, second = await rows_of(root, files)
+    assert [told(step) for step in first.trajectory.steps] == [
+        ("system", "You mend.", None, [], []),
+        ASKED,
+        ("agent", "", None, ['run {"c": 1}'], ['{"ok": true}']),
+        ("agent", "done", None, [], []),
+    ]
+    assert [told(step) for step in second.trajectory.steps] == [("user", "alone", None, [], [])]
+
+
+async def test_a_text_without_marks_is_no_transcript(root: Path) -> None:
+    with pytest.raises(BadParquet, match="no marks in it say who speaks"):
+        await rows_of(root, {"data/train.jsonl": lines({"text": "Once.\nUser: said she.\nAssistant: said he."})})
+    assert await steps_of(root, {"data/train.jsonl": lines({"chosen": "Human: only one"})}) == [
+        ("agent", "Human: only one", None, [], [])
+    ]
+
+
+async def test_messages_count_before_a_transcript_of_them(root: Path) -> None:
+    row = {"text": GREETING, "messages": [{"role": "user", "content": "mend it"}]}
+    assert await steps_of(root, {"data/train.jsonl": lines(row)}) == [ASKED]
+
+
+LOGGED: list[dict[str, Any]] = [
+    {"id": 1, "source": "user", "action": "message", "args": {"content": "mend it"}},
+    {"id": 2, "source": "agent", "action": "run", "args": {"command": "ls"}},
+    {"id": 3, "source": "agent", "cause": 2, "observation": "run", "content": "a", "extras": {}},
+]
+
+
+@pytest.mark.parametrize("name", ["out/trajectory.json", "out/t.json", "data/run.jsonl"])
+async def test_a_file_that_is_a_list_of_events_is_one_session(root: Path, name: str) -> None:
+    made = {"tool_call_metadata": {"model_response": {"model": "gpt-9"}}}
+    events = [LOGGED[0], LOGGED[1] | made, LOGGED[2]]
+    (row,) = await rows_of(root, {name: lines(*events) if name.endswith("l") else json.dumps(events).encode()})
+    assert [told(step) for step in row.trajectory.steps] == [
+        ASKED,
+        ("agent", "", None, ['run {"command": "ls"}'], ["a"]),
+    ]
+    assert (row.trajectory.agent.name, row.trajectory.agent.model_name) == ("openhands", "gpt-9")

@@ -159,14 +159,14 @@ def test_the_two_roles_of_the_export(role: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "role", ["system", "tool", "observation", "Assistant", "USER", "human", "developer", "assistant ", "", None]
+    "role", ["system", "tool", "observation", "USER", "human", "developer", "assistants", "", None]
 )
 def test_any_other_role_is_a_user_and_kept(role: str | None) -> None:
     found = step(role, "a")
     assert (found.source, found.extra) == ("user", {"original_role": role})
 
 
-@pytest.mark.parametrize("role", ["gpt", "ai", "function_call", "model", "agent"])
+@pytest.mark.parametrize("role", ["gpt", "ai", "function_call", "model", "agent", "Assistant", "assistant "])
 def test_other_names_of_the_agent_are_the_agent_and_kept(role: str) -> None:
     found = step(role, "a")
     assert (found.source, found.extra) == ("agent", {"original_role": role})
@@ -223,6 +223,11 @@ def test_extra_holds_what_the_row_has(name: str) -> None:
 def test_extra_columns_are_left_alone() -> None:
     more = {"instruction": "do", "tool_definitions": "[]", "verifier_output": "ok", "path": "a/b"}
     assert one([row(0, **more)]) == one([row(0)])
+
+
+def test_the_tools_on_offer_stand_in_no_document() -> None:
+    tools = json.dumps([{"type": "function", "function": {"name": "f"}}])
+    assert one([row(0, tool_definitions=tools)]) == one([row(0)])
 
 
 def test_small_columns_beyond_the_first_are_kept() -> None:

@@ -509,7 +509,7 @@ def facts(columns: Mapping[str, Any], /, **options: Any) -> dict[str, Any]:
          {"exit_status": "ok", "cost": 1.5, "flag": True, "n": 3}),
         ({"patch": ["long"], "eval_logs": ["long"], "raw": [b"long"], "test": [{"a": 1}], "__index_level_0__": [1]}, {}),
         ({"trajectory_id": ["x"], "id": ["y"]}, {"trajectory_id": "x", "id": "y"}),
-        ({"tools": ["[]"], "tool_definitions": [[{"name": "f"}]]}, {}),
+        ({"tools": ["[]"], "tool_definitions": [[{"name": "f"}]]}, {"tools": [{"name": "f"}]}),
     ],
 )  # fmt: skip
 def test_other_columns_are_read_where_they_are_small(columns: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -584,6 +584,23 @@ async def test_a_text_that_is_no_json_is_no_layout(root: Path) -> None:
     source = await open_source(root, {"a.parquet": parquet(pa.table({"messages": ["words"], "trace": ["more"]}))})
     with pytest.raises(BadParquet, match="Nearest is the layout json: 'messages': it is no JSON"):
         await source.count()
+
+
+@pytest.mark.parametrize(
+    ("keys", "layout"),
+    [(("from", "value"), "sharegpt"), (("role", "content"), "openai"), (("role", "text"), "swe-agent")],
+)
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+async def test_the_nearest_layout_is_the_one_whose_keys_a_column_has(
+    root: Path, keys: tuple[str, str], layout: str, ending: str
+) -> None:
+    row = {"dialogue": [dict(zip(keys, ("human", "q"), strict=True))], "x": "y"}
+    content = json.dumps(row).encode() if ending == "jsonl" else parquet(pa.Table.from_pylist([row]))
+    with pytest.raises(
+        BadParquet, match=f"Nearest is the layout {layout}: 'dialogue' has {' and '.join(keys)}"
+    ) as raised:
+        await (await open_source(root, {f"data/train.{ending}": content})).count()
+    assert "(document)" not in str(raised.value)
 
 
 async def test_a_row_of_broken_json_is_named(root: Path) -> None:

@@ -260,3 +260,56 @@ def test_blocks_without_ids_answer_over_several_messages() -> None:
         ("1", "f"),
         ("2", "g"),
     ]
+
+
+def test_a_list_of_results_with_the_names_of_the_calls_is_a_result_each() -> None:
+    calls = Message("assistant", TWO)
+    listed = '[{"name": "g", "results": {"é": 1}}, {"name": "f", "results": "2"}]'
+    assert answers(calls, tool(listed)) == [('{"é": 1}', "g"), ("2", "f")]
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        '[{"name": "a.txt", "content": "1"}, {"name": "b.txt", "content": "2"}]',
+        '[{"name": "f", "results": "1"}, {"name": "f", "results": "2"}]',
+        '[{"name": "f", "results": "1", "more": 1}, {"name": "g", "results": "2"}]',
+        '[{"name": "f", "results": "1"}, 2]',
+        "[not JSON",
+    ],
+)
+def test_any_other_list_is_one_result(listed: str) -> None:
+    assert answers(Message("assistant", TWO), tool(listed)) == [(listed, None)]
+    assert answers(Message("assistant", TWO), tool(listed), tool("2")) == [(listed, "f"), ("2", "g")]
+
+
+CODE = "Thought: go\n\nCode:\n```py\nprint(1)\n```<end_code>"
+
+
+def told(code: str, id: str = "call_1") -> Message:
+    call = {"id": id, "type": "function", "function": {"name": "python_interpreter", "arguments": code}}
+    return Message("tool-call", [{"type": "text", "text": f"Calling tools:\n{[call]}"}], {})
+
+
+def test_the_memory_of_a_code_agent_tells_an_action_twice_and_it_is_one_call() -> None:
+    result = [{"type": "text", "text": "Call id: call_1\nObservation:\n1\n"}]
+    conversation = Conversation([USER, Message("assistant", CODE), told("print(1)"), tool(result, "tool-response")], {})
+    trajectory, fidelity = convert(conversation, "structured")
+    (call,) = [call for step in trajectory.steps for call in step.tool_calls or ()]
+    assert (call.tool_call_id, call.arguments) == ("call_1", {"code": "print(1)"})
+    assert (fidelity.calls, fidelity.answered, fidelity.kept_as_text) == (1, 1, ())
+    assert trajectory.steps[1].reasoning_content == "go"
+    assert to_rows(trajectory) == rows_of(conversation)
+
+
+def test_another_call_after_code_is_another_call() -> None:
+    conversation = Conversation([USER, Message("assistant", CODE), told("print(2)")], {})
+    _, fidelity = convert(conversation, "structured")
+    assert fidelity.calls == 2
+
+
+def test_a_result_may_name_its_call_at_the_start_of_its_text() -> None:
+    calls = [{"id": id, "function": {"name": name, "arguments": {}}} for id, name in (("1", "f"), ("2", "g"))]
+    listed = Message("tool-call", f"Calling tools:\n{calls}", {})
+    second, first = "Call id: 2\nObservation:\nb", "Call id: 1\nObservation:\na"
+    assert sorted(answers(listed, tool(second), tool(first)), key=str) == [(first, "f"), (second, "g")]

@@ -268,6 +268,16 @@ def test_fenced_blocks_are_calls_only_where_that_is_said() -> None:
     assert to_rows(fenced) == rows_of(conversation)
 
 
+def test_a_block_whose_answer_tells_a_return_code_was_run() -> None:
+    run = "<returncode>0</returncode>\n<output>\na.txt\n</output>"
+    conversation = talk_of("do", "I look.\n\n```bash\nls\n```", run, "Here:\n\n```bash\nls\n```")
+    found, fidelity = style_of(ReadOptions(style="structured"))(conversation, LOCATION)
+    assert results_of(found.steps[1]) == [("call_0_1", run)]
+    assert (found.steps[1].message, found.steps[2].tool_calls) == ("I look.", None)
+    assert dict(fidelity.notations) == {"fence": 1}
+    assert to_rows(found) == rows_of(conversation)
+
+
 # ---- what comes back ------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """A call as bare JSON: a whole text that is ``{"name", "arguments"}``, or a list of such.
 
-Source: models that were told to answer with JSON alone, as Llama's template does. Objects with keys that no call has are
+Source: models that were told to answer with JSON alone, as Llama's template does; xLAM writes ``{"thought", "tool_calls"}``. Objects with keys that no call has are
 data; in a fence they are an example.
 """
 
@@ -21,13 +21,20 @@ def opens(text: str) -> int:
     """0 where the whole text may be calls, else -1."""
     if not _OPENING.match(text) or '"name"' not in text:
         return -1
-    return 0 if ('"arguments"' in text or '"parameters"' in text or '"args"' in text) and _held(text) else -1
+    return (
+        0
+        if ('"arguments"' in text or '"parameters"' in text or '"args"' in text) and (_held(text) or _wrapped(text))
+        else -1
+    )
 
 
 def parse(text: str) -> ParsedText | Broken:
     """The calls of a text."""
-    calls = all_of(_held(text) or [])
-    return calls if isinstance(calls, Broken) else ParsedText("", calls)
+    wrapped = _wrapped(text)
+    calls = all_of(_held(text) or (wrapped or {}).get("tool_calls") or [])
+    return (
+        calls if isinstance(calls, Broken) else ParsedText("", calls, wrapped["thought"] or None if wrapped else None)
+    )
 
 
 def first_name(text: str) -> str:
@@ -43,6 +50,19 @@ def _held(text: str) -> list[Any] | None:
     except NotJson:
         return None
     return held if held and not whole[end:].strip() and all(map(is_call, held)) else None
+
+
+def _wrapped(text: str) -> dict[str, Any] | None:
+    """An object of a thought and calls, as xLAM writes it."""
+    if '"tool_calls"' not in text:
+        return None
+    try:
+        held = parse_object(without_end(text))
+    except NotJson:
+        return None
+    calls, thought = held.get("tool_calls"), held.setdefault("thought", "")
+    is_one = held.keys() == {"thought", "tool_calls"} and isinstance(thought, str) and isinstance(calls, list)
+    return held if is_one and calls and all(map(is_call, calls)) else None
 
 
 def is_call(held: Any) -> bool:

@@ -1,7 +1,9 @@
 """Calls as JSON after a mark of their own: ``<TOOLCALL>[…]</TOOLCALL>``, ``<|tool_call|>[…]``, ``<functioncall> {…}``.
 
-Source: Nemotron's templates, Granite and Phi 4, glaive-function-calling-v2 (whose arguments are JSON in single quotes). The
-closing mark may be missing at the end of a text.
+The marks of Command A are ``<|START_ACTION|>`` and ``<|END_ACTION|>``, of InternLM ``<|action_start|><|plugin|>`` and ``<|action_end|>``.
+
+Source: Nemotron's templates, Granite and Phi 4, Command A, InternLM, glaive-function-calling-v2 (whose arguments are
+JSON in single quotes, in which others may stand). The closing mark may be missing at the end of a text.
 """
 
 import re
@@ -16,8 +18,11 @@ _CLOSING = {
     "<|tool_call|>": "<|/tool_call|>",
     "<functioncall>": "</functioncall>",
     "<function_call>": "</function_call>",
+    "<|START_ACTION|>": "<|END_ACTION|>",
+    "<|action_start|><|plugin|>": "<|action_end|>",
 }
-_OPENING = re.compile(r"<(?:TOOLCALL|\|tool_call\||function_?call)>")
+_OPENING = re.compile(r"<(?:TOOLCALL|\|tool_call\||function_?call|\|START_ACTION\||\|action_start\|><\|plugin\|)>")
+_QUOTED = re.compile(r"""("arguments"\s*:\s*)'(?=\{)""")
 
 
 def opens(text: str) -> int:
@@ -33,9 +38,24 @@ def parse(text: str) -> ParsedText | Broken:
         closing = _CLOSING[opening[0]]
         end = text.find(closing, opening.end())
         body = text[opening.end() :] if end < 0 else text[opening.end() : end]
-        found = calls_in(without_end(body).strip())
+        found = _calls_of(without_end(body).strip())
         if isinstance(found, Broken):
             return found
         calls += found
         spans.append((opening.start(), len(text) if end < 0 else end + len(closing)))
     return ParsedText(without_end(outside(text, spans)).rstrip(), calls)
+
+
+def _calls_of(body: str) -> list[Call] | Broken:
+    found = calls_in(body)
+    if isinstance(found, Broken) and (plain := _unquoted(body)):
+        return calls_in(plain)
+    return found
+
+
+def _unquoted(body: str) -> str | None:
+    """A call whose arguments are JSON in single quotes, without these: the JSON may hold such quotes itself."""
+    opening, closing = _QUOTED.search(body), body.rfind("'")
+    if opening is None or closing < opening.end() or body[closing + 1 :].strip() != "}":
+        return None
+    return f"{body[: opening.start()]}{opening[1]}{body[opening.end() : closing]}{body[closing + 1 :]}"

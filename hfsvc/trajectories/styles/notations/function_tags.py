@@ -1,6 +1,6 @@
 """Calls in tags: ``<function=NAME><parameter=KEY>VALUE</parameter></function>``.
 
-Values stay text, without one line feed at either end. Llama 3.1 writes one object: ``<function=NAME>{…}</function>``.
+Seed writes them in ``<seed:tool_call>``. Values stay text, without one line feed at either end. Llama 3.1 writes one object: ``<function=NAME>{…}</function>``.
 """
 
 import re
@@ -10,6 +10,7 @@ from hfsvc.trajectories.styles.notations.json_values import NotJson, object_at
 from hfsvc.trajectories.styles.notations.text_search import Span, outside
 
 _FUNCTION = re.compile(r"<function=([^<>\s]+)>\s*")
+_AROUND = re.compile(r"</?seed:tool_call>\s*")
 _PARAMETER = re.compile(r"<parameter=([^<>\s]+)>")
 # A value may hold the closing tag itself; after the real one there is another parameter, or the end.
 _VALUE_END = re.compile(r"</parameter>\s*(?=<parameter=|</function>|\Z)")
@@ -32,7 +33,10 @@ def parse(text: str) -> ParsedText | Broken:
         call, end = found
         calls.append(call)
         spans.append((function.start(), end))
-    return ParsedText(outside(text, spans).rstrip(), calls) if calls else Broken("a <function=…> has no name")
+    said = outside(text, spans)
+    if "seed:tool_call>" in said:
+        said = _AROUND.sub("", said)
+    return ParsedText(said.rstrip(), calls) if calls else Broken("a <function=…> has no name")
 
 
 def call_at(text: str, start: int) -> tuple[Call, int] | Broken:

@@ -102,7 +102,7 @@ def _unread(unread: str | None, extra: Mapping[str, Any] | None) -> str | None:
 def _arguments(value: Any) -> tuple[dict[str, Any], str | None]:
     if isinstance(value, dict):
         return value, None
-    if value is None or value == "":
+    if value is None or value in ("", "null"):
         return {}, None
     if not isinstance(value, str):
         return {RAW: value}, "its arguments are no object"

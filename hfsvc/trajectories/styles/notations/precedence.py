@@ -24,6 +24,7 @@ from hfsvc.trajectories.styles.notations import (
     llama,
     mcp_tags,
     mistral,
+    name_lines,
     named_tags,
     python_calls,
     react,
@@ -96,9 +97,11 @@ WORDS = (
     Notation("mistral", mistral.opens, mistral.parse, sees_all=False),
     Notation("smolagents", smolagents.opens, smolagents.parse),
     Notation("react", react.opens, react.parse),
+    Notation("fence", fences.opens_thoughtful, fences.parse),
 )
 FENCED_JSON = Notation("json", lambda _: 0, lambda text: bare_json.parse(call_lists.unfenced(text)))
 LINES = Notation("python", lambda _: 0, python_calls.parse_lines)
+NAME_LINES = Notation("name-line", lambda _: 0, name_lines.parse)
 WHOLE = (
     Notation("python", python_calls.opens, python_calls.parse),
     Notation("json", bare_json.opens, bare_json.parse),
@@ -107,7 +110,7 @@ WHOLE = (
 _FIRST_OF_ALL = Candidate(0, TERMINUS_JSON)
 # The lookahead passes over other tags, of which some texts are full.
 _MARKS = re.compile(
-    r"<(?=[rtf|｜amiTues])(?:response>|tool_calls?>|function=|\|(?:channel|start|python_tag|tool_call)|｜(?:tool|DSML)|antml:|minimax:tool_call>"
+    r"<(?=[rtf|｜amiTues])(?:response>|tool_calls?>|tool_call name=|function=|\|(?:channel|start|python_tag|tool_call|START_ACTION|action_start)|｜(?:tool|DSML)|antml:|minimax:tool_call>"
     r"|invoke[\s>]|function_calls?>|functioncall>|TOOLCALL>|use_mcp_tool>|execute(?:_bash|_ipython|_browse)?>|search>)"
 )
 _CLOSING = re.compile(r"<(?:/[a-z_]+>)")
@@ -116,7 +119,8 @@ _FIRST = re.compile(r"\s*[\[{]")
 _HAS_ACTION = re.compile(r"A(?:ct(?:ion)?|CTION)(?: \d+)?:").search
 _HAS_TOKEN = re.compile(r"\[(?:TOOL_CALLS\]|ARGS\])").search
 _HAS_LIST = re.compile(r"C(?:alling tools:|ALLING TOOLS:)").search
-_HAS_CODE = re.compile(r"\s*Thought:").match
+_HAS_THOUGHT = re.compile(r"\s*T(?:hought|HOUGHT):").match
+_HAS_NAME = re.compile(r"\s*(?:```\w*\s*)?[^\W\d][\w.\-]{0,127}(?:\(|[ \t]*\n\s*\{)").match
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 _QUOTES = "`\"'"
 _TRIES = 8
@@ -177,10 +181,13 @@ def _later(text: str, offered: Offered, *, tagged: bool, marked: bool) -> Iterat
         yield from _outside_quotes(TOKENS, text)
     if tagged and _CLOSING.search(text) and (tools := offered()):
         yield from _outside_quotes((_named(tools),), text)
-    if _HAS_ACTION(text) or ("[" in text and _HAS_TOKEN(text)) or _HAS_LIST(text) or _HAS_CODE(text):
+    if _HAS_ACTION(text) or ("[" in text and _HAS_TOKEN(text)) or _HAS_LIST(text) or _HAS_THOUGHT(text):
         yield from _outside_quotes(WORDS, text)
-    if python_calls.opens_lines(text, offered):
-        yield Candidate(0, LINES)
+    if _HAS_NAME(text):
+        if python_calls.opens_lines(text, offered):
+            yield Candidate(0, LINES)
+        if name_lines.opens(text, offered):
+            yield Candidate(0, NAME_LINES)
     if _FIRST.match(text) and (whole := _found(WHOLE, text)):
         yield from whole
     elif (

@@ -1,15 +1,19 @@
 """smolagents: ``Thought: …`` and code in ``<code>`` or a fence that ``<end_code>`` follows; ``Calling tools:`` and a list.
 
-Source: its code agents, whose code goes to ``python_interpreter``, and the memory of its steps, a list of Python.
+Source: its code agents, whose code goes to ``python_interpreter``, and the memory of its steps, a list of Python, in which
+the action of a step stands once more. Its results open with ``Call id:``.
 """
 
 import re
+from typing import Any
 
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.call_lists import calls_in
+from hfsvc.trajectories.styles.notations.openai_calls import RAW
 
 TOOL = "python_interpreter"
 LISTED = "Calling tools:"
+_ANSWERED = re.compile(r"Call id: (\S+)\s*\n")
 _LISTED = re.compile(r"^Calling tools:[ \t]*\n?", re.MULTILINE)
 _THOUGHT = re.compile(r"\s*Thought:\s*")
 _LABEL = re.compile(r"(?:^|\n)[ \t]*Code:[ \t]*\Z")
@@ -34,7 +38,9 @@ def parse(text: str) -> ParsedText | Broken:
     """The code of a message, or its calls."""
     if listed := _LISTED.search(text):
         calls = calls_in(text[listed.end() :].strip())
-        return calls if isinstance(calls, Broken) else ParsedText(text[: listed.start()].rstrip(), calls)
+        if isinstance(calls, Broken):
+            return calls
+        return ParsedText(text[: listed.start()].rstrip(), list(map(as_code, calls)))
     found = _code(text)
     if found is None:
         return Broken("its code is never closed")
@@ -43,6 +49,29 @@ def parse(text: str) -> ParsedText | Broken:
     thought = _THOUGHT.match(before)
     call, after = Call(TOOL, {"code": code}), text[end:].strip()
     return ParsedText(after, [call], before[thought.end() :].strip() or None) if thought else ParsedText(before, [call])
+
+
+def restates(told: list[Call], made: list[Call]) -> bool:
+    """Whether the calls of a message are those of the one before, as the memory of a step has them."""
+    return bool(made) and [_plain(each) for each in told] == [_plain(each) for each in made]
+
+
+def answered(text: str) -> str | None:
+    """The id of the call that a result answers; None where it names none."""
+    found = _ANSWERED.match(text)
+    return found[1] if found else None
+
+
+def as_code(call: Call) -> Call:
+    """A call whose arguments are the code itself."""
+    code = call.arguments.get(RAW)
+    is_code = call.name == TOOL and isinstance(code, str) and call.arguments.keys() == {RAW}
+    return call._replace(arguments={"code": code}, unread=None) if is_code and not call.extra else call
+
+
+def _plain(call: Call) -> tuple[str, Any]:
+    code = call.arguments.get("code")
+    return call.name, code.strip() if isinstance(code, str) else call.arguments
 
 
 def _code(text: str) -> tuple[int, int, str] | None:

@@ -2,7 +2,7 @@
 
 Source: the exporter of Harbor 0.25, which writes them after the message, and the chat templates of several models. Inside
 some write `hfsvc.trajectories.styles.notations.function_tags`, GLM 4.5 a name and ``<arg_key>`` and ``<arg_value>``, the
-first Hermes datasets dictionaries of Python. At the end of a text the closing tag may be missing.
+first Hermes datasets dictionaries of Python; others name the function in the tag, ``<tool_call name="f">{…}``. At the end of a text the closing tag may be missing.
 """
 
 import re
@@ -10,12 +10,13 @@ import re
 from hfsvc.trajectories.styles.notations import function_tags, python_calls
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.call_lists import values_at
-from hfsvc.trajectories.styles.notations.json_values import NotJson
+from hfsvc.trajectories.styles.notations.json_values import NotJson, object_at
 from hfsvc.trajectories.styles.notations.openai_calls import all_of
 from hfsvc.trajectories.styles.notations.python_values import NotPython, literal
 from hfsvc.trajectories.styles.notations.text_search import Span, outside
 
-_OPENING = re.compile(r"(?:<tool_calls>\s*)?<tool_call>\s*|<tool_calls>\s*")
+_OPENING = re.compile(r"""(?:<tool_calls>\s*)?<tool_call(?:\s+name=["'][^"'<>\n]{1,128}["']\s*)?>\s*|<tool_calls>\s*""")
+_NAMED = re.compile(r"""(?:<tool_calls>\s*)?<tool_call\s+name=["']([^"'<>\n]{1,128})["']\s*>\s*""")
 _CLOSING = re.compile(r"\s*</tool_calls?>(?:\s*</tool_calls>)?|\s*(?=<tool_call>)|\s*(?:<\|im_end\|>\s*)?\Z")
 _BODY_END = re.compile(r"</tool_calls?>|<tool_call>|\Z")
 _NAME = re.compile(r"\s*([^\s<>{}()\[\]\"']+)(?:\s*(?=<arg_key>)|[ \t]*\n\s*\Z)")
@@ -32,7 +33,8 @@ def parse(text: str) -> ParsedText | Broken:
     """All calls of a message; none where one of them is broken."""
     calls, spans = list[Call](), list[Span]()
     while opening := _OPENING.search(text, spans[-1][1] if spans else 0):
-        found = _calls_at(text, opening.end())
+        named = _NAMED.fullmatch(opening[0])
+        found = _arguments_at(text, opening.end(), named[1]) if named else _calls_at(text, opening.end())
         if isinstance(found, Broken):
             return found
         closing = _CLOSING.match(text, found[1])
@@ -63,6 +65,15 @@ def _calls_at(text: str, start: int) -> tuple[list[Call], int] | Broken:
         held = value if isinstance(value, list) else [value]
     calls = all_of(held) if held else _not_json("it holds no call")
     return calls if isinstance(calls, Broken) else (calls, end)
+
+
+def _arguments_at(text: str, start: int, name: str) -> tuple[list[Call], int] | Broken:
+    """The call of a function that its tag names."""
+    try:
+        arguments, end = object_at(text, start)
+    except NotJson as error:
+        return _not_json(str(error))
+    return [Call(name, arguments)], end
 
 
 def _named_at(text: str, start: int) -> tuple[list[Call], int] | Broken:

@@ -56,6 +56,8 @@ def _react(text: str) -> list[RunTurn] | None:
             return None
         if kind == "thought" and thought is None:
             thought = body
+        elif kind == "action" and react.is_none(body) and pieces and pieces[0][0] == "final answer":
+            continue
         elif kind == "action":
             given = f"\nAction Input: {pieces.pop(0)[1]}" if pieces and pieces[0][0] == "action input" else ""
             call = react.call_of(f"{body}{given}")

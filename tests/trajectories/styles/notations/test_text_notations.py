@@ -58,6 +58,18 @@ CALLS: list[tuple[str, str, list[tuple[str, dict[str, Any]]], str, str | None]] 
     ("tool-fence", 'm\n```tool_call\n{"name": "f", "arguments": {"q": "x"}}\n```', [("f", {"q": "x"})], "m", None),
     ("tool-fence", 'm\n```tool_code\nprint(f(q="x"))\n```', [("f", {"q": "x"})], "m", None),
     ("function", '<function=search>{"q": "x"}</function>', X, "", None),
+    ("function", 'm\n<seed:tool_call>\n<function=search>\n<parameter=q>x</parameter>\n</function>\n</seed:tool_call>', X, "m", None),
+    ("tool_call", '<tool_call name="search">{"q": "x"}</tool_call>', X, "", None),
+    ("call-tags", '<|START_ACTION|>[\n{"tool_call_id": "0", "tool_name": "search", "parameters": {"q": "x"}}\n]<|END_ACTION|>', X, "", None),
+    ("call-tags", 'm<|action_start|><|plugin|>{"name": "search", "parameters": {"q": "x"}}<|action_end|>', X, "m", None),
+    ("call-tags", """<functioncall> {"name": "search", "arguments": '{"q": "L'Aquila"}'} <|endoftext|>""", [("search", {"q": "L'Aquila"})], "", None),
+    ("name-line", 'search\n{"q": "x"}', X, "", None),
+    ("react", 'I look.\nAction: ```json\n[{"tool_name": "search", "parameters": {"q": "x"}}, {"tool_name": "b", "parameters": {}}]\n```', [*X, ("b", {})], "I look.", None),
+    ("react", "Thought: so\nFinal Answer: #3", [], "#3", "so"),
+    ("react", "Thought: so\nAction: None\nFinal Answer: #3", [], "#3", "so"),
+    ("json", '{"thought": "hm", "tool_calls": [{"name": "search", "arguments": {"q": "x"}}]}', X, "", "hm"),
+    ("fence", "THOUGHT: hm\n\n```bash\nls -la\n```", [("bash", {"command": "ls -la"})], "", "hm"),
+    ("fence", "THOUGHT: hm\n\n```mswea_bash_command\nls\n```\n", [("bash", {"command": "ls"})], "", "hm"),
     ("call-tags", 'm <function_call>{"name": "search", "arguments": {"q": "x"}}</function_call>', X, "m", None),
     ("react", 'Action:\n```json\n{"action": "search", "action_input": {"q": "x"}}\n```', X, "", None),
     ("use_mcp_tool", 'm\n<use_mcp_tool><server_name>s</server_name><tool_name>search</tool_name><arguments>{"q": "x"}</arguments></use_mcp_tool>', X, "m", None),
@@ -257,3 +269,62 @@ def test_time_grows_with_the_text(piece: str) -> None:
 def test_values_of_python_are_read_as_written(value: Any) -> None:
     found = read(f"[f(a={value!r})]")
     assert calls(found) == [("f", {"a": value})]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I searched <search>cats</search> in the docs and it says no.",
+        "The <search> element is new: <search>form</search>.",
+        "The <search> element is new: <search>form</search>",
+        "<search> is new, as in <search>form</search>",
+        "Run it in <execute> mode, then <execute>x</execute> is done.",
+        "Type <execute_bash>ls</execute_bash>\nand look.",
+        "Thought: fine.\nAction: none needed",
+        "Thought: fine.\nAction: None\nAction Input: None",
+    ],
+)
+def test_what_prose_mentions_is_no_call_and_is_told(text: str) -> None:
+    found = read(text)
+    assert (found.calls, found.message, found.acts) == ([], text, False)
+    assert found.kept
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("I look: <search>cats</search>", "I look:"),
+        ("The <search> tag is next.\n<search>cats</search>\nI wait.", "The <search> tag is next.\nI wait."),
+        ("<b>So</b> <search>cats</search>", "<b>So</b>"),
+    ],
+)
+def test_a_command_that_has_its_line_or_ends_the_message_is_a_call(text: str, message: str) -> None:
+    found = read(text)
+    assert (calls(found), found.message) == ([("search", {"query": "cats"})], message)
+
+
+@pytest.mark.parametrize(
+    "stop", ["\nObservation:", "\nObservation: ", "\n**Observation:**\n", "\nObservation 1:<|im_end|>"]
+)
+def test_the_word_at_which_a_react_agent_stops_is_no_second_turn(stop: str) -> None:
+    found = read(f'Thought: I look\nAction: search\nAction Input: {{"q": "x"}}{stop}')
+    assert (calls(found), found.reasoning, found.kept) == (X, "I look", [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'other\n{"q": "x"}',
+        "search\n{q: x}",
+        "THOUGHT: so it goes",
+        "THOUGHT: do\n```bash\nls\n```\nand then\n```bash\nrm a\n```",
+        "THOUGHT: do\n```python\n1\n```",
+        "Here:\n```bash\nls\n```",
+        '{"thought": "hm", "tool_calls": []}',
+        '{"thought": "hm", "tool_calls": [{"name": "f", "arguments": {}}], "more": 1}',
+        "The Final Answer: 3",
+    ],
+)
+def test_what_only_looks_like_these_is_no_call(text: str) -> None:
+    found = read(text)
+    assert (found.calls, found.message, found.reasoning) == ([], text, None)

@@ -25,6 +25,26 @@ def test_thinking_is_parted_from_what_is_said(text: str, reasoning: str | None, 
     assert split_thinking(text) == Thinking(reasoning, rest)
 
 
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ("<thinking>", "</thinking>"),
+        ("<thought>", "</thought>"),
+        ("<seed:think>", "</seed:think>"),
+        ("<|START_THINKING|>", "<|END_THINKING|>"),
+        ("[THINK]", "[/THINK]"),
+        ("◁think▷", "◁/think▷"),
+    ],
+)
+def test_other_models_have_other_marks_for_thinking(opening: str, closing: str) -> None:
+    assert split_thinking(f"{opening}r</think>{closing}\n\nm") == Thinking("r</think>", "m")
+    assert split_thinking(f"{opening} {closing}m") == Thinking(None, "m")
+    assert split_thinking(f"m {opening}r{closing}") == Thinking(None, f"m {opening}r{closing}")
+    unclosed = split_thinking(f"{opening}r")
+    assert (unclosed.rest, unclosed.closed) == (f"{opening}r", True)
+    assert unclosed.kept
+
+
 @pytest.mark.parametrize("text", ["", "m", "\n<b>m</b>", "a <think> tag"])
 def test_text_without_a_block_is_left_alone(text: str) -> None:
     assert split_thinking(text) == Thinking(None, text)

@@ -50,6 +50,12 @@ def test_a_run_of_react_is_a_step_a_turn() -> None:
     ]
 
 
+def test_an_action_that_is_none_calls_nothing_before_the_answer() -> None:
+    run = REACT.replace("Final Answer", "Action: None\nFinal Answer")
+    assert list(map(told, steps_of(run))) == list(map(told, steps_of(REACT)))
+    assert run_in(REACT.replace("Action: write", "Action: none needed")) is None
+
+
 def test_a_run_of_searches_is_a_step_a_turn() -> None:
     assert list(map(told, steps_of(SEARCH))) == [
         ("a", ("search", {"query": "x"}), ["r"], ""),
