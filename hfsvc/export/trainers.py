@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hfsvc.atif import ToolCall
+from hfsvc.atif import ToolCall, Trajectory
 from hfsvc.export.bare_chat import bare_messages, is_bare
 from hfsvc.export.chat import ChatMessage, chat_messages, function_of, further_keys
 from hfsvc.export.columns import batch_of, json_text

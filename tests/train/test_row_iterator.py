@@ -24,7 +24,6 @@ def runs(tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def store(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HFSVC_ROOT", str(root))
-    monkeypatch.setenv("HFSVC_TRANSPORT", "httpx")
 
 
 def threads() -> set[threading.Thread]:
