@@ -4,7 +4,7 @@
 
     HfsvcError
     ├── FixRequest              exit 2   InvalidRepoId, InvalidSettings, InvalidPattern, InvalidChoice,
-    │                                    InvalidExport, MissingExtra
+    │                                    InvalidExport, InvalidTokenizer, MissingExtra
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied
@@ -135,6 +135,17 @@ class InvalidExport(FixRequest):
 
     def message(self) -> str:
         return f"Cannot export to {self.target}: {self.reason}."
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidTokenizer(FixRequest):
+    """A tokenizer, or the chat template beside it, is not there or cannot be used."""
+
+    tokenizer: str
+    reason: str
+
+    def message(self) -> str:
+        return f"The tokenizer {self.tokenizer} cannot be used: {self.reason}."
 
 
 @dataclass(eq=False, kw_only=True)
