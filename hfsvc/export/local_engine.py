@@ -16,7 +16,7 @@ from hfsvc.errors import InvalidExport
 from hfsvc.export.formats import Target, choose_target
 from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
 from hfsvc.export.naming import safe
-from hfsvc.export.writers import Writer, open_writer
+from hfsvc.export.writers import TableMaker, Writer, open_writer
 from hfsvc.models import TrajectoryRow
 from hfsvc.protocols import TrajectorySource
 from hfsvc.trajectories.positions import Shard
@@ -32,7 +32,11 @@ REPORT_EVERY_S = 0.1
 
 
 async def export_trajectories(
-    source: TrajectorySource, request: ExportRequest, *, on_event: OnExport | None = None
+    source: TrajectorySource,
+    request: ExportRequest,
+    *,
+    on_event: OnExport | None = None,
+    tokens: TableMaker | None = None,
 ) -> Exported:
     """Write trajectories into a file or a folder, which is whole in the end, or not there.
 
@@ -42,24 +46,31 @@ async def export_trajectories(
         source: Where they are.
         request: What to write, and where.
         on_event: Called on the event loop with the progress; an exception of its ends the export.
+        tokens: Makes the rows of the format ``tokens``, such as `hfsvc.train.token_rows.TokenTable`.
 
     Raises:
-        InvalidExport: The name and the format do not go together, or the folder is taken.
+        InvalidExport: The name and the format do not go together, the folder is taken, or nothing makes tokens.
         NoSpace, StoreNotWritable: The disk is in the way; nothing has changed.
         HfsvcError: What the source raises.
     """
-    return await export_rows(source, target_of(request), request.rows, resume=request.resume, on_event=on_event)
+    target, rows = target_of(request), request.rows
+    return await export_rows(source, target, rows, resume=request.resume, on_event=on_event, tokens=tokens)
 
 
 async def export_shards(
-    source: TrajectorySource, request: ExportRequest, shards: int, *, on_event: OnExport | None = None
+    source: TrajectorySource,
+    request: ExportRequest,
+    shards: int,
+    *,
+    on_event: OnExport | None = None,
+    tokens: TableMaker | None = None,
 ) -> list[Exported]:
     """Write `shards` files or folders, one after the other, each as `export` does.
 
     With ``resume`` a run that was stopped goes on with the first shard that is not there.
     """
     parts = (msgspec.structs.replace(request, shard=(index, shards)) for index in range(shards))
-    return [await export_trajectories(source, part, on_event=on_event) for part in parts]
+    return [await export_trajectories(source, part, on_event=on_event, tokens=tokens) for part in parts]
 
 
 async def export_to(
@@ -96,21 +107,32 @@ def target_of(request: ExportRequest) -> Target:
 
 
 async def export_rows(
-    source: TrajectorySource, target: Target, rows: RowRange, *, resume: bool, on_event: OnExport | None = None
+    source: TrajectorySource,
+    target: Target,
+    rows: RowRange,
+    *,
+    resume: bool,
+    on_event: OnExport | None = None,
+    tokens: TableMaker | None = None,
 ) -> Exported:
     """Write a range of rows to a target."""
-    return await in_task_group(_export(source, target, rows, resume, on_event))
+    return await in_task_group(_export(source, target, rows, resume, on_event, tokens))
 
 
 async def _export(
-    source: TrajectorySource, target: Target, rows: RowRange, resume: bool, on_event: OnExport | None
+    source: TrajectorySource,
+    target: Target,
+    rows: RowRange,
+    resume: bool,
+    on_event: OnExport | None,
+    tokens: TableMaker | None,
 ) -> Exported:
     if await to_thread.run_sync(_is_taken, target):
         if resume:
             return Exported(path=target.path, format=target.format, kept=True)
         if target.kind == "folder":
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
-    async with _in_threads(open_writer(target)) as writer:
+    async with _in_threads(open_writer(target, tokens)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
         done = await in_task_group(_pump(source, writer, rows, on_event))
     return msgspec.structs.replace(done, path=target.path, format=target.format)

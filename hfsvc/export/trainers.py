@@ -32,7 +32,7 @@ _CALL = pa.struct({
     "type": pa.string(),
     "function": pa.struct({"name": pa.string(), "arguments": pa.string()}),
 })
-_MESSAGE = pa.struct({
+MESSAGE = pa.struct({
     "role": pa.string(),
     "content": pa.string(),
     "reasoning_content": pa.string(),
@@ -41,7 +41,7 @@ _MESSAGE = pa.struct({
     "name": pa.string(),
 })
 _TURN = pa.struct({"from": pa.string(), "value": pa.string()})
-OPENAI_SCHEMA = pa.schema({"messages": pa.list_(_MESSAGE), "tools": pa.string()})
+OPENAI_SCHEMA = pa.schema({"messages": pa.list_(MESSAGE), "tools": pa.string()})
 SHAREGPT_SCHEMA = pa.schema({"conversations": pa.list_(_TURN), "system": pa.string(), "tools": pa.string()})
 
 
@@ -192,10 +192,11 @@ def _call(call: ToolCall) -> Json:
 
 def _tabled(row: Json) -> Json:
     tools = {"tools": json_text(row["tools"])} if "tools" in row else {}
-    return {"messages": [_tabled_message(each) for each in row["messages"]], **tools}
+    return {"messages": [tabled_message(each) for each in row["messages"]], **tools}
 
 
-def _tabled_message(message: Json) -> Json:
+def tabled_message(message: Json) -> Json:
+    """A chat message as tables hold it."""
     texts = {name: value for name, value in message.items() if isinstance(value, str)}
     made = texts | {"content": text_of(message["content"]), "tool_calls": _tabled_calls(message)}
     return made | {"tool_call_id": _text(message.get("tool_call_id"))}

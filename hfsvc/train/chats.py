@@ -1,7 +1,7 @@
-"""Trajectories as the chats that templates take: messages with arguments as objects, and the tools on offer. Pure."""
+"""Trajectories as chats: the messages and tools of the format ``openai``, and the same as templates take them. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hfsvc.export.trainers import openai_row
@@ -10,25 +10,33 @@ from hfsvc.train.chat_template import Message
 
 
 class Chat(NamedTuple):
-    """A chat: its messages, and the schemas of the tools on offer where they are known."""
+    """A chat: its messages, with arguments of calls as JSON text, and the schemas of tools where they are known."""
 
     messages: list[Message]
     tools: list[Any] | None = None
 
 
 def chat_of(row: TrajectoryRow) -> Chat:
-    """The chat of a trajectory, with the messages that the format ``openai`` has of it."""
+    """The chat of a trajectory."""
     found = openai_row(row)
-    return Chat([_with_objects(each) for each in found["messages"]], found.get("tools"))
+    return Chat(found["messages"], found.get("tools"))
+
+
+def for_template(messages: Sequence[Message]) -> list[Message]:
+    """Messages as templates take them: arguments of calls as objects."""
+    return [_with_objects(each) for each in messages]
 
 
 def _with_objects(message: Message) -> Message:
     calls = message.get("tool_calls")
-    return {**message, "tool_calls": [_call(each) for each in calls]} if calls else message
+    return {**message, "tool_calls": [_call(each) for each in calls]} if isinstance(calls, list) else message
 
 
-def _call(call: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**call, "function": {**call["function"], "arguments": _arguments(call["function"].get("arguments"))}}
+def _call(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, Mapping):
+        return call
+    return {**call, "function": {**function, "arguments": _arguments(function.get("arguments"))}}
 
 
 def _arguments(text: Any) -> Any:
