@@ -1,12 +1,12 @@
 """Trajectories as chats: the messages and tools of the format ``openai``, and the same as templates take them. Pure."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from hfsvc.export.trainers import openai_row
 from hfsvc.models import TrajectoryRow
-from hfsvc.train.chat_template import Message
+from hfsvc.train.chat_template import ChatTemplate, Message, TemplateRefused
 
 
 class Chat(NamedTuple):
@@ -22,9 +22,25 @@ def chat_of(row: TrajectoryRow) -> Chat:
     return Chat(found["messages"], found.get("tools"))
 
 
-def for_template(messages: Sequence[Message]) -> list[Message]:
-    """Messages as templates take them: arguments of calls as objects."""
-    return [_with_objects(each) for each in messages]
+def for_template(template: ChatTemplate, chat: Chat) -> list[Message]:
+    """The messages of a chat as a template takes them: arguments of calls as objects, or where it wants text, as text.
+
+    Raises:
+        TemplateRefused: It takes neither.
+    """
+    made = [_with_objects(each) for each in chat.messages]
+    try:
+        template.render(made, chat.tools)
+    except TemplateRefused as refusal:
+        # DeepSeek-V3's joins arguments to texts; what is wrong with other messages stays wrong.
+        if made == chat.messages:
+            raise
+        try:
+            template.render(chat.messages, chat.tools)
+        except TemplateRefused:
+            raise refusal from None
+        return chat.messages
+    return made
 
 
 def _with_objects(message: Message) -> Message:

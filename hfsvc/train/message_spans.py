@@ -145,7 +145,8 @@ class MessageFinder:
 
     def _probed_call(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
         function = call["function"]
-        arguments = {self._probe: self._probe} if function.get("arguments") else function.get("arguments")
+        given = function.get("arguments")
+        arguments = self._probe if isinstance(given, str) else {self._probe: self._probe} if given else given
         return {**call, "function": {**function, "name": self._probe, "arguments": arguments}}
 
     def _place(self, probed: Message, index: int) -> Span | None:

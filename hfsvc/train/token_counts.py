@@ -46,7 +46,7 @@ def count_tokens(tokenizer: ChatTokenizer, chat: Chat) -> int:
     Raises:
         TemplateRefused: The template does not take it.
     """
-    rendering = tokenizer.template.render(for_template(chat.messages), chat.tools)
+    rendering = tokenizer.template.render(for_template(tokenizer.template, chat), chat.tools)
     return len(tokenizer.encode(rendering.text).ids)
 
 
@@ -56,7 +56,7 @@ def count_by_role(tokenizer: ChatTokenizer, chat: Chat) -> Counter[str]:
     Raises:
         TemplateRefused: The template does not take it.
     """
-    messages = for_template(chat.messages)
+    messages = for_template(tokenizer.template, chat)
     finder = MessageFinder(tokenizer.template, messages, chat.tools)
     spans = [(span, messages[index]["role"]) for index in range(len(messages)) if (span := _span(finder, index))]
     counts: Counter[str] = Counter()

@@ -130,7 +130,9 @@ class TokenTable:
 
     def _tokenized(self, row: TrajectoryRow) -> Iterator[dict[str, Any]]:
         for chat in self._fitter.chats(row):
-            ids, mask = masked_chat(self._tokenizer, for_template(chat.messages), chat.tools, self._parts)
+            ids, mask = masked_chat(
+                self._tokenizer, for_template(self._tokenizer.template, chat), chat.tools, self._parts
+            )
             if not any(mask):
                 raise TemplateRefused("no token of it counts for the loss")
             yield {"input_ids": ids, "loss_mask": mask, "length": len(ids)}

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.fixture
 def runs(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("HFSVC_ROOT", str(root))
-    monkeypatch.setenv("HFSVC_TRANSPORT", "httpx")
     path = tmp_path / "runs.parquet"
     path.write_bytes(parquet(rows(100)))
     return str(path)

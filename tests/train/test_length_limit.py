@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("jinja2", reason="the extra train is not installed")
 
+from hfsvc.train.chat_template import ChatTemplate, TemplateRefused  # isort: skip
 from hfsvc.train.chats import Chat, chat_of, for_template  # isort: skip
 from hfsvc.train.length_limit import LengthLimit, cut_middle, fit  # isort: skip
 
@@ -96,13 +97,25 @@ def test_a_cut_text_says_how_much_is_gone(text: str, kept: int) -> None:
         assert len(head) + len(tail) + int(gone) == len(text)
 
 
+PLAIN = ChatTemplate({"default": "{{ messages | tojson }}"}, {})
+
+
+def test_a_template_that_wants_arguments_as_text_gets_text() -> None:
+    (row,) = as_rows([act(ObservationResult(source_call_id="a", content="1"))])
+    joins = "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ 'x' + c.function.arguments }}{% endfor %}{% endfor %}"
+    assert for_template(ChatTemplate({"default": joins}, {}), chat_of(row)) == chat_of(row).messages
+    never = ChatTemplate({"default": "{{ raise_exception('never') }}"}, {})
+    with pytest.raises(TemplateRefused, match="never"):
+        for_template(never, chat_of(row))
+
+
 def test_a_trajectory_is_a_chat_whose_arguments_templates_get_as_objects() -> None:
     (row,) = as_rows([act(ObservationResult(source_call_id="a", content="1"))])
     chat = chat_of(row)
-    calls = [each["tool_calls"] for each in for_template(chat.messages) if "tool_calls" in each]
+    calls = [each["tool_calls"] for each in for_template(PLAIN, chat) if "tool_calls" in each]
     assert [call["function"]["arguments"] for call in calls[0]] == [{"command": "a"}, {"command": "b"}]
     assert chat.messages[1]["tool_calls"][0]["function"]["arguments"] == '{"command":"a"}'
     assert chat.tools is not None
     odd = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": "[1"}}, "x"]}
-    made = for_template([odd])[0]["tool_calls"]
+    made = for_template(PLAIN, Chat([odd]))[0]["tool_calls"]
     assert made == [{"function": {"name": "f", "arguments": "[1"}}, "x"]

@@ -66,7 +66,7 @@ async def test_a_table_of_tokens(root: Path, runs: str, tmp_path: Path, tokenize
         tokenizer, ChatFitter(tokenizer), kept_fields=[pa.field("row", pa.int64())], kept=lambda row: {"row": row.row}
     )
     found = await exported(root, runs, tmp_path / "t.parquet", table)
-    expected = [masked_chat(tokenizer, for_template(chat_of(row).messages)) for row in await rows_of(runs)]
+    expected = [masked_chat(tokenizer, for_template(tokenizer.template, chat_of(row))) for row in await rows_of(runs)]
     assert [(each["input_ids"], each["loss_mask"]) for each in found] == expected
     assert [each["length"] for each in found] == [len(each.input_ids) for each in expected]
     assert [each["row"] for each in found] == [*range(6)]

@@ -18,7 +18,6 @@ ROWS = 203
 @pytest.fixture
 def runs(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("HFSVC_ROOT", str(root))
-    monkeypatch.setenv("HFSVC_TRANSPORT", "httpx")
     path = tmp_path / "runs.parquet"
     path.write_bytes(parquet(rows(ROWS)))
     return str(path)
