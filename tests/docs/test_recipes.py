@@ -10,8 +10,8 @@ from hfsvc import ExportRequest, export_trajectories, open_container
 
 from .pages import blocks_of, page
 
-pytest.importorskip("transformers", reason="transformers is not installed")
-from ..train.chat_templates import MARKED, QWEN3, RUN, TALK, TOOLS, files_of, write_tokenizer
+transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+from ..train.chat_templates import MARKED, QWEN3, RUN, TALK, TOOLS, files_of, write_tokenizer  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -56,7 +56,6 @@ def our_tokenizer(folder: Path) -> Any:
 async def test_trl_trains_on_tokens_with_our_masks(root: Path, runs: str, tmp_path: Path) -> None:
     trl = pytest.importorskip("trl", reason="TRL is not installed")
     datasets = pytest.importorskip("datasets", reason="datasets is not installed")
-    import transformers
 
     from hfsvc.train.token_rows import ChatFitter, TokenTable
 
@@ -98,13 +97,12 @@ async def test_llama_factory_takes_what_its_file_describes(root: Path, runs: str
     converter = pytest.importorskip(
         "llamafactory.data.converter", reason="LLaMA-Factory is not installed", exc_type=ImportError
     )
-    from llamafactory.data.parser import get_dataset_list
-
+    parser = pytest.importorskip("llamafactory.data.parser", exc_type=ImportError)
     from hfsvc.train.llama_factory import dataset_info
 
     path = await export(runs, tmp_path / "runs.jsonl", "sharegpt")
     (tmp_path / "dataset_info.json").write_text(json.dumps(dataset_info({"runs": "runs.jsonl"})))
-    (described,) = get_dataset_list(["runs"], str(tmp_path))
+    (described,) = parser.get_dataset_list(["runs"], str(tmp_path))
     convert = converter.get_dataset_converter(described.formatting, described, None)
     talk, run = (convert(json.loads(line)) for line in Path(path).read_text().splitlines())
     assert [each["content"] for each in talk["_prompt"] + talk["_response"]] == [each["content"] for each in TALK[1:]]
@@ -124,9 +122,7 @@ async def test_axolotl_trains_on_answers_as_the_page_configures_it(root: Path, r
     strategy = pytest.importorskip(
         "axolotl.prompt_strategies.chat_template", reason="axolotl is not installed", exc_type=ImportError
     )
-    import transformers
-    from axolotl.utils.dict import DictDefault
-
+    DictDefault = pytest.importorskip("axolotl.utils.dict").DictDefault
     from hfsvc.train.loss_mask import masked_chat
 
     folder = model_folder(tmp_path, QWEN3)

@@ -1,5 +1,6 @@
 """Loss masks: equal to those of transformers where a template marks what a model writes, and by what messages add."""
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -152,11 +153,8 @@ def test_tokens_are_those_of_transformers(tmp_path: Path, name: str, talk: str) 
 
 def shipped() -> list[Path]:
     """The templates that TRL ships, those for training with marks."""
-    try:
-        import trl
-    except ImportError:
-        return []
-    return sorted(Path(trl.__file__).parent.glob("chat_templates/*.jinja"))
+    found = importlib.util.find_spec("trl")
+    return sorted(Path(found.origin).parent.glob("chat_templates/*.jinja")) if found and found.origin else []
 
 
 @pytest.mark.filterwarnings("ignore")
