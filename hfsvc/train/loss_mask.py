@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 from hfsvc.errors import InvalidSettings
-from hfsvc.train.chat_template import Message, Span
+from hfsvc.train.chat_template import Message, Span, TemplateRefused
 from hfsvc.train.message_spans import AGENT, MessageFinder
 from hfsvc.train.tokenizer import ChatTokenizer
 
@@ -57,20 +57,28 @@ def masked_chat(
         TemplateRefused: The template does not take the messages, or a part of them cannot be told apart.
     """
     finder = MessageFinder(tokenizer.template, messages, tools)
-    spans = _spans(finder, messages, parts, marked=tokenizer.template.marks_generations(tools))
+    marked = tokenizer.template.marks_generations(tools)
+    spans = _spans(finder, messages, parts, marked=marked)
     ids, offsets = tokenizer.encode(finder.text)
-    return MaskedChat(ids, mask_tokens(offsets, spans))
+    return MaskedChat(ids, mask_tokens(offsets, spans, beyond=marked))
 
 
-def mask_tokens(offsets: Sequence[Span], spans: Sequence[Span]) -> list[int]:
-    """1 for every token that overlaps a span, else 0; both in order, as transformers does it."""
+def mask_tokens(offsets: Sequence[Span], spans: Sequence[Span], *, beyond: bool = True) -> list[int]:
+    """1 for every token that overlaps a span, else 0; both in order.
+
+    Args:
+        offsets: Of the tokens.
+        spans: Of what counts.
+        beyond: Whether tokens count that go on behind their span, as with transformers. What follows an answer may begin
+            with the same sign as what might have followed it.
+    """
     mask, at = [0] * len(offsets), 0
     for token, (start, stop) in enumerate(offsets):
         while at < len(spans) and start >= spans[at][1]:
             at += 1
         if at == len(spans):
             break
-        mask[token] = int(stop > spans[at][0])
+        mask[token] = int(stop > spans[at][0] and (beyond or stop <= spans[at][1]))
     return mask
 
 
@@ -91,6 +99,8 @@ def _written(
     """What the model writes, and of that the parts that are wanted."""
     agents = [index for index, message in enumerate(messages) if message.get("role") == AGENT]
     whole = finder.rendering.generated if marked else [finder.span(index) for index in agents]
+    if not marked:
+        _check_outputs(finder, messages, whole)
     if parts >= AGENT_PARTS:
         return whole
     thinking = [each for index in agents if (each := finder.thinking(index))]
@@ -98,6 +108,16 @@ def _written(
     wanted = without(whole, [*thinking, *calls]) if "assistant" in parts else []
     wanted += common(whole, thinking) if "thinking" in parts else []
     return wanted + (common(whole, calls) if "calls" in parts else [])
+
+
+def _check_outputs(finder: MessageFinder, messages: Sequence[Message], answers: Sequence[Span]) -> None:
+    """That no tool output stands within an answer, as with templates that gather results behind their calls."""
+    for index, message in enumerate(messages):
+        output = finder.text_of(index) if message.get("role") == "tool" else None
+        if output and common(answers, [output]):
+            raise TemplateRefused(
+                f"the chat template writes message {index} (tool) into an answer, and marks no answers"
+            )
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

@@ -56,6 +56,13 @@ class MessageFinder:
             self._known[index] = self._by_prefixes(index) or self._by_probe(index)
         return self._known[index]
 
+    def text_of(self, index: int) -> Span | None:
+        """Where a message's own text stands, without what the template writes around it; None where that is not told."""
+        try:
+            return self._place(self._probed(self._messages[index]), index)
+        except TemplateRefused:
+            return None
+
     def thinking(self, index: int) -> Span | None:
         """Where the thinking of an assistant's message stands, with what the template writes around it.
 
@@ -170,13 +177,17 @@ class MessageFinder:
         before = min(self.span(index - 1)[1], own) if index else 0
         header = self._header(index) if self._messages[index].get("role") == AGENT else ""
         found = self.text.rfind(header, before, own) if header else -1
-        return before if found < 0 else found + len(header)
+        if found >= 0:
+            return found + len(header)
+        # What asks may go on in another way than the answer does, such as with thinking that is to come.
+        return before + _common_prefix(self.text[before:own], header)
 
     def _header(self, index: int) -> str:
         """What asks for an answer."""
         before = self._messages[:index] or [{"role": "user", "content": self._probe}]
         plain, asking = self._rendered(before), self._rendered(before, prompt=True)
-        return asking[len(plain) :] if plain is not None and asking and asking.startswith(plain) else ""
+        # Some templates end a chat in which nothing is asked with a token of its own.
+        return asking[_common_prefix(plain, asking) :] if plain is not None and asking is not None else ""
 
     def _ending(self, index: int, probed: Message, stop: int) -> int:
         """How much of what follows a message's own text belongs to it: what the template writes behind it anyway."""

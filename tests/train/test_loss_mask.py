@@ -102,6 +102,44 @@ def test_a_message_that_is_written_nowhere_is_told(tmp_path: Path) -> None:
         masked_chat(found, [asks("go"), acts("gone"), asks("on")])
 
 
+GATHERS = """
+{%- for message in messages %}
+    {%- if message.role == 'assistant' %}
+        {{- '<|im_start|>assistant\n' }}
+        {%- if message.tool_calls %}{{ message.tool_calls[0].function.name }}{% endif %}
+        {%- for later in messages[loop.index:] if later.role == 'tool' %}{{ '[' + later.content + ']' }}{% endfor %}
+        {{- message.content + '<|im_end|>' }}
+    {%- elif message.role != 'tool' %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}
+""".strip()
+
+
+def test_an_output_within_an_answer_is_never_learned(tmp_path: Path) -> None:
+    found = read_tokenizer(files_of(write_tokenizer(tmp_path, GATHERS)), "gathers")
+    assert learned(found, [asks("go"), acts("look")]) == ["look<|im_end|>"]
+    with pytest.raises(TemplateRefused, match=r"writes message 2 \(tool\) into an answer"):
+        learned(found, [asks("go"), acts("look", "ls"), asks("secret", "tool")])
+
+
+def test_a_prompt_that_opens_thinking_leaves_what_asks_out_of_the_loss(tmp_path: Path) -> None:
+    opens = TEMPLATES["chatml"].replace("{{ '<|im_start|>assistant\\n' }}", "{{ '<|im_start|>assistant\\n<think>' }}")
+    assert opens != TEMPLATES["chatml"]
+    found = read_tokenizer(files_of(write_tokenizer(tmp_path, opens)), "opens")
+    assert learned(found, [asks("go"), acts("look"), asks("on"), acts("done")]) == [
+        "look<|im_end|>\n", "done<|im_end|>\n",
+    ]  # fmt: skip
+
+
+def test_a_token_behind_a_chat_that_asks_nothing_is_no_answer(tmp_path: Path) -> None:
+    ends = TEMPLATES["chatml"].replace("{% endif %}", "{% else %}{{ eos_token }}{% endif %}")
+    found = read_tokenizer(files_of(write_tokenizer(tmp_path, ends)), "ends")
+    assert learned(found, [asks("go"), acts("look"), asks("on"), acts("done")]) == [
+        "look<|im_end|>\n", "done<|im_end|>\n</s>",
+    ]  # fmt: skip
+
+
 def test_half_a_character_is_told(tmp_path: Path) -> None:
     with pytest.raises(TemplateRefused, match="tokenizer does not take it"):
         masked_chat(tokenizer(tmp_path, "chatml"), [asks("half \ud800"), acts("no")])
@@ -172,10 +210,16 @@ def test_templates_of_trl_give_its_masks(tmp_path: Path, template: Path, talk: s
         pytest.skip(f"the template does not take it: {error}")
     if talk == "RUN" and template.stem.startswith("phi3") and "training" not in template.stem:
         pytest.skip("the template writes nothing of a message that only calls")
-    assert same(folder, messages, tools, {})
+    try:
+        assert same(folder, messages, tools, {})
+    except TemplateRefused as refusal:
+        assert "into an answer" in str(refusal)
+        assert "gemma" in template.stem
+        return
     ours = read_tokenizer(files_of(folder), "ours")
     texts = "".join(learned(ours, messages, tools=tools))
     said, asked = ("It is 3.", "Add 1") if talk == "TALK" else ("There are two.", "Thanks")
     # Templates for images write nothing of a content that is plain text.
     assert (said in texts) == (said in ours.template.render(messages, tools).text)
     assert asked not in texts
+    assert "training" in template.stem or "AAA" not in texts
