@@ -213,8 +213,8 @@ def test_templates_of_trl_give_its_masks(tmp_path: Path, template: Path, talk: s
     try:
         assert same(folder, messages, tools, {})
     except TemplateRefused as refusal:
-        assert "into an answer" in str(refusal)
-        assert "gemma" in template.stem
+        if "into an answer" not in str(refusal) or "gemma" not in template.stem:
+            raise
         return
     ours = read_tokenizer(files_of(folder), "ours")
     texts = "".join(learned(ours, messages, tools=tools))
