@@ -114,6 +114,17 @@ def ray(session: nox.Session) -> None:
     session.run("pytest", "tests/export/test_ray.py", *session.posargs)
 
 
+@nox.session(default=False)
+def train(session: nox.Session) -> None:
+    """What goes to trainers, against their own libraries, on the CPU."""
+    session.install("torch", "torchaudio", "--index-url", "https://download.pytorch.org/whl/cpu")
+    session.install("-e", ".[all,datasets]", *group("test"), "torchdata", "transformers", "trl", "peft")
+    # Of these only what reads rows, which needs none of what trains on graphics cards.
+    session.install("--no-deps", "axolotl", "llamafactory")
+    session.install("addict", "colorama", "fire", "pyyaml")
+    session.run("pytest", "tests/train", "tests/docs/test_recipes.py", *session.posargs)
+
+
 def peer(session: nox.Session, name: str, *packages: str) -> str:
     """The Python of a clean venv with a peer in it."""
     folder = Path(session.create_tmp()) / name

@@ -4,8 +4,8 @@
 
     HfsvcError
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
-    │                                    InvalidExport, MissingExtra, UnusableClient, ContainerEnded,
-    │                                    OtherEventLoop
+    │                                    InvalidExport, InvalidTokenizer, MissingExtra, UnusableClient,
+    │                                    ContainerEnded, OtherEventLoop
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
@@ -157,6 +157,17 @@ class InvalidExport(FixRequest):
 
     def message(self) -> str:
         return f"Cannot export to {self.target}: {self.reason}."
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidTokenizer(FixRequest):
+    """A tokenizer, or the chat template beside it, is not there or cannot be used."""
+
+    tokenizer: str
+    reason: str
+
+    def message(self) -> str:
+        return f"The tokenizer {self.tokenizer} cannot be used: {self.reason}."
 
 
 @dataclass(eq=False, kw_only=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 STDOUT = Path("-")
 # As `hfsvc.export.FORMATS` has them; importing that takes a while.
-FORMATS = ("jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts")
+FORMATS = ("jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts", "prompt-completion", "tokens")
 LONGEST_SHARD = 30
 
 

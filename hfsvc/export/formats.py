@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 from hfsvc.errors import InvalidExport
 from hfsvc.trajectories.positions import Shard
 
-Format = Literal["jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts"]
+Format = Literal["jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts", "prompt-completion", "tokens"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Kind = Literal["lines", "table", "folder"]
 Compression = Literal["zstd", "gzip"]
@@ -20,6 +20,8 @@ _KINDS: dict[Format, tuple[Kind, ...]] = {
     "sharegpt": ("lines", "table"),
     "atif-dir": ("folder",),
     "sts": ("folder",),
+    "prompt-completion": ("lines", "table"),
+    "tokens": ("table",),
 }
 _COMPRESSIONS: dict[str, Compression] = {".zst": "zstd", ".gz": "gzip"}
 _ENDING = re.compile(r"(?P<type>\.(?:jsonl|ndjson|parquet))?(?P<compression>\.(?:zst|gz))?$", re.IGNORECASE)

@@ -1,6 +1,6 @@
 """What goes along with each row of an export: further keys of a line, further columns of a table. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -42,15 +42,25 @@ def kept_schema(rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.Schema:
     return schema
 
 
-def kept_batch(batch: pa.RecordBatch, rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.RecordBatch:
+def kept_batch(
+    batch: pa.RecordBatch,
+    rows: Sequence[TrajectoryRow],
+    schema: pa.Schema,
+    batch_of: Callable[[Sequence[TrajectoryRow]], pa.RecordBatch],
+) -> pa.RecordBatch:
     """A batch of such a table.
+
+    Args:
+        batch: What rows became, without what is kept.
+        rows: Of the source; where they became more rows, or fewer, each of those has what its own kept.
+        schema: As `kept_schema` gives it.
+        batch_of: Made `batch`.
 
     Raises:
         InvalidExport: A value is of another type than those of the first rows.
     """
     if batch.num_rows != len(rows):
-        # A table of steps.
-        rows = [row for row in rows for _ in row.trajectory.steps]
+        rows = [row for row in rows for _ in range(batch_of([row]).num_rows)]
     kept = [_column(name, [row.kept[name] for row in rows], schema.field(name).type) for name in rows[0].kept]
     return pa.RecordBatch.from_arrays([*batch.columns, *kept], schema=schema)
 

@@ -19,7 +19,7 @@ from hfsvc.export.formats import Target, choose_target
 from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
 from hfsvc.export.naming import safe
 from hfsvc.export.single_calls import one_call_a_step
-from hfsvc.export.writers import Writer, open_writer
+from hfsvc.export.writers import TableMaker, Writer, open_writer
 from hfsvc.models import StreamRecord, TrajectoryRow
 from hfsvc.protocols import RowStream, TrajectorySource
 from hfsvc.trajectories.positions import Shard
@@ -38,7 +38,11 @@ REPORT_EVERY_S = 0.1
 
 
 async def export_trajectories(
-    source: TrajectorySource, request: ExportRequest, *, on_event: OnExport | None = None
+    source: TrajectorySource,
+    request: ExportRequest,
+    *,
+    on_event: OnExport | None = None,
+    tokens: TableMaker | None = None,
 ) -> Exported:
     """Write trajectories into a file or a folder, which is whole in the end, or not there.
 
@@ -49,21 +53,33 @@ async def export_trajectories(
         request: What to write, and where.
         on_event: Called on the event loop with the progress, and awaited where it is asynchronous; an exception of its
             ends the export.
+        tokens: Makes the rows of the format ``tokens``, such as `hfsvc.train.token_rows.TokenTable`.
 
     Raises:
-        InvalidExport: The name and the format do not go together, the folder is taken, or there is no row to write
+        InvalidExport: The name and the format do not go together, the folder is taken, nothing makes tokens, or there is no row to write
             where a file is that would be lost.
         NoSpace, StoreNotWritable: The disk is in the way; nothing has changed.
         HfsvcError: What the source raises.
     """
     prepare = _one_call_a_step if request.one_call_a_step else None
     return await export_rows(
-        source, target_of(request), request.rows, resume=request.resume, prepare=prepare, on_event=on_event
+        source,
+        target_of(request),
+        request.rows,
+        resume=request.resume,
+        prepare=prepare,
+        on_event=on_event,
+        tokens=tokens,
     )
 
 
 async def export_shards(
-    source: TrajectorySource, request: ExportRequest, shards: int, *, on_event: OnExport | None = None
+    source: TrajectorySource,
+    request: ExportRequest,
+    shards: int,
+    *,
+    on_event: OnExport | None = None,
+    tokens: TableMaker | None = None,
 ) -> list[Exported]:
     """Write `shards` files or folders, one after the other, each as `export` does.
 
@@ -71,7 +87,7 @@ async def export_shards(
     """
     check_value("shards", shards, Annotated[int, msgspec.Meta(ge=1)])
     parts = (msgspec.structs.replace(request, shard=(index, shards)) for index in range(shards))
-    return [await export_trajectories(source, part, on_event=on_event) for part in parts]
+    return [await export_trajectories(source, part, on_event=on_event, tokens=tokens) for part in parts]
 
 
 async def export_to(
@@ -122,9 +138,10 @@ async def export_rows(
     resume: bool,
     prepare: Prepare | None = None,
     on_event: OnExport | None = None,
+    tokens: TableMaker | None = None,
 ) -> Exported:
     """Write a range of rows to a target, each as `prepare` makes it."""
-    return await in_task_group(_export(source, target, rows, resume, prepare, on_event))
+    return await in_task_group(_export(source, target, rows, resume, prepare, on_event, tokens))
 
 
 def _one_call_a_step(row: TrajectoryRow) -> TrajectoryRow:
@@ -138,6 +155,7 @@ async def _export(
     resume: bool,
     prepare: Prepare | None,
     on_event: OnExport | None,
+    tokens: TableMaker | None,
 ) -> Exported:
     is_taken = await to_thread.run_sync(_is_taken, target)
     if is_taken:
@@ -145,7 +163,7 @@ async def _export(
             return Exported(target=str(target.path), format=target.format, kept=True)
         if target.kind == "folder":
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
-    async with _in_threads(open_writer(target)) as writer:
+    async with _in_threads(open_writer(target, tokens)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
         done = await in_task_group(_pump_telling(source, writer, rows, prepare, on_event))
         if not done.rows:

@@ -24,7 +24,7 @@ _CALL = pa.struct({
     "function": pa.struct({"name": pa.string(), "arguments": pa.string()}),
     FURTHER: pa.string(),
 })
-_MESSAGE = pa.struct({
+MESSAGE = pa.struct({
     "role": pa.string(),
     "content": pa.string(),
     "reasoning_content": pa.string(),
@@ -33,7 +33,7 @@ _MESSAGE = pa.struct({
     "name": pa.string(),
     FURTHER: pa.string(),
 })
-OPENAI_SCHEMA = pa.schema({"messages": pa.list_(_MESSAGE), "tools": pa.string()})
+OPENAI_SCHEMA = pa.schema({"messages": pa.list_(MESSAGE), "tools": pa.string()})
 
 
 def openai_row(row: TrajectoryRow) -> Json:
@@ -92,12 +92,13 @@ def _call(call: ToolCall) -> Json:
 
 def _tabled(row: Json) -> Json:
     tools = {"tools": json_text(row["tools"])} if "tools" in row else {}
-    return {"messages": [_tabled_message(each) for each in row["messages"]], **tools}
+    return {"messages": [tabled_message(each) for each in row["messages"]], **tools}
 
 
-def _tabled_message(message: Json) -> Json:
+def tabled_message(message: Json) -> Json:
+    """A chat message as tables hold it."""
     calls = [with_further(call, _CALL) for call in message.get("tool_calls") or ()]
-    return with_further(message, _MESSAGE) | {"tool_calls": calls or None}
+    return with_further(message, MESSAGE) | {"tool_calls": calls or None}
 
 
 def with_further(held: Json, columns: pa.StructType) -> Json:

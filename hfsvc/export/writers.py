@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from anyio import from_thread
 
 from hfsvc import atif
+from hfsvc.errors import InvalidExport
 from hfsvc.export import atif_columns, sharegpt_turns, steps, trainers
 from hfsvc.export.atomic_output import whole_file, whole_folder
 from hfsvc.export.formats import Format, Target
@@ -21,10 +22,12 @@ from hfsvc.export.harbor_job import HarborJob
 from hfsvc.export.kept import kept_batch, kept_schema, with_kept, with_kept_extra
 from hfsvc.export.lines import json_line
 from hfsvc.export.naming import safe_name
+from hfsvc.export.prompt_completion import SCHEMA, completion_lines, completions_batch
 from hfsvc.export.sts import session_lines
 from hfsvc.models import TrajectoryRow
 
 Rows = Sequence[TrajectoryRow]
+Table = tuple[pa.Schema, Callable[[Rows], pa.RecordBatch]]
 
 # Large groups compress better, and each is held in memory while it is gathered.
 ROW_GROUP_BYTES = 16 << 20
@@ -42,6 +45,20 @@ class Writer(Protocol):
 
     def write(self, rows: Rows) -> None:
         """Add rows."""
+        ...
+
+
+class TableMaker(Protocol):
+    """Makes the rows of a table of its own kind, such as tokens.
+
+    Attributes:
+        schema: Of its batches.
+    """
+
+    schema: pa.Schema
+
+    def batch(self, rows: Rows) -> pa.RecordBatch:
+        """What rows become; more of them, or fewer."""
         ...
 
 
@@ -81,8 +98,11 @@ class TableWriter:
         if self._parquet is None:
             self._open(rows)
         batch = self._batch_of(rows)
+        # A group without rows cannot be written.
+        if not batch.num_rows:
+            return
         if rows[0].kept:
-            batch = kept_batch(batch, rows, self._schema)
+            batch = kept_batch(batch, rows, self._schema, self._batch_of)
         self._group.append(batch)
         self._group_bytes += batch.nbytes
         self.written += batch.nbytes
@@ -126,20 +146,27 @@ _LINES: dict[Format, Callable[[TrajectoryRow], bytes]] = {
     "jsonl": lambda row: atif.encode(with_kept_extra(row)) + b"\n",
     "openai": lambda row: json_line(with_kept(trainers.openai_row(row), row)),
     "sharegpt": lambda row: json_line(with_kept(sharegpt_turns.sharegpt_row(row), row)),
+    "prompt-completion": completion_lines,
 }
-_TABLES: dict[Format, tuple[pa.Schema, Callable[[Rows], pa.RecordBatch]]] = {
+_TABLES: dict[Format, Table] = {
     "parquet": (atif_columns.SCHEMA, atif_columns.atif_batch),
     "steps": (steps.SCHEMA, steps.steps_batch),
     "openai": (trainers.OPENAI_SCHEMA, trainers.openai_batch),
     "sharegpt": (sharegpt_turns.SHAREGPT_SCHEMA, sharegpt_turns.sharegpt_batch),
+    "prompt-completion": (SCHEMA, completions_batch),
 }
 
 
 @contextmanager
-def open_writer(target: Target) -> Iterator[Writer]:
+def open_writer(target: Target, tokens: TableMaker | None = None) -> Iterator[Writer]:
     """A writer whose work is whole at ``target.path`` after the context, or has left nothing after an exception.
 
+    Args:
+        target: Where it goes, and in which form.
+        tokens: Makes the rows of the format ``tokens``.
+
     Raises:
+        InvalidExport: The format is ``tokens``, and nothing makes them.
         NoSpace, StoreNotWritable: The disk is in the way.
     """
     if target.format == "atif-dir":
@@ -151,7 +178,8 @@ def open_writer(target: Target) -> Iterator[Writer]:
         with whole_folder(target.path) as folder:
             yield SessionFolder(folder)
     else:
-        with whole_file(target.path) as file, _file_writer(file, target) as writer:
+        table = _table_of(target, tokens) if target.kind == "table" else None
+        with whole_file(target.path) as file, _file_writer(file, target, table) as writer:
             yield writer
 
 
@@ -161,15 +189,23 @@ def stream_writer(out: BinaryIO, format: Format) -> Writer:
 
 
 @contextmanager
-def _file_writer(file: BinaryIO, target: Target) -> Iterator[Writer]:
-    if target.kind == "table":
-        with _ended(TableWriter(file, *_TABLES[target.format])) as writer:
+def _file_writer(file: BinaryIO, target: Target, table: Table | None) -> Iterator[Writer]:
+    if table:
+        with _ended(TableWriter(file, *table)) as writer:
             yield writer
     elif target.compression:
         with _ended(pa.CompressedOutputStream(pa.PythonFile(file, "w"), target.compression)) as out:
             yield LineWriter(out, _LINES[target.format])
     else:
         yield LineWriter(file, _LINES[target.format])
+
+
+def _table_of(target: Target, tokens: TableMaker | None) -> Table:
+    if target.format != "tokens":
+        return _TABLES[target.format]
+    if tokens is None:
+        raise InvalidExport(target=str(target.path), reason="tokens needs a tokenizer")
+    return tokens.schema, tokens.batch
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The Hub's REST API for datasets: resolve a name to a commit, list the files of a commit."""
+"""The Hub's REST API for repositories: resolve a name to a commit, list the files of a commit."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -9,8 +9,10 @@ from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.urls import (
     NO_REVISIONS,
+    RepoKind,
     following_page,
     info_url,
+    resolve_url,
     tree_url,
     whoami_url,
     without_query,
@@ -26,10 +28,12 @@ class HubClient:
 
     Args:
         session: Carries every request.
+        kind: Of the repositories: datasets, unless models are asked for.
     """
 
-    def __init__(self, session: HubSession) -> None:
+    def __init__(self, session: HubSession, kind: RepoKind = "datasets") -> None:
         self._session = session
+        self._kind: RepoKind = kind
 
     @property
     def endpoint(self) -> str:
@@ -50,7 +54,7 @@ class HubClient:
         """
         if revision in NO_REVISIONS:
             raise RevisionNotFound(repo=repo, revision=revision)
-        url = info_url(self.endpoint, repo, revision)
+        url = info_url(self.endpoint, repo, revision, self._kind)
         try:
             response = await self._session.call(url, RequestContext(repo, revision), token=token, on_retry=on_retry)
         except AuthenticationRequired as error:
@@ -73,7 +77,7 @@ class HubClient:
         Raises:
             NotAHub: A page is no listing, or does not say how the next one is asked for.
         """
-        url: str | None = tree_url(self.endpoint, dataset.repo, dataset.commit)
+        url: str | None = tree_url(self.endpoint, dataset.repo, dataset.commit, self._kind)
         seen: set[str] = set()
         while url:
             if url in seen:
@@ -97,6 +101,17 @@ class HubClient:
     def content(self, dataset: RemoteDataset, *, token: Secret | None) -> HubContent:
         """Access to the bytes of the pinned commit's files."""
         return HubContent(self._session, dataset, token=token)
+
+    async def read_file(self, dataset: RemoteDataset, path: str, *, token: Secret | None) -> bytes:
+        """The whole content of a small file of the pinned commit, not verified yet.
+
+        Raises:
+            FileNotFound: There is none.
+            NotAHub: It has no end.
+        """
+        url = resolve_url(self.endpoint, dataset.repo, dataset.commit, path, self._kind)
+        context = RequestContext(dataset.repo, dataset.commit, path)
+        return (await self._session.call(url, context, token=token)).body
 
     def requests_left(self) -> int | None:
         """Requests for content that the Hub's rate limit leaves in this window, where an answer told."""

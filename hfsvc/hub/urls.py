@@ -1,7 +1,7 @@
 """Names of datasets and addresses of the Hub: parsing, building, comparing origins. Pure."""
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from hfsvc.errors import InvalidRepoId
@@ -16,6 +16,9 @@ _HF_ADDRESS = re.compile(r"([^/@]*(?:/[^/@]*)?)(?:@(.*)|/(.*))?", re.DOTALL)
 _CLONED = re.compile(r"(?:ssh://)?git@(?:www\.)?(?:huggingface\.co|hf\.co)[:/]datasets/(.+?)(?:\.git)?/?")
 _OTHER_KINDS = {"models": "a model", "spaces": "a space", "buckets": "a bucket", "collections": "a collection"}
 _PAGES = {"tree", "blob", "resolve", "raw"}
+
+
+RepoKind = Literal["datasets", "models"]
 
 
 class RepoAddress(NamedTuple):
@@ -127,19 +130,20 @@ def _split_revision(tail: str) -> tuple[str | None, str | None]:
 # ---- addresses the Hub knows ------------------------------------------------------------------------------------------
 
 
-def info_url(endpoint: str, repo: str, revision: str) -> str:
+def info_url(endpoint: str, repo: str, revision: str, kind: RepoKind = "datasets") -> str:
     """Info at a revision. The revision is one segment: an open slash in it would be read as a path."""
-    return f"{endpoint}/api/datasets/{repo}/revision/{quote(revision, safe='')}"
+    return f"{endpoint}/api/{kind}/{repo}/revision/{quote(revision, safe='')}"
 
 
-def tree_url(endpoint: str, repo: str, commit: str) -> str:
+def tree_url(endpoint: str, repo: str, commit: str, kind: RepoKind = "datasets") -> str:
     """First page of the recursive listing at a commit."""
-    return f"{endpoint}/api/datasets/{repo}/tree/{quote(commit, safe='')}?recursive=true"
+    return f"{endpoint}/api/{kind}/{repo}/tree/{quote(commit, safe='')}?recursive=true"
 
 
-def resolve_url(endpoint: str, repo: str, commit: str, path: str) -> str:
+def resolve_url(endpoint: str, repo: str, commit: str, path: str, kind: RepoKind = "datasets") -> str:
     """Where the content of a file begins. The path is encoded part by part and never normalised."""
-    return f"{endpoint}/datasets/{repo}/resolve/{quote(commit, safe='')}/{quote(path, safe='/')}"
+    place = f"{endpoint}/{repo}" if kind == "models" else f"{endpoint}/{kind}/{repo}"
+    return f"{place}/resolve/{quote(commit, safe='')}/{quote(path, safe='/')}"
 
 
 def whoami_url(endpoint: str) -> str:

@@ -8,6 +8,7 @@
     .hfsvc/parts/<dataset>/   what is on its way, and its journals
     .hfsvc/digests/<dataset>/ a digest of every range of the files that are here, for repairs
     .hfsvc/rows/<dataset>/    rows in small blocks and their summaries, for single rows and lists
+    .hfsvc/tokenizers/<model>/ the tokenizers of models, a folder a commit
 """
 
 import shutil
@@ -57,6 +58,11 @@ def digests_folder(root: Path, repo: str) -> Path:
 def rows_folder(root: Path, repo: str) -> Path:
     """Holds rows of one dataset in small blocks, and their summaries."""
     return root / STATE_FOLDER / "rows" / flat_name(repo)
+
+
+def tokenizers_folder(root: Path, model: str) -> Path:
+    """Holds the tokenizer of one model, a folder a commit."""
+    return root / STATE_FOLDER / "tokenizers" / flat_name(model)
 
 
 def clear_rows(root: Path, repo: str) -> None:

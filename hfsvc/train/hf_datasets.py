@@ -57,5 +57,5 @@ def _library() -> Any:
     try:
         import datasets
     except ImportError:
-        raise MissingExtra(wanted="datasets", extra="train") from None
+        raise MissingExtra(wanted="datasets", extra="datasets") from None
     return datasets

@@ -59,7 +59,8 @@ def iter_rows(
         HfsvcError: What the source raises, when the first row is asked for.
     """
     given = settings or load_settings(os.environ)
-    chosen = given if root is None else msgspec.structs.replace(given, root=Path(root))
+    # Rows come from the disk; clients of the fast transport, made in one thread after another, may end the process.
+    chosen = msgspec.structs.replace(given, root=given.root if root is None else Path(root), transport="httpx")
     rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
     return RowIterator(_open_stream(chosen, name, rows, reading))
 

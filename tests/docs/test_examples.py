@@ -106,6 +106,11 @@ def test_examples(
     path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     blocks = blocks_of(path.read_text(encoding="utf-8"))
+    if path.name == "training.md":
+        pytest.importorskip("tokenizers", reason="the extra train is not installed")
+        from ..train.chat_templates import QWEN3, write_tokenizer
+
+        write_tokenizer(sample / ".models/acme/tiny-chat", QWEN3)
     with LocalHub(sample) as hub, asyncio.Runner() as runner:
         monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
         monkeypatch.setenv("COLUMNS", "200")

@@ -1,5 +1,7 @@
 """Rows without an event loop of one's own: equal to the stream, closed by a break, from any process."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -80,3 +82,9 @@ def test_processes_share_the_rows_and_fewer_go_on(runs: str, method: str) -> Non
         whole = join_cursors([part[-1][1] for part in begun])
         rest = list(pool.map(part_of, [(runs, {"shard": (index, 2), "cursor": whole}) for index in range(2)]))
     assert sorted(row for part in [*begun, *rest] for row, _ in part) == [*range(300)]
+
+
+def test_many_iterators_in_one_process_one_after_the_other(runs: str) -> None:
+    code = f"from hfsvc import iter_rows\nfor _ in range(12): print(next(iter_rows({runs!r})).row)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, ["0"] * 12), done.stderr

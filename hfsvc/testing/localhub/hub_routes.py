@@ -1,5 +1,6 @@
 """The Hub's routes: the JSON API, and resolve with its redirects."""
 
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,15 @@ from hfsvc.testing.localhub.stored_content import StoredContent
 from hfsvc.testing.localhub.wire import HubError
 
 OPEN_FILES = frozenset({"README.md", ".gitattributes"})
+_HEADS = (
+    "/api/resolve-cache/datasets/",
+    "/api/resolve-cache/models/",
+    "/api/datasets/",
+    "/api/models/",
+    "/datasets/",
+)
+# Models have no part of the address of their own before their names.
+_MODEL_FILE = re.compile(r"/(?!api/)[^/]+(?:/[^/]+)?/(?:resolve|raw)/")
 MOST_PATHS = 2000
 COMMITS_PAGE = 50
 
@@ -71,11 +81,16 @@ class Hub:
     """Routes of the Hub. `origin` and `cdn_origin` are set once the ports are known."""
 
     def __init__(
-        self, registry: RepoRegistry, grants: Grants, windows: Mapping[Bucket, FixedWindow], options: HubOptions
+        self,
+        registries: Sequence[RepoRegistry],
+        grants: Grants,
+        windows: Mapping[Bucket, FixedWindow],
+        options: HubOptions,
     ) -> None:
         self.origin = ""
         self.cdn_origin = ""
-        self._registry, self._grants, self._windows, self._options = registry, grants, windows, options
+        self._registries = {registry.kind: registry for registry in registries}
+        self._grants, self._windows, self._options = grants, windows, options
         self._verbs: dict[str, Callable[[Visit], RoutedResponse | Response]] = {
             "info": self._info,
             "revision": self._info,
@@ -105,8 +120,8 @@ class Hub:
 
     async def _route_anywhere(self, request: Request, record: RecordedRequest) -> RoutedResponse:
         """Route at once where nothing needs to be looked up on disk, in a worker thread otherwise."""
-        _, parts = _split(request.raw_path)
-        repo = self._registry.known("/".join(parts[:2]))
+        head, parts = _split(request.raw_path)
+        repo = self._registry(head).known("/".join(parts[:2]))
         if repo and any(repo.is_pinned(part) for part in parts[2:4]):
             return self._route(request, record)
         return await anyio.to_thread.run_sync(self._route, request, record)
@@ -118,8 +133,9 @@ class Hub:
         head, parts = _split(request.raw_path)
         if head is None or not parts:
             raise HubError(404, "Sorry, we can't find the page you are looking for.")
-        asked = self._asked_repo(parts)
-        repo = self._visible(asked, caller)
+        registry = self._registry(head)
+        asked = self._asked_repo(registry, parts)
+        repo = _visible(registry, asked, caller)
         rest = parts[asked.count("/") + 1 :]
         if repo.id != asked:
             return RoutedResponse(_moved(request, head, repo.id, rest))
@@ -138,17 +154,14 @@ class Hub:
         found = self._verbs[verb](Visit(request, record, caller, repo, revision, path, tree))
         return found if isinstance(found, RoutedResponse) else RoutedResponse(found, commit=tree.commit)
 
-    def _asked_repo(self, parts: list[str]) -> str:
+    def _registry(self, head: str | None) -> RepoRegistry:
+        return self._registries["datasets" if head is None or "datasets" in head else "models"]
+
+    def _asked_repo(self, registry: RepoRegistry, parts: list[str]) -> str:
         names = [unquote(part) for part in parts[:2]]
-        if len(names) == 2 and (self._registry.canonical("/".join(names)) or names[1] not in self._verbs):
+        if len(names) == 2 and (registry.canonical("/".join(names)) or names[1] not in self._verbs):
             return "/".join(names)
         return names[0]
-
-    def _visible(self, asked: str, caller: Caller) -> Repository:
-        repo = self._registry.get(self._registry.canonical(asked) or asked)
-        if repo is None or (repo.state.private and not caller.sees(repo.id)):
-            raise wire.repo_not_found(anonymous=caller.anonymous)
-        return repo
 
     # ---- the API ----------------------------------------------------------------------------------------------------
 
@@ -237,7 +250,7 @@ class Hub:
             "Cache-Control": "no-store",
         }
         if self._options.xet:
-            route = f"{self.origin}/api/datasets/{visit.repo.id}/xet-read-token/{visit.tree.commit}"
+            route = f"{self.origin}/api/{visit.repo.kind}/{visit.repo.id}/xet-read-token/{visit.tree.commit}"
             linked |= {"X-Xet-Hash": file.xet_hash, "Link": f'<{route}>; rel="xet-auth"'}
         return text_response(f"Found. Redirecting to {location}", 302).adding(linked)
 
@@ -262,26 +275,35 @@ class Hub:
         return file
 
 
+def _visible(registry: RepoRegistry, asked: str, caller: Caller) -> Repository:
+    repo = registry.get(registry.canonical(asked) or asked)
+    if repo is None or (repo.state.private and not caller.sees(repo.id)):
+        raise wire.repo_not_found(anonymous=caller.anonymous)
+    return repo
+
+
 # ---- requests -------------------------------------------------------------------------------------------------------
 
 
 def _bucket(raw_path: str) -> Bucket | None:
-    if raw_path.startswith(("/datasets/", "/api/resolve-cache/")):
+    if raw_path.startswith(("/datasets/", "/api/resolve-cache/")) or _MODEL_FILE.match(raw_path):
         return "resolvers"
     return "api" if raw_path.startswith("/api/") else None
 
 
 def _split(raw_path: str) -> tuple[str | None, list[str]]:
     """The part of the address before the repository, and the segments from there on, still encoded."""
-    for head in ("/api/resolve-cache/datasets/", "/api/datasets/", "/datasets/"):
+    for head in _HEADS:
         if raw_path.startswith(head):
             return head, raw_path[len(head) :].split("/")
+    if _MODEL_FILE.match(raw_path):
+        return "/", raw_path[1:].split("/")
     return None, []
 
 
 def _verb(head: str, rest: list[str]) -> tuple[str, str, str]:
     """What is asked, at which revision, for which path."""
-    if head == "/api/resolve-cache/datasets/":
+    if head.startswith("/api/resolve-cache/"):
         rest = ["resolve-cache", *rest]
     if not rest:
         return "info", "main", ""
@@ -319,7 +341,7 @@ def _moved(request: Request, head: str, repo: str, rest: list[str]) -> Response:
 
 
 def _to_cache(visit: Visit, file: StoredFile) -> Response:
-    where = f"/api/resolve-cache/datasets/{visit.repo.id}/{visit.tree.commit}/{quote(file.path)}"
+    where = f"/api/resolve-cache/{visit.repo.kind}/{visit.repo.id}/{visit.tree.commit}/{quote(file.path)}"
     location = f"{where}?{quote(visit.request.raw_path, safe='')}=&etag=%22{file.oid}%22"
     words = f"Temporary Redirect. Redirecting to {location}"
     return text_response(words, 307, Location=location).adding({"X-Linked-ETag": f'"{file.oid}"'})

@@ -78,11 +78,12 @@ class LocalHub:
         self._ports: tuple[int, int] = (port, cdn_port)
         self._shared = Shared()
         self._registry = RepoRegistry(self.folder, lfs)
+        self._models = RepoRegistry(self.folder / ".models", lfs, "models")
         self._grants = Grants(url_lifetime_s)
         self._windows: dict[Bucket, FixedWindow] = {
             bucket: FixedWindow(bucket, quota.get(bucket, DEFAULT_QUOTA[bucket]), window_s) for bucket in BUCKETS
         }
-        self._hub = Hub(self._registry, self._grants, self._windows, self.options)
+        self._hub = Hub((self._registry, self._models), self._grants, self._windows, self.options)
         self._servers = (
             FaultyServer("hub", self._hub, self._shared, latency_s, bytes_per_s),
             FaultyServer("cdn", Cdn(self._grants), self._shared, latency_s, bytes_per_s),
@@ -141,6 +142,10 @@ class LocalHub:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
         return target
+
+    def write_model(self, repo: str, path: str, data: bytes) -> Path:
+        """Put a file into the repository of a model, which may have the name of a dataset."""
+        return self.write(f".models/{repo}", path, data)
 
     def refresh(self, repo: str, revision: str = "main") -> str:
         """Look at the folder, and give the commit of a branch, tag or ref as it is now."""

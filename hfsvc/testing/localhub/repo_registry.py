@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hfsvc.testing.localhub.http_messages import Request
-from hfsvc.testing.localhub.repos import LfsRule, Repository, is_lfs
+from hfsvc.testing.localhub.repos import Kind, LfsRule, Repository, is_lfs
 from hfsvc.testing.localhub.wire import invalid_credentials
 
 Tokens = Mapping[str, Collection[str]]
@@ -15,10 +15,11 @@ Tokens = Mapping[str, Collection[str]]
 
 @dataclass
 class RepoRegistry:
-    """Repositories below a folder: ``<folder>/<owner>/<name>``."""
+    """Repositories of one kind below a folder: ``<folder>/<owner>/<name>``."""
 
     folder: Path
     lfs: LfsRule = is_lfs
+    kind: Kind = "datasets"
     _found: dict[str, Repository] = field(default_factory=dict)
     _renamed: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -27,7 +28,7 @@ class RepoRegistry:
         """The repository with exactly this id."""
         with self._lock:
             if repo not in self._found and repo not in self._renamed and repo in self._on_disk():
-                self._found[repo] = Repository(repo, {"main": self.folder / repo}, self.lfs)
+                self._found[repo] = Repository(repo, {"main": self.folder / repo}, self.lfs, kind=self.kind)
             return self._found.get(repo)
 
     def known(self, repo: str) -> Repository | None:
@@ -58,7 +59,9 @@ class RepoRegistry:
         self._found[new], self._renamed[old] = repo, new
 
     def _on_disk(self) -> list[str]:
-        return [path.relative_to(self.folder).as_posix() for path in self.folder.glob("*/*") if path.is_dir()]
+        # Models lie below a hidden folder of their own.
+        found = (path for path in self.folder.glob("*/*") if path.is_dir() and not path.parent.name.startswith("."))
+        return [path.relative_to(self.folder).as_posix() for path in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 LfsRule = Callable[[str, int], bool]
 Gated = Literal[False, "auto", "manual"]
+Kind = Literal["datasets", "models"]
 
 
 def is_lfs(path: str, size: int) -> bool:
@@ -95,6 +96,7 @@ class Repository:
         declared: Known sha256 of files by path, taken instead of reading them.
         extra: Files that every commit has too, under paths that no disk would take.
         injected: Raw tree entries that every listing of the root carries too.
+        kind: What it is a repository of.
     """
 
     id: str
@@ -105,6 +107,7 @@ class Repository:
     extra: dict[str, StoredFile] = field(default_factory=dict)
     injected: list[dict[str, Any]] = field(default_factory=list)
     hub_id: str = ""
+    kind: Kind = "datasets"
     _commits: dict[str, CommitTree] = field(default_factory=dict)
     _heads: dict[str, CommitTree] = field(default_factory=dict)
     _kept_bytes: int = 0
