@@ -1,6 +1,6 @@
 """What goes along with each row of an export: further keys of a line, further columns of a table. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -42,27 +42,22 @@ def kept_schema(rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.Schema:
     return schema
 
 
-def kept_batch(
-    batch: pa.RecordBatch,
-    rows: Sequence[TrajectoryRow],
-    schema: pa.Schema,
-    batch_of: Callable[[Sequence[TrajectoryRow]], pa.RecordBatch],
-) -> pa.RecordBatch:
+def kept_batch(made: Sequence[pa.RecordBatch], rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.RecordBatch:
     """A batch of such a table.
 
     Args:
-        batch: What rows became, without what is kept.
-        rows: Of the source; where they became more rows, or fewer, each of those has what its own kept.
+        made: What each row became without what is kept: one row, several, or none.
+        rows: Of the source.
         schema: As `kept_schema` gives it.
-        batch_of: Made `batch`.
 
     Raises:
         InvalidExport: A value is of another type than those of the first rows.
     """
-    if batch.num_rows != len(rows):
-        rows = [row for row in rows for _ in range(batch_of([row]).num_rows)]
-    kept = [_column(name, [row.kept[name] for row in rows], schema.field(name).type) for name in rows[0].kept]
-    return pa.RecordBatch.from_arrays([*batch.columns, *kept], schema=schema)
+    whole = pa.Table.from_batches(made).combine_chunks()
+    repeated = [row for row, batch in zip(rows, made, strict=True) for _ in range(batch.num_rows)]
+    kept = [_column(name, [row.kept[name] for row in repeated], schema.field(name).type) for name in rows[0].kept]
+    columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in whole.columns]
+    return pa.RecordBatch.from_arrays([*columns, *kept], schema=schema)
 
 
 def _check_names(kept: Mapping[str, Any], own: Mapping[str, Any] | Sequence[str]) -> None:

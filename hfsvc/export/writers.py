@@ -97,17 +97,19 @@ class TableWriter:
     def write(self, rows: Rows) -> None:
         if self._parquet is None:
             self._open(rows)
-        batch = self._batch_of(rows)
+        batch = self._with_kept(rows) if rows[0].kept else self._batch_of(rows)
         # A group without rows cannot be written.
         if not batch.num_rows:
             return
-        if rows[0].kept:
-            batch = kept_batch(batch, rows, self._schema, self._batch_of)
         self._group.append(batch)
         self._group_bytes += batch.nbytes
         self.written += batch.nbytes
         if self._group_bytes >= ROW_GROUP_BYTES:
             self._end_group()
+
+    def _with_kept(self, rows: Rows) -> pa.RecordBatch:
+        # One at a time, for a row may become several, or none.
+        return kept_batch([self._batch_of([row]) for row in rows], rows, self._schema)
 
     def _open(self, rows: Rows) -> pq.ParquetWriter:
         # Only now: the types of what is kept are those of the first rows.

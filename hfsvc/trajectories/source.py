@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -215,10 +215,11 @@ class FileTrajectorySource:
                 self._skip(found)
                 tally.was_bad(some.place(row) + 1)
                 continue
-            value, rows, cut = found, 1, 0
-            if isinstance(found, pa.RecordBatch):
-                rows = found.num_rows if limit is None else min(found.num_rows, limit - tally.written)
-                value, cut = found.slice(0, rows), found.num_rows - rows
+            value: Any = found
+            rows, cut = 1, 0
+            if isinstance(value, pa.RecordBatch):
+                rows = value.num_rows if limit is None else min(value.num_rows, limit - tally.written)
+                value, cut = value.slice(0, rows), value.num_rows - rows
             tally.came_out(rows, some.place(row - cut) + 1)
             yield value
 

@@ -52,6 +52,14 @@ async def test_each_step_of_a_table_has_what_its_row_has(root: Path, tmp_path: P
     assert found[2:4] == [{"row": 1, "task": "task_1", "reward": None}] * 2
 
 
+async def test_each_answer_has_what_its_row_has(root: Path, tmp_path: Path) -> None:
+    await write(root, tmp_path / "a.parquet", "prompt-completion", keep=("task",))
+    await write(root, tmp_path / "a.jsonl", "prompt-completion", keep=("task",))
+    lines = [json.loads(line)["task"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert pq.read_table(tmp_path / "a.parquet")["task"].to_pylist() == lines
+    assert set(lines) == {"task_0", "task_1", "task_2"}
+
+
 async def test_lists_are_json_in_tables(root: Path, tmp_path: Path) -> None:
     await write(root, tmp_path / "a.parquet", "openai", keep=("tags",))
     assert pq.read_table(tmp_path / "a.parquet")["tags"].to_pylist() == ['["a"]', "[]", None]

@@ -138,7 +138,14 @@ class TrajectorySourceContract:
     async def test_a_record_adds_up_to_all_rows(self, world: TrajectoryWorld) -> None:
         rows = [*sample_rows(5), sample_row(5, conversations=None), *sample_rows(6, 6)]
         source = await world.open(rows, on_bad_row="skip")
-        for where in ({}, {"start": 2, "stop": 9}, {"shard": (1, 3)}, {"limit": 3}, {"where": "task_1"}):
+        asked: list[dict[str, Any]] = [
+            {},
+            {"start": 2, "stop": 9},
+            {"shard": (1, 3)},
+            {"limit": 3},
+            {"where": "task_1"},
+        ]
+        for where in asked:
             stream = source.stream_rows(**where)
             written = [each.row async for each in stream]
             record = stream.record
