@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TextIO
 
 import click
 
@@ -117,6 +118,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(errors.report(error, argv))
 
 
+def _give_up_on_what_cannot_be_written(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        # The interpreter would try once more at its end, and tell of that with an exit code of its own.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def run() -> None:
     """The program: `main` in a process of its own, which ends here."""
     code: object = 0
@@ -127,11 +137,10 @@ def run() -> None:
         main()
     except SystemExit as done:
         code = done.code or 0
+    for stream in (sys.stdout, sys.stderr):
+        _give_up_on_what_cannot_be_written(stream)
     if "hfsvc.hub.fast" in sys.modules:
         # All is closed. The threads of the transport are not Python's to end, and must not meet a dying interpreter.
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
         os._exit(code if isinstance(code, int) else 1)
     sys.exit(code if isinstance(code, int) else 1)
 

@@ -19,7 +19,7 @@ NAME = "mix"
 
 
 @command("mix", example="hfsvc mix spec.toml -o mixed")
-@click.argument("spec", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("spec", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to write into.")
 @click.option("--resume", is_flag=True, help="Leave out files that are there already.")
 @click.option(

@@ -63,7 +63,7 @@ def test_stdout_takes_lines_and_tells_the_cursor_beside(downloaded: Command) -> 
     ended = downloaded.spawn("export", ALIAS, "-o", "-", "--stop", "3")
     assert ended.code == 0
     assert len(ended.out.splitlines()) == 3
-    cursor = ended.err.split("--cursor ")[1].strip()
+    cursor = ended.err.split("--cursor ")[1].split()[0]
     ended = downloaded.spawn("export", ALIAS, "-o", "-", "--cursor", cursor, "--format", "openai", "-q")
     assert len(ended.out.splitlines()) == ROWS - 3
     assert not ended.err

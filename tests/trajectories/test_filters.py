@@ -186,5 +186,6 @@ async def test_a_result_that_is_replaced_counts_anew(root: Path) -> None:
 
 async def test_a_result_that_cannot_be_read_is_told(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     files = {**trial("a", None), "job/a/result.json": b"{"}
-    assert await numbers(await open_source(root, files)) == [0]
+    with caplog.at_level(logging.WARNING, logger="hfsvc"):
+        assert await numbers(await open_source(root, files)) == [0]
     assert "is no result of a run that can be read" in caplog.text
