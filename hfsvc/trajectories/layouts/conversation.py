@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 NO_FIELDS: Mapping[str, Any] = {}
 
 CALLS = ("tool_calls", "function_call", "function_calls")
@@ -22,7 +24,7 @@ NO_UTF8 = "it is no UTF-8"
 """What is said of a row whose text is none."""
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A message as the row has it, nothing interpreted.
 
     Attributes:

@@ -1,7 +1,9 @@
 """An agent's message taken apart into thinking, what it says, and calls, in any notation. Pure."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from hfsvc.trajectories.layouts.conversation import CALLS, REASONING, Message
 from hfsvc.trajectories.styles.notations import (
@@ -15,7 +17,7 @@ from hfsvc.trajectories.styles.notations import (
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.openai_calls import calls_of
 from hfsvc.trajectories.styles.notations.precedence import Offered, candidates, marks_in
-from hfsvc.trajectories.styles.notations.thinking import split_thinking
+from hfsvc.trajectories.styles.notations.thinking import may_think, split_thinking
 from hfsvc.trajectories.styles.roles import is_call
 
 _OF_HARNESS = (terminus_json.parse, terminus_xml.parse)
@@ -30,7 +32,7 @@ def _nothing() -> frozenset[str]:
     return frozenset()
 
 
-class AgentMessage(NamedTuple):
+class AgentMessage(msgspec.Struct, frozen=True, gc=False):
     """An agent's message, taken apart.
 
     Attributes:
@@ -69,9 +71,10 @@ def read_agent_message(
     reasoning = _thought(message.fields)
     kept: list[str] = []
     rest, closed = text, True
-    if reasoning is None:
-        reasoning, rest, reason, closed = split_thinking(text)
-        kept += [reason] if reason else []
+    if reasoning is None and may_think(text):
+        thinking = split_thinking(text)
+        reasoning, rest, closed = thinking.reasoning, thinking.rest, thinking.closed
+        kept += [thinking.kept] if thinking.kept else []
     if message.fields and (held := _held(message, rest)):
         if isinstance(held, Broken):
             kept.append(held.reason)
@@ -79,7 +82,10 @@ def read_agent_message(
             return _taken(held, reasoning, kept)
     if not closed:
         return AgentMessage(None, text, [], False, kept)
-    as_role = is_call(message.role)
+    as_role = message.role != "assistant" and is_call(message.role)
+    if not as_role and rejected is None and (plain := terminus_json.parse_plain(rest)):
+        # First of all that could be tried, whatever it holds.
+        return AgentMessage(reasoning, plain.message, plain.calls, True, kept, "terminus-json")
     found = (_call_as_role(rest) if as_role else None) or _calls_in(
         rest, rejected=rejected, fenced=fenced, offered=offered
     )
@@ -91,7 +97,8 @@ def read_agent_message(
 
 
 def _taken(found: _Found, reasoning: str | None, kept: list[str]) -> AgentMessage:
-    (message, calls, thought), notation = found
+    said, notation = found
+    message, calls, thought = said.message, said.calls, said.reasoning
     if thought and reasoning is not None:
         # A message has room for one; what stood in a block of its own is it.
         message = "\n".join(filter(None, (thought, message)))
@@ -107,7 +114,7 @@ def _expects_answer(calls: list[Call], notation: str) -> bool:
 
 
 def _thought(fields: Mapping[str, Any]) -> str | None:
-    if not fields:
+    if fields.keys().isdisjoint(REASONING):
         return None
     values = map(fields.get, REASONING)
     return next((value for value in values if isinstance(value, str) and value.strip()), None)

@@ -1,6 +1,8 @@
 """The agent's messages of a row, each taken apart once, ahead of its turn where somebody asks. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
 
 from hfsvc.atif import Content, TextPart
 from hfsvc.trajectories.layouts.conversation import Message
@@ -52,11 +54,10 @@ class AgentReader:
         self._column_tools = tools
         self._tools_on_offer: OfferedTools | None = None
         self._ahead: dict[int, _ReadMessage] = {}
-        self._replies = dict(_replies(messages))
 
     def take(self, index: int) -> _ReadMessage:
         """The content of a message whose turn it is, without blocks, and what it was taken apart into."""
-        return self._ahead.pop(index) if index in self._ahead else self._read(index)
+        return self._ahead.pop(index) if self._ahead and index in self._ahead else self._read(index)
 
     def calls_at(self, index: int) -> bool:
         """Whether a message ahead calls something; what is read of it is kept until its turn."""
@@ -67,22 +68,29 @@ class AgentReader:
     def _read(self, index: int) -> _ReadMessage:
         message = self._messages[index]
         spoken = self._blocks[index].spoken(message) if index in self._blocks else message
-        content = content_of(spoken.content)
+        content: Content = spoken.content if isinstance(spoken.content, str) else content_of(spoken.content)
         text = content if isinstance(content, str) else texts_of(content)
-        reply = self._replies.get(index)
+        reply = self._reply_to(index)
         fenced = self._fenced or reply == RAN
         rejected = None if reply == RAN else reply
         read = read_agent_message(spoken, text, rejected=rejected, fenced=fenced, offered=self._offered)
         if read.notation == "smolagents" and self._is_told_again(index + 1, read.calls):
-            read = read._replace(calls=[], acts=False, notation=None)
+            read = replace(read, calls=[], acts=False, notation=None)
         return content, read
+
+    def _reply_to(self, index: int) -> str | None:
+        """What a harness could not parse of a message, or that it was run (`RAN`); None where nothing is said of it."""
+        said = self._messages[index + 1].content if index + 1 < len(self._messages) else None
+        if isinstance(said, str) and said.startswith(_REPLIES):
+            return RAN if said.startswith(RAN) else _reason(said)
+        return None
 
     def _is_told_again(self, index: int, calls: list[Call]) -> bool:
         """Whether the next message is these calls once more, which has their ids."""
         if index >= len(self._messages) or self._kinds[index] != "agent":
             return False
-        role, content, fields = self._messages[index]
-        if not is_call(role) and (content or "tool_calls" not in fields):
+        message = self._messages[index]
+        if not is_call(message.role) and (message.content or "tool_calls" not in message.fields):
             return False
         return self.calls_at(index) and smolagents.restates(calls, self._ahead[index][1].calls)
 
@@ -93,13 +101,6 @@ class AgentReader:
             prompts = [each.content for each in self._messages[:first] if isinstance(each.content, str)]
             self._tools_on_offer = OfferedTools(self.tools or self._column_tools, [self.prompt, *prompts])
         return self._tools_on_offer
-
-
-def _replies(messages: Sequence[Message]) -> Iterator[tuple[int, str]]:
-    """The messages that a harness replied to, by their places: what it could not parse of one, or `RAN`."""
-    for index, (_, said, _) in enumerate(messages):
-        if isinstance(said, str) and said.startswith(_REPLIES):
-            yield index - 1, RAN if said.startswith(RAN) else _reason(said)
 
 
 def _reason(rejection: str) -> str:

@@ -14,8 +14,8 @@ from hfsvc.trajectories.styles.notations.base import Broken, Call
 from hfsvc.trajectories.styles.notations.openai_calls import all_of, calls_of
 from hfsvc.trajectories.styles.notations.terminus import DONE
 from hfsvc.trajectories.styles.open_calls import answered_id, assign, bare_name, result_name
-from hfsvc.trajectories.styles.parts import content_of, openai_content
-from hfsvc.trajectories.styles.provenance import INDEX, PART, ROLE, notes_of
+from hfsvc.trajectories.styles.parts import content_of
+from hfsvc.trajectories.styles.provenance import INDEX, PART, ROLE, noted_content, notes_of
 from hfsvc.trajectories.styles.roles import Kind
 from hfsvc.trajectories.styles.step_draft import StepDraft
 
@@ -105,8 +105,8 @@ class Answers:
                 made.setdefault(before.id, []).append((draft, call.tool_call_id))
         for id, waiting in made.items():
             # Ids may be counted anew in every turn; in one turn each of them is another call.
-            earlier = [each for each in self._called.get(id, ()) if self._is_of_turn(each)]
-            self._called[id] = earlier + waiting
+            earlier = self._called.get(id)
+            self._called[id] = [*filter(self._is_of_turn, earlier), *waiting] if earlier else waiting
 
     def _is_of_turn(self, waiting: _Waiting) -> bool:
         return _key(*waiting) not in self._closed and waiting[0] in self.agents[self._turn :]
@@ -116,8 +116,7 @@ class Answers:
         draft.observed = True
         if draft.calls and len(draft.calls) > 1 and self._split(index, message):
             return
-        content = content_of(message.content)
-        notes = notes_of(message, "user", openai_content(content))
+        content, notes = noted_content(message)
         self._attach(draft, index, _only_call(draft), content, notes and {ROLE: message.role} | notes)
 
     def result(self, index: int, message: Message) -> None:
@@ -125,9 +124,8 @@ class Answers:
         id = _id_of(message)
         if id is None and self._split(index, message):
             return
-        content = content_of(message.content)
-        notes = notes_of(message, "user", openai_content(content)) or {}
-        self._answer((index, 0), id, content, notes)
+        content, notes = noted_content(message)
+        self._answer((index, 0), id, content, notes or {})
 
     def _answer(self, place: _Place, id: str | None, content: Content, notes: dict[str, Any]) -> None:
         index, called = place[0], self._called.get(id or "")
@@ -276,5 +274,7 @@ def _only_call(draft: StepDraft) -> str | None:
     """The call that a result without an id answers: the only one, the end of the task left aside."""
     if draft.calls is None:
         return None
-    calls = [call for call in draft.calls if call.function_name != DONE]
+    calls = draft.calls if len(draft.calls) == 1 else [call for call in draft.calls if call.function_name != DONE]
+    if calls and calls[0].function_name == DONE:
+        return None
     return calls[0].tool_call_id if len(calls) == 1 else None

@@ -42,9 +42,9 @@ def _extra(columns: dict[str, Any], location: RowLocation) -> dict[str, Any]:
 
 
 def _step(index: int, message: Message, timestamp: str | None) -> Step:
-    role, content, fields = message
-    source = _PLAIN.get(role)
-    if source and not fields and isinstance(content, str) and (source == "user" or "</think>" not in content):
+    content = message.content
+    source = _PLAIN.get(message.role)
+    if source and not message.fields and isinstance(content, str) and (source == "user" or "</think>" not in content):
         # Nearly every message: nothing of it has to be noted.
         return Step(step_id=index, timestamp=timestamp, source=source, message=content)
     return _noted_step(index, message, timestamp)

@@ -47,10 +47,12 @@ def bare_name(name: str) -> str:
 
 def answered_id(message: Message) -> str | None:
     """The id of the call that a message answers; None where it names none."""
-    many = message.fields.get("tool_call_ids")
-    only = many[0] if isinstance(many, list) and len(many) == 1 else None
-    given = (id_of(message.fields.get(key)) for key in _IDS)
-    return next(filter(None, given), None) or id_of(only)
+    fields = message.fields
+    for key in _IDS:
+        if key in fields and (given := id_of(fields[key])):
+            return given
+    many = fields.get("tool_call_ids")
+    return id_of(many[0]) if isinstance(many, list) and len(many) == 1 else None
 
 
 def result_name(message: Message) -> str | None:

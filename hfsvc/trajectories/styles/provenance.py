@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
+from hfsvc.atif import Content
 from hfsvc.trajectories.layouts.conversation import Message
+from hfsvc.trajectories.styles.parts import content_of, openai_content
 
 ROLE = "original_role"
 """The role, where the exporter would write another one; also on results that were messages of their own."""
@@ -33,6 +35,9 @@ _RAW_TYPES = (str, list, type(None))
 
 def notes_of(message: Message, role: str, content: Any) -> dict[str, Any] | None:
     """What to note of a message for which `role` and `content` would be written; None where that is all there was."""
+    if message.role == role and not message.fields and isinstance(message.content, str):
+        # Nearly every message.
+        return None if message.content == content else {RAW: message.content}
     if message.role == role and message.content == content and not message.fields:
         return None
     notes: dict[str, Any] = {}
@@ -47,6 +52,14 @@ def notes_of(message: Message, role: str, content: Any) -> dict[str, Any] | None
     if fields:
         notes[FIELDS] = fields
     return notes
+
+
+def noted_content(message: Message) -> tuple[Content, dict[str, Any] | None]:
+    """What a message says that is not the agent's, and what to note of it."""
+    if isinstance(message.content, str):
+        return message.content, notes_of(message, "user", message.content)
+    content = content_of(message.content)
+    return content, notes_of(message, "user", openai_content(content))
 
 
 def survives(message: Message) -> bool:

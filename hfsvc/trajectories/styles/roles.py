@@ -56,7 +56,7 @@ def kind_of(role: str | None) -> Kind:
 
 def is_call(role: str | None) -> bool:
     """Whether a role is the agent's, and its text a call, or a list of calls."""
-    return role != "assistant" and role is not None and _squeezed(role) in _CALL_NAMES
+    return role is not None and _squeezed(role) in _CALL_NAMES
 
 
 @lru_cache(maxsize=256)

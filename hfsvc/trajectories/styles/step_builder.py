@@ -16,8 +16,7 @@ from hfsvc.trajectories.styles.notations.precedence import marks_in_content
 from hfsvc.trajectories.styles.notations.terminus import DONE
 from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, tools_in, tools_of
 from hfsvc.trajectories.styles.notations.whole_runs import Run, run_in
-from hfsvc.trajectories.styles.parts import content_of, openai_content
-from hfsvc.trajectories.styles.provenance import COLUMN, PART, notes_of
+from hfsvc.trajectories.styles.provenance import COLUMN, PART, noted_content, notes_of
 from hfsvc.trajectories.styles.roles import KINDS, Kind, kind_of
 from hfsvc.trajectories.styles.step_draft import StepDraft, mark_last, step_of
 from hfsvc.trajectories.styles.to_rows import written
@@ -54,11 +53,11 @@ class StepBuilder:
         self.notations: dict[str, int] = {}
         self._messages = messages
         self._drafts: list[StepDraft] = []
-        self._kinds: list[Kind] = [KINDS.get(role or "") or kind_of(role) for role, _, _ in messages]
+        self._kinds: list[Kind] = [KINDS.get(role or "") or kind_of(role) for role in [each.role for each in messages]]
         self._blocks = {
             index: found
-            for index, (_, content, _) in enumerate(messages)
-            if isinstance(content, list) and (found := blocks_of(content))
+            for index, message in enumerate(messages)
+            if isinstance(message.content, list) and (found := blocks_of(message.content))
         }
         self._answered_by_tools = "tool" in self._kinds or (
             bool(self._blocks) and any(each.results for each in self._blocks.values())
@@ -108,8 +107,7 @@ class StepBuilder:
     # ---- who speaks -------------------------------------------------------------------------------------------------
 
     def _say(self, source: Source, index: int, message: Message) -> None:
-        content = content_of(message.content)
-        extra = notes_of(message, "user", openai_content(content))
+        content, extra = noted_content(message)
         if self.tools is None and not self._agents and isinstance(content, str):
             left = self._without_tools(content)
             extra = extra if left == content else notes_of(message, "user", left)
@@ -130,7 +128,7 @@ class StepBuilder:
     def _add_agent(self, index: int, message: Message) -> None:
         blocks = self._blocks.get(index)
         content, read = self._reader.take(index)
-        calls = _with_ids(read.calls, len(self._agents))
+        calls = _with_ids(read.calls, len(self._agents)) if read.calls else []
         if read.kept and not calls and not message.fields.keys() & {*REASONING} and (run := run_in(texts_of(content))):
             self._add_run(index, message, run)
             return
@@ -186,6 +184,9 @@ class StepBuilder:
 
 
 def _agents_notes(message: Message, read: AgentMessage, said: Content, calls: list[ToolCall]) -> dict[str, Any] | None:
+    if said is message.content and not (calls or read.reasoning or read.kept):
+        # All of it is text, and holds no end of a thought: that would be kept, or taken out.
+        return notes_of(message, "assistant", said)
     if calls and not message.fields and not str(message.content).endswith("</tool_call>"):
         # In another notation than the exporter's: no need to write them to see that they differ.
         return notes_of(message, "assistant", None)
@@ -204,10 +205,11 @@ def _with_ids(calls: list[Call], turn: int) -> list[ToolCall]:
     """Calls with the ids they have, or are given: as the Terminus 2 harness counts, turns from 0 and calls from 1."""
     taken: dict[str, int] = {}
     made = []
-    for number, (name, arguments, given, unread, further) in enumerate(calls, 1):
-        id = _unique(given or f"call_{turn}_{'task_complete' if name == DONE else number}", taken)
+    for number, call in enumerate(calls, 1):
+        name, unread, further = call.name, call.unread, call.extra
+        id = _unique(call.id or f"call_{turn}_{'task_complete' if name == DONE else number}", taken)
         extra = {**(further or {}), **({"unread": unread} if unread else {})} if unread or further else None
-        made.append(ToolCall(tool_call_id=id, function_name=name, arguments=arguments, extra=extra))
+        made.append(ToolCall(tool_call_id=id, function_name=name, arguments=call.arguments, extra=extra))
     return made
 
 

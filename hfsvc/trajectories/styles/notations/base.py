@@ -1,10 +1,12 @@
 """What the parser of a notation gives: calls and the text beside them, or why there are none."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A call as it stands in a message.
 
     Attributes:
@@ -23,7 +25,7 @@ class Call(NamedTuple):
     extra: Mapping[str, Any] | None = None
 
 
-class ParsedText(NamedTuple):
+class ParsedText(msgspec.Struct, frozen=True, gc=False):
     """A message's calls, and what it says and thinks beside them. Waiting is an action without a call."""
 
     message: str
@@ -31,7 +33,7 @@ class ParsedText(NamedTuple):
     reasoning: str | None = None
 
 
-class Broken(NamedTuple):
+class Broken(msgspec.Struct, frozen=True, gc=False):
     """The reason why a text looks like the notation, and is not."""
 
     reason: str

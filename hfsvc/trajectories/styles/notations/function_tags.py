@@ -25,14 +25,17 @@ def opens(text: str) -> int:
 
 def parse(text: str) -> ParsedText | Broken:
     """All calls of a message."""
-    calls, spans = list[Call](), list[Span]()
-    while function := _FUNCTION.search(text, spans[-1][1] if spans else 0):
+    calls: list[Call] = []
+    spans: list[Span] = []
+    function = _FUNCTION.search(text)
+    while function:
         found = _call_after(text, function)
         if isinstance(found, Broken):
             return found
         call, end = found
         calls.append(call)
         spans.append((function.start(), end))
+        function = _FUNCTION.search(text, end) if end < len(text) else None
     said = outside(text, spans)
     if "seed:tool_call>" in said:
         said = _AROUND.sub("", said)

@@ -3,6 +3,8 @@
 Source: the templates of Llama 3.1 to 3.3; code goes to their interpreter, which is called ipython.
 """
 
+import msgspec
+
 from hfsvc.trajectories.styles.notations import python_calls
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.call_lists import calls_in
@@ -30,5 +32,5 @@ def _code(body: str) -> list[Call]:
     calls = python_calls.calls_in(body)
     builtin = isinstance(calls, list) and len(calls) == 1 and calls[0].name.endswith(".call") and not calls[0].unread
     if isinstance(calls, list) and builtin:
-        return [calls[0]._replace(name=calls[0].name.removesuffix(".call"))]
+        return [msgspec.structs.replace(calls[0], name=calls[0].name.removesuffix(".call"))]
     return [Call(INTERPRETER, {"code": body})]

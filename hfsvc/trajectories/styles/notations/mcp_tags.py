@@ -6,6 +6,8 @@ kept in the call's ``extra``.
 
 import re
 
+import msgspec
+
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.openai_calls import call_of
 from hfsvc.trajectories.styles.notations.text_search import Span, between, outside
@@ -40,4 +42,4 @@ def _call(body: str) -> Call | Broken:
     call = call_of({"name": body[slice(*name)].strip(), "arguments": arguments[1].strip() if arguments else None})
     if isinstance(call, Broken) or server is None:
         return call
-    return call._replace(extra={"server_name": body[slice(*server)].strip()})
+    return msgspec.structs.replace(call, extra={"server_name": body[slice(*server)].strip()})

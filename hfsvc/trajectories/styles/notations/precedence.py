@@ -6,8 +6,11 @@ nearly all do.
 
 import re
 from collections.abc import Callable, Container, Iterator
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from hfsvc.trajectories.styles.notations import (
     bare_json,
@@ -56,7 +59,7 @@ class Notation(NamedTuple):
     sees_all: bool = True
 
 
-class Candidate(NamedTuple):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A notation that may start at a place in a text; `quoted` where that is in a fence or in quotes, as prose has it."""
 
     start: int
@@ -73,7 +76,7 @@ class Candidate(NamedTuple):
         said = text[: self.start].rstrip()
         if isinstance(found, Broken) or not said:
             return found
-        return found._replace(message=f"{said}\n{found.message}" if found.message else said)
+        return replace(found, message=f"{said}\n{found.message}" if found.message else said)
 
 
 TERMINUS_JSON = Notation("terminus-json", terminus_json.opens, terminus_json.parse)
@@ -107,6 +110,7 @@ WHOLE = (
     Notation("json", bare_json.opens, bare_json.parse),
 )
 
+_start = attrgetter("start")
 _FIRST_OF_ALL = Candidate(0, TERMINUS_JSON)
 # The lookahead passes over other tags, of which some texts are full.
 _MARKS = re.compile(
@@ -114,7 +118,6 @@ _MARKS = re.compile(
     r"|invoke[\s>]|function_calls?>|functioncall>|TOOLCALL>|use_mcp_tool>|execute(?:_bash|_ipython|_browse)?>|search>)"
 )
 _CLOSING = re.compile(r"<(?:/[a-z_]+>)")
-_FIRST = re.compile(r"\s*[\[{]")
 # One rare character in front lets the search skip from one to the next.
 _HAS_ACTION = re.compile(r"A(?:ct(?:ion)?|CTION)(?: \d+)?:").search
 _HAS_TOKEN = re.compile(r"\[(?:TOOL_CALLS\]|ARGS\])").search
@@ -147,9 +150,9 @@ def candidates(text: str, *, fenced: bool, offered: Offered) -> Iterator[Candida
         first += [_unless_prose(text, found) for found in _found(TAGS, text)]
     if fenced:
         first += _found((FENCES,), text)
-    yield from sorted(first, key=itemgetter(0)) if len(first) > 1 else first
+    yield from sorted(first, key=_start) if len(first) > 1 else first
     if later := list(_later(text, offered, tagged=tagged, marked=marked)):
-        yield from sorted(later, key=itemgetter(0))
+        yield from sorted(later, key=_start)
     elif marked and not first:
         yield Candidate(0, UNREAD)
 
@@ -181,14 +184,20 @@ def _later(text: str, offered: Offered, *, tagged: bool, marked: bool) -> Iterat
         yield from _outside_quotes(TOKENS, text)
     if tagged and _CLOSING.search(text) and (tools := offered()):
         yield from _outside_quotes((_named(tools),), text)
-    if _HAS_ACTION(text) or ("[" in text and _HAS_TOKEN(text)) or _HAS_LIST(text) or _HAS_THOUGHT(text):
+    lead = text.lstrip()[:1]
+    if (
+        _HAS_ACTION(text)
+        or ("[" in text and _HAS_TOKEN(text))
+        or _HAS_LIST(text)
+        or (lead == "T" and _HAS_THOUGHT(text))
+    ):
         yield from _outside_quotes(WORDS, text)
     if _HAS_NAME(text):
         if python_calls.opens_lines(text, offered):
             yield Candidate(0, LINES)
         if name_lines.opens(text, offered):
             yield Candidate(0, NAME_LINES)
-    if _FIRST.match(text) and (whole := _found(WHOLE, text)):
+    if lead in {"[", "{"} and (whole := _found(WHOLE, text)):
         yield from whole
     elif (
         text.startswith("```")
@@ -200,7 +209,7 @@ def _later(text: str, offered: Offered, *, tagged: bool, marked: bool) -> Iterat
 
     elif not marked and in_prose.may_hold(text):
         found = _found(_prose(offered), text)
-        yield from (each._replace(quoted=_is_about(text, each.start)) for each in found)
+        yield from (replace(each, quoted=_is_about(text, each.start)) for each in found)
 
 
 def _prose(offered: Offered) -> tuple[Notation, ...]:
@@ -229,18 +238,18 @@ def _found(notations: tuple[Notation, ...], text: str) -> list[Candidate]:
 
 
 def _outside_quotes(notations: tuple[Notation, ...], text: str) -> Iterator[Candidate]:
-    for first, notation, _ in _found(notations, text):
-        start = _unquoted(notation, text, first)
-        yield Candidate(first if start is None else start, notation, quoted=start is None)
+    for each in _found(notations, text):
+        start = _unquoted(each.notation, text, each.start)
+        yield Candidate(each.start if start is None else start, each.notation, quoted=start is None)
 
 
 def _unless_prose(text: str, found: Candidate) -> Candidate:
     """The same candidate where it is a call, also in a fence that ends the message; else the first outside of fences."""
-    if not _is_about(text, found.start):
+    if ("```" not in text and text[found.start - 1] not in _QUOTES) or not _is_about(text, found.start):
         return found
     start = _unquoted(found.notation, text, found.start)
     if start is None:
-        return found._replace(quoted=True)
+        return replace(found, quoted=True)
     return Candidate(start, found.notation._replace(sees_all=False))
 
 

@@ -7,6 +7,8 @@ the action of a step stands once more. Its results open with ``Call id:``.
 import re
 from typing import Any
 
+from msgspec.structs import replace
+
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.call_lists import calls_in
 from hfsvc.trajectories.styles.notations.openai_calls import RAW
@@ -66,7 +68,7 @@ def as_code(call: Call) -> Call:
     """A call whose arguments are the code itself."""
     code = call.arguments.get(RAW)
     is_code = call.name == TOOL and isinstance(code, str) and call.arguments.keys() == {RAW}
-    return call._replace(arguments={"code": code}, unread=None) if is_code and not call.extra else call
+    return replace(call, arguments={"code": code}, unread=None) if is_code and not call.extra else call
 
 
 def _plain(call: Call) -> tuple[str, Any]:

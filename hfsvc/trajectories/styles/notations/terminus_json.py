@@ -6,18 +6,47 @@ fields was refused by it.
 
 from typing import Any
 
+import msgspec
+
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.json_values import NotJson, objects_in, parse_json
-from hfsvc.trajectories.styles.notations.terminus import done, run, said
+from hfsvc.trajectories.styles.notations.terminus import DEFAULT_DURATION, RUN, done, run, said
 
 FIELDS = ("analysis", "plan", "commands")
 _YES = {"true", "1", "yes"}
+
+
+class _Command(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    keystrokes: str
+    duration: float = DEFAULT_DURATION
+
+
+class _Batch(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    analysis: str
+    plan: str
+    commands: list[_Command]
+    task_complete: bool = False
+
+
+_decode = msgspec.json.Decoder(_Batch).decode
 
 
 def opens(text: str) -> int:
     """Where a batch may start; -1 where there is none."""
     start = text.find("{")
     return start if start >= 0 and ('"commands"' in text or '"analysis"' in text) else -1
+
+
+def parse_plain(text: str) -> ParsedText | None:
+    """The batch of a message that is one and nothing else, with the usual fields, as nearly all are; None for all others."""
+    if text[:16].lstrip()[:1] != "{":
+        return None
+    try:
+        batch = _decode(text)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    calls = [Call(RUN, {"keystrokes": each.keystrokes, "duration": each.duration}) for each in batch.commands]
+    return ParsedText(said(batch.analysis, batch.plan), [*calls, done()] if batch.task_complete else calls)
 
 
 def parse(text: str) -> ParsedText | Broken:

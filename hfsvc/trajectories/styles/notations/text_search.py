@@ -11,6 +11,9 @@ def outside(text: str, spans: Sequence[Span]) -> str:
     if not spans:
         return text
     before = text[: spans[0][0]]
+    if spans[0][1] == len(text):
+        # The usual case: nothing comes after the only one.
+        return before
     rest = [text[end:start] for (_, end), (start, _) in pairwise([*spans, (len(text), 0)])]
     said = [stripped for each in rest if (stripped := each.strip())]
     return "\n".join([before.rstrip(), *said] if before.strip() else said) if said else before

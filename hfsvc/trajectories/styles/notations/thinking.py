@@ -5,7 +5,8 @@ others: Claude and Cline (``<thinking>``), Gemini (``<thought>``), Seed (``<seed
 """
 
 import re
-from typing import NamedTuple
+
+import msgspec
 
 _CLOSING = "</think>"
 _MARKS = {
@@ -21,7 +22,7 @@ _OPENING = re.compile(rf"\s*({'|'.join(map(re.escape, _MARKS))})")
 _WITHOUT_ANGLE = frozenset("[◁")
 
 
-class Thinking(NamedTuple):
+class Thinking(msgspec.Struct, frozen=True, gc=False):
     """A text in two parts.
 
     Attributes:
@@ -37,10 +38,13 @@ class Thinking(NamedTuple):
     closed: bool = True
 
 
+def may_think(text: str) -> bool:
+    """A quick look, which says of most texts that there is no thinking in them."""
+    return "<" in text or text[:1] in _WITHOUT_ANGLE
+
+
 def split_thinking(text: str) -> Thinking:
     """Part what an agent thought from what it said."""
-    if "<" not in text and text[:1] not in _WITHOUT_ANGLE:
-        return Thinking(None, text)
     opening = _OPENING.match(text)
     if opening and opening[1] != "<think>":
         return _marked(text, opening)
