@@ -20,6 +20,8 @@ async def hfsvc(root: Path, how: str) -> None:
 
     async with open_container(Settings(root=root, offline=True)) as container:
         if how == "start":
+            # What reads rows is imported by the first of them.
+            await container.source(REPO).get_trajectory(0)
             return
         if how == "rows":
             await single_rows(container)
@@ -79,6 +81,7 @@ def pyarrow(file: str, how: str) -> None:
     import pyarrow.parquet as pq
 
     if how == "start":
+        pq.ParquetFile(file, pre_buffer=False).close()
         return
     with pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20) as parquet:
         for _ in parquet.iter_batches(64, use_threads=False):

@@ -1,7 +1,7 @@
 """Streams of a dataset's rows, each with a record of what became of them and a cursor to go on with."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -88,14 +88,16 @@ class CountedStream(AsyncGenerator[T, None]):
         """Opaque text; a stream that is given it goes on after what came out of this one. None before it has begun."""
         return self._tally.cursor
 
-    async def __anext__(self) -> T:
-        return await self._values.__anext__()
+    def __anext__(self) -> Coroutine[Any, Any, T]:
+        return self._values.__anext__()
 
-    async def asend(self, value: None) -> T:
-        return await self._values.asend(value)
+    def asend(self, value: None) -> Coroutine[Any, Any, T]:
+        return self._values.asend(value)
 
-    async def athrow(self, typ: Any, val: BaseException | object = None, tb: TracebackType | None = None) -> T:
-        return await self._values.athrow(typ, val, tb)
+    def athrow(
+        self, typ: Any, val: BaseException | object = None, tb: TracebackType | None = None
+    ) -> Coroutine[Any, Any, T]:
+        return self._values.athrow(typ, val, tb)
 
-    async def aclose(self) -> None:
-        await self._values.aclose()
+    def aclose(self) -> Coroutine[Any, Any, None]:
+        return self._values.aclose()

@@ -68,7 +68,7 @@ def read_agent_message(
         fenced: Whether the last fenced block is a command.
         offered: Gives the tools on offer, by name.
     """
-    reasoning = _thought(message.fields)
+    reasoning = _thought(message.fields) if message.fields else None
     kept: list[str] = []
     rest, closed = text, True
     if reasoning is None and may_think(text):

@@ -67,7 +67,7 @@ class AgentReader:
 
     def _read(self, index: int) -> _ReadMessage:
         message = self._messages[index]
-        spoken = self._blocks[index].spoken(message) if index in self._blocks else message
+        spoken = self._blocks[index].spoken(message) if self._blocks and index in self._blocks else message
         content: Content = spoken.content if isinstance(spoken.content, str) else content_of(spoken.content)
         text = content if isinstance(content, str) else texts_of(content)
         reply = self._reply_to(index)

@@ -7,7 +7,7 @@ from hfsvc.atif import Agent, SchemaVersion, Source, Step, Trajectory
 from hfsvc.models import Fidelity
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, RowLocation
 from hfsvc.trajectories.styles.parts import text_of
-from hfsvc.trajectories.styles.provenance import notes_of, survives
+from hfsvc.trajectories.styles.provenance import notes_of, survive
 from hfsvc.trajectories.styles.roles import kind_of
 from hfsvc.trajectories.styles.to_rows import written
 
@@ -32,7 +32,7 @@ def build(conversation: Conversation, location: RowLocation) -> tuple[Trajectory
         steps=steps,
         extra=_extra(columns, location),
     )
-    exact = all(map(survives, conversation.messages))
+    exact = survive(conversation.messages)
     return trajectory, Fidelity(style="messages", messages=len(steps), exact=exact)
 
 
@@ -44,10 +44,15 @@ def _extra(columns: dict[str, Any], location: RowLocation) -> dict[str, Any]:
 def _step(index: int, message: Message, timestamp: str | None) -> Step:
     content = message.content
     source = _PLAIN.get(message.role)
-    if source and not message.fields and isinstance(content, str) and (source == "user" or "</think>" not in content):
+    if source and not message.fields and isinstance(content, str) and (source == "user" or not _ends_thought(content)):
         # Nearly every message: nothing of it has to be noted.
         return Step(step_id=index, timestamp=timestamp, source=source, message=content)
     return _noted_step(index, message, timestamp)
+
+
+def _ends_thought(text: str) -> bool:
+    # One character is found at once in most texts, and in most is not there.
+    return "<" in text and "</think>" in text
 
 
 def _noted_step(index: int, message: Message, timestamp: str | None) -> Step:

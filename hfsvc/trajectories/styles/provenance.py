@@ -4,6 +4,7 @@ With these notes `hfsvc.trajectories.styles.to_rows.to_rows` gives the row's mes
 remarks. They are there only where the document alone would not do.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -62,10 +63,13 @@ def noted_content(message: Message) -> tuple[Content, dict[str, Any] | None]:
     return content, notes_of(message, "user", openai_content(content))
 
 
-def survives(message: Message) -> bool:
-    """Whether the notes of a message can be written as JSON and read again: moments, bytes and NaN cannot."""
+def survive(messages: Sequence[Message]) -> bool:
+    """Whether the notes of all messages can be written as JSON and read again: moments, bytes and NaN cannot."""
+    # Nearly every message is text alone, and need not be tried.
+    return all(_survives(each) for each in messages if each.fields or not isinstance(each.content, str))
+
+
+def _survives(message: Message) -> bool:
     is_text = message.content is None or isinstance(message.content, str)
-    if is_text and not message.fields:
-        return True
     original = [None if is_text else message.content, dict(message.fields)]
     return bool(msgspec.json.decode(msgspec.json.encode(original)) == original)

@@ -86,10 +86,11 @@ class StepBuilder:
         if system is not None:
             self._reader.prompt = system
             self._drafts.append(StepDraft("system", self._without_tools(system), -1, {COLUMN: "system"}))
-        for index, (kind, message) in enumerate(zip(self._kinds, self._messages, strict=True)):
+        for index, message in enumerate(self._messages):
+            kind = self._kinds[index]
             if kind == "agent":
                 self._add_agent(index, message)
-            elif index in self._blocks and self._blocks[index].results:
+            elif self._blocks and index in self._blocks and self._blocks[index].results:
                 self._answers.block_results(index, message, self._blocks[index])
             elif kind == "tool":
                 self._answers.result(index, message)
@@ -126,7 +127,7 @@ class StepBuilder:
         return prompt if prompt[:start].strip() else prompt[end:].lstrip("\n")
 
     def _add_agent(self, index: int, message: Message) -> None:
-        blocks = self._blocks.get(index)
+        blocks = self._blocks.get(index) if self._blocks else None
         content, read = self._reader.take(index)
         calls = _with_ids(read.calls, len(self._agents)) if read.calls else []
         if read.kept and not calls and not message.fields.keys() & {*REASONING} and (run := run_in(texts_of(content))):

@@ -8,7 +8,7 @@ from hfsvc.atif import Content, Observation, ObservationResult, Source, Step, To
 from hfsvc.trajectories.styles.provenance import ROLE
 
 
-class StepDraft(msgspec.Struct, eq=False):
+class StepDraft(msgspec.Struct, eq=False, gc=False):
     """A step in the making.
 
     Attributes:

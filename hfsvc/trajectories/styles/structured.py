@@ -11,7 +11,7 @@ from hfsvc.atif import Agent, SchemaVersion, Trajectory
 from hfsvc.models import Fidelity
 from hfsvc.trajectories.layouts.conversation import Conversation, RowLocation
 from hfsvc.trajectories.styles.notations.tools import Tools, tools_of
-from hfsvc.trajectories.styles.provenance import survives
+from hfsvc.trajectories.styles.provenance import survive
 from hfsvc.trajectories.styles.step_builder import StepBuilder
 
 SCHEMA_VERSION: SchemaVersion = "ATIF-v1.7"
@@ -66,7 +66,7 @@ def _fidelity(conversation: Conversation, builder: StepBuilder, tools: Tools | N
         observations=builder.observations,
         tool_definitions=tools is not None,
         kept_as_text=tuple(builder.kept),
-        exact=all(map(survives, conversation.messages)),
+        exact=survive(conversation.messages),
     )
 
 

@@ -43,6 +43,8 @@ REJECTED = "Previous response had parsing errors:"
 
 def said(analysis: Any, plan: Any) -> str:
     """What the harness writes as the step's message."""
+    if analysis and plan:
+        return f"Analysis: {analysis}\nPlan: {plan}"
     lines = [f"Analysis: {analysis}"] if analysis else []
     return "\n".join([*lines, f"Plan: {plan}"] if plan else lines)
 
