@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         DatasetConfig,
         DatasetRequest,
         DatasetStatistics,
+        DatasetUpdate,
         DatasetUsage,
         Distribution,
         DownloadedDataset,
@@ -78,7 +79,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "models": (
-        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUsage Distribution "
+        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUpdate DatasetUsage Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
@@ -115,6 +116,7 @@ __all__ = [
     "DatasetRequest",
     "DatasetService",
     "DatasetStatistics",
+    "DatasetUpdate",
     "DatasetUsage",
     "Distribution",
     "DownloadPlan",

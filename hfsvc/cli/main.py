@@ -13,6 +13,7 @@ from hfsvc.cli.encoding import show_plainer_what_cannot_be_shown
 
 _COMMANDS = {
     "download": ("hfsvc.cli.download", "Bring a dataset onto disk, verified, or up to date."),
+    "update": ("hfsvc.cli.update", "Bring datasets up to date; --check only says what is new."),
     "list": ("hfsvc.cli.datasets", "Show the datasets that are on disk."),
     "info": ("hfsvc.cli.datasets", "Show what is recorded of a dataset."),
     "path": ("hfsvc.cli.datasets", "Print the folder of a dataset."),
@@ -41,7 +42,8 @@ _COMMANDS = {
 _ELSEWHERE = {
     **dict.fromkeys(("ls", "datasets", "scan", "scan-cache"), "list"),
     **dict.fromkeys(("rm", "remove", "uninstall"), "delete"),
-    **dict.fromkeys(("get", "pull", "fetch", "clone", "install", "update", "snapshot-download"), "download"),
+    **dict.fromkeys(("get", "pull", "fetch", "clone", "install", "snapshot-download"), "download"),
+    **dict.fromkeys(("upgrade", "sync", "refresh"), "update"),
     **dict.fromkeys(("head", "cat", "preview"), "sample"),
     **dict.fromkeys(("get-row", "view", "open"), "show"),
     **dict.fromkeys(("find", "grep", "query", "filter"), "search"),

@@ -25,10 +25,12 @@ from hfsvc.datasets.plan import (
 )
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
+from hfsvc.datasets.updates import unmoved, update_of
 from hfsvc.errors import DatasetChanged, NoSpace, NotDownloaded, Offline, OtherEventLoop, StoreNotWritable, typed
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     DatasetRequest,
+    DatasetUpdate,
     DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
@@ -196,6 +198,18 @@ class HubDatasetService:
         remote = await self._resolve(resolved, None)
         entry = await self._entry(remote)
         return await self._plan(await self._list(resolved, remote, entry, None))
+
+    async def check_update(self, repo: str) -> DatasetUpdate:
+        entry = await self._recorded(repo)
+        if self._settings.offline:
+            raise Offline(wanted=entry.repo)
+        request = self._parse(DatasetRequest(repo=typed(entry.repo), revision=entry.revision))
+        remote = await self._resolve(request, None)
+        if remote.commit == entry.commit:
+            return unmoved(entry)
+        # Where it has another name by now, its files are still under the one that is recorded.
+        remote = msgspec.structs.replace(remote, repo=entry.repo)
+        return update_of(entry, await self._plan(await self._list(request, remote, entry, None)))
 
     async def _entry(self, remote: RemoteDataset) -> IndexEntry | None:
         # Not by other names: another repository may have taken over the name that this one was once asked for by.

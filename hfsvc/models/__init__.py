@@ -66,6 +66,7 @@ from hfsvc.models.trajectories import (
     ValueCount,
     ValueCounts,
 )
+from hfsvc.models.updates import DatasetUpdate
 
 __all__ = [
     "DEFAULT_INCLUDE",
@@ -81,6 +82,7 @@ __all__ = [
     "DatasetConfig",
     "DatasetRequest",
     "DatasetStatistics",
+    "DatasetUpdate",
     "DatasetUsage",
     "Distribution",
     "DownloadPlan",
