@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hfsvc.atif import Trajectory
     from hfsvc.containers import Container, open_container
+    from hfsvc.datasets.locking import decode_lock, download_locked, encode_lock, lock_of
     from hfsvc.errors import HfsvcError
     from hfsvc.export import (
         Exported,
@@ -43,7 +44,11 @@ if TYPE_CHECKING:
         FileStarted,
         FileVerified,
         Finished,
+        Globs,
         KeptText,
+        LockedDataset,
+        LockedFile,
+        LockFile,
         OnEvent,
         Planned,
         PlannedFile,
@@ -80,11 +85,12 @@ __version__ = "0.1.0"
 _NAMES = {
     "models": (
         "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUpdate DatasetUsage Distribution "
-        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
+        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished Globs KeptText LockFile LockedDataset LockedFile OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
     "containers": "Container open_container",
+    "datasets.locking": "decode_lock download_locked encode_lock lock_of",
     "metrics": "Counters MetricsRecorder",
     "protocols": "BatchSource DatasetService RowStream TrajectorySource",
     "export": "ExportRequest Exported RowsExported Writer export_shards export_splits export_to export_trajectories read_parquet shares_of",
@@ -129,9 +135,13 @@ __all__ = [
     "FileStarted",
     "FileVerified",
     "Finished",
+    "Globs",
     "HfsvcError",
     "KeptText",
     "KnownDataset",
+    "LockFile",
+    "LockedDataset",
+    "LockedFile",
     "MetricsRecorder",
     "MixPart",
     "MixedSource",
@@ -164,7 +174,10 @@ __all__ = [
     "VerifyReport",
     "Writer",
     "create_app",
+    "decode_lock",
     "download",
+    "download_locked",
+    "encode_lock",
     "export_shards",
     "export_splits",
     "export_to",
@@ -172,6 +185,7 @@ __all__ = [
     "iter_rows",
     "join_cursors",
     "load_settings",
+    "lock_of",
     "make_access",
     "make_report",
     "open_container",

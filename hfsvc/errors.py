@@ -4,14 +4,14 @@
 
     HfsvcError
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
-    │                                    InvalidExport, InvalidTokenizer, MissingExtra, UnusableClient,
+    │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, UnusableClient,
     │                                    ContainerEnded, OtherEventLoop
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
     ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub, ProxyRefused,
     │                                    CertificateRefused, TransferStalled, Offline
-    ├── Damaged                 exit 6   ChecksumMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
+    ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
     ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
     │                                    TooManyOpenFiles
@@ -157,6 +157,17 @@ class InvalidExport(FixRequest):
 
     def message(self) -> str:
         return f"Cannot export to {self.target}: {self.reason}."
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidLock(FixRequest):
+    """A file is no lock file, or one of another version."""
+
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"{self.path} is no lock file: {self.reason}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -575,6 +586,26 @@ class ChecksumMismatch(Damaged):
         if self.expected is None:
             return f"{self.path} of {self.repo} has no hash on the Hub to verify it against, so it was not kept."
         return f"{self.path} of {self.repo} is not what the Hub lists: expected {self.expected}, got {self.actual}."
+
+
+SHOWN_DIFFERENCES = 5
+
+
+@dataclass(eq=False, kw_only=True)
+class LockMismatch(Damaged):
+    """What is on disk, or on the Hub, is not what a lock file says. `differences` are the ends of sentences."""
+
+    repo: str
+    differences: tuple[str, ...]
+
+    def message(self) -> str:
+        shown = "; ".join(self.differences[:SHOWN_DIFFERENCES])
+        more = len(self.differences) - SHOWN_DIFFERENCES
+        others = f"; and {more} more" if more > 0 else ""
+        return (
+            f"{self.repo} is not what is locked: {shown}{others}. Take another folder (HFSVC_ROOT), or remove it first: "
+            f"hfsvc delete {typed(self.repo)}"
+        )
 
 
 @dataclass(eq=False, kw_only=True)

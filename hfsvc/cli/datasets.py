@@ -225,10 +225,11 @@ def recorded(options: Options, dataset: str) -> "DownloadedDataset":
     from hfsvc.cli.run import repo_of, run
 
     repo = repo_of(options, dataset)
-    return run(options, lambda container: _recorded(container, repo))
+    return run(options, lambda container: recorded_in(container, repo))
 
 
-async def _recorded(container: "Container", repo: str) -> "DownloadedDataset":
+async def recorded_in(container: "Container", repo: str) -> "DownloadedDataset":
+    """The same, in a container that is open."""
     from hfsvc.errors import NotDownloaded
     from hfsvc.hub.urls import parse_repo
 

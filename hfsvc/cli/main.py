@@ -21,6 +21,8 @@ _COMMANDS = {
     "sources": ("hfsvc.cli.datasets", "Show the datasets that are known by name."),
     "layouts": ("hfsvc.cli.layouts", "Show how each file of a dataset is read, and why."),
     "files": ("hfsvc.cli.files", "Show what a dataset holds on the Hub, and what of it is here."),
+    "lock": ("hfsvc.cli.lock", "Write down what makes up datasets, to bring the same elsewhere."),
+    "manifest": ("hfsvc.cli.lock", "Print SHA256SUMS of a dataset."),
     "du": ("hfsvc.cli.usage", "Show how much of the disk each dataset takes."),
     "delete": ("hfsvc.cli.usage", "Remove a dataset from disk."),
     "prune": ("hfsvc.cli.usage", "Remove what unfinished downloads have left."),

@@ -9,8 +9,7 @@ import msgspec
 
 from hfsvc.datasets.globs import leaving_out, make_matcher, would_match_deeper
 from hfsvc.errors import FileNotFound, NoSpace, UnsafePath
-from hfsvc.models import DownloadPlan, PlannedFile, RemoteDataset, RemoteFile
-from hfsvc.store.index import Globs
+from hfsvc.models import DownloadPlan, Globs, PlannedFile, RemoteDataset, RemoteFile
 from hfsvc.store.inventory import Inventory
 from hfsvc.store.safe_paths import find_unportable
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from hfsvc.datasets.globs import covers, exactly, make_matcher
 from hfsvc.errors import InvalidPattern
 from hfsvc.hub.urls import RepoAddress, parse_repo
-from hfsvc.models import DEFAULT_INCLUDE, DEFAULT_REVISION, DatasetRequest, DownloadPlan, RemoteDataset
+from hfsvc.models import DEFAULT_INCLUDE, DEFAULT_REVISION, DatasetRequest, DownloadPlan, Globs, RemoteDataset
 from hfsvc.models.file_kinds import likely_kinds
 from hfsvc.secret import Secret
 from hfsvc.settings import Settings
-from hfsvc.store.index import Globs, IndexEntry
+from hfsvc.store.index import IndexEntry
 
 
 class ResolvedRequest(NamedTuple):

@@ -23,6 +23,7 @@ from hfsvc.models.datasets import (
     DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
+    Globs,
     Location,
     PlannedFile,
     RemoteDataset,
@@ -41,6 +42,7 @@ from hfsvc.models.events import (
     Retried,
 )
 from hfsvc.models.file_kinds import DEFAULT_INCLUDE
+from hfsvc.models.lock import LOCK_VERSION, LockedDataset, LockedFile, LockFile
 from hfsvc.models.trajectories import (
     FACETS,
     KEY_COLUMNS,
@@ -73,6 +75,7 @@ __all__ = [
     "DEFAULT_REVISION",
     "FACETS",
     "KEY_COLUMNS",
+    "LOCK_VERSION",
     "SUMMARY_FIELDS",
     "Bucket",
     "ByteRange",
@@ -94,11 +97,15 @@ __all__ = [
     "FileStarted",
     "FileVerified",
     "Finished",
+    "Globs",
     "KeptText",
     "KeyColumn",
     "LayoutName",
     "LeftOut",
     "Location",
+    "LockFile",
+    "LockedDataset",
+    "LockedFile",
     "Model",
     "OnBadRow",
     "OnEvent",

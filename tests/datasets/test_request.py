@@ -7,9 +7,9 @@ import pytest
 
 from hfsvc.datasets.request import parse_request
 from hfsvc.errors import InvalidPattern
-from hfsvc.models import DatasetRequest
+from hfsvc.models import DatasetRequest, Globs
 from hfsvc.settings import Settings
-from hfsvc.store.index import Globs, IndexEntry
+from hfsvc.store.index import IndexEntry
 from tests.builders import COMMIT, REPO
 
 DEFAULT = Globs(include=("**/*.parquet",))

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from hfsvc.errors import DamagedIndex
-from hfsvc.models import DownloadedDataset
-from hfsvc.store.index import Globs, IndexEntry, StoreIndex, find_entry
+from hfsvc.models import DownloadedDataset, Globs
+from hfsvc.store.index import IndexEntry, StoreIndex, find_entry
 from hfsvc.store.inventory import find_present
 from tests.builders import COMMIT, lfs, read_index, sha256
 
