@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         FileStarted,
         FileVerified,
         Finished,
+        FitRecord,
         KeptText,
         OnEvent,
         Planned,
@@ -79,7 +80,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "models": (
         "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUsage Distribution "
-        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
+        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished FitRecord KeptText OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
@@ -127,6 +128,7 @@ __all__ = [
     "FileStarted",
     "FileVerified",
     "Finished",
+    "FitRecord",
     "HfsvcError",
     "KeptText",
     "KnownDataset",
