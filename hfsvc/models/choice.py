@@ -83,7 +83,7 @@ class FitRecord(Model, frozen=True, kw_only=True):
         cut_rows: Rows of which tool outputs lost their middle.
         cut_outputs: Those outputs.
         split_rows: Rows that were cut between their turns.
-        pieces: What those became.
+        pieces: What those became, but for pieces of which nothing counts for the loss.
         dropped_turns: Turns of theirs that fit into no piece.
         refusal: What is the matter with the first row that the chat template did not take; None where it took all.
     """

@@ -67,16 +67,23 @@ class TokenTable:
         """
         fitted = self._fitter.rows(row)
         try:
-            return [{**self._kept(row), **each} for each in self._tokenized(fitted)]
+            return [{**self._kept(row), **each} for each in self._learned(fitted)]
         except TemplateRefused as error:
             self._fitter.refuse(row, error)
             return []
+
+    def _learned(self, rows: Sequence[TrajectoryRow]) -> list[dict[str, Any]]:
+        """What rows become, but for pieces of a run of which nothing counts."""
+        made = [*self._tokenized(rows)]
+        found = [each for each in made if any(each["loss_mask"])]
+        if made and not found:
+            raise TemplateRefused("no token of it counts for the loss")
+        self.tally.changes["pieces"] -= len(made) - len(found)
+        return found
 
     def _tokenized(self, rows: Sequence[TrajectoryRow]) -> Iterator[dict[str, Any]]:
         for row in rows:
             chat = chat_of(row)
             messages = for_template(self._tokenizer.template, chat)
             ids, mask = masked_chat(self._tokenizer, messages, chat.tools, self._parts)
-            if not any(mask):
-                raise TemplateRefused("no token of it counts for the loss")
             yield {"input_ids": ids, "loss_mask": mask, "length": len(ids)}

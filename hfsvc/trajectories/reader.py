@@ -178,14 +178,15 @@ class RowReader(Generic[T]):
             self._close()
             return None
         values: list[Placed[T]] = []
-        kept = 0
+        since = 0
         for row, batch in chunk:
-            values += _converted(self._dataset, file, self._mapper, row, batch)
-            kept += batch.num_rows
-            if kept >= HAND_OVER_ROWS:
+            made = _converted(self._dataset, file, self._mapper, row, batch)
+            values += made
+            since += batch.num_rows
+            if since >= HAND_OVER_ROWS:
                 # Hands Python's lock to the thread that decodes, which would wait milliseconds for it.
                 time.sleep(0)
-                kept = 0
+                since = 0
         return values
 
     def _read(self) -> Chunk | None:

@@ -125,6 +125,18 @@ async def test_a_row_without_anything_to_learn_is_bad(
         await exported(root, runs, tmp_path / "t.parquet", table)
 
 
+async def test_pieces_of_which_nothing_counts_are_left_out(
+    root: Path, runs: str, tmp_path: Path, tokenizer: ChatTokenizer
+) -> None:
+    lengths = [count_tokens(tokenizer, chat_of(row)) for row in await rows_of(runs)]
+    fitter = ChatFitter(tokenizer, LengthLimit(lengths[5] - 1, "split-episodes"), on_bad_row="skip")
+    table = TokenTable(tokenizer, fitter, parts=loss_parts(["calls"]))
+    found = await exported(root, runs, tmp_path / "t.parquet", table)
+    # The last row is cut in two, and its last turn calls nothing.
+    assert len(found) == 6
+    assert (fitter.tally.changes["split_rows"], fitter.tally.changes["pieces"]) == (1, 1)
+
+
 async def test_tokens_need_a_tokenizer(root: Path, runs: str, tmp_path: Path) -> None:
     async with open_container() as container:
         request = ExportRequest(path=tmp_path / "t.parquet", format="tokens")
