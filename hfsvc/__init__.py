@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         FileStarted,
         FileVerified,
         Finished,
+        FitRecord,
         Globs,
         KeptText,
         LockedDataset,
@@ -85,7 +86,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "models": (
         "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUpdate DatasetUsage Distribution "
-        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished Globs KeptText LockFile LockedDataset LockedFile OnEvent "
+        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished FitRecord Globs KeptText LockFile LockedDataset LockedFile OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
@@ -135,6 +136,7 @@ __all__ = [
     "FileStarted",
     "FileVerified",
     "Finished",
+    "FitRecord",
     "Globs",
     "HfsvcError",
     "KeptText",

@@ -1,40 +1,28 @@
 """The engine ``local``: one process that reads on while it writes what was read, in bounded memory."""
 
-import math
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Annotated, TypeVar
 
 import msgspec
-from anyio import CancelScope, create_memory_object_stream, create_task_group, to_thread
-from anyio.streams.memory import MemoryObjectSendStream
+from anyio import CancelScope, to_thread
 
 from hfsvc.aio.cancellation import in_task_group
-from hfsvc.aio.listening import listening
 from hfsvc.arguments import check_value
-from hfsvc.atif import Content, Trajectory
 from hfsvc.errors import InvalidExport
+from hfsvc.export.fit_tally import RowFitter
 from hfsvc.export.formats import Target, choose_target
-from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
+from hfsvc.export.models import Exported, ExportRequest, OnExport
 from hfsvc.export.naming import safe
+from hfsvc.export.pump import AS_THEY_ARE, Preparation, Pump
 from hfsvc.export.single_calls import one_call_a_step
 from hfsvc.export.writers import TableMaker, Writer, open_writer
-from hfsvc.models import StreamRecord, TrajectoryRow
-from hfsvc.protocols import RowStream, TrajectorySource
+from hfsvc.models import TrajectoryRow
+from hfsvc.protocols import TrajectorySource
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
 
 T = TypeVar("T")
-Tell = Callable[[RowsExported], None]
-Prepare = Callable[[TrajectoryRow], TrajectoryRow]
-"""What is done to a row before it is written."""
-
-CHUNK_BYTES = 4 << 20
-ROW_BYTES = 2000
-STEP_BYTES = 200
-"""What a row and a step weigh besides their texts, about."""
-REPORT_EVERY_S = 0.1
 
 
 async def export_trajectories(
@@ -43,6 +31,7 @@ async def export_trajectories(
     *,
     on_event: OnExport | None = None,
     tokens: TableMaker | None = None,
+    fitter: RowFitter | None = None,
 ) -> Exported:
     """Write trajectories into a file or a folder, which is whole in the end, or not there.
 
@@ -54,20 +43,26 @@ async def export_trajectories(
         on_event: Called on the event loop with the progress, and awaited where it is asynchronous; an exception of its
             ends the export.
         tokens: Makes the rows of the format ``tokens``, such as `hfsvc.train.token_rows.TokenTable`.
+        fitter: Makes rows fit before they are written in another format, such as `hfsvc.train.chat_fitter.ChatFitter`.
 
     Raises:
         InvalidExport: The name and the format do not go together, the folder is taken, nothing makes tokens, or there is no row to write
             where a file is that would be lost.
         NoSpace, StoreNotWritable: The disk is in the way; nothing has changed.
+        InvalidTokenizer: A chat template takes none of the rows.
         HfsvcError: What the source raises.
     """
-    prepare = _one_call_a_step if request.one_call_a_step else None
+    preparation = Preparation(
+        _one_call_a_step if request.one_call_a_step else None,
+        fitter,
+        tokens.tally if tokens and request.format == "tokens" else fitter.tally if fitter else None,
+    )
     return await export_rows(
         source,
         target_of(request),
         request.rows,
         resume=request.resume,
-        prepare=prepare,
+        preparation=preparation,
         on_event=on_event,
         tokens=tokens,
     )
@@ -80,6 +75,7 @@ async def export_shards(
     *,
     on_event: OnExport | None = None,
     tokens: TableMaker | None = None,
+    fitter: RowFitter | None = None,
 ) -> list[Exported]:
     """Write `shards` files or folders, one after the other, each as `export` does.
 
@@ -87,7 +83,7 @@ async def export_shards(
     """
     check_value("shards", shards, Annotated[int, msgspec.Meta(ge=1)])
     parts = (msgspec.structs.replace(request, shard=(index, shards)) for index in range(shards))
-    return [await export_trajectories(source, part, on_event=on_event, tokens=tokens) for part in parts]
+    return [await export_trajectories(source, part, on_event=on_event, tokens=tokens, fitter=fitter) for part in parts]
 
 
 async def export_to(
@@ -102,6 +98,7 @@ async def export_to(
     limit: int | None = None,
     where: str | None = None,
     on_event: OnExport | None = None,
+    fitter: RowFitter | None = None,
 ) -> Exported:
     """Hand trajectories to a writer of one's own, many at a time.
 
@@ -115,10 +112,12 @@ async def export_to(
         stripe: Parts are every n-th row.
         limit: Most rows.
         where: Words that rows must answer to.
-        on_event: As for `export_trajectories`.
+        on_event: As for `export_trajectories`, like the next.
+        fitter: Makes rows fit.
     """
     rows = RowRange(start, stop, shard, cursor, stripe, limit, where).check()
-    return await in_task_group(_pump_telling(source, writer, rows, None, on_event))
+    preparation = Preparation(fitter=fitter, tally=fitter.tally if fitter else None)
+    return await in_task_group(Pump(source, writer, rows, preparation).run(on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -136,12 +135,12 @@ async def export_rows(
     rows: RowRange,
     *,
     resume: bool,
-    prepare: Prepare | None = None,
+    preparation: Preparation = AS_THEY_ARE,
     on_event: OnExport | None = None,
     tokens: TableMaker | None = None,
 ) -> Exported:
-    """Write a range of rows to a target, each as `prepare` makes it."""
-    return await in_task_group(_export(source, target, rows, resume, prepare, on_event, tokens))
+    """Write a range of rows to a target, each as `preparation` makes it."""
+    return await in_task_group(_export(source, target, rows, resume, preparation, on_event, tokens))
 
 
 def _one_call_a_step(row: TrajectoryRow) -> TrajectoryRow:
@@ -153,7 +152,7 @@ async def _export(
     target: Target,
     rows: RowRange,
     resume: bool,
-    prepare: Prepare | None,
+    preparation: Preparation,
     on_event: OnExport | None,
     tokens: TableMaker | None,
 ) -> Exported:
@@ -165,7 +164,7 @@ async def _export(
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target, tokens)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
-        done = await in_task_group(_pump_telling(source, writer, rows, prepare, on_event))
+        done = await in_task_group(Pump(source, writer, rows, preparation).run(on_event))
         if not done.rows:
             _check_empty(done, target, rows, is_taken=is_taken)
     return msgspec.structs.replace(done, target=str(target.path), format=target.format)
@@ -190,51 +189,6 @@ async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
     await to_thread.run_sync(manager.__exit__, None, None, None)
 
 
-async def _pump_telling(
-    source: TrajectorySource, writer: Writer, rows: RowRange, prepare: Prepare | None, on_event: OnExport | None
-) -> Exported:
-    async with listening(on_event) as tell:
-        return await _pump(source, writer, rows, prepare, tell)
-
-
-async def _pump(
-    source: TrajectorySource, writer: Writer, rows: RowRange, prepare: Prepare | None, tell: Tell
-) -> Exported:
-    total = await _rows_to_do(source, rows)
-    report = _at_most_every(REPORT_EVERY_S, tell)
-    done = Exported(cursor=rows.cursor)
-    send, receive = create_memory_object_stream[list[TrajectoryRow]](0)
-    async with aclosing(source.stream_rows(**rows.asked)) as stream:
-        async with create_task_group() as group, receive:
-            group.start_soon(_gather, stream, send)
-            async for chunk in receive:
-                await to_thread.run_sync(writer.write, chunk if prepare is None else list(map(prepare, chunk)))
-                done = Exported(
-                    rows=done.rows + len(chunk),
-                    skipped_rows=_record_of(stream).left_out.get("bad", 0),
-                    written=writer.written,
-                    cursor=chunk[-1].cursor,
-                )
-                report(_progress(done, total))
-        record = _record_of(stream, done.rows)
-    done = msgspec.structs.replace(done, skipped_rows=record.left_out.get("bad", 0), record=record)
-    tell(_progress(done, total))
-    return done
-
-
-def _record_of(stream: RowStream[TrajectoryRow], written: int = 0) -> StreamRecord:
-    # A source of the user's own may stream from a plain generator, which tells nothing.
-    return getattr(stream, "record", StreamRecord(read=written, written=written))
-
-
-async def _rows_to_do(source: TrajectorySource, rows: RowRange) -> int:
-    """How many rows there are at most."""
-    first, stop = rows.bounds(await source.count())
-    _, shards = rows.shard or (0, 1)
-    found = math.ceil((stop - first) / shards) if shards > 0 else 0
-    return found if rows.limit is None else min(found, rows.limit)
-
-
 def _check_empty(done: Exported, target: Target, rows: RowRange, *, is_taken: bool) -> None:
     """Refuse to write nothing where it would take the place of something, or where a start was past the end.
 
@@ -248,50 +202,3 @@ def _check_empty(done: Exported, target: Target, rows: RowRange, *, is_taken: bo
     if is_taken:
         reason = "no row is left to write, and what is there would be lost"
         raise InvalidExport(target=str(target.path), reason=reason)
-
-
-def _progress(done: Exported, total: int) -> RowsExported:
-    behind = done.rows + done.skipped_rows
-    return RowsExported(done=behind, total=max(total, behind), written=done.written, cursor=done.cursor)
-
-
-def _at_most_every(seconds: float, tell: Tell) -> Tell:
-    last = -math.inf
-
-    def report(event: RowsExported) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= seconds:
-            last = now
-            tell(event)
-
-    return report
-
-
-async def _gather(stream: RowStream[TrajectoryRow], send: MemoryObjectSendStream[list[TrajectoryRow]]) -> None:
-    """Rows in chunks of about `CHUNK_BYTES` of text."""
-    chunk: list[TrajectoryRow] = []
-    weight = 0
-    async with send:
-        async for row in stream:
-            chunk.append(row)
-            weight += weight_of(row.trajectory)
-            if weight >= CHUNK_BYTES:
-                await send.send(chunk)
-                chunk, weight = [], 0
-        if chunk:
-            await send.send(chunk)
-
-
-def weight_of(trajectory: Trajectory) -> int:
-    """About how many bytes a trajectory takes. Pure."""
-    weight = ROW_BYTES
-    for step in trajectory.steps:
-        weight += STEP_BYTES + _length(step.message) + len(step.reasoning_content or "")
-        for result in step.observation.results if step.observation else ():
-            weight += STEP_BYTES + _length(result.content)
-    return weight
-
-
-def _length(content: Content | None) -> int:
-    return len(content) if isinstance(content, str) else STEP_BYTES * len(content or ())

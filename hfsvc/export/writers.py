@@ -17,6 +17,7 @@ from hfsvc import atif
 from hfsvc.errors import InvalidExport
 from hfsvc.export import atif_columns, sharegpt_turns, steps, trainers
 from hfsvc.export.atomic_output import whole_file, whole_folder
+from hfsvc.export.fit_tally import FitTally
 from hfsvc.export.formats import Format, Target
 from hfsvc.export.harbor_job import HarborJob
 from hfsvc.export.kept import kept_batch, kept_schema, with_kept, with_kept_extra
@@ -53,9 +54,11 @@ class TableMaker(Protocol):
 
     Attributes:
         schema: Of its batches.
+        tally: Counts what became of rows that had to fit.
     """
 
     schema: pa.Schema
+    tally: FitTally
 
     def batch(self, rows: Rows) -> pa.RecordBatch:
         """What rows become; more of them, or fewer."""

@@ -6,6 +6,7 @@ All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times
 from hfsvc.models.base import Model
 from hfsvc.models.choice import (
     EpisodeFilter,
+    FitRecord,
     LeftOut,
     Preference,
     ResultFilter,
@@ -97,6 +98,7 @@ __all__ = [
     "FileStarted",
     "FileVerified",
     "Finished",
+    "FitRecord",
     "Globs",
     "KeptText",
     "KeyColumn",

@@ -26,7 +26,7 @@ from hfsvc.export import (
     read_parquet,
     writers,
 )
-from hfsvc.export import local_engine as exporting
+from hfsvc.export import pump as exporting
 from hfsvc.models import TrajectoryRow
 from hfsvc.protocols import RowStream
 from hfsvc.testing import FakeTrajectorySource
