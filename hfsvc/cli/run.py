@@ -14,12 +14,13 @@ import msgspec
 from hfsvc.cli.errors import Terminated
 from hfsvc.cli.options import Options
 from hfsvc.containers import Container, open_container
-from hfsvc.errors import NotDownloaded, typed
-from hfsvc.models import ReadOptions
+from hfsvc.errors import NotDownloaded, NotInStore, typed
+from hfsvc.hub.urls import parse_repo
+from hfsvc.models import DownloadedDataset, ReadOptions
 from hfsvc.protocols import TrajectorySource
 from hfsvc.secret import Secret
 from hfsvc.settings import DEFAULT_ROOT, Settings, load_settings
-from hfsvc.trajectories.local_files import is_path
+from hfsvc.trajectories.local_files import LocalFiles, is_path
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ def repo_of(options: Options, dataset: str) -> str:
     from hfsvc.trajectories.registry import open_registry
 
     registry = open_registry(settings_of(options).sources)
-    if is_path(dataset) and not registry.find_alias(dataset):
+    if registry.means_files(dataset):
         return dataset
     alias, at, revision = dataset.strip().removesuffix("/").partition("@")
     if registry.find_alias(alias) or not (at or "/" in alias):
@@ -68,10 +69,43 @@ def repo_of(options: Options, dataset: str) -> str:
     return registry.repo_of(dataset)
 
 
+def stored_repo_of(options: Options, dataset: str, wanted: str, hint: str | None = None) -> str:
+    """The id of a dataset of the store that was named.
+
+    Args:
+        options: Of the command.
+        dataset: Its alias or id.
+        wanted: What cannot be done with files of one's own, such as ``deleted``.
+        hint: What can be done instead.
+
+    Raises:
+        NotInStore: It is the path of such files.
+    """
+    repo = repo_of(options, dataset)
+    if repo == dataset and is_path(dataset):
+        raise NotInStore(path=dataset, wanted=wanted, hint=hint)
+    return repo
+
+
+async def find_dataset(container: Container, dataset: str) -> DownloadedDataset:
+    """What is on disk of a dataset, or of files of one's own.
+
+    Raises:
+        NotDownloaded: Nothing is.
+        PathNotFound: No such files are there.
+    """
+    registry = container.registry()
+    files = LocalFiles(dataset) if registry.means_files(dataset) else None
+    repo = files.name if files else parse_repo(registry.repo_of(dataset), container.settings().endpoint).repo
+    found = await (files or container.datasets()).get_download_info(repo if files else typed(repo))
+    if found is None:
+        raise NotDownloaded(repo=repo)
+    return found
+
+
 def source_name(options: Options, dataset: str) -> str:
     """The dataset to read, as its name or its address tells; says where more than that was asked for."""
     from hfsvc.cli.output import say
-    from hfsvc.hub.urls import parse_repo
 
     given = repo_of(options, dataset)
     if is_path(given):

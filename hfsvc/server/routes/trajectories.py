@@ -57,7 +57,7 @@ async def list_trajectories(
     """Rows without their messages: by offset, or page after page by cursor, which then says where."""
     source = app.sources.open(*wanted)
     repo = app.sources.repo(wanted.name)
-    listing = listing_of(repo, await app.datasets.get_download_info(repo), wanted.options, search)
+    listing = listing_of(repo, await app.sources.find(repo), wanted.options, search)
     start = offset if cursor is None else read_cursor(cursor, listing)
     async with app.lists:
         page = await source.list_summaries(start, limit, search)
