@@ -154,6 +154,8 @@ def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: S
         return asyncio.run(_until_terminated(main()))
     except NotDownloaded as error:
         error.looked_in, error.other_root = str(_absolute(chosen.root)), other_root(chosen.root)
+        if Path(error.repo).exists():
+            error.hint = f"There is a folder {error.repo} here: ./{error.repo} names that."
         raise
 
 

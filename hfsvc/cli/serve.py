@@ -57,7 +57,7 @@ def serve_command(
     """
     _check_extra()
     if demo and (source or words):
-        raise click.UsageError("The demo serves rows of its own: leave out DATASET and --source, or --demo.")
+        raise click.UsageError("The demo serves rows of its own: leave out --source and DATASET, or --demo.")
     from hfsvc.cli.run import run, settings_of
     from hfsvc.server.runner.uvicorn import bind, choose_allocator
 

@@ -115,9 +115,14 @@ class LocalFiles:
         elif self.path.is_file():
             folder, found = self.path.parent, iter([self.path])
         else:
-            folder = _before_signs(self.path)
-            found = filter(Path.is_file, folder.glob(str(self.path.relative_to(folder))))
+            folder, found = _before_signs(self.path), iter(files_of_glob(self.path))
         return folder, sorted((path.relative_to(folder).as_posix() for path in found), key=os.fsencode)
+
+
+def files_of_glob(path: Path) -> list[Path]:
+    """The files that a glob finds, sorted."""
+    folder = _before_signs(path)
+    return sorted(filter(Path.is_file, folder.glob(str(path.relative_to(folder)))))
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
