@@ -17,6 +17,7 @@ from hfsvc.containers import Container, open_container
 from hfsvc.errors import NotDownloaded, NotInStore, typed
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import DownloadedDataset, ReadOptions
+from hfsvc.models.choice import CHOICE_LOGGER
 from hfsvc.protocols import TrajectorySource
 from hfsvc.secret import Secret
 from hfsvc.settings import DEFAULT_ROOT, Settings, load_settings
@@ -38,10 +39,11 @@ def say_why_nothing(options: Options, dataset: str, reading: ReadOptions) -> Non
     if reading.result == "all" or options.quiet:
         return
     unfiltered = msgspec.structs.replace(reading, result="all")
-    counts = run(options, lambda container: open_source(container, dataset, unfiltered).count_values("result"))
-    if not counts.values:
-        say(f"No row of {dataset} has a result, so that --filter {reading.result} keeps none.")
-    else:
+    counts = run(
+        options._replace(quiet=True),
+        lambda container: open_source(container, dataset, unfiltered).count_values("result"),
+    )
+    if counts.values:
         found = ", ".join(f"{each.value} ({each.rows})" for each in counts.values[:5])
         say(f"No row of {dataset} is a {reading.result}; the results that there are: {found}.")
 
@@ -143,7 +145,7 @@ def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: S
         KeyboardInterrupt: Ctrl-C; everything was closed.
         Terminated: SIGTERM came; everything was closed.
     """
-    _set_up_logs(verbose=options.verbose)
+    _set_up_logs(verbose=options.verbose, quiet=options.quiet)
     chosen = settings or settings_of(options)
 
     async def main() -> T:
@@ -196,10 +198,29 @@ async def _until_terminated(work: Awaitable[T]) -> T:
         raise
 
 
-def _set_up_logs(*, verbose: bool) -> None:
+class _ChoiceNotes(logging.Handler):
+    """Says once, as plain sentences, what of a choice of rows could not make a difference."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from hfsvc.cli.output import say
+
+        sentence = record.getMessage()
+        if sentence not in self._said:
+            say(sentence[0].upper() + sentence[1:] + ".")
+        self._said.add(sentence)
+
+
+def _set_up_logs(*, verbose: bool, quiet: bool) -> None:
     level = logging.DEBUG if verbose else logging.ERROR
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("hfsvc").setLevel(level)
+    choices = logging.getLogger(CHOICE_LOGGER)
+    choices.setLevel(logging.ERROR if quiet else logging.WARNING)
+    choices.handlers, choices.propagate = [_ChoiceNotes()], False
     # It warns of every piece that is written to a reader that has just left.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.INFO if verbose else logging.WARNING)

@@ -15,17 +15,21 @@ from xxhash import xxh3_128_digest
 
 from hfsvc.errors import InvalidArgument
 from hfsvc.models import KEY_COLUMNS, SUMMARY_FIELDS, LeftOut, RowChoice, SplitShare
+from hfsvc.models.choice import CHOICE_LOGGER
 from hfsvc.trajectories.duplicates import DigestIndex, Sameness, repeated
+from hfsvc.trajectories.field_texts import FieldTexts
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
 from hfsvc.trajectories.index.outcomes import passes, rank, tells
+from hfsvc.trajectories.index.query import read_query
 from hfsvc.trajectories.index.summary_index import SummaryIndex
 from hfsvc.trajectories.selection import numbers
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(CHOICE_LOGGER)
 NO_RESULTS = (
-    "no row of %s says how its run ended, so that none is read for the result %s: "
+    "no row of {} says how its run ended, so that none is read for the result {}: "
     "say which column does with --column result=NAME, or leave the filter out"
 )
+HAS_NONE = "no row of {} has the field {}, so that {}"
 MAIN = "main"
 """What Harbor's exporter calls the trace of the agent itself."""
 
@@ -39,6 +43,7 @@ class Chosen(NamedTuple):
         left_out: How many others there are, by the reason.
         without_result: How many of those that a filter by result left out have none.
         ordered: Whether the numbers rise.
+        notes: What of the choice could not make a difference, a sentence each.
     """
 
     rows: Sequence[int]
@@ -46,6 +51,7 @@ class Chosen(NamedTuple):
     left_out: Mapping[LeftOut, int]
     without_result: int = 0
     ordered: bool = True
+    notes: tuple[str, ...] = ()
 
 
 class Chooser:
@@ -56,13 +62,15 @@ class Chooser:
         rows: How many it has.
         index: Of their summaries.
         digests: Of their messages.
+        texts: Of their fields and columns.
     """
 
-    def __init__(self, repo: str, rows: int, index: SummaryIndex, digests: DigestIndex) -> None:
+    def __init__(self, repo: str, rows: int, index: SummaryIndex, digests: DigestIndex, texts: FieldTexts) -> None:
         self._repo = repo
         self._rows = rows
         self._index = index
         self._digests = digests
+        self._texts = texts
 
     def choose(self, choice: RowChoice, first: int, stop: int, where: str | None = None) -> Chosen:
         """The rows from `first` to `stop` that a choice keeps, and that answer to one more query.
@@ -76,11 +84,14 @@ class Chooser:
         Raises:
             InvalidArgument: It names a field or a key that there is not, or lacks a seed.
         """
-        check_choice(choice)
+        check_choice(choice, self._texts.names)
         kept = _Kept(self._rows, first, stop)
         if choice.rows is not None:
             kept.keep("rows", self._named(choice.rows))
-        without = self._by_result(kept, choice) if choice.result != "all" else 0
+        notes = list(self._fields_without_texts(choice, where))
+        without, told = self._by_result(kept, choice) if choice.result != "all" else (0, True)
+        if not told:
+            notes.append(NO_RESULTS.format(self._repo, choice.result))
         if choice.episodes == "last":
             kept.drop("episode", superseded(self._episodes()))
         if choice.traces == MAIN:
@@ -98,9 +109,19 @@ class Chooser:
             rows = numbers(drawn)
         if choice.shuffle:
             random.Random(choice.seed).shuffle(cast("Any", rows))
-        return Chosen(rows, range(len(rows)), dict(+kept.left_out), without, ordered=not choice.shuffle)
+        for note in notes:
+            logger.warning("%s", note)
+        left_out = dict(+kept.left_out)
+        return Chosen(rows, range(len(rows)), left_out, without, ordered=not choice.shuffle, notes=tuple(notes))
 
-    def _by_result(self, kept: "_Kept", choice: RowChoice) -> int:
+    def _fields_without_texts(self, choice: RowChoice, where: str | None) -> Iterator[str]:
+        """A note for each part of a choice that asks for a field which no row has."""
+        for field, effect in asked_fields(choice, where):
+            if self._texts.is_empty(field):
+                yield HAS_NONE.format(self._repo, field, effect)
+
+    def _by_result(self, kept: "_Kept", choice: RowChoice) -> tuple[int, bool]:
+        """How many rows that were left out have no result, and whether any row has one."""
         without = told = 0
         for first, block in self._index.blocks("result"):
             results = block.column("result").to_pylist()
@@ -108,9 +129,7 @@ class Chooser:
             failing = [row for row, result in enumerate(results, first) if not passes(result, choice.result)]
             without += sum(kept.has(row) and not tells(results[row - first]) for row in failing)
             kept.drop("filter", failing)
-        if not told:
-            logger.warning(NO_RESULTS, self._repo, choice.result)
-        return without
+        return without, bool(told)
 
     def _named(self, named: Iterable[int | str]) -> Iterator[int]:
         for each in named:
@@ -130,8 +149,8 @@ class Chooser:
                 yield EpisodeRow(row, *values)
 
     def _where(self, field: str, holds: Callable[[str | None], bool]) -> Iterator[int]:
-        for first, block in self._index.blocks(field):
-            column = block.column(field).dictionary_encode()
+        for first, texts in self._texts.blocks(field):
+            column = texts.dictionary_encode()
             answers = [holds(value) for value in column.dictionary.to_pylist()]
             of_null = holds(None)
             for row, code in enumerate(column.indices.to_pylist(), first):
@@ -154,8 +173,8 @@ class Chooser:
             for first, column in self._digests.blocks(cast("Sameness", same)):
                 yield from ((row, each) for row, each in enumerate(column.to_pylist(), first) if each is not None)
             return
-        for first, block in self._index.blocks(same):
-            for row, value in enumerate(block.column(same).to_pylist(), first):
+        for first, texts in self._texts.blocks(same):
+            for row, value in enumerate(texts.to_pylist(), first):
                 if value is not None:
                     yield row, xxh3_128_digest(value.encode("utf-8", "surrogatepass"))
 
@@ -209,15 +228,34 @@ def place_of(value: str | None, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:7], "big") / (1 << 56)
 
 
-def check_choice(choice: RowChoice) -> None:
-    """Refuse a choice that no dataset could serve. Pure.
+def asked_fields(choice: RowChoice, where: str | None = None) -> Iterator[tuple[str, str]]:
+    """The fields that a choice looks at, each with what it means that no row has it. Pure."""
+    if choice.episodes == "last":
+        yield "episode", "no row is left out as one that a later episode goes on from"
+    if choice.traces == MAIN:
+        yield "trace_source", "no row is left out as one of a subagent or a summary"
+    if choice.dedupe not in {None, "exact", "messages"}:
+        yield str(choice.dedupe), "no row is a duplicate by it"
+    if choice.share is not None:
+        yield choice.share.by, "all rows are in one split"
+    for query in filter(None, (choice.where, where)):
+        named = {word.field for word in read_query(query, SUMMARY_FIELDS) if word.field and word.text}
+        yield from ((field, f"none answers to {query}") for field in sorted(named))
+
+
+def check_choice(choice: RowChoice, names: Sequence[str]) -> None:
+    """Refuse a choice that a dataset cannot serve. Pure.
+
+    Args:
+        choice: The choice.
+        names: Fields and columns of the dataset.
 
     Raises:
         InvalidArgument: It is one.
     """
     fields = {"dedupe": choice.dedupe, "share": choice.share.by if choice.share else None}
     for argument, field in fields.items():
-        known = ("exact", "messages", *SUMMARY_FIELDS) if argument == "dedupe" else SUMMARY_FIELDS
+        known = ("exact", "messages", *names) if argument == "dedupe" else tuple(names)
         if field is not None and field not in known:
             raise InvalidArgument(name=argument, given=repr(field), reason="there is no such field", known=known)
     if choice.sample is not None and choice.sample < 0:

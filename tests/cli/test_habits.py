@@ -107,7 +107,7 @@ class TestSample:
     def test_filters_hold(self, downloaded: Command) -> None:
         ended = downloaded.succeeds("sample", "3", "--filter", "success")
         assert not ended.out
-        assert "No row of openthoughts-sft has a result" in ended.err
+        assert "says how its run ended, so that none is read for the result success" in ended.err
 
 
 def test_a_dataset_where_a_row_was_wanted_says_what_to_type(downloaded: Command) -> None:
