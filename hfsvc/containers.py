@@ -36,7 +36,6 @@ from hfsvc.models import (
 from hfsvc.protocols import BatchSource, DatasetService
 from hfsvc.settings import Settings, expand_home, load_settings
 from hfsvc.store.dataset_store import DatasetStore
-from hfsvc.store.directories import rows_folder
 from hfsvc.store.folder_store import FolderStore
 from hfsvc.store.index import StoreIndex
 from hfsvc.store.locks import DatasetLocks
@@ -112,7 +111,7 @@ def _make_source(
         check_value("repo", name, str)
     if registry.means_files(name):
         files = LocalFiles(name)
-        cache = rows_folder(settings.root, f"local/{files.digest}")
+        cache = files.sidecars(settings.root)
         return FileTrajectorySource(files.name, datasets=files, options=ReadOptions(**options), sidecars=cache)
     name, endpoint = str(name), settings.endpoint
     repo = parse_repo(registry.repo_of(name), endpoint).repo

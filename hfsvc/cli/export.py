@@ -136,12 +136,14 @@ def _check(options: Options, given: dict[str, Any]) -> None:
         raise click.UsageError("--split-by names the field, --splits the files: give both.")
     if given["splits"] and (given["shard"] or given["shards"] or given["cursors"] or to_stdout):
         raise click.UsageError("Splits are files of their own: no --shard, --shards or --cursor, and no stdout.")
+    if given["splits"] and given["engine"] == "ray":
+        raise click.UsageError("The engine ray writes shards of everything: splits need --engine local.")
     if given["stop"] is not None and given["stop"] <= given["start"]:
         raise click.UsageError("No row lies between --start and --stop: --stop is the row after the last one.")
     if to_stdout and (options.as_json or given["shards"] or given["resume"]):
         raise click.UsageError("On stdout there is only the export itself: no --json, --shards or --resume.")
-    if given["engine"] == "ray" and (to_stdout or given["cursors"] or given["shard"] or given["limit"] is not None):
-        raise click.UsageError("The engine ray writes --shards into files, without --shard, --cursor or --limit.")
+    if given["engine"] == "ray" and (to_stdout or given["cursors"] or given["shard"]):
+        raise click.UsageError("The engine ray writes --shards into files, without --shard or --cursor.")
 
 
 def _to_stdout(options: Options, dataset: str, reading: "ReadOptions", given: dict[str, Any]) -> "Exported":
@@ -153,7 +155,7 @@ def _to_stdout(options: Options, dataset: str, reading: "ReadOptions", given: di
     from hfsvc.export.writers import stream_writer
 
     writer = stream_writer(sys.stdout.buffer, choose_stream(given["format"]))
-    rows = {name: given[name] for name in ("start", "stop", "shard", "cursor", "stripe", "limit")}
+    rows = {name: given[name] for name in ("start", "stop", "shard", "cursor", "stripe", "limit", "one_call_a_step")}
     with show_export(given["progress"], quiet=options.quiet) as listen:
         done = run(
             options,
@@ -230,18 +232,15 @@ def _telling_what_is_kept(path: Path, *, in_parts: bool) -> "Iterator[Callable[[
 async def _with_ray(
     container: "Container", dataset: str, reading: "ReadOptions", request: "ExportRequest", shards: int | None
 ) -> "list[Exported]":
-    from hfsvc.errors import NotDownloaded
+    from hfsvc.cli.run import find_dataset
     from hfsvc.export.ray_engine import export_with_ray
-    from hfsvc.trajectories.local_files import is_path
+    from hfsvc.trajectories.local_files import LocalFiles
 
-    if is_path(dataset):
-        raise click.UsageError("The engine ray reads downloaded datasets, not files of one's own.")
-    repo = container.registry().repo_of(dataset)
-    found = await container.datasets().get_download_info(repo)
-    if found is None:
-        raise NotDownloaded(repo=repo)
-    options = container.registry().read_options(found.repo, reading)
-    return await export_with_ray(found, options, request, shards)
+    found, registry = await find_dataset(container, dataset), container.registry()
+    if registry.means_files(dataset):
+        sidecars = LocalFiles(dataset).sidecars(container.settings().root)
+        return await export_with_ray(found, reading, request, shards, sidecars=sidecars)
+    return await export_with_ray(found, registry.read_options(found.repo, reading), request, shards)
 
 
 def tell_exported(options: Options, done: "list[Exported]") -> None:

@@ -62,14 +62,8 @@ async def export_trajectories(
         HfsvcError: What the source raises.
     """
     prepare = _one_call_a_step if request.one_call_a_step else None
-    return await export_rows(
-        source,
-        target_of(request),
-        request.rows,
-        resume=request.resume,
-        prepare=prepare,
-        on_event=on_event,
-        tokens=tokens,
+    return await in_task_group(
+        _export(source, target_of(request), request.rows, request.resume, prepare, on_event, tokens)
     )
 
 
@@ -81,13 +75,22 @@ async def export_shards(
     on_event: OnExport | None = None,
     tokens: TableMaker | None = None,
 ) -> list[Exported]:
-    """Write `shards` files or folders, one after the other, each as `export` does.
+    """Write `shards` files or folders, one after the other, each as `export` does; a limit is that of all together.
 
     With ``resume`` a run that was stopped goes on with the first shard that is not there.
     """
     check_value("shards", shards, Annotated[int, msgspec.Meta(ge=1)])
-    parts = (msgspec.structs.replace(request, shard=(index, shards)) for index in range(shards))
+    parts = shard_requests(request, shards)
     return [await export_trajectories(source, part, on_event=on_event, tokens=tokens) for part in parts]
+
+
+def shard_requests(request: ExportRequest, shards: int) -> list[ExportRequest]:
+    """The requests that write all shards of one, which share its limit. Pure."""
+    most = request.limit
+    limits = [
+        None if most is None else most * (index + 1) // shards - most * index // shards for index in range(shards)
+    ]
+    return [msgspec.structs.replace(request, shard=(index, shards), limit=limit) for index, limit in enumerate(limits)]
 
 
 async def export_to(
@@ -101,6 +104,7 @@ async def export_to(
     stripe: bool = False,
     limit: int | None = None,
     where: str | None = None,
+    one_call_a_step: bool = False,
     on_event: OnExport | None = None,
 ) -> Exported:
     """Hand trajectories to a writer of one's own, many at a time.
@@ -115,10 +119,12 @@ async def export_to(
         stripe: Parts are every n-th row.
         limit: Most rows.
         where: Words that rows must answer to.
+        one_call_a_step: As in `ExportRequest`.
         on_event: As for `export_trajectories`.
     """
     rows = RowRange(start, stop, shard, cursor, stripe, limit, where).check()
-    return await in_task_group(_pump_telling(source, writer, rows, None, on_event))
+    prepare = _one_call_a_step if one_call_a_step else None
+    return await in_task_group(_pump_telling(source, writer, rows, prepare, on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -128,20 +134,6 @@ def target_of(request: ExportRequest) -> Target:
         # Harbor's viewer opens a folder of jobs: it is the job that is cut.
         path /= safe(request.job) or "trajectories"
     return choose_target(path, request.format, request.shard)
-
-
-async def export_rows(
-    source: TrajectorySource,
-    target: Target,
-    rows: RowRange,
-    *,
-    resume: bool,
-    prepare: Prepare | None = None,
-    on_event: OnExport | None = None,
-    tokens: TableMaker | None = None,
-) -> Exported:
-    """Write a range of rows to a target, each as `prepare` makes it."""
-    return await in_task_group(_export(source, target, rows, resume, prepare, on_event, tokens))
 
 
 def _one_call_a_step(row: TrajectoryRow) -> TrajectoryRow:

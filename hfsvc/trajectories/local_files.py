@@ -18,6 +18,7 @@ from hfsvc.errors import PathNotFound
 from hfsvc.models import DatasetRequest, DownloadedDataset, OnEvent
 from hfsvc.models.file_kinds import kind_of
 from hfsvc.settings import expand_home
+from hfsvc.store.directories import rows_folder
 
 LOOK_AGAIN_S = 1.0
 LOCAL_REVISION = "local"
@@ -68,6 +69,10 @@ class LocalFiles:
     def digest(self) -> str:
         """Stands for the path in names of caches."""
         return hashlib.blake2b(os.fsencode(self.path), digest_size=8).hexdigest()
+
+    def sidecars(self, root: Path) -> Path:
+        """Where sidecars of theirs lie in the store at `root`."""
+        return rows_folder(root, f"local/{self.digest}")
 
     async def get_download_info(self, repo: str) -> DownloadedDataset | None:
         """What is there now, or was a moment ago.
