@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         RoleStatistics,
         RowChoice,
         RuledOutLayout,
+        SharedResult,
         SplitShare,
         StreamRecord,
         SummaryPage,
@@ -79,7 +80,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "models": (
         "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUsage Distribution "
-        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
+        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText SharedResult OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
@@ -150,6 +151,7 @@ __all__ = [
     "ServerApp",
     "ServerLimits",
     "Settings",
+    "SharedResult",
     "SplitShare",
     "StreamRecord",
     "SummaryPage",
