@@ -9,6 +9,7 @@ import random
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple, cast
 
 from xxhash import xxh3_128_digest
@@ -30,6 +31,9 @@ NO_RESULTS = (
     "say which column does with --column result=NAME, or leave the filter out"
 )
 HAS_NONE = "no row of {} has the field {}, so that {}"
+ROWS_AT_ONCE = 1 << 18
+"""So few rows are looked through for duplicates in one go."""
+
 MAIN = "main"
 """What Harbor's exporter calls the trace of the agent itself."""
 
@@ -160,30 +164,34 @@ class Chooser:
     def _outside(self, share: SplitShare) -> Iterator[int]:
         return self._where(share.by, lambda value: not share.start <= place_of(value, share.seed) < share.stop)
 
-    def _repeated(self, choice: RowChoice, kept: "_Kept") -> list[int]:
-        digests, found = bytearray(), array("q")
-        for row, digest in self._digests_by(choice.dedupe or ""):
-            if kept.has(row):
-                digests += digest
-                found.append(row)
-        return repeated(digests, self._ranks(found) if choice.prefer == "best" else [0.0] * len(found), found)
+    def _repeated(self, choice: RowChoice, kept: "_Kept") -> Iterator[int]:
+        best = choice.prefer == "best"
+        # A row costs 16 bytes in all, in each of so many goes over one part of the digests.
+        parts = 1 if self._rows < ROWS_AT_ONCE else (3 if best else 2)
+        for part in range(parts):
+            digests, ranks, found = bytearray(), array("d"), array("q")
+            results = self._results() if best else repeat(None)
+            for row, (digest, result) in enumerate(zip(self._digests_by(choice.dedupe or ""), results, strict=False)):
+                if digest is not None and digest[0] % parts == part and kept.has(row):
+                    digests += digest
+                    found.append(row)
+                    if best:
+                        ranks.append(rank(result))
+            yield from repeated(digests, ranks if best else None, found)
 
-    def _digests_by(self, same: str) -> Iterator[tuple[int, bytes]]:
+    def _digests_by(self, same: str) -> Iterator[bytes | None]:
+        """A digest of every row, or None."""
         if same in {"exact", "messages"}:
-            for first, column in self._digests.blocks(cast("Sameness", same)):
-                yield from ((row, each) for row, each in enumerate(column.to_pylist(), first) if each is not None)
+            for _, column in self._digests.blocks(cast("Sameness", same)):
+                yield from column.to_pylist()
             return
-        for first, texts in self._texts.blocks(same):
-            for row, value in enumerate(texts.to_pylist(), first):
-                if value is not None:
-                    yield row, xxh3_128_digest(value.encode("utf-8", "surrogatepass"))
+        for _, texts in self._texts.blocks(same):
+            for value in texts.to_pylist():
+                yield None if value is None else xxh3_128_digest(value.encode("utf-8", "surrogatepass"))
 
-    def _ranks(self, rows: Sequence[int]) -> "array[float]":
-        ranks = array("d", bytes(8 * self._rows))
-        for first, block in self._index.blocks("result"):
-            for row, result in enumerate(block.column("result").to_pylist(), first):
-                ranks[row] = rank(result)
-        return array("d", (ranks[row] for row in rows))
+    def _results(self) -> Iterator[str | None]:
+        for _, block in self._index.blocks("result"):
+            yield from block.column("result").to_pylist()
 
 
 class _Kept:

@@ -1,5 +1,6 @@
 """The choice of rows: queries, traces, duplicates, splits, samples, order, and the record of what was left out."""
 
+from array import array
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from hfsvc.errors import InvalidArgument
 from hfsvc.models import LeftOut, SplitShare, StreamRecord
+from hfsvc.trajectories import chooser
 from hfsvc.trajectories.chooser import place_of
 from hfsvc.trajectories.cursor import join_cursors
 from hfsvc.trajectories.duplicates import WIDTH, repeated
@@ -187,12 +189,27 @@ def test_a_value_has_its_place(value: str | None, seed: int) -> None:
 @given(values=st.lists(st.tuples(st.integers(0, 5), st.sampled_from([-1.0, 0.0, 1.0]))))
 def test_the_best_of_equal_rows_is_kept_and_the_first_of_the_best(values: list[tuple[int, float]]) -> None:
     digests = bytearray(b"".join(bytes([value]) * WIDTH for value, _ in values))
-    found = repeated(digests, [rank for _, rank in values], range(len(values)))
+    found = repeated(digests, array("d", [rank for _, rank in values]), array("q", range(len(values))))
     best: dict[int, int] = {}
     for number, (value, rank) in enumerate(values):
         if value not in best or rank > values[best[value]][1]:
             best[value] = number
     assert sorted([*found, *best.values()]) == [*range(len(values))]
+
+
+@pytest.mark.parametrize("prefer", ["first", "best"])
+@pytest.mark.parametrize("dedupe", ["exact", "messages", "task"])
+async def test_many_rows_are_looked_through_in_parts_with_the_same_outcome(
+    root: Path, monkeypatch: pytest.MonkeyPatch, dedupe: str, prefer: str
+) -> None:
+    held = [
+        row(number, task=f"task_{number % 7}", result=str(number % 4), conversations=talk(f"text {number % 5}"))
+        for number in range(40)
+    ]
+    at_once = await read(await source(root, held, dedupe=dedupe, prefer=prefer))
+    monkeypatch.setattr(chooser, "ROWS_AT_ONCE", 1)
+    assert await read(await source(root, held, dedupe=dedupe, prefer=prefer)) == at_once
+    assert len(at_once[0]) == (7 if dedupe == "task" else 5)
 
 
 # ---- what cannot be chosen ------------------------------------------------------------------------------------------

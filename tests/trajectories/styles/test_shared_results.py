@@ -45,7 +45,9 @@ def test_commands_of_one_screen_share_it() -> None:
         ([], ()),
     ],
 )
-def test_results_that_name_no_call_are_shared_by_those_that_wait(named: list[str | None], shared: tuple[str, ...]) -> None:
+def test_results_that_name_no_call_are_shared_by_those_that_wait(
+    named: list[str | None], shared: tuple[str, ...]
+) -> None:
     calls = [atif.ToolCall(tool_call_id=each, function_name="f", arguments={}) for each in "abc"]
     results = [atif.ObservationResult(source_call_id=each, content="x") for each in named]
     step = atif.Step(
