@@ -5,7 +5,7 @@
     HfsvcError
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
     │                                    InvalidExport, InvalidTokenizer, MissingExtra, UnusableClient,
-    │                                    ContainerEnded, OtherEventLoop, NotInStore
+    │                                    ContainerEnded, OtherEventLoop, OtherProcess, NotInStore
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
@@ -203,6 +203,13 @@ class OtherEventLoop(FixRequest):
 
     def message(self) -> str:
         return "This container belongs to another event loop, whose connections and waits it holds: open one a loop."
+
+
+class OtherProcess(FixRequest):
+    """An iterator over rows is used in a process that was forked from the one that began it."""
+
+    def message(self) -> str:
+        return "These rows are read by another process, which this one was forked from: call iter_rows in each process."
 
 
 @dataclass(eq=False, kw_only=True)
