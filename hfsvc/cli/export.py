@@ -50,6 +50,8 @@ class SplitsType(click.ParamType[dict[str, float]]):
         found: dict[str, float] = {}
         for each in value.split(","):
             name, _, fraction = each.strip().partition("=")
+            if name in found:
+                self.fail(f"{name!r} is there twice: splits have names of their own.", param, ctx)
             try:
                 found[name] = float(fraction)
             except ValueError:

@@ -62,7 +62,7 @@ class MixPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         format: What to write.
         ending: Of the files.
         shards: How many files.
-        limit: Most rows of a file.
+        limit: Most rows, in all files together.
     """
 
     seed: int

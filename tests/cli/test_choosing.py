@@ -93,6 +93,7 @@ def test_files_of_ones_own_are_read(downloaded: Command, work: Path) -> None:
         (("export", ALIAS, "-o", "a.jsonl", "--split-by", "task", "--splits", "a=0.5"), "--seed"),
         (("export", ALIAS, "-o", "a.jsonl", "--split-by", "task", "--splits", "a=2", "--seed", "1"), "fractions"),
         (("export", ALIAS, "-o", "a.jsonl", "--split-by", "task", "--splits", "a"), "no split"),
+        (("export", ALIAS, "-o", "a.jsonl", "--split-by", "task", "--splits", "a=0.5,a=0.5", "--seed", "1"), "twice"),
         (("mix", "bad.toml", "-o", "mixed"), "name"),
     ],
 )
