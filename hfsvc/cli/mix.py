@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hfsvc.trajectories.mixed_source import MixedSource
 
 NAME = "mix"
+ORIGIN = ("dataset", "row")
+"""What goes along with every row of a mix: where it comes from."""
 
 
 @command("mix", example="hfsvc mix spec.toml -o mixed")
@@ -103,8 +105,14 @@ def open_mix(container: "Container", plan: MixPlan) -> "MixedSource":
     parts = []
     for each in plan.dataset:
         reading = {name: _frozen(value) for name, value in each.items() if name not in {"name", "weight"}}
+        reading["keep"] = _with_origin(reading.get("keep", ()))
         parts.append(MixPart(each["name"], container.source(each["name"], **reading), each.get("weight", 1.0)))
     return MixedSource(parts, seed=plan.seed, until=plan.until)
+
+
+def _with_origin(keep: Any) -> Any:
+    kept = (keep,) if isinstance(keep, str) else keep
+    return (*kept, *(name for name in ORIGIN if name not in kept)) if isinstance(kept, tuple) else keep
 
 
 def _frozen(value: Any) -> Any:

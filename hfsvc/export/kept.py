@@ -37,8 +37,9 @@ def kept_schema(rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.Schema:
     Raises:
         InvalidExport: As `with_kept`.
     """
-    for name in _besides(rows[0].kept, schema.names) if rows else ():
-        schema = schema.append(pa.field(name, _type_of([row.kept[name] for row in rows])))
+    names = dict.fromkeys(name for row in rows for name in row.kept)
+    for name in _besides(names, schema.names):
+        schema = schema.append(pa.field(name, _type_of([row.kept.get(name) for row in rows])))
     return schema
 
 
@@ -51,12 +52,15 @@ def kept_batch(made: Sequence[pa.RecordBatch], rows: Sequence[TrajectoryRow], sc
         schema: As `kept_schema` gives it.
 
     Raises:
-        InvalidExport: A value is of another type than those of the first rows.
+        InvalidExport: A value is of another type than those of the first rows, or they had nothing of its name.
     """
     whole = pa.Table.from_batches(made).combine_chunks()
     repeated = [row for row, batch in zip(rows, made, strict=True) for _ in range(batch.num_rows)]
-    names = [name for name in rows[0].kept if name not in whole.column_names]
-    kept = [_column(name, [row.kept[name] for row in repeated], schema.field(name).type) for name in names]
+    if late := [name for row in rows for name in row.kept if name not in schema.names]:
+        reason = "the first rows had nothing of this name: keep the same of all datasets, or write JSON Lines"
+        raise InvalidExport(target=late[0], reason=reason)
+    names = schema.names[len(whole.column_names) :]
+    kept = [_column(name, [row.kept.get(name) for row in repeated], schema.field(name).type) for name in names]
     columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in whole.columns]
     return pa.RecordBatch.from_arrays([*columns, *kept], schema=schema)
 

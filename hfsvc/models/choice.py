@@ -15,7 +15,7 @@ LeftOut = Literal[
     "range", "rows", "filter", "episode", "trace", "query", "duplicate", "split", "sample", "shard", "cursor",
     "length", "bad", "limit",
 ]  # fmt: skip
-"""Why a row was left out, in the order in which it is asked; the first reason counts."""
+"""Why a row was left out, in the order in which it is asked; the first reason counts. `limit` is the end of a mix, too."""
 
 CHOICE_LOGGER = "hfsvc.choice"
 """The name of the logger that tells what of a choice could not make a difference."""
