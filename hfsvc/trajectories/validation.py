@@ -138,7 +138,7 @@ def files_of(path: Path) -> Iterator[Path]:
 
 def _of_documents(path: Path) -> Path:
     kind = kind_of(path.name)
-    if kind in {PARQUET, ARROW, TABLES}:
+    if kind is not None and kind in {PARQUET, ARROW, TABLES}:
         reason = f"{kind.name} holds rows and no documents; what hfsvc export writes of it as JSON Lines can be checked"
         raise InvalidArgument(name="file", given=str(path), reason=reason)
     return path

@@ -116,7 +116,7 @@ async def stream_trajectories(
     stop: Stop = LARGEST,
     cursor: Cursor = None,
     search: Query = None,
-    most: Most = None,
+    most: Most = LARGEST,
     skip_bad: FromQuery[bool] = False,
     lines: Lines = "atif",
     record: FromQuery[bool] = False,
