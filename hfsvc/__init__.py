@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         RoleStatistics,
         RowChoice,
         RuledOutLayout,
+        SharedResult,
         SplitShare,
         StreamRecord,
         SummaryPage,
@@ -86,7 +87,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "models": (
         "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUpdate DatasetUsage Distribution "
-        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished FitRecord Globs KeptText LockFile LockedDataset LockedFile OnEvent "
+        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished FitRecord Globs KeptText LockFile LockedDataset LockedFile SharedResult OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
@@ -164,6 +165,7 @@ __all__ = [
     "ServerApp",
     "ServerLimits",
     "Settings",
+    "SharedResult",
     "SplitShare",
     "StreamRecord",
     "SummaryPage",

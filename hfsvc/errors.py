@@ -5,7 +5,7 @@
     HfsvcError
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
     │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, UnusableClient,
-    │                                    ContainerEnded, OtherEventLoop
+    │                                    ContainerEnded, OtherEventLoop, OtherProcess, NotInStore
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
@@ -214,6 +214,29 @@ class OtherEventLoop(FixRequest):
 
     def message(self) -> str:
         return "This container belongs to another event loop, whose connections and waits it holds: open one a loop."
+
+
+class OtherProcess(FixRequest):
+    """An iterator over rows is used in a process that was forked from the one that began it."""
+
+    def message(self) -> str:
+        return "These rows are read by another process, which this one was forked from: call iter_rows in each process."
+
+
+@dataclass(eq=False, kw_only=True)
+class NotInStore(FixRequest):
+    """What datasets of the store are asked for, and files of one's own have not.
+
+    Attributes:
+        path: Of the files, or what they are called.
+        wanted: What cannot be done with them, such as ``deleted``.
+    """
+
+    path: str
+    wanted: str
+
+    def message(self) -> str:
+        return f"{self.path} is files of your own, which are read where they lie: they cannot be {self.wanted} here."
 
 
 # ---- what is not there ----

@@ -133,7 +133,7 @@ def _request(
     *,
     force: bool,
 ) -> Any:
-    from hfsvc.cli.run import repo_of
+    from hfsvc.cli.run import stored_repo_of
     from hfsvc.datasets.globs import exactly
     from hfsvc.models import DatasetRequest
 
@@ -141,7 +141,7 @@ def _request(
         raise click.UsageError("Name one dataset: DATASET or --repo OWNER/NAME.")
     if files and include:
         raise click.UsageError("Name files or give --include, not both.")
-    wanted = repo or repo_of(options, dataset or "")
+    wanted = repo or stored_repo_of(options, dataset or "", "downloaded")
     if not (files or include):
         _say_what_is_taken(options, wanted)
     return DatasetRequest(

@@ -64,7 +64,7 @@ def _to_stdout(options: Options, dataset: str, reading: "ReadOptions", given: di
 
     format, tokens = choose_stream(given["format"]), given["tokens"]
     writer = stream_writer(sys.stdout.buffer, format)
-    rows = {name: given[name] for name in ("start", "stop", "shard", "cursor", "stripe", "limit")}
+    rows = {name: given[name] for name in ("start", "stop", "shard", "cursor", "stripe", "limit", "one_call_a_step")}
     with show_export(given["progress"], quiet=options.quiet) as listen:
 
         async def work(container: "Container") -> "Exported":
@@ -146,15 +146,12 @@ def _telling_what_is_kept(path: Path, *, in_parts: bool) -> "Iterator[Callable[[
 async def _with_ray(
     container: "Container", dataset: str, reading: "ReadOptions", request: "ExportRequest", shards: int | None
 ) -> "list[Exported]":
-    from hfsvc.errors import NotDownloaded
+    from hfsvc.cli.run import find_dataset
     from hfsvc.export.ray_engine import export_with_ray
-    from hfsvc.trajectories.local_files import is_path
+    from hfsvc.trajectories.local_files import LocalFiles
 
-    if is_path(dataset):
-        raise click.UsageError("The engine ray reads downloaded datasets, not files of one's own.")
-    repo = container.registry().repo_of(dataset)
-    found = await container.datasets().get_download_info(repo)
-    if found is None:
-        raise NotDownloaded(repo=repo)
-    options = container.registry().read_options(found.repo, reading)
-    return await export_with_ray(found, options, request, shards)
+    found, registry = await find_dataset(container, dataset), container.registry()
+    if registry.means_files(dataset):
+        sidecars = LocalFiles(dataset).sidecars(container.settings().root)
+        return await export_with_ray(found, reading, request, shards, sidecars=sidecars)
+    return await export_with_ray(found, registry.read_options(found.repo, reading), request, shards)

@@ -43,6 +43,8 @@ class SplitsType(click.ParamType[dict[str, float]]):
         found: dict[str, float] = {}
         for each in value.split(","):
             name, _, fraction = each.strip().partition("=")
+            if name in found:
+                self.fail(f"{name!r} is there twice: splits have names of their own.", param, ctx)
             try:
                 found[name] = float(fraction)
             except ValueError:
@@ -124,6 +126,8 @@ def check_export(options: Options, given: dict[str, Any]) -> None:
         raise click.UsageError("--split-by names the field, --splits the files: give both.")
     if given["splits"] and (given["shard"] or given["shards"] or given["cursors"] or to_stdout):
         raise click.UsageError("Splits are files of their own: no --shard, --shards or --cursor, and no stdout.")
+    if given["splits"] and given["engine"] == "ray":
+        raise click.UsageError("The engine ray writes shards of everything: splits need --engine local.")
     if given["stop"] is not None and given["stop"] <= given["start"]:
         raise click.UsageError("No row lies between --start and --stop: --stop is the row after the last one.")
     if to_stdout and (options.as_json or given["shards"] or given["resume"]):
@@ -134,8 +138,8 @@ def check_export(options: Options, given: dict[str, Any]) -> None:
 
 
 def _check_ray(given: dict[str, Any], *, to_stdout: bool) -> None:
-    if to_stdout or given["cursors"] or given["shard"] or given["limit"] is not None:
-        raise click.UsageError("The engine ray writes --shards into files, without --shard, --cursor or --limit.")
+    if to_stdout or given["cursors"] or given["shard"]:
+        raise click.UsageError("The engine ray writes --shards into files, without --shard or --cursor.")
     if given["tokens"].tokenizer:
         raise click.UsageError("The engine ray counts no tokens: leave --tokenizer out, or take the engine local.")
 

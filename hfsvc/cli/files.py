@@ -1,5 +1,6 @@
 """The command ``files``: what a dataset holds on the Hub, with sizes and hashes, and what of it is here."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,11 +28,11 @@ def files_command(
     Downloads nothing. DATASET is an alias, an id or an address; of the address of a folder only that folder is shown.
     """
     from hfsvc.cli.output import write_json
-    from hfsvc.cli.run import repo_of, run, settings_of
+    from hfsvc.cli.run import run, settings_of, stored_repo_of
     from hfsvc.hub.urls import parse_repo
     from hfsvc.models import DatasetRequest
 
-    repo = repo_of(options, dataset)
+    repo = stored_repo_of(options, dataset, "listed by the Hub", f"hfsvc info {shlex.quote(dataset)} lists them.")
     inside = parse_repo(repo, settings_of(options).endpoint).path
     wanted = include or ((inside, f"{inside}/") if inside else EVERYTHING)
     request = DatasetRequest(repo=repo, revision=revision or "main", include=wanted, exclude=exclude)

@@ -22,10 +22,10 @@ def lock_command(options: Options, datasets: tuple[str, ...], output: str) -> No
     `hfsvc download --locked FILE` brings exactly that, anywhere.
     """
     from hfsvc.cli.output import say, write_json
-    from hfsvc.cli.run import repo_of, run
+    from hfsvc.cli.run import run, stored_repo_of
     from hfsvc.datasets.locking import encode_lock, lock_of
 
-    names = [repo_of(options, name) for name in datasets]
+    names = [stored_repo_of(options, name, "locked") for name in datasets]
     lock = lock_of(run(options, lambda container: _named(container, names)))
     if options.as_json:
         write_json(lock)
@@ -38,11 +38,11 @@ def lock_command(options: Options, datasets: tuple[str, ...], output: str) -> No
 
 
 async def _named(container: "Container", names: Sequence[str]) -> "list[DownloadedDataset]":
-    from hfsvc.cli.datasets import recorded_in
+    from hfsvc.cli.run import find_dataset
 
     if not names:
         return await container.datasets().list_downloaded()
-    return [await recorded_in(container, name) for name in names]
+    return [await find_dataset(container, name) for name in names]
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -107,9 +107,10 @@ def manifest_command(options: Options, dataset: str) -> None:
     """
     from hfsvc.cli.datasets import recorded
     from hfsvc.cli.output import write_json
+    from hfsvc.cli.run import stored_repo_of
     from hfsvc.datasets.manifest import manifest_of, sum_line
 
-    sums = manifest_of(recorded(options, dataset))
+    sums = manifest_of(recorded(options, stored_repo_of(options, dataset, "listed so")))
     if options.as_json:
         write_json([{"path": path, "sha256": digest} for path, digest in sums])
         return

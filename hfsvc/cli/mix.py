@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NAME = "mix"
 TABLES = ("parquet", "steps", "tokens")
 """Formats that are never lines."""
+ORIGIN = ("dataset", "row")
+"""What goes along with every row of a mix: where it comes from."""
 
 
 @command("mix", example="hfsvc mix spec.toml -o mixed")
@@ -71,7 +73,7 @@ class MixPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         format: What to write.
         ending: Of the files; None for ``.parquet`` where the format is always a table, else ``.jsonl``.
         shards: How many files.
-        limit: Most rows of a file.
+        limit: Most rows, in all files together.
         tokenizer: Counts tokens, and makes them for the format ``tokens``.
         max_tokens: Of a row.
         too_long: What becomes of longer rows.
@@ -133,8 +135,14 @@ def open_mix(container: "Container", plan: MixPlan) -> "MixedSource":
     parts = []
     for each in plan.dataset:
         reading = {name: _frozen(value) for name, value in each.items() if name not in {"name", "weight"}}
+        reading["keep"] = _with_origin(reading.get("keep", ()))
         parts.append(MixPart(each["name"], container.source(each["name"], **reading), each.get("weight", 1.0)))
     return MixedSource(parts, seed=plan.seed, until=plan.until)
+
+
+def _with_origin(keep: Any) -> Any:
+    kept = (keep,) if isinstance(keep, str) else keep
+    return (*kept, *(name for name in ORIGIN if name not in kept)) if isinstance(kept, tuple) else keep
 
 
 def _frozen(value: Any) -> Any:

@@ -55,9 +55,9 @@ def update_command(options: Options, datasets: tuple[str, ...], progress: str, *
     What was asked for before is brought: only files that changed are fetched. One dataset that fails does not stop the
     others; the exit code is then that of the worst failure.
     """
-    from hfsvc.cli.run import repo_of, run
+    from hfsvc.cli.run import run, stored_repo_of
 
-    names = [repo_of(options, name) for name in datasets] or run(options, _recorded)
+    names = [stored_repo_of(options, name, "updated") for name in datasets] or run(options, _recorded)
     outcomes = run(options, lambda container: _check_all(container, names))
     if not check:
         outcomes = [_updated(options, each, progress) for each in outcomes]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hfsvc import atif
+from hfsvc.export.kept import with_kept_extra
 from hfsvc.export.lines import json_line
 from hfsvc.export.naming import safe_name, title_of
 from hfsvc.models import TrajectoryRow
@@ -48,7 +49,7 @@ class HarborJob:
     def _write(self, row: TrajectoryRow) -> None:
         trial = safe_name(row)
         result = trial_result(row, trial, self._destination)
-        document = atif.encode(row.trajectory)
+        document = atif.encode(with_kept_extra(row))
         (self._folder / trial / "agent").mkdir(parents=True)
         (self._folder / trial / "agent" / "trajectory.json").write_bytes(document)
         (self._folder / trial / "result.json").write_bytes(json_line(result))

@@ -11,6 +11,9 @@ from hfsvc.errors import InvalidExport
 from hfsvc.export.lines import plain_json
 from hfsvc.models import TrajectoryRow
 
+NUMBER = "row"
+"""What formats call the number of a row, which is kept under the same name."""
+
 
 def with_kept(made: dict[str, Any], row: TrajectoryRow) -> dict[str, Any]:
     """A row of a format of lines, with what is kept behind its own keys.
@@ -18,8 +21,7 @@ def with_kept(made: dict[str, Any], row: TrajectoryRow) -> dict[str, Any]:
     Raises:
         InvalidExport: Something that is kept has the name of one of those.
     """
-    _check_names(row.kept, made)
-    return {**made, **row.kept}
+    return {**made, **_besides(row.kept, made)}
 
 
 def with_kept_extra(row: TrajectoryRow) -> Trajectory:
@@ -35,10 +37,9 @@ def kept_schema(rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.Schema:
     Raises:
         InvalidExport: As `with_kept`.
     """
-    names = rows[0].kept if rows else {}
-    _check_names(names, schema.names)
-    for name in names:
-        schema = schema.append(pa.field(name, _type_of([row.kept[name] for row in rows])))
+    names = dict.fromkeys(name for row in rows for name in row.kept)
+    for name in _besides(names, schema.names):
+        schema = schema.append(pa.field(name, _type_of([row.kept.get(name) for row in rows])))
     return schema
 
 
@@ -51,18 +52,24 @@ def kept_batch(made: Sequence[pa.RecordBatch], rows: Sequence[TrajectoryRow], sc
         schema: As `kept_schema` gives it.
 
     Raises:
-        InvalidExport: A value is of another type than those of the first rows.
+        InvalidExport: A value is of another type than those of the first rows, or they had nothing of its name.
     """
     whole = pa.Table.from_batches(made).combine_chunks()
     repeated = [row for row, batch in zip(rows, made, strict=True) for _ in range(batch.num_rows)]
-    kept = [_column(name, [row.kept[name] for row in repeated], schema.field(name).type) for name in rows[0].kept]
+    if late := [name for row in rows for name in row.kept if name not in schema.names]:
+        reason = "the first rows had nothing of this name: keep the same of all datasets, or write JSON Lines"
+        raise InvalidExport(target=late[0], reason=reason)
+    names = schema.names[len(whole.column_names) :]
+    kept = [_column(name, [row.kept.get(name) for row in repeated], schema.field(name).type) for name in names]
     columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in whole.columns]
     return pa.RecordBatch.from_arrays([*columns, *kept], schema=schema)
 
 
-def _check_names(kept: Mapping[str, Any], own: Mapping[str, Any] | Sequence[str]) -> None:
-    if taken := [name for name in kept if name in own]:
+def _besides(kept: Mapping[str, Any], own: Mapping[str, Any] | Sequence[str]) -> Mapping[str, Any]:
+    """What is kept and a format does not have by itself, as some have the number of the row."""
+    if taken := [name for name in kept if name in own and name != NUMBER]:
         raise InvalidExport(target=taken[0], reason="the format has a field of this name already, so it cannot be kept")
+    return {name: value for name, value in kept.items() if name not in own}
 
 
 def _type_of(values: Sequence[Any]) -> pa.DataType:

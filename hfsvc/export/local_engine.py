@@ -14,7 +14,7 @@ from hfsvc.export.fit_tally import RowFitter
 from hfsvc.export.formats import Target, choose_target
 from hfsvc.export.models import Exported, ExportRequest, OnExport
 from hfsvc.export.naming import safe
-from hfsvc.export.pump import AS_THEY_ARE, Preparation, Pump
+from hfsvc.export.pump import Preparation, Pump
 from hfsvc.export.single_calls import one_call_a_step
 from hfsvc.export.writers import TableMaker, Writer, open_writer
 from hfsvc.models import TrajectoryRow
@@ -57,14 +57,8 @@ async def export_trajectories(
         fitter,
         tokens.tally if tokens and request.format == "tokens" else fitter.tally if fitter else None,
     )
-    return await export_rows(
-        source,
-        target_of(request),
-        request.rows,
-        resume=request.resume,
-        preparation=preparation,
-        on_event=on_event,
-        tokens=tokens,
+    return await in_task_group(
+        _export(source, target_of(request), request.rows, request.resume, preparation, on_event, tokens)
     )
 
 
@@ -77,13 +71,22 @@ async def export_shards(
     tokens: TableMaker | None = None,
     fitter: RowFitter | None = None,
 ) -> list[Exported]:
-    """Write `shards` files or folders, one after the other, each as `export` does.
+    """Write `shards` files or folders, one after the other, each as `export` does; a limit is that of all together.
 
     With ``resume`` a run that was stopped goes on with the first shard that is not there.
     """
     check_value("shards", shards, Annotated[int, msgspec.Meta(ge=1)])
-    parts = (msgspec.structs.replace(request, shard=(index, shards)) for index in range(shards))
+    parts = shard_requests(request, shards)
     return [await export_trajectories(source, part, on_event=on_event, tokens=tokens, fitter=fitter) for part in parts]
+
+
+def shard_requests(request: ExportRequest, shards: int) -> list[ExportRequest]:
+    """The requests that write all shards of one, which share its limit. Pure."""
+    most = request.limit
+    limits = [
+        None if most is None else most * (index + 1) // shards - most * index // shards for index in range(shards)
+    ]
+    return [msgspec.structs.replace(request, shard=(index, shards), limit=limit) for index, limit in enumerate(limits)]
 
 
 async def export_to(
@@ -97,6 +100,7 @@ async def export_to(
     stripe: bool = False,
     limit: int | None = None,
     where: str | None = None,
+    one_call_a_step: bool = False,
     on_event: OnExport | None = None,
     fitter: RowFitter | None = None,
 ) -> Exported:
@@ -112,11 +116,13 @@ async def export_to(
         stripe: Parts are every n-th row.
         limit: Most rows.
         where: Words that rows must answer to.
+        one_call_a_step: As in `ExportRequest`.
         on_event: As for `export_trajectories`, like the next.
         fitter: Makes rows fit.
     """
     rows = RowRange(start, stop, shard, cursor, stripe, limit, where).check()
-    preparation = Preparation(fitter=fitter, tally=fitter.tally if fitter else None)
+    prepare = _one_call_a_step if one_call_a_step else None
+    preparation = Preparation(prepare, fitter, fitter.tally if fitter else None)
     return await in_task_group(Pump(source, writer, rows, preparation).run(on_event))
 
 
@@ -127,20 +133,6 @@ def target_of(request: ExportRequest) -> Target:
         # Harbor's viewer opens a folder of jobs: it is the job that is cut.
         path /= safe(request.job) or "trajectories"
     return choose_target(path, request.format, request.shard)
-
-
-async def export_rows(
-    source: TrajectorySource,
-    target: Target,
-    rows: RowRange,
-    *,
-    resume: bool,
-    preparation: Preparation = AS_THEY_ARE,
-    on_event: OnExport | None = None,
-    tokens: TableMaker | None = None,
-) -> Exported:
-    """Write a range of rows to a target, each as `preparation` makes it."""
-    return await in_task_group(_export(source, target, rows, resume, preparation, on_event, tokens))
 
 
 def _one_call_a_step(row: TrajectoryRow) -> TrajectoryRow:

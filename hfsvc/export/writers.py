@@ -91,7 +91,7 @@ class TableWriter:
     def __init__(self, file: BinaryIO, schema: pa.Schema, batch_of: Callable[[Rows], pa.RecordBatch]) -> None:
         self.written = 0
         self._file = file
-        self._schema = schema
+        self._schema = self._own = schema
         self._batch_of = batch_of
         self._parquet: pq.ParquetWriter | None = None
         self._group: list[pa.RecordBatch] = []
@@ -100,7 +100,8 @@ class TableWriter:
     def write(self, rows: Rows) -> None:
         if self._parquet is None:
             self._open(rows)
-        batch = self._with_kept(rows) if rows[0].kept else self._batch_of(rows)
+        is_plain = self._schema is self._own and not any(row.kept for row in rows)
+        batch = self._batch_of(rows) if is_plain else self._with_kept(rows)
         # A group without rows cannot be written.
         if not batch.num_rows:
             return

@@ -15,7 +15,10 @@ LeftOut = Literal[
     "range", "rows", "filter", "episode", "trace", "query", "duplicate", "split", "sample", "shard", "cursor",
     "length", "template", "bad", "limit",
 ]  # fmt: skip
-"""Why a row was left out, in the order in which it is asked; the first reason counts."""
+"""Why a row was left out, in the order in which it is asked; the first reason counts. `limit` is the end of a mix, too."""
+
+CHOICE_LOGGER = "hfsvc.choice"
+"""The name of the logger that tells what of a choice could not make a difference."""
 
 
 class SplitShare(Model, frozen=True, kw_only=True):
@@ -25,7 +28,7 @@ class SplitShare(Model, frozen=True, kw_only=True):
     overlap, whatever the order of rows, and whoever reads them. Rows without a value share one place.
 
     Attributes:
-        by: The field, of `hfsvc.models.SUMMARY_FIELDS`.
+        by: The field, of `hfsvc.models.SUMMARY_FIELDS`, or the column.
         start: From here on, 0 at least.
         stop: Up to, and without, here; 1 at most.
         seed: Any number; others deal values out in another way.
@@ -47,7 +50,8 @@ class RowChoice(Model, frozen=True, kw_only=True):
         traces: ``main`` leaves out rows of subagents and summaries: those whose ``trace_source`` is another one.
         where: Words as `TrajectorySource.list_summaries` takes them.
         dedupe: ``exact`` keeps one row of those with the same messages, ``messages`` one of those with the same first
-            user message, the name of a field of `hfsvc.models.SUMMARY_FIELDS` one of those with the same value in it.
+            user message, the name of a field of `hfsvc.models.SUMMARY_FIELDS`, or of a column, one of those with the same
+            value in it.
         prefer: Which one of several duplicates is kept; ``best`` has the highest result.
         share: A share of the values of a field.
         sample: How many of the rows that are left, drawn at random.
@@ -105,6 +109,7 @@ class StreamRecord(Model, frozen=True, kw_only=True):
         left_out: Rows by the reason why they did not.
         without_result: Rows among those that a filter by result left out that have none.
         fitted: What was changed of rows that had to fit for a trainer; None where none had to.
+        notes: What of the choice of rows could not make a difference, and why, a sentence each.
     """
 
     read: int = 0
@@ -112,3 +117,4 @@ class StreamRecord(Model, frozen=True, kw_only=True):
     left_out: Mapping[LeftOut, int] = msgspec.field(default_factory=dict)
     without_result: int = 0
     fitted: FitRecord | None = None
+    notes: tuple[str, ...] = ()

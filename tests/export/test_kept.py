@@ -78,3 +78,24 @@ async def test_a_name_that_the_format_has_is_refused_and_nothing_written(root: P
     with pytest.raises(InvalidExport, match="messages"):
         await export_trajectories(source, ExportRequest(path=tmp_path / name, format="openai"))
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("format", [None, "steps"])
+async def test_the_number_that_a_table_has_by_itself_may_be_kept(root: Path, tmp_path: Path, format: Format) -> None:
+    await write(root, tmp_path / "a.parquet", format, keep=("row", "reward"))
+    table = pq.read_table(tmp_path / "a.parquet", columns=["row", "reward"])
+    assert {(each["row"], each["reward"]) for each in table.to_pylist()} == {(0, 0.5), (1, None), (2, 1.0)}
+    assert pq.read_schema(tmp_path / "a.parquet").names.count("row") == 1
+
+
+async def test_folders_hold_it_too(root: Path, tmp_path: Path) -> None:
+    await write(root, tmp_path / "jobs", "atif-dir", keep=("row", "reward"))
+    await write(root, tmp_path / "sessions", "sts", keep=("row", "reward"))
+    documents = [atif.decode(each.read_bytes()) for each in sorted(tmp_path.glob("jobs/*/*/agent/trajectory.json"))]
+    assert [((each.extra or {})["row"], (each.extra or {})["reward"]) for each in documents] == [
+        (0, 0.5),
+        (1, None),
+        (2, 1.0),
+    ]
+    headers = [json.loads(each.read_text().splitlines()[0]) for each in sorted(tmp_path.glob("sessions/*"))]
+    assert sorted((each["row"], each["reward"]) for each in headers if each["reward"]) == [(0, 0.5), (2, 1.0)]
