@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def run_hfsvc(*arguments: str, folder: Path, umask: int = 0o022, user: int = NOB
     return done.returncode, done.stdout + done.stderr
 
 
-def run_all_hfsvc(commands: Sequence[str], *, folder: Path, **env: str) -> None:
+def run_all_hfsvc(commands: Sequence[str], *, folder: Path, **env: Any) -> None:
     """Run several commands in one process; each must end with 0."""
     done = as_stranger(["-P", "-c", RUN_ALL, json.dumps([each.split() for each in commands])], folder, **env)
     assert done.returncode == 0, done.stderr
