@@ -18,6 +18,7 @@ from hfsvc.models import KEY_COLUMNS, SUMMARY_FIELDS, LeftOut, RowChoice, SplitS
 from hfsvc.trajectories.duplicates import DigestIndex, Sameness, repeated
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
 from hfsvc.trajectories.index.outcomes import passes, rank, tells
+from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.index.summary_index import SummaryIndex
 from hfsvc.trajectories.selection import numbers
 
@@ -215,6 +216,7 @@ def check_choice(choice: RowChoice) -> None:
     Raises:
         InvalidArgument: It is one.
     """
+    check_query(choice.where)
     fields = {"dedupe": choice.dedupe, "share": choice.share.by if choice.share else None}
     for argument, field in fields.items():
         known = ("exact", "messages", *SUMMARY_FIELDS) if argument == "dedupe" else SUMMARY_FIELDS
