@@ -169,7 +169,9 @@ def test_unfinished_downloads_are_listed_and_removed(
     downloaded: Command, hub: LocalHub, work: Path, remove: list[str]
 ) -> None:
     stop_in_the_middle(downloaded, hub)
-    assert f"Unfinished: {BIG}" in downloaded.succeeds("list").err
+    said = downloaded.succeeds("list").err
+    assert f"Unfinished: {BIG}" in said
+    assert "the options that it began with" in said
     usage = {each["repo"]: each for each in downloaded.succeeds("du", "--json").json["datasets"]}
     assert usage[BIG]["unfinishedBytes"] > 0
     assert not usage[BIG]["recorded"]

@@ -266,6 +266,11 @@ def test_deleting_asks_on_a_terminal(downloaded: Command) -> None:
     assert "Nothing was deleted." in kept.out
     assert downloaded.succeeds("list", "-q").out == f"{REPO}\n"
 
+    left = show(downloaded, "delete", ALIAS, answer="\x04")
+    assert left.code == 130
+    assert "nothing was deleted" in left.out
+    assert downloaded.succeeds("list", "-q").out == f"{REPO}\n"
+
     gone = show(downloaded, "delete", ALIAS, answer="y\n")
     assert gone.code == 0
     assert not downloaded.succeeds("list", "-q").out
