@@ -1,6 +1,8 @@
 """SOCKS proxies that the environment names, a real one on the loopback device before a real Hub."""
 
-from collections.abc import Callable
+import gc
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +62,16 @@ async def test_the_proxy_looks_names_up_and_tls_goes_through_it(
         assert len(socks.asked) == 1
 
 
-# httpcore leaves the connection open to a proxy that refused.
-LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.fixture
+def _left_open() -> Iterator[None]:
+    """httpcore leaves the connection to a proxy that refused to the collector, which warns of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
 
 
-@LEFT_OPEN
-@pytest.mark.usefixtures("_library")
+@pytest.mark.usefixtures("_library", "_left_open")
 @pytest.mark.parametrize("login", ["me:wrong@", ""])
 async def test_a_login_that_is_not_taken_is_told_as_that_at_once(monkeypatch: pytest.MonkeyPatch, login: str) -> None:
     async with socks_server("me:geheim") as socks:
@@ -76,8 +82,7 @@ async def test_a_login_that_is_not_taken_is_told_as_that_at_once(monkeypatch: py
         assert socks.asked == []
 
 
-@LEFT_OPEN
-@pytest.mark.usefixtures("_library")
+@pytest.mark.usefixtures("_library", "_left_open")
 async def test_what_the_proxy_cannot_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serve(None) as port:
         pass
