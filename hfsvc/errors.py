@@ -542,13 +542,18 @@ class NotAHub(TryLater):
 
 @dataclass(eq=False, kw_only=True)
 class ProxyRefused(TryLater):
-    """A proxy or a filter on the way refused the request; it never came to the Hub."""
+    """A proxy or a filter on the way refused the request; it never came to the Hub.
+
+    `status` is what it answered, 407 also for a SOCKS proxy that wants another login; `reason` is what else it said.
+    """
+
+    reason: str | None = None
 
     def message(self) -> str:
         login = "Put user and password into the variable that names it (HTTPS_PROXY)."
         what = login if self.status == 407 else "Ask who runs it, or check HTTPS_PROXY and NO_PROXY."
-        said = phrase_of(self.status)
-        return f"A proxy or a filter on the way to the Hub refuses{self.at()}: it answered {said}. {what}"
+        said = self.reason or f"it answered {phrase_of(self.status)}"
+        return f"A proxy or a filter on the way to the Hub refuses{self.at()}: {said}. {what}"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import force_setattr
 
-from hfsvc.arguments import check_fields, did_you_mean
+from hfsvc.arguments import check_fields, described, did_you_mean
 from hfsvc.errors import InvalidArgument, InvalidSettings
 from hfsvc.secret import Secret
 
@@ -103,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 _HINTS = get_type_hints(Settings)
 VARIABLES = {f"HFSVC_{name.upper()}": name for name in Settings.__struct_fields__ if name not in {"token", "endpoint"}}
 """The setting that each variable of ours sets."""
+_OF_THE_HUB = {"endpoint": "HF_ENDPOINT", "stall_timeout_s": "HF_HUB_DOWNLOAD_TIMEOUT"}
 
 
 def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
@@ -125,9 +126,15 @@ def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
         values["endpoint"] = endpoint
     if timeout := env.get("HF_HUB_DOWNLOAD_TIMEOUT"):
         values["stall_timeout_s"] = _convert("HF_HUB_DOWNLOAD_TIMEOUT", timeout, float)
-    values |= {name: _convert(each, env[each], _HINTS[name]) for each, name in VARIABLES.items() if env.get(each)}
-    values |= {name: value for name, value in overrides.items() if value is not None}
-    return Settings(**values)
+    set_by = {name: each for each, name in VARIABLES.items() if env.get(each)}
+    values |= {name: _convert(each, env[each], _HINTS[name]) for name, each in set_by.items()}
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**values | given)
+    except InvalidSettings as error:
+        if error.setting not in given:
+            error.setting = (_OF_THE_HUB | set_by).get(error.setting, error.setting)
+        raise
 
 
 def _check_names(env: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
@@ -189,12 +196,13 @@ def expand_home(path: Path | str) -> Path:
     """A path without ``~``.
 
     Raises:
-        InvalidSettings: This user has no home folder.
+        InvalidSettings: This user has no home folder, or there is no such user.
     """
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        reason = "this user has no home folder, so ~ means nothing"
+        name = str(path).partition("/")[0].removeprefix("~")
+        reason = f"there is no user {name} here" if name else "this user has no home folder, so ~ means nothing"
         raise InvalidSettings(setting=str(path), reason=reason, hint="Write the path out.") from None
 
 
@@ -203,9 +211,9 @@ def _convert(variable: str, text: str, kind: Any) -> Any:
         return is_true(variable, {variable: text})
     try:
         return msgspec.convert(text.strip(), kind, strict=False, dec_hook=lambda _, value: expand_home(value))
-    except msgspec.ValidationError as error:
+    except msgspec.ValidationError:
         known = get_args(kind) if get_origin(kind) is Literal else ()
-        reason = f"there is only {', '.join(known)}" if known else str(error)
+        reason = f"there is only {', '.join(known)}" if known else f"it must be {described(kind)}"
         hint = did_you_mean(text, known)
         raise InvalidSettings(setting=variable, reason=f"{text!r} does not fit: {reason}", hint=hint) from None
 

@@ -45,6 +45,7 @@ def download_command(options: Options, **given: Any) -> None:
     folder or a file only that is taken. FILEs are exact paths inside it.
     """
     from hfsvc.cli.run import run
+    from hfsvc.datasets.plan import check_files
 
     take_elsewhere_options(options, given)
     dry_run, progress, locked = given.pop("dry_run"), given.pop("progress"), given.pop("locked")
@@ -53,7 +54,9 @@ def download_command(options: Options, **given: Any) -> None:
         return
     request = _request(options, **given)
     if dry_run:
-        _print_plan(options, run(options, lambda container: container.datasets().plan(request)))
+        plan = run(options, lambda container: container.datasets().plan(request))
+        _print_plan(options, plan)
+        check_files(plan.repo, plan.files)
         return
     from hfsvc.cli.progress import show_progress
 
@@ -200,6 +203,8 @@ def _print_plan(options: Options, plan: Any) -> None:
 
 
 def _state(file: Any) -> str:
+    if file.fault:
+        return "cannot be fetched"
     if file.present:
         return "here"
     if file.copy_of:

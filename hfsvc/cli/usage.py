@@ -55,7 +55,10 @@ def say_unfinished(options: Options, found: "Sequence[DatasetUsage]") -> None:
     left = [each for each in found if each.unfinished_bytes]
     for each in left:
         kept = format_bytes(each.unfinished_bytes)
-        say(pasteable(f"Unfinished: {each.repo}, {kept}; go on with: hfsvc download {typed(each.repo)}", options))
+        # Of what was never recorded nobody knows which files were asked for.
+        also = "" if each.recorded else " (and the options that it began with)"
+        go_on = f"go on with: hfsvc download {typed(each.repo)}{also}"
+        say(pasteable(f"Unfinished: {each.repo}, {kept}; {go_on}", options))
     if left:
         say(pasteable("Remove what is unfinished with: hfsvc prune", options))
 
@@ -96,7 +99,12 @@ def delete_command(options: Options, dataset: str, *, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("Without a terminal to ask on, deleting needs --yes.")
-        if not click.confirm(f"Delete {what}, {size}, of {found.repo}?", err=True):
+        try:
+            is_meant = click.confirm(f"Delete {what}, {size}, of {found.repo}?", err=True)
+        except click.Abort as stopped:
+            stopped.add_note("nothing was deleted.")
+            raise
+        if not is_meant:
             raise click.ClickException("Nothing was deleted.")
     run(options, lambda container: _remove(container, found))
     if options.as_json:

@@ -17,8 +17,10 @@ from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.lookups import HubLookups
 from hfsvc.datasets.plan import (
     SHOWN_FILES,
+    check_paths,
     check_room,
     make_plan,
+    marking_refused,
     nothing_selected,
     saying_how_to_leave_out,
     select,
@@ -43,7 +45,7 @@ from hfsvc.models import (
 )
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.index import IndexEntry, find_entry
-from hfsvc.store.safe_paths import check_dataset_folder, check_path
+from hfsvc.store.safe_paths import check_dataset_folder
 from hfsvc.transfer.progress import HashProgress, OnRetry, retry_events
 
 logger = logging.getLogger(__name__)
@@ -168,6 +170,7 @@ class HubDatasetService:
     async def _fetch(self, state: _State, on_event: OnEvent) -> DownloadedDataset:
         request, remote, entry = state.request, state.remote, state.entry
         plan = await self._plan(state)
+        check_paths(plan.files)
         check_room(plan, str(self._store.root))
         with saying_how_to_leave_out(remote.repo):
             await self._store.check_places(plan)
@@ -184,10 +187,7 @@ class HubDatasetService:
         return self._store.dataset(new)
 
     async def _plan(self, state: _State) -> DownloadPlan:
-        files = select(state.listing, state.request.selections(state.entry))
-        with saying_how_to_leave_out(state.remote.repo):
-            for file in files:
-                check_path(file.path)
+        files = [*map(marking_refused, select(state.listing, state.request.selections(state.entry)))]
         inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
         recorded = state.entry.files if state.entry else ()
         return make_plan(state.remote, files, inventory, recorded=recorded, requests_left=self._hub.requests_left())

@@ -31,6 +31,7 @@ _SECRETS = (
 # How many connections there are is decided by who uses them.
 _UNLIMITED: Final = httpx.Limits()
 _BARE: Final = {"stream": True, "auth": None, "follow_redirects": False}
+_SOCKS_REFUSED: Final = "Proxy Server could not connect: "
 _httpx_log = logging.getLogger("httpx")
 
 
@@ -79,12 +80,20 @@ class RoutedTransport(httpx.AsyncBaseTransport):
         except httpx.ConnectError as error:
             if proxy is None or find_refused_certificate(error):
                 raise
-            named = f"no connection to {shown_origin(proxy.url).partition('://')[2]}, which {proxy.variable} names"
-            raise httpx.ProxyError(named, request=request) from None
+            raise httpx.ProxyError(f"no connection to {_named(proxy)}", request=request) from None
+        except httpx.ProxyError as error:
+            before, _, why = str(error).partition(_SOCKS_REFUSED)
+            if proxy is None or before or not why:
+                raise
+            raise httpx.ProxyError(f"{_named(proxy)}, could not connect: {why}", request=request) from None
 
     async def aclose(self) -> None:
         while self._transports:
             await self._transports.popitem()[1].aclose()
+
+
+def _named(proxy: Proxy) -> str:
+    return f"{shown_origin(proxy.url).partition('://')[2]}, which {proxy.variable} names"
 
 
 def make_client(settings: Settings) -> httpx.AsyncClient:

@@ -159,7 +159,8 @@ class PlannedFile(Model, frozen=True, kw_only=True):
         copy_of: Where the same content is copied from instead of fetched: another file of the dataset (which may have
             to be fetched itself), or an absolute path in the cache of Hugging Face's own tools.
         kept_bytes: Bytes of an interrupted transfer that need not be fetched again.
-        fault: As `RemoteFile.fault`: a download will fail at this file, after it has brought the others.
+        fault: Why a download fails at this file: its listing lacks something (`RemoteFile.fault`; the others are brought
+            before), or its path is refused (nothing is).
     """
 
     path: str

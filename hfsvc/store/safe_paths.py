@@ -33,7 +33,7 @@ def check_path(path: str) -> str:
         UnsafePath: Absolute, ``..``, backslash, control characters, a name that no disk can hold, the store's own folder;
             on Windows also drives, devices and what it reads as another name.
     """
-    if reason := _refusal(path):
+    if reason := refusal(path):
         raise UnsafePath(path=path, reason=reason)
     return path
 
@@ -49,7 +49,8 @@ def check_dataset_folder(repo: str) -> str:
     return check_path(repo)
 
 
-def _refusal(path: str) -> str | None:
+def refusal(path: str) -> str | None:
+    """Why `check_path` refuses a path; None where it does not."""
     if not path or path.startswith("/"):
         return "it is absolute or empty"
     if "\\" in path:

@@ -21,7 +21,7 @@ from hfsvc.trajectories.duplicates import DigestIndex, Sameness, repeated
 from hfsvc.trajectories.field_texts import FieldTexts
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
 from hfsvc.trajectories.index.outcomes import passes, rank, tells
-from hfsvc.trajectories.index.query import read_query
+from hfsvc.trajectories.index.query import check_query, read_query
 from hfsvc.trajectories.index.summary_index import SummaryIndex
 from hfsvc.trajectories.selection import numbers
 
@@ -88,7 +88,8 @@ class Chooser:
         Raises:
             InvalidArgument: It names a field or a key that there is not, or lacks a seed.
         """
-        check_choice(choice, self._texts.names)
+        check_choice(choice)
+        check_columns(choice, self._texts.names)
         kept = _Kept(self._rows, first, stop)
         if choice.rows is not None:
             kept.keep("rows", self._named(choice.rows))
@@ -251,8 +252,8 @@ def asked_fields(choice: RowChoice, where: str | None = None) -> Iterator[tuple[
         yield from ((field, f"none answers to {query}") for field in sorted(named))
 
 
-def check_choice(choice: RowChoice, names: Sequence[str]) -> None:
-    """Refuse a choice that a dataset cannot serve. Pure.
+def check_columns(choice: RowChoice, names: Sequence[str]) -> None:
+    """Refuse a choice by a column that a dataset does not have. Pure.
 
     Args:
         choice: The choice.
@@ -266,6 +267,15 @@ def check_choice(choice: RowChoice, names: Sequence[str]) -> None:
         known = ("exact", "messages", *names) if argument == "dedupe" else tuple(names)
         if field is not None and field not in known:
             raise InvalidArgument(name=argument, given=repr(field), reason="there is no such field", known=known)
+
+
+def check_choice(choice: RowChoice) -> None:
+    """Refuse a choice that no dataset could serve. Pure.
+
+    Raises:
+        InvalidArgument: It is one.
+    """
+    check_query(choice.where)
     if choice.sample is not None and choice.sample < 0:
         raise InvalidArgument(name="sample", given=str(choice.sample), reason="it is a number of rows")
     if choice.seed is None and (choice.sample is not None or choice.shuffle):

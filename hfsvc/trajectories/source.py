@@ -36,6 +36,7 @@ from hfsvc.trajectories.batch_mapper import (
     row_by_row,
     trajectory_of,
 )
+from hfsvc.trajectories.chooser import check_choice
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.index.facets import check_count, cut
@@ -76,6 +77,7 @@ class FileTrajectorySource:
         self._repo = repo
         self._datasets = datasets
         self._options = options or ReadOptions()
+        check_choice(self._options)
         self._latest = LatestSnapshot(repo, datasets, self._options, sidecars)
 
     @property
@@ -96,6 +98,7 @@ class FileTrajectorySource:
         return (await self._latest.dataset()).local_path
 
     async def count(self, *, where: str | None = None) -> int:
+        check_query(where)
         return await self._latest.read(lambda snapshot: len(snapshot.rows_matching(where)))
 
     def stream_trajectories(

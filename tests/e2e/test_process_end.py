@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import run_python
 
-RUNS = 6
+RUNS = 3
 FAILS = """
 import asyncio
 import hfsvc

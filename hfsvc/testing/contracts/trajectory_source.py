@@ -309,7 +309,8 @@ class TrajectorySourceContract:
     @pytest.mark.parametrize("query", ["nofield:x", "modle:glm task_1", 'nofield:"a b"', 5])
     async def test_a_query_of_a_field_that_there_is_not_is_refused(self, world: TrajectoryWorld, query: Any) -> None:
         source = await world.open(sample_rows(3))
-        for ask in (source.list_summaries(0, 5, query), source.count_values("task", query)):
+        asked = (source.list_summaries(0, 5, query), source.count_values("task", query), source.count(where=query))
+        for ask in (*asked, source.statistics(where=query)):
             with pytest.raises(InvalidArgument, match="query"):
                 await ask
 
