@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from hfsvc.errors import HubUnavailable
@@ -99,9 +100,6 @@ class FakePart:
         self._content[offset : offset + len(whole)] = whole
         self.received.add(ByteRange(start=offset, stop=offset + len(whole)))
 
-    async def catch_up(self) -> None:
-        await checkpoint()
-
     async def finish(self) -> str:
         assert self.received.gaps(len(self._content)) == []
         return checksum_of(self._checksum.partition(":")[0], bytes(self._content))
@@ -127,7 +125,7 @@ class FakeDestination:
     async def contains(self, file: RemoteFile) -> bool:
         return file.path in self.here
 
-    async def open(self, file: RemoteFile, checksum: str) -> FakePart | None:
+    async def open(self, file: RemoteFile, checksum: str, beside: TaskGroup) -> FakePart | None:
         if file.path in self.verified:
             self._contents[file.path] = bytearray(self.verified[file.path])
             return None

@@ -8,6 +8,7 @@ from hfsvc.models import ByteRange
 from hfsvc.transfer.journal import Extent, Header, digest_of, read_journal
 from hfsvc.transfer.part_file import PartFile
 from hfsvc.transfer.part_paths import PartPaths, adopt_whole, content_name, kept_bytes, part_name, salvage
+from hfsvc.transfer.recent_blocks import FileBlock
 from tests.builders import COMMIT, MiB, git_sha1, noise, sha256
 
 CONTENT = noise(2 * MiB)
@@ -30,6 +31,10 @@ def open_part(paths: PartPaths, checksum: str = sha256(CONTENT)) -> PartFile:
 
 def write(part: PartFile, start: int, stop: int) -> None:
     part.kept.add(part.write(start, [CONTENT[start:stop]]))
+
+
+def finish(part: PartFile) -> str:
+    return part.finish([FileBlock(part.hashed, len(CONTENT), None)])
 
 
 def test_a_part_resumes_with_what_was_written(paths: PartPaths) -> None:
@@ -80,8 +85,8 @@ def test_a_complete_part_becomes_a_whole_file(paths: PartPaths, checksum: str) -
     part = open_part(paths, checksum)
     for start in (MiB, 0):
         write(part, start, start + MiB)
-        part.hash_up_to(part.kept.prefix)
-    assert part.finish() == checksum
+        part.hash([FileBlock(part.hashed, part.kept.prefix, None)])
+    assert finish(part) == checksum
     assert paths.whole.read_bytes() == CONTENT
     assert list(paths.folder.iterdir()) == [paths.whole]
 
@@ -89,7 +94,7 @@ def test_a_complete_part_becomes_a_whole_file(paths: PartPaths, checksum: str) -
 def test_a_part_that_is_wrong_stays_a_part(paths: PartPaths) -> None:
     part = open_part(paths, sha256(b"other"))
     write(part, 0, 2 * MiB)
-    assert part.finish() == sha256(CONTENT)
+    assert finish(part) == sha256(CONTENT)
     assert not paths.whole.exists()
     part.close()
 
@@ -97,11 +102,11 @@ def test_a_part_that_is_wrong_stays_a_part(paths: PartPaths) -> None:
 def test_a_part_that_was_reset_has_nothing_and_hashes_anew(paths: PartPaths) -> None:
     part = open_part(paths)
     part.write(0, [bytes(2 * MiB)])
-    part.hash_up_to(2 * MiB)
+    part.hash([FileBlock(0, 2 * MiB, None)])
     part.reset()
     assert part.kept.total == 0
     write(part, 0, 2 * MiB)
-    assert part.finish() == sha256(CONTENT)
+    assert finish(part) == sha256(CONTENT)
 
 
 def test_hashing_ahead_of_a_part_that_lost_its_end_does_not_hang(paths: PartPaths) -> None:
@@ -109,7 +114,7 @@ def test_hashing_ahead_of_a_part_that_lost_its_end_does_not_hang(paths: PartPath
     write(part, 0, 2 * MiB)
     paths.part.write_bytes(b"short")
     with pytest.raises(OSError, match="ends"):
-        part.hash_up_to(2 * MiB)
+        part.hash([FileBlock(0, 2 * MiB, None)])
     part.close()
 
 
@@ -137,7 +142,7 @@ def test_what_is_right_of_a_damaged_file_is_salvaged(paths: PartPaths, tmp_path:
     part = open_part(by_place if masked else paths)
     write(part, 0, MiB)
     write(part, MiB, 2 * MiB)
-    part.finish()
+    finish(part)
     damaged = tmp_path / "damaged"
     damaged.write_bytes(CONTENT[:-1] + b"!")
     salvage(paths, damaged)
@@ -194,12 +199,12 @@ def test_a_process_killed_while_it_finishes_a_part_loses_nothing_of_it(
     write(part, MiB, 2 * MiB)
     kill_at(renames)
     with suppress(Killed):
-        part.finish()
+        finish(part)
     part.close()
     monkeypatch.undo()
     assert kept_bytes(paths, len(CONTENT)) == len(CONTENT)
     if adopt_whole(paths, sha256(CONTENT), nothing) is None:
-        open_part(paths).finish()
+        finish(open_part(paths))
     assert [path.name for path in paths.folder.iterdir()] == [paths.whole.name]
     kept = paths._replace(name=content_name(sha256(CONTENT)), folder=paths.digests_folder)
     assert sum(extent.span.length for extent in kept.read_journal(len(CONTENT))) == len(CONTENT)
