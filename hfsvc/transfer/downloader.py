@@ -16,6 +16,7 @@ from hfsvc.errors import (
     DownloadFailed,
     FileNotFound,
     HfsvcError,
+    HubUnavailable,
     TransferStalled,
     TryLater,
 )
@@ -101,6 +102,9 @@ class Downloader:
         finally:
             for transfer in self._transfers.values():
                 transfer.part.close()
+        if not self._schedule.finished:
+            # A task that is cancelled by nobody ends all others, without a word.
+            raise HubUnavailable(reason="a stream ended as if it had been cancelled")
         self._progress.emit_bytes()
         self._raise_failures()
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import anyio
 
+from hfsvc.aio.cancellation import stoppable
 from hfsvc.aio.clock import Clock
 from hfsvc.errors import ChecksumMismatch, HubUnavailable
 from hfsvc.models import ByteRange, RemoteFile
@@ -216,7 +217,7 @@ class RangeStream:
         """The context in which it streams: ends it where all that it still has to bring is cut off."""
         self._meter = PaceMeter(self._start, self._clock.now())
         try:
-            with anyio.CancelScope() as self._running:
+            with stoppable() as self._running:
                 yield
         finally:
             if self._race:
@@ -225,7 +226,7 @@ class RangeStream:
     @contextmanager
     def raced(self) -> Iterator[None]:
         """The context of another stream that races it: cancelled when this one ends before it is cut."""
-        with anyio.CancelScope() as scope:
+        with stoppable() as scope:
             self._race = scope
             try:
                 yield

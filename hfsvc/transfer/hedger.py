@@ -8,7 +8,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from hfsvc.aio.clock import Clock
-from hfsvc.errors import HfsvcError, TryLater
+from hfsvc.errors import HfsvcError, HubUnavailable
 from hfsvc.models import ByteRange
 from hfsvc.transfer.concurrency import StreamSlots
 from hfsvc.transfer.file_transfer import FileTransfer, RangeStream
@@ -68,10 +68,10 @@ class Hedger:
             group: For the hedges.
         """
         while not self._refused:
-            await anyio.sleep(LOOK_EVERY_S)
             for file, transfer in self._transfers.items():
                 if found := self._find_lagging(file, transfer):
                     group.start_soon(self._race, file, transfer, *found)
+            await anyio.sleep(LOOK_EVERY_S)
 
     def _find_lagging(self, file: int, transfer: FileTransfer) -> tuple[RangeStream, int] | None:
         now = self._clock.now()
@@ -96,8 +96,9 @@ class Hedger:
             if slow.stop < wanted.stop:
                 raise
             logger.debug("%s: what was asked for once more did not come: %s", transfer.file.path, error)
-            # Another answer than the range: the server wants no more requests than these.
-            self._refused = self._refused or not isinstance(error, TryLater) or error.status is not None
+            # Any other answer than the range means that the server wants no more requests than those it has.
+            if not isinstance(error, HubUnavailable) or error.status is not None:
+                self._refused = True
 
     async def _run(self, file: int, transfer: FileTransfer, slow: RangeStream, wanted: ByteRange) -> None:
         location = await transfer.location.get()

@@ -120,7 +120,7 @@ def choose_hedge(ranges: Sequence[RangeState], ended: Sequence[Pace], *, front: 
         if is_ending or each.written <= front
         for left_s, start in _hedged(each, [*_paces(ranges, index), *ended])
     ]
-    return max(found, default=(0.0, None))[1] if found else None
+    return max(found)[1] if found else None
 
 
 def _paces(ranges: Sequence[RangeState], index: int) -> list[Pace]:
