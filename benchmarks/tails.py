@@ -6,13 +6,9 @@ Everything runs on this machine's loopback; the first needs nginx.
 
 import argparse
 import asyncio
-import hashlib
-import json
 import logging
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +19,7 @@ from typing import NamedTuple
 import hfsvc
 from benchmarks import stand
 from benchmarks.download import MB, REPO, Bench, write_random
-from benchmarks.measure import run
+from benchmarks.measure import Run, run
 from hfsvc.models import Event, FileVerified
 from hfsvc.testing import LocalHub, SlowConnection
 
@@ -112,57 +108,26 @@ def _ratio(bench: Bench) -> Ratio:
     return Ratio(*times)
 
 
-# A Hub that lists files which are not there would have to hash them all: this one makes its listing up.
-_LISTING_HUB = """
-import json, sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-count, page = int(sys.argv[1]), 1000
-commit, repo = "0" * 40, sys.argv[2]
-def entry(number):
-    oid = f"{number:064x}"
-    return {"type": "file", "oid": oid[:40], "size": 16000, "path": f"data/{number % 100:02}/{number:06}.parquet",
-            "lfs": {"oid": oid, "size": 16000, "pointerSize": 130}}
-PAGES = [json.dumps([entry(n) for n in range(at, min(at + page, count))]).encode() for at in range(0, count, page)]
-INFO = json.dumps({"_id": "5" * 24, "id": repo, "sha": commit, "siblings": []}).encode()
-class Hub(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        path, _, query = self.path.partition("?")
-        at = int(query.partition("cursor=")[2].partition("&")[0] or 0)
-        body = PAGES[at] if "/tree/" in path else INFO
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if "/tree/" in path and at + 1 < len(PAGES):
-            here = f"http://127.0.0.1:{self.server.server_port}{path}?recursive=true&cursor={at + 1}"
-            self.send_header("Link", f'<{here}>; rel="next"')
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_):
-        pass
-server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-print(server.server_port, flush=True)
-server.serve_forever()
-"""
-
-
 def listing(bench: Bench) -> None:
-    """``hfsvc download --dry-run`` of 100,000 files: its time, processor time and memory."""
+    """``hfsvc download --dry-run`` of 100,000 files, and of one."""
+    print("\n### The plan of many files\n\n| files | wall s | cpu s | peak MB |\n|---|---|---|---|")
+    for count in (1, LISTED):
+        folder = bench.repo_folder()
+        for number in range(count):
+            path = folder / f"data/{number % 100:02}/{number:06}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{number:06}")
+        with stand.hub(bench.files) as endpoint:
+            wall_s, cpu_s, peak_mb = _medians(bench, endpoint)
+        print(f"| {count:,} | {wall_s:.2f} | {cpu_s:.2f} | {peak_mb:.0f} |")
+
+
+def _medians(bench: Bench, endpoint: str) -> Run:
+    command = [sys.executable, "-m", "hfsvc", "download", "--repo", REPO, "--dry-run", "--root", str(bench.out)]
     bench.clear()
-    process = subprocess.Popen(
-        [sys.executable, "-c", _LISTING_HUB, str(LISTED), REPO], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    print(f"\n### The plan of {LISTED:,} files\n\n| files | wall s | cpu s | peak MB |\n|---|---|---|---|")
-    try:
-        endpoint = f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        command = [sys.executable, "-m", "hfsvc", "download", "--repo", REPO, "--dry-run", "--root", str(bench.out)]
-        runs = [run(command, {"HF_ENDPOINT": endpoint}) for _ in range(bench.runs + 1)][1:]
-    finally:
-        process.terminate()
-        process.wait()
-    wall, cpu, peak = (statistics.median(values) for values in zip(*runs, strict=True))
-    print(f"| {LISTED:,} | {wall:.2f} | {cpu:.2f} | {peak:.0f} |")
+    # The first one waits for the Hub to hash what it lists.
+    runs = [run(command, {"HF_ENDPOINT": endpoint}) for _ in range(bench.runs + 1)][1:]
+    return Run(*(statistics.median(values) for values in zip(*runs, strict=True)))
 
 
 SCENARIOS: dict[str, Callable[[Bench], None]] = {"verdict": verdict, "slow": slow, "listing": listing}
