@@ -40,11 +40,10 @@ def make_matcher(patterns: Sequence[str]) -> Matcher:
     globs = [_as_glob(pattern) for pattern in patterns]
     if "" in exact:
         raise InvalidPattern(pattern="", reason="it is empty")
-    if not globs:
-        return lambda _: False
     try:
         # One expression for all of them: matchers of wcmatch take three times as long, which counts for 100,000 paths.
-        match = re.compile("|".join(glob.translate(globs, flags=_FLAGS)[0])).fullmatch
+        # Without any it matches nothing.
+        match = re.compile("|".join(glob.translate(globs, flags=_FLAGS)[0]) or r"(?!)").fullmatch
     except Exception as error:  # wcmatch does not export the class it raises for too many alternatives
         raise InvalidPattern(pattern=" ".join(patterns), reason=str(error)) from None
     return lambda path: path in exact or path.startswith(folders) or match(_plain(path)) is not None
