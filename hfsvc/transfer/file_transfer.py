@@ -220,6 +220,7 @@ class RangeStream:
             with stoppable() as self._running:
                 yield
         finally:
+            self._running = None
             if self._race:
                 self._race.cancel()
 
@@ -228,6 +229,9 @@ class RangeStream:
         """The context of another stream that races it: cancelled when this one ends before it is cut."""
         with stoppable() as scope:
             self._race = scope
+            if self._running is None:
+                # It has ended since it was found to lag.
+                scope.cancel()
             try:
                 yield
             finally:
