@@ -12,7 +12,13 @@ class FileBlock(NamedTuple):
 
     start: int
     stop: int
-    data: Sequence[bytes] | None
+    data: Sequence[bytes | memoryview] | None
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that it holds. A view keeps all of the buffer it is a view of."""
+        buffers = (piece.obj if isinstance(piece, memoryview) else piece for piece in self.data or ())
+        return sum(memoryview(each).nbytes for each in {id(each): each for each in buffers}.values())
 
 
 class BlockBudget:
@@ -46,7 +52,7 @@ class RecentBlocks:
 
     def keep(self, block: FileBlock) -> None:
         """Keep a block that was written, where there is room for it."""
-        if self._budget.take(block.stop - block.start):
+        if self._budget.take(block.memory):
             self._blocks[block.start] = block
 
     def take(self, start: int, stop: int, most: int) -> list[FileBlock]:
@@ -72,7 +78,7 @@ class RecentBlocks:
 
     def forget(self, blocks: Sequence[FileBlock]) -> None:
         """Blocks that were taken are not used any more."""
-        self._budget.give_back(sum(block.stop - block.start for block in blocks if block.data is not None))
+        self._budget.give_back(sum(block.memory for block in blocks))
 
     def clear(self) -> None:
         """Keep nothing any more."""

@@ -45,6 +45,18 @@ def test_what_is_cleared_is_on_disk_only() -> None:
     assert budget.take(10)
 
 
+def test_views_count_with_the_buffers_that_they_keep() -> None:
+    buffer, other = bytearray(1000), bytearray(1000)
+    pieces: list[bytes | memoryview] = [
+        memoryview(buffer)[:10],
+        memoryview(buffer)[10:20],
+        memoryview(other)[:10],
+        b"0123456789",
+    ]
+    assert FileBlock(0, 40, pieces).memory == 2010
+    assert FileBlock(0, 40, None).memory == 0
+
+
 @given(st.permutations(range(12)), st.integers(0, 150), st.integers(1, 60), st.data())
 def test_every_byte_is_taken_once_and_in_order_whatever_lands_when(
     order: list[int], room: int, most: int, data: st.DataObject
