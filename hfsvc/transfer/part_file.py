@@ -103,13 +103,9 @@ class PartFile:
         # macOS has only the stronger one.
         getattr(os, "fdatasync", os.fsync)(self._file)
 
-    def finish(self, rest: Sequence[FileBlock]) -> str:
-        """The checksum of the complete content; where it is right, a whole, synced file lies at `PartPaths.whole`.
-
-        Args:
-            rest: What was not hashed yet.
-        """
-        self.hash(rest)
+    def finish(self) -> str:
+        """The checksum of the complete content; where it is right, a whole, synced file lies at `PartPaths.whole`."""
+        self._hash_from_disk(self._size)
         found = f"{kind_of(self._checksum)}:{self._hasher.hexdigest()}"
         if found == self._checksum:
             os.fsync(self._file)

@@ -22,7 +22,7 @@ T = TypeVar("T")
 SMALL_FILE_BYTES = 1 << 20
 HASH_BYTES = 4 << 20
 HASH_AT_ONCE_BYTES = 16 << 20
-SYNC_BYTES = 64 << 20
+SYNC_BYTES = 32 << 20
 
 
 class MemoryPart:
@@ -131,11 +131,13 @@ class DiskPart:
                 await self._in_thread(self._file.sync)
 
     async def finish(self) -> str:
-        async with self._hashing, self._syncing:
+        async with self._hashing:
             rest = self._recent.take(self._file.hashed, self._size, self._size)
-            found = await self._in_thread(self._file.finish, rest)
+            await self._in_thread(self._file.hash, rest)
             self._recent.forget(rest)
-            return found
+            # The last bytes are synced while they are hashed.
+            async with self._syncing:
+                return await self._in_thread(self._file.finish)
 
     async def reset(self) -> None:
         async with self._hashing, self._syncing:

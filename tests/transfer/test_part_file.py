@@ -33,10 +33,6 @@ def write(part: PartFile, start: int, stop: int) -> None:
     part.kept.add(part.write(start, [CONTENT[start:stop]]))
 
 
-def finish(part: PartFile) -> str:
-    return part.finish([FileBlock(part.hashed, len(CONTENT), None)])
-
-
 def test_a_part_resumes_with_what_was_written(paths: PartPaths) -> None:
     part = open_part(paths)
     write(part, 0, 1000)
@@ -86,7 +82,7 @@ def test_a_complete_part_becomes_a_whole_file(paths: PartPaths, checksum: str) -
     for start in (MiB, 0):
         write(part, start, start + MiB)
         part.hash([FileBlock(part.hashed, part.kept.prefix, None)])
-    assert finish(part) == checksum
+    assert part.finish() == checksum
     assert paths.whole.read_bytes() == CONTENT
     assert list(paths.folder.iterdir()) == [paths.whole]
 
@@ -94,7 +90,7 @@ def test_a_complete_part_becomes_a_whole_file(paths: PartPaths, checksum: str) -
 def test_a_part_that_is_wrong_stays_a_part(paths: PartPaths) -> None:
     part = open_part(paths, sha256(b"other"))
     write(part, 0, 2 * MiB)
-    assert finish(part) == sha256(CONTENT)
+    assert part.finish() == sha256(CONTENT)
     assert not paths.whole.exists()
     part.close()
 
@@ -106,7 +102,7 @@ def test_a_part_that_was_reset_has_nothing_and_hashes_anew(paths: PartPaths) -> 
     part.reset()
     assert part.kept.total == 0
     write(part, 0, 2 * MiB)
-    assert finish(part) == sha256(CONTENT)
+    assert part.finish() == sha256(CONTENT)
 
 
 def test_hashing_ahead_of_a_part_that_lost_its_end_does_not_hang(paths: PartPaths) -> None:
@@ -142,7 +138,7 @@ def test_what_is_right_of_a_damaged_file_is_salvaged(paths: PartPaths, tmp_path:
     part = open_part(by_place if masked else paths)
     write(part, 0, MiB)
     write(part, MiB, 2 * MiB)
-    finish(part)
+    part.finish()
     damaged = tmp_path / "damaged"
     damaged.write_bytes(CONTENT[:-1] + b"!")
     salvage(paths, damaged)
@@ -199,12 +195,12 @@ def test_a_process_killed_while_it_finishes_a_part_loses_nothing_of_it(
     write(part, MiB, 2 * MiB)
     kill_at(renames)
     with suppress(Killed):
-        finish(part)
+        part.finish()
     part.close()
     monkeypatch.undo()
     assert kept_bytes(paths, len(CONTENT)) == len(CONTENT)
     if adopt_whole(paths, sha256(CONTENT), nothing) is None:
-        finish(open_part(paths))
+        open_part(paths).finish()
     assert [path.name for path in paths.folder.iterdir()] == [paths.whole.name]
     kept = paths._replace(name=content_name(sha256(CONTENT)), folder=paths.digests_folder)
     assert sum(extent.span.length for extent in kept.read_journal(len(CONTENT))) == len(CONTENT)
