@@ -61,6 +61,8 @@ def _escaped(character: str) -> str:
 
 def printable(text: str) -> str:
     """The text without what could steer the terminal it is shown on: names and messages come from strangers."""
+    if text.isprintable():
+        return text
     # What was taken from a terminal ends its lines with both characters.
     lines = text.replace("\r\n", "\n")
     return "".join("\N{REPLACEMENT CHARACTER}" if _steers(each) else each for each in lines)

@@ -19,11 +19,21 @@ MOST_EXCLUDES = 20
 
 def select(files: Sequence[RemoteFile], selections: Sequence[Globs]) -> list[RemoteFile]:
     """The files that any of the selections means, in byte order of paths."""
-    matchers = [(make_matcher(each.include), make_matcher(each.exclude)) for each in selections]
-    chosen = (
-        file for file in files if any(include(file.path) and not exclude(file.path) for include, exclude in matchers)
+    return sorted(
+        {file.path: file for file in _chosen(files, selections)}.values(), key=lambda file: file.path.encode()
     )
-    return sorted({file.path: file for file in chosen}.values(), key=lambda file: file.path.encode())
+
+
+def selects_any(files: Sequence[RemoteFile], selections: Sequence[Globs]) -> bool:
+    """Whether `select` gives anything."""
+    return next(_chosen(files, selections), None) is not None
+
+
+def _chosen(files: Sequence[RemoteFile], selections: Sequence[Globs]) -> Iterator[RemoteFile]:
+    matchers = [(make_matcher(each.include), make_matcher(each.exclude)) for each in selections]
+    for file in files:
+        if any(include(file.path) and not exclude(file.path) for include, exclude in matchers):
+            yield file
 
 
 def nothing_selected(dataset: RemoteDataset, files: Sequence[RemoteFile], selections: Sequence[Globs]) -> FileNotFound:

@@ -4,10 +4,12 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from anyio import to_thread
 
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
@@ -24,6 +26,7 @@ from hfsvc.datasets.plan import (
     nothing_selected,
     saying_how_to_leave_out,
     select,
+    selects_any,
 )
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
@@ -59,6 +62,10 @@ class _State(NamedTuple):
     entry: IndexEntry | None
     listing: Sequence[RemoteFile]
     dataset: DownloadedDataset | None = None
+
+
+def _selected(state: _State) -> list[RemoteFile]:
+    return [*map(marking_refused, select(state.listing, state.request.selections(state.entry)))]
 
 
 class HubDatasetService:
@@ -162,8 +169,9 @@ class HubDatasetService:
         self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry | None, on_retry: OnRetry | None
     ) -> _State:
         listing = await self._lookups.list_files(remote, request.token, on_retry)
-        request = request.among([file.path for file in listing], entry)
-        if not select(listing, request.wanted(entry)):
+        # In threads, here and in the plan: with 100,000 files, the loop would stand still for a second.
+        request = await to_thread.run_sync(request.among, [file.path for file in listing], entry)
+        if not await to_thread.run_sync(selects_any, listing, request.wanted(entry)):
             raise nothing_selected(remote, listing, request.wanted(entry))
         return _State(request, remote, entry, listing)
 
@@ -187,10 +195,12 @@ class HubDatasetService:
         return self._store.dataset(new)
 
     async def _plan(self, state: _State) -> DownloadPlan:
-        files = [*map(marking_refused, select(state.listing, state.request.selections(state.entry)))]
+        files = await to_thread.run_sync(_selected, state)
         inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
         recorded = state.entry.files if state.entry else ()
-        return make_plan(state.remote, files, inventory, recorded=recorded, requests_left=self._hub.requests_left())
+        left = self._hub.requests_left()
+        plan = partial(make_plan, state.remote, files, inventory, recorded=recorded, requests_left=left)
+        return await to_thread.run_sync(plan)
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         self._check_open()
