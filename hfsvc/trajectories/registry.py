@@ -75,7 +75,7 @@ class Registry:
 
     def means_files(self, name: str | os.PathLike[str]) -> bool:
         """Whether a name is one of files of the user's own, and no alias."""
-        return not self.find_alias(str(name)) and is_path(name)
+        return is_path(name) and not self.find_alias(str(name))
 
     def read_options(self, repo: str, given: ReadOptions) -> ReadOptions:
         """How to read a dataset: as it was asked for, else as it is known, which files may be found to be otherwise."""
