@@ -61,7 +61,7 @@ async def failure(session: HubSession, *, content: bool) -> HubUnavailable:
     return caught.value
 
 
-@pytest.mark.parametrize("transport", ["httpx", "fast"])
+@pytest.mark.parametrize("transport", ["httpx", "auto"])
 @pytest.mark.parametrize(("content", "timeout"), [(False, "api_timeout_s"), (True, "stall_timeout_s")])
 async def test_a_head_that_never_comes_is_a_stall_by_the_timeout_of_its_kind(
     transport: str, content: bool, timeout: str
@@ -74,7 +74,7 @@ async def test_a_head_that_never_comes_is_a_stall_by_the_timeout_of_its_kind(
     assert error.reason == "no answer in time"
 
 
-@pytest.mark.parametrize("transport", ["httpx", "fast"])
+@pytest.mark.parametrize("transport", ["httpx", "auto"])
 async def test_a_connection_that_never_comes_is_told_as_that(transport: str) -> None:
     with busy_port() as port:
         async with session_for(port, transport, connect_timeout_s=SHORT_S) as session:
