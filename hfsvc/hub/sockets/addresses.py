@@ -8,7 +8,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from itertools import chain, zip_longest
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import anyio
 
@@ -23,7 +23,7 @@ class Address(NamedTuple):
     kind: int
     protocol: int
     name: str
-    target: tuple[str | int, ...]
+    target: tuple[Any, ...]
 
 
 async def connect(host: str, port: int) -> socket.socket:
@@ -32,16 +32,21 @@ async def connect(host: str, port: int) -> socket.socket:
     Raises:
         OSError: No address is known (`socket.gaierror`), or none answers.
     """
-    found = _numeric(host, port) or await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return await connect_to_first([Address(*each) for each in found])
+    return await connect_to_first(_numeric(host, port) or await _resolve(host, port))
 
 
-def _numeric(host: str, port: int) -> Sequence[tuple[int, int, int, str, tuple[str | int, ...]]]:
+def _numeric(host: str, port: int) -> list[Address]:
     # Without the thread that names need.
     try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)  # type: ignore[return-value]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
-        return ()
+        return []
+    return [Address._make(each) for each in found]
+
+
+async def _resolve(host: str, port: int) -> list[Address]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [Address._make(each) for each in found]
 
 
 async def connect_to_first(addresses: Sequence[Address]) -> socket.socket:
