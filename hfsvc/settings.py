@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         lock_timeout_s: Seconds to wait for another process that works on the same dataset; None waits for ever.
         reuse_hf_cache: Copy blobs that lie in `hf_cache` with the right hash instead of fetching them.
         hf_cache: Cache of Hugging Face's own tools (``HF_HUB_CACHE``, else ``$HF_HOME/hub``); None for none.
-        transport: ``fast`` (pyreqwest, extra ``fast``), ``httpx`` (its own), or ``auto``: the fast one where installed.
+        transport: ``httpx`` (its own), or ``auto``: sockets of this project's, and httpx's own behind a proxy and under trio.
         trust_env: Read proxies and CA certificates from the environment.
         default_source: Alias or id of the dataset that is read where none is named.
         sources: TOML file with datasets of your own, see `hfsvc.trajectories.registry`; None for none.
@@ -68,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lock_timeout_s: float | None = None
     reuse_hf_cache: bool = True
     hf_cache: Path | None = None
-    transport: Literal["auto", "httpx", "fast"] = "auto"
+    transport: Literal["auto", "httpx"] = "auto"
     trust_env: bool = True
     default_source: str = DEFAULT_SOURCE
     sources: Path | None = None
@@ -78,7 +78,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         try:
             check_fields(self)
         except InvalidArgument as error:
-            raise InvalidSettings(setting=error.name, reason=error.why(), hint=error.hint) from None
+            hint = _FORMER.get((error.name, getattr(self, error.name))) or error.hint
+            raise InvalidSettings(setting=error.name, reason=error.why(), hint=hint) from None
         _check_endpoint(self.endpoint)
         for name in ("max_connections", "connections_per_file", "chunk_bytes", "bandwidth_limit"):
             if (value := getattr(self, name)) is not None and value < 1:
@@ -101,6 +102,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 _HINTS = get_type_hints(Settings)
+_FORMER: Mapping[tuple[object, object], str] = {
+    ("transport", "fast"): "What the extra `fast` brought is built in: leave the setting out, or write auto.",
+}
 VARIABLES = {f"HFSVC_{name.upper()}": name for name in Settings.__struct_fields__ if name not in {"token", "endpoint"}}
 """The setting that each variable of ours sets."""
 _OF_THE_HUB = {"endpoint": "HF_ENDPOINT", "stall_timeout_s": "HF_HUB_DOWNLOAD_TIMEOUT"}
@@ -214,7 +218,7 @@ def _convert(variable: str, text: str, kind: Any) -> Any:
     except msgspec.ValidationError:
         known = get_args(kind) if get_origin(kind) is Literal else ()
         reason = f"there is only {', '.join(known)}" if known else f"it must be {described(kind)}"
-        hint = did_you_mean(text, known)
+        hint = _FORMER.get((VARIABLES.get(variable), text.strip())) or did_you_mean(text, known)
         raise InvalidSettings(setting=variable, reason=f"{text!r} does not fit: {reason}", hint=hint) from None
 
 

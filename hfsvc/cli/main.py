@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TextIO
 
 import click
 
@@ -121,6 +122,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(errors.report(error, argv))
 
 
+def _give_up_on_what_cannot_be_written(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        # The interpreter would try once more at its end, and tell of that with an exit code of its own.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def run() -> None:
     """The program: `main` in a process of its own, which ends here."""
     code: object = 0
@@ -132,11 +142,8 @@ def run() -> None:
     except SystemExit as done:
         code = done.code or 0
     for stream in (sys.stdout, sys.stderr):
-        # What could not be written is told already.
-        with suppress(OSError):
-            stream.flush()
-    # All is closed. Threads that libraries leave behind must not meet a dying interpreter.
-    os._exit(code if isinstance(code, int) else 1)
+        _give_up_on_what_cannot_be_written(stream)
+    sys.exit(code if isinstance(code, int) else 1)
 
 
 if __name__ == "__main__":

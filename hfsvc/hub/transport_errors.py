@@ -57,8 +57,6 @@ def find_refused_certificate(error: BaseException | None) -> str | None:
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return _advice(error.verify_code, error.verify_message)
-        if str(error) == "certificate verify failed":
-            return _advice(0, "")
         # httpcore hides what its own errors come from, and keeps it all the same.
         error = error.__cause__ or error.__context__
     return None

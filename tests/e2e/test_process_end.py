@@ -1,4 +1,4 @@
-"""A process that used the transfer layer ends as it should, whatever the transport's threads are doing."""
+"""A process that used the transfer layer ends as it should, with the interpreter's own last steps."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from hfsvc.errors import HfsvcError
 from hfsvc.hub import session
 
 async def main():
-    # One try: the process ends right behind a failure, while the transport's thread may still be at it.
+    # One try: the process ends right behind a failure, while threads may still be about.
     session.UNREACHED_ATTEMPTS = 1
     try:
         await hfsvc.download("acme/notes")
