@@ -200,7 +200,7 @@ def test_a_limit_counts_what_is_written(tiny: Command, work: Path) -> None:
 @pytest.mark.parametrize("most", [0, 1, 2])
 def test_a_limit_and_a_choice_have_a_record_of_all_rows(tiny: Command, work: Path, most: int) -> None:
     # More than an export reads ahead.
-    rows = [run(1) | {"task": f"t{number % 2}"} for number in range(60)]
+    rows: list[dict[str, Any]] = [run(1) | {"task": f"t{number % 2}"} for number in range(60)]
     rows[1]["messages"][0]["content"] = rows[3]["messages"][0]["content"] = "x"
     for row in rows[5:]:
         row["messages"][0]["content"] = "x" * 400_000
