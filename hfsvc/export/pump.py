@@ -72,7 +72,7 @@ class Pump:
         self._before = self._tally.so_far()
         # A row that does not fit is not one of those that a limit counts.
         self._limit = rows.limit if preparation.tally else None
-        self._asked = rows if self._limit is None else rows._replace(limit=None)
+        self._asked = rows._replace(limit=None) if self._limit else rows
         self._wanted = rows
         self._tried = 0
         self._cursor = rows.cursor
@@ -95,14 +95,12 @@ class Pump:
                 group.start_soon(_gather, stream, send)
                 await self._write_all(receive, lambda: report(self._progress(_record_of(stream), total)))
                 group.cancel_scope.cancel()
-            record = await self._record(_record_of(stream, self._tried))
+            record = await self._record(stream)
         self._tally.check()
         tell(self._progress(record, total))
         return self._done(record)
 
     async def _write_all(self, chunks: MemoryObjectReceiveStream[Rows], report: Callable[[], None]) -> None:
-        if self._room() == 0:
-            return
         async for chunk in chunks:
             for part in self._parts(chunk):
                 await to_thread.run_sync(self._write, part)
@@ -142,12 +140,14 @@ class Pump:
         behind = self._tried + record.left_out.get("bad", 0)
         return RowsExported(done=behind, total=max(total, behind), written=self._writer.written, cursor=self._cursor)
 
-    async def _record(self, read: StreamRecord) -> StreamRecord:
+    async def _record(self, stream: RowStream[TrajectoryRow]) -> StreamRecord:
+        # Of a source of the user's own it is not known what became of rows that were not asked for.
+        if self._limit and self._room() == 0 and (count_the_rest := getattr(stream, "count_the_rest", None)):
+            await count_the_rest()
+        read = _record_of(stream, self._tried)
         if self._preparation.tally is None:
             return read
-        is_full = self._room() == 0
-        unread = max(await self._source.count() - read.read, 0) if is_full else 0
-        return fitted_record(read, self._tally.since(self._before), self._tried, unread)
+        return fitted_record(read, self._tally.since(self._before), self._tried)
 
     async def _rows_to_do(self) -> int:
         """How many rows there are at most."""

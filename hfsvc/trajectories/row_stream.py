@@ -95,7 +95,7 @@ class CountedStream(AsyncGenerator[T, None]):
         """Opaque text; a stream that is given it goes on after what came out of this one. None before it has begun."""
         return self._tally.cursor
 
-    def end(self) -> None:
+    async def count_the_rest(self) -> None:
         """Count the rows that have not come out as left out: no more are wanted."""
         self._tally.end()
 
