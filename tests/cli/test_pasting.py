@@ -167,3 +167,10 @@ def test_of_the_address_of_a_folder_or_a_file_only_that_is_taken(
     whole = next(line for line in ended.err.splitlines() if "hfsvc download" in line)
     follow(hfsvc, whole)
     assert {FILE, "other/b.txt"} <= set(hfsvc.succeeds("info", ALIAS, "--json").json["files"])
+
+
+def test_what_is_said_of_the_program_is_no_command() -> None:
+    argv = ["list", "--root", "data"]
+    assert pasteable_after("hfsvc failed; hfsvc keeps it: run hfsvc list", argv) == (
+        "hfsvc failed; hfsvc keeps it: run hfsvc list --root data"
+    )
