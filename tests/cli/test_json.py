@@ -25,6 +25,8 @@ def check_dataset(found: dict[str, Any], folder: Path) -> None:
         "license",
         "configs",
         "checksums",
+        "sizes",
+        "selection",
     }
     assert found.keys() == names
     assert found["configs"] == []

@@ -22,9 +22,9 @@ from .command import ALIAS, FILE, REPO, WAIT_S, Command
 
 HOUSE = Path(package.__file__).parent
 COMMANDS = "|".join(program.list_commands(click.Context(program)))
-NAMED = re.compile(rf"\bhfsvc ((?:{COMMANDS})\b[^\n;|)]*)")
+NAMED = re.compile(rf"\bhfsvc ((?:{COMMANDS})\b[^\n;|)>]*)")
 # What stands behind a command in a sentence.
-SENTENCE = re.compile(r"[.,:]?(?: (?:first|or another one|exchanges it|changes it|and|on).*)?[.,:]?$")
+SENTENCE = re.compile(r"[.,:]?(?: (?:first|or another one|exchanges it|changes it|lists them|and|on).*)?[.,:]?$")
 
 
 def texts(path: Path) -> Iterator[str]:
