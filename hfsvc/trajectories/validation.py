@@ -148,8 +148,8 @@ def _of_documents(path: Path) -> Path:
 def _rows_of(path: Path) -> str | None:
     """The kind of a file that holds rows, by its name, else by how it begins."""
     kind = kind_of(path.name)
-    if kind in {PARQUET, ARROW, TABLES}:
-        return kind and kind.name
+    if kind is not None and kind in {PARQUET, ARROW, TABLES}:
+        return kind.name
     if not path.is_file():
         # A pipe must not be read twice.
         return None

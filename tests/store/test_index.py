@@ -144,6 +144,8 @@ def test_a_dataset_as_callers_see_it_lies_below_the_root(tmp_path: Path) -> None
         revision="main",
         commit=COMMIT,
         checksums=entry().checksums,
+        sizes=entry().sizes,
+        selection=entry().globs,
     )
     assert found.downloaded_at - NOON == timedelta(0)
 
