@@ -1,9 +1,14 @@
 """A throttle: a cap on the bytes a second of all streams that share it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import anyio
+
+B = TypeVar("B", bytes, memoryview)
+PIECES_PER_S = 10
+LEAST_PIECE = 4 << 10
 
 
 class Throttle:
@@ -26,6 +31,15 @@ class Throttle:
         now = self._clock()
         self._free_at = max(self._free_at, now) + count / self._bytes_per_s
         return self._free_at - now
+
+    def pieces(self, block: B) -> Iterator[B]:
+        """A block in pieces that take a tenth of a second each, so that the rate holds over short times, too."""
+        size = len(block) if self._bytes_per_s is None else max(LEAST_PIECE, self._bytes_per_s // PIECES_PER_S)
+        if len(block) <= size:
+            yield block
+            return
+        for start in range(0, len(block), size):
+            yield block[start : start + size]
 
     async def passed(self, count: int) -> None:
         """Wait as long as `count` received bytes must take."""

@@ -101,8 +101,9 @@ class HubContent:
         chunks = chunks_of(response, decoded=decoded)
         try:
             async for chunk in chunks:
-                yield chunk
-                await self._session.throttle.passed(len(chunk))
+                for piece in self._session.throttle.pieces(chunk):
+                    yield piece
+                    await self._session.throttle.passed(len(piece))
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise broken(error, response) from None
         finally:

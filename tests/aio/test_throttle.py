@@ -29,3 +29,11 @@ def test_idle_time_is_not_saved_up() -> None:
     throttle = Throttle(1000, clock=clock)
     clock.now += 3600
     assert throttle.delay_s(1000) == 1
+
+
+def test_a_block_comes_in_pieces_of_a_tenth_of_a_second() -> None:
+    block = bytes(range(256)) * 400
+    pieces = [*Throttle(200_000).pieces(memoryview(block))]
+    assert [len(each) for each in pieces] == [20_000] * 5 + [2_400]
+    assert b"".join(pieces) == block
+    assert [*Throttle(None).pieces(block)] == [block]
