@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from hfsvc.cli.errors import Terminated
-from hfsvc.cli.options import Options, command
+from hfsvc.cli.options import Options, command, workers_option
 from hfsvc.cli.read_options import writing_options
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class SplitsType(click.ParamType[dict[str, float]]):
     help="Write what became of every row into a JSON file.",
 )
 @click.option("--resume", is_flag=True, help="Leave out files that are there already.")
+@workers_option
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option(
     "--progress", type=click.Choice(["auto", "json", "none"]), default="auto", help="A bar, or events as JSON lines."
@@ -140,6 +141,8 @@ def _check(options: Options, given: dict[str, Any]) -> None:
         raise click.UsageError("No row lies between --start and --stop: --stop is the row after the last one.")
     if to_stdout and (options.as_json or given["shards"] or given["resume"]):
         raise click.UsageError("On stdout there is only the export itself: no --json, --shards or --resume.")
+    if given["engine"] == "ray" and given["workers"] != 1:
+        raise click.UsageError("The engine ray has workers of its own: give --engine or --workers.")
     if given["engine"] == "ray" and (to_stdout or given["cursors"] or given["shard"] or given["limit"] is not None):
         raise click.UsageError("The engine ray writes --shards into files, without --shard, --cursor or --limit.")
 
@@ -153,7 +156,7 @@ def _to_stdout(options: Options, dataset: str, reading: "ReadOptions", given: di
     from hfsvc.export.writers import stream_writer
 
     writer = stream_writer(sys.stdout.buffer, choose_stream(given["format"]))
-    rows = {name: given[name] for name in ("start", "stop", "shard", "cursor", "stripe", "limit")}
+    rows = {name: given[name] for name in ("start", "stop", "shard", "cursor", "stripe", "limit", "workers")}
     with show_export(given["progress"], quiet=options.quiet) as listen:
         done = run(
             options,

@@ -29,35 +29,32 @@ def with_kept_extra(row: TrajectoryRow) -> Trajectory:
     return msgspec.structs.replace(row.trajectory, extra={**row.kept, **(row.trajectory.extra or {})})
 
 
-def kept_schema(rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.Schema:
+def kept_schema(kept: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Schema:
     """The columns of a table with those of what is kept, whose types are those of the first rows.
 
     Raises:
         InvalidExport: As `with_kept`.
     """
-    names = rows[0].kept if rows else {}
+    names = kept[0] if kept else {}
     _check_names(names, schema.names)
     for name in names:
-        schema = schema.append(pa.field(name, _type_of([row.kept[name] for row in rows])))
+        schema = schema.append(pa.field(name, _type_of([each[name] for each in kept])))
     return schema
 
 
-def kept_batch(made: Sequence[pa.RecordBatch], rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.RecordBatch:
+def kept_batch(made: pa.RecordBatch, kept: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
     """A batch of such a table.
 
     Args:
-        made: What each row became without what is kept: one row, several, or none.
-        rows: Of the source.
+        made: Its rows without what is kept.
+        kept: What is, of each of them.
         schema: As `kept_schema` gives it.
 
     Raises:
         InvalidExport: A value is of another type than those of the first rows.
     """
-    whole = pa.Table.from_batches(made).combine_chunks()
-    repeated = [row for row, batch in zip(rows, made, strict=True) for _ in range(batch.num_rows)]
-    kept = [_column(name, [row.kept[name] for row in repeated], schema.field(name).type) for name in rows[0].kept]
-    columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in whole.columns]
-    return pa.RecordBatch.from_arrays([*columns, *kept], schema=schema)
+    own = [_column(name, [each[name] for each in kept], schema.field(name).type) for name in kept[0]]
+    return pa.RecordBatch.from_arrays([*made.columns, *own], schema=schema)
 
 
 def _check_names(kept: Mapping[str, Any], own: Mapping[str, Any] | Sequence[str]) -> None:

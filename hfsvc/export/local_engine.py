@@ -1,8 +1,9 @@
-"""The engine ``local``: one process that reads on while it writes what was read, in bounded memory."""
+"""The engine ``local``: it reads on while it writes what was read, in bounded memory, alone or with worker processes."""
 
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from typing import Annotated, TypeVar
 
@@ -12,28 +13,27 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
+from hfsvc.aio.process_map import processes_of
 from hfsvc.arguments import check_value
-from hfsvc.atif import Content, Trajectory
 from hfsvc.errors import InvalidExport
+from hfsvc.export.divided_engine import DividedExport, check_divisible
+from hfsvc.export.encoders import TableMaker
 from hfsvc.export.formats import Target, choose_target
-from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
+from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported, Workers
 from hfsvc.export.naming import safe
-from hfsvc.export.single_calls import one_call_a_step
-from hfsvc.export.writers import TableMaker, Writer, open_writer
+from hfsvc.export.row_chunks import RowChunks
+from hfsvc.export.single_calls import with_one_call
+from hfsvc.export.writers import Writer, open_writer
 from hfsvc.models import StreamRecord, TrajectoryRow
 from hfsvc.protocols import RowStream, TrajectorySource
 from hfsvc.trajectories.positions import Shard
+from hfsvc.trajectories.row_stream import CountedStream
 from hfsvc.trajectories.selection import RowRange
+from hfsvc.trajectories.source import FileTrajectorySource
 
 T = TypeVar("T")
 Tell = Callable[[RowsExported], None]
-Prepare = Callable[[TrajectoryRow], TrajectoryRow]
-"""What is done to a row before it is written."""
-
 CHUNK_BYTES = 4 << 20
-ROW_BYTES = 2000
-STEP_BYTES = 200
-"""What a row and a step weigh besides their texts, about."""
 REPORT_EVERY_S = 0.1
 
 
@@ -61,13 +61,13 @@ async def export_trajectories(
         NoSpace, StoreNotWritable: The disk is in the way; nothing has changed.
         HfsvcError: What the source raises.
     """
-    prepare = _one_call_a_step if request.one_call_a_step else None
     return await export_rows(
         source,
         target_of(request),
         request.rows,
         resume=request.resume,
-        prepare=prepare,
+        one_call=request.one_call_a_step,
+        workers=request.workers,
         on_event=on_event,
         tokens=tokens,
     )
@@ -101,6 +101,7 @@ async def export_to(
     stripe: bool = False,
     limit: int | None = None,
     where: str | None = None,
+    workers: int = 1,
     on_event: OnExport | None = None,
 ) -> Exported:
     """Hand trajectories to a writer of one's own, many at a time.
@@ -115,10 +116,12 @@ async def export_to(
         stripe: Parts are every n-th row.
         limit: Most rows.
         where: Words that rows must answer to.
+        workers: As for `ExportRequest`; only a writer of lines to a stream can have several.
         on_event: As for `export_trajectories`.
     """
     rows = RowRange(start, stop, shard, cursor, stripe, limit, where).check()
-    return await in_task_group(_pump_telling(source, writer, rows, None, on_event))
+    check_value("workers", workers, Workers)
+    return await in_task_group(_pump_telling(source, writer, rows, False, workers, on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -136,16 +139,13 @@ async def export_rows(
     rows: RowRange,
     *,
     resume: bool,
-    prepare: Prepare | None = None,
+    one_call: bool = False,
+    workers: int = 1,
     on_event: OnExport | None = None,
     tokens: TableMaker | None = None,
 ) -> Exported:
-    """Write a range of rows to a target, each as `prepare` makes it."""
-    return await in_task_group(_export(source, target, rows, resume, prepare, on_event, tokens))
-
-
-def _one_call_a_step(row: TrajectoryRow) -> TrajectoryRow:
-    return msgspec.structs.replace(row, trajectory=one_call_a_step(row.trajectory))
+    """Write a range of rows to a target; the arguments are those of an `ExportRequest`."""
+    return await in_task_group(_export(source, target, rows, resume, one_call, workers, on_event, tokens))
 
 
 async def _export(
@@ -153,7 +153,8 @@ async def _export(
     target: Target,
     rows: RowRange,
     resume: bool,
-    prepare: Prepare | None,
+    one_call: bool,
+    workers: int,
     on_event: OnExport | None,
     tokens: TableMaker | None,
 ) -> Exported:
@@ -165,7 +166,7 @@ async def _export(
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target, tokens)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
-        done = await in_task_group(_pump_telling(source, writer, rows, prepare, on_event))
+        done = await in_task_group(_pump_telling(source, writer, rows, one_call, workers, on_event))
         if not done.rows:
             _check_empty(done, target, rows, is_taken=is_taken)
     return msgspec.structs.replace(done, target=str(target.path), format=target.format)
@@ -191,35 +192,52 @@ async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
 
 
 async def _pump_telling(
-    source: TrajectorySource, writer: Writer, rows: RowRange, prepare: Prepare | None, on_event: OnExport | None
+    source: TrajectorySource,
+    writer: Writer,
+    rows: RowRange,
+    one_call: bool,
+    workers: int,
+    on_event: OnExport | None,
 ) -> Exported:
     async with listening(on_event) as tell:
-        return await _pump(source, writer, rows, prepare, tell)
+        return await _pump(source, writer, rows, one_call, processes_of(workers), tell)
 
 
 async def _pump(
-    source: TrajectorySource, writer: Writer, rows: RowRange, prepare: Prepare | None, tell: Tell
+    source: TrajectorySource, writer: Writer, rows: RowRange, one_call: bool, workers: int, tell: Tell
 ) -> Exported:
     total = await _rows_to_do(source, rows)
     report = _at_most_every(REPORT_EVERY_S, tell)
+    if workers == 1:
+        done = await _pump_alone(source, writer, rows, one_call, lambda done: report(_progress(done, total)))
+    else:
+        found, own = check_divisible(source, writer, workers)
+        divided = DividedExport(found, own, rows, one_call=one_call, chunk_bytes=CHUNK_BYTES)
+        done = await divided.run(workers, lambda done: report(_progress(done, total)))
+    tell(_progress(done, total))
+    return done
+
+
+async def _pump_alone(
+    source: TrajectorySource, writer: Writer, rows: RowRange, one_call: bool, report: Callable[[Exported], None]
+) -> Exported:
+    begins = (await source.divide(rows)).begins if isinstance(source, FileTrajectorySource) else ()
     done = Exported(cursor=rows.cursor)
     send, receive = create_memory_object_stream[list[TrajectoryRow]](0)
     async with aclosing(source.stream_rows(**rows.asked)) as stream:
         async with create_task_group() as group, receive:
-            group.start_soon(_gather, stream, send)
+            group.start_soon(_gather, stream, send, begins)
             async for chunk in receive:
-                await to_thread.run_sync(writer.write, chunk if prepare is None else list(map(prepare, chunk)))
+                await to_thread.run_sync(writer.write, [*map(with_one_call, chunk)] if one_call else chunk)
                 done = Exported(
                     rows=done.rows + len(chunk),
                     skipped_rows=_record_of(stream).left_out.get("bad", 0),
                     written=writer.written,
                     cursor=chunk[-1].cursor,
                 )
-                report(_progress(done, total))
+                report(done)
         record = _record_of(stream, done.rows)
-    done = msgspec.structs.replace(done, skipped_rows=record.left_out.get("bad", 0), record=record)
-    tell(_progress(done, total))
-    return done
+    return msgspec.structs.replace(done, skipped_rows=record.left_out.get("bad", 0), record=record)
 
 
 def _record_of(stream: RowStream[TrajectoryRow], written: int = 0) -> StreamRecord:
@@ -268,30 +286,20 @@ def _at_most_every(seconds: float, tell: Tell) -> Tell:
     return report
 
 
-async def _gather(stream: RowStream[TrajectoryRow], send: MemoryObjectSendStream[list[TrajectoryRow]]) -> None:
-    """Rows in chunks of about `CHUNK_BYTES` of text."""
-    chunk: list[TrajectoryRow] = []
-    weight = 0
+async def _gather(
+    stream: RowStream[TrajectoryRow], send: MemoryObjectSendStream[list[TrajectoryRow]], begins: Sequence[int]
+) -> None:
+    """Rows in chunks of about `CHUNK_BYTES` of text, which end where pieces do."""
+    chunks, piece = RowChunks(CHUNK_BYTES), 0
     async with send:
         async for row in stream:
-            chunk.append(row)
-            weight += weight_of(row.trajectory)
-            if weight >= CHUNK_BYTES:
-                await send.send(chunk)
-                chunk, weight = [], 0
-        if chunk:
-            await send.send(chunk)
-
-
-def weight_of(trajectory: Trajectory) -> int:
-    """About how many bytes a trajectory takes. Pure."""
-    weight = ROW_BYTES
-    for step in trajectory.steps:
-        weight += STEP_BYTES + _length(step.message) + len(step.reasoning_content or "")
-        for result in step.observation.results if step.observation else ():
-            weight += STEP_BYTES + _length(result.content)
-    return weight
-
-
-def _length(content: Content | None) -> int:
-    return len(content) if isinstance(content, str) else STEP_BYTES * len(content or ())
+            found = None
+            if begins and isinstance(stream, CountedStream):
+                before, piece = piece, bisect_left(begins, stream.seen)
+                found = chunks.rest() if piece != before else None
+            if found:
+                await send.send(found)
+            if found := chunks.add(row):
+                await send.send(found)
+        if found := chunks.rest():
+            await send.send(found)

@@ -12,7 +12,7 @@ import msgspec
 from anyio.from_thread import start_blocking_portal
 
 from hfsvc.containers import open_container
-from hfsvc.export.local_engine import weight_of
+from hfsvc.export.row_chunks import weight_of
 from hfsvc.models import StreamRecord, TrajectoryRow
 from hfsvc.protocols import RowStream
 from hfsvc.settings import Settings, load_settings

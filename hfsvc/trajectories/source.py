@@ -38,6 +38,7 @@ from hfsvc.trajectories.batch_mapper import (
 )
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.data_file import DataFile
+from hfsvc.trajectories.divided_stream import DividedStream
 from hfsvc.trajectories.index.facets import check_count, cut
 from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.kept_columns import check_kept
@@ -66,6 +67,7 @@ class FileTrajectorySource:
         sidecars: Where its sidecars lie; None for the store that holds it.
 
     Attributes:
+        options: As given.
         skipped_rows: Bad rows that streams of this source left out.
     """
 
@@ -75,8 +77,8 @@ class FileTrajectorySource:
         self.skipped_rows = 0
         self._repo = repo
         self._datasets = datasets
-        self._options = options or ReadOptions()
-        self._latest = LatestSnapshot(repo, datasets, self._options, sidecars)
+        self.options = options or ReadOptions()
+        self._latest = LatestSnapshot(repo, datasets, self.options, sidecars)
 
     @property
     def left_out(self) -> tuple[FileLayout, ...]:
@@ -110,7 +112,7 @@ class FileTrajectorySource:
         where: str | None = None,
     ) -> CountedStream[Trajectory]:
         rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
-        return self._stream(rows, lambda _: map_rows(self._options, trajectory_of))
+        return self._stream(rows, lambda _: map_rows(self.options, trajectory_of))
 
     def stream_rows(
         self,
@@ -124,7 +126,7 @@ class FileTrajectorySource:
         where: str | None = None,
     ) -> CountedStream[TrajectoryRow]:
         rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
-        return self._stream(rows, lambda cursor_of: map_kept(self._options, cursor_of))
+        return self._stream(rows, lambda cursor_of: map_kept(self.options, cursor_of))
 
     def stream_batches(
         self,
@@ -160,7 +162,7 @@ class FileTrajectorySource:
 
         def add(total: int, first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[tuple[int, BadRow]]:
             statistics.add(file.layout.message_counts(batch), file.layout.metadata.texts(batch, COUNTED))
-            for each in recovered(batch, first, file.layout, self._options):
+            for each in recovered(batch, first, file.layout, self.options):
                 statistics.recovered.add(each)
             self._latest.tell_rows(first.row + batch.num_rows, total)
             return []
@@ -174,6 +176,22 @@ class FileTrajectorySource:
                 pass
         return msgspec.structs.replace(statistics.result(), left_out=self.left_out)
 
+    async def divide(self, rows: RowRange) -> DividedStream:
+        """The stream of `stream_rows` in pieces, to be read elsewhere."""
+        snapshot = await self._latest.open(await self._latest.dataset())
+        return await in_task_group(to_thread.run_sync(self._divided, snapshot, rows.check()))
+
+    def _divided(self, snapshot: Snapshot, rows: RowRange) -> DividedStream:
+        chosen = snapshot.choose(rows)
+        check_kept(self.options.keep, snapshot.files)
+        return DividedStream(
+            snapshot,
+            chosen,
+            snapshot.begin_reading(rows, chosen),
+            skip=self._skip,
+            check_unchanged=lambda: self._latest.check_unchanged(snapshot.dataset),
+        )
+
     def _stream(self, rows: RowRange, mapper_of: MapperOf[T]) -> CountedStream[T]:
         tally = StreamTally()
         return CountedStream(self._values(rows.check(), mapper_of, tally), tally)
@@ -183,7 +201,7 @@ class FileTrajectorySource:
         chosen = await in_task_group(to_thread.run_sync(snapshot.choose, rows))
         reading = snapshot.begin_reading(rows, chosen)
         tally.begin(chosen, reading)
-        check_kept(self._options.keep, snapshot.files)
+        check_kept(self.options.keep, snapshot.files)
         for some in passes(chosen, reading.left, snapshot.window_rows):
             mapper = mapper_of(partial(_cursor_after, reading, some.place))
             reader = self._reader(snapshot, some, mapper)
@@ -225,7 +243,7 @@ class FileTrajectorySource:
 
     def _skip(self, bad: BadRow) -> None:
         """Leave a bad row out, or raise it."""
-        if self._options.on_bad_row == "raise":
+        if self.options.on_bad_row == "raise":
             raise bad
         self.skipped_rows += 1
         logger.warning("skipped: %s", bad.message())
@@ -245,7 +263,7 @@ class FileTrajectorySource:
         check_rows(offset=offset, limit=limit)
         if limit == 0:
             return []
-        mapper = map_rows(self._options, trajectory_of)
+        mapper = map_rows(self.options, trajectory_of)
 
         def read(snapshot: Snapshot) -> list[Placed[Trajectory]]:
             first, last = RowRange(offset, offset + limit).bounds(snapshot.rows)
