@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from hfsvc.cli.options import Options, command
+from hfsvc.cli.options import Options, command, workers_option
 from hfsvc.cli.read_options import choosing_options
 from hfsvc.cli.tables import TableColumn, print_table, terminal, write_lines
 
@@ -23,8 +23,9 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 @command("stats", example="hfsvc stats openthoughts-sft")
 @click.argument("dataset", required=False)
+@workers_option
 @choosing_options
-def stats_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
+def stats_command(options: Options, dataset: str | None, reading: "ReadOptions", workers: int) -> None:
     """Count a dataset's rows, messages and who speaks, in one pass over its files."""
     from hfsvc.cli.output import say_left_out, write_json
     from hfsvc.cli.progress import show_rows
@@ -32,7 +33,9 @@ def stats_command(options: Options, dataset: str | None, reading: "ReadOptions")
 
     name = source_of(options, dataset)
     with show_rows("counting", quiet=options.quiet or options.as_json) as on_rows:
-        found = run(options, lambda container: open_source(container, name, reading, on_rows).statistics())
+        found = run(
+            options, lambda container: open_source(container, name, reading, on_rows, workers=workers).statistics()
+        )
     if options.as_json:
         write_json(found)
     elif sys.stdout.isatty():

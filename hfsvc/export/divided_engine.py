@@ -11,8 +11,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 from anyio import to_thread
 
-from hfsvc.aio.process_map import JobLost, ordered_results
-from hfsvc.errors import InvalidArgument, InvalidExport, WorkerLost
+from hfsvc.errors import InvalidArgument, InvalidExport
 from hfsvc.export.atomic_output import is_device, scratch_folder
 from hfsvc.export.formats import Target
 from hfsvc.export.models import Exported
@@ -22,6 +21,7 @@ from hfsvc.protocols import TrajectorySource
 from hfsvc.trajectories.divided_stream import DividedStream
 from hfsvc.trajectories.selection import RowRange
 from hfsvc.trajectories.source import FileTrajectorySource
+from hfsvc.trajectories.worker_results import results_of
 
 
 def check_divisible(
@@ -77,14 +77,11 @@ class DividedExport:
         """
         stream = await self._source.divide(self._rows)
         with _results_folder(self._writer.target) as folder:
-            try:
-                async with ordered_results(encode_piece, self._jobs(stream, folder), workers=workers) as results:
-                    async for job, result in results:
-                        await self._place(stream, *await self._within_limit(stream, job, result), report)
-                        if self._left(stream) == 0:
-                            break
-            except JobLost as lost:
-                raise WorkerLost(part=str(lost.job), ended_with=lost.code) from lost
+            async with results_of(encode_piece, self._jobs(stream, folder), workers=workers) as results:
+                async for job, result in results:
+                    await self._place(stream, *await self._within_limit(stream, job, result), report)
+                    if self._left(stream) == 0:
+                        break
         record = stream.end()
         return msgspec.structs.replace(self._done, skipped_rows=stream.bad_rows, record=record)
 

@@ -19,12 +19,12 @@ from hfsvc.errors import InvalidExport
 from hfsvc.export.divided_engine import DividedExport, check_divisible
 from hfsvc.export.encoders import TableMaker
 from hfsvc.export.formats import Target, choose_target
-from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported, Workers
+from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
 from hfsvc.export.naming import safe
 from hfsvc.export.row_chunks import RowChunks
 from hfsvc.export.single_calls import with_one_call
 from hfsvc.export.writers import Writer, open_writer
-from hfsvc.models import StreamRecord, TrajectoryRow
+from hfsvc.models import StreamRecord, TrajectoryRow, Workers
 from hfsvc.protocols import RowStream, TrajectorySource
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.row_stream import CountedStream

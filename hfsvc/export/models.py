@@ -2,20 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from msgspec.structs import force_setattr
 
 from hfsvc.arguments import check_fields
 from hfsvc.export.formats import Format
-from hfsvc.models import Model, StreamRecord
+from hfsvc.models import Model, StreamRecord, Workers
 from hfsvc.settings import expand_home
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
-
-Workers = Annotated[int, msgspec.Meta(ge=0)]
-"""A number of processes; 0 for one a core."""
 
 
 class ExportRequest(Model, frozen=True):

@@ -12,6 +12,7 @@ import pyarrow as pa
 from anyio import to_thread
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.process_map import processes_of
 from hfsvc.arguments import check_rows, check_value
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow
@@ -25,11 +26,11 @@ from hfsvc.models import (
     SummaryPage,
     TrajectoryRow,
     ValueCounts,
+    Workers,
 )
 from hfsvc.trajectories.batch_mapper import (
     BatchMapper,
     Placed,
-    layout_columns,
     map_batches,
     map_kept,
     map_rows,
@@ -37,19 +38,17 @@ from hfsvc.trajectories.batch_mapper import (
     trajectory_of,
 )
 from hfsvc.trajectories.cursor import Reading
-from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.divided_stream import DividedStream
 from hfsvc.trajectories.index.facets import check_count, cut
 from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.kept_columns import check_kept
-from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.reader import RowReader, read_few
 from hfsvc.trajectories.reading_order import Pass, passes
+from hfsvc.trajectories.row_counts import count_divided, map_counts
 from hfsvc.trajectories.row_stream import CountedStream, StreamTally
 from hfsvc.trajectories.selection import RowRange, SelectedRows, selected
 from hfsvc.trajectories.snapshot import DatasetLookup, LatestSnapshot, OnRows, Snapshot
-from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
-from hfsvc.trajectories.styles.convert import recovered
+from hfsvc.trajectories.statistics import StatisticsBuilder
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -91,6 +90,14 @@ class FileTrajectorySource:
         It is called from worker threads too.
         """
         self._latest.on_rows = on_rows
+
+    def use_workers(self, workers: int) -> None:
+        """Have `statistics`, and what a first list or look-up writes down, made by so many processes; 0 for one a core.
+
+        What they find is the same. To be called before the dataset is looked at.
+        """
+        check_value("workers", workers, Workers)
+        self._latest.workers = processes_of(workers)
 
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):
@@ -158,23 +165,21 @@ class FileTrajectorySource:
         return self._stream(rows, lambda _: map_batches(named))
 
     async def statistics(self, *, where: str | None = None) -> DatasetStatistics:
-        statistics = StatisticsBuilder()
-
-        def add(total: int, first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[tuple[int, BadRow]]:
-            statistics.add(file.layout.message_counts(batch), file.layout.metadata.texts(batch, COUNTED))
-            for each in recovered(batch, first, file.layout, self.options):
-                statistics.recovered.add(each)
-            self._latest.tell_rows(first.row + batch.num_rows, total)
-            return []
-
-        def mapper_of(_: Callable[[int], str]) -> BatchMapper[BadRow]:
-            return BatchMapper(layout_columns, partial(add, total))
-
         total = (await self._latest.open(await self._latest.dataset())).rows
-        async with aclosing(self._stream(RowRange(where=where), mapper_of)) as nothing:
-            async for _ in nothing:
-                pass
+        on_row = partial(self._tell_row, total)
+        if self._latest.workers == 1:
+            statistics = StatisticsBuilder()
+            mapper = map_counts(self.options, statistics, on_row)
+            async with aclosing(self._stream(RowRange(where=where), lambda _: mapper)) as nothing:
+                async for _ in nothing:
+                    pass
+        else:
+            stream = await self.divide(RowRange(where=where))
+            statistics = await in_task_group(count_divided(stream, self.options, self._latest.workers, on_row))
         return msgspec.structs.replace(statistics.result(), left_out=self.left_out)
+
+    def _tell_row(self, total: int, row: int) -> None:
+        self._latest.tell_rows(row, total)
 
     async def divide(self, rows: RowRange) -> DividedStream:
         """The stream of `stream_rows` in pieces, to be read elsewhere."""
