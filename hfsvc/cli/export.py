@@ -160,7 +160,9 @@ def _to_stdout(options: Options, dataset: str, reading: "ReadOptions", given: di
     with show_export(given["progress"], quiet=options.quiet) as listen:
         done = run(
             options,
-            lambda container: export_to(open_source(container, dataset, reading), writer, on_event=listen, **rows),
+            lambda container: export_to(
+                open_source(container, dataset, reading, workers=given["workers"]), writer, on_event=listen, **rows
+            ),
         )
     if not options.quiet:
         say(_sentence(done, "stdout") + _going_on(done))
@@ -196,13 +198,15 @@ def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dic
             if splits:
                 shares = shares_of(splits, by=by, seed=_seed_of(reading))
                 done = await export_splits(
-                    lambda share: open_source(container, dataset, msgspec.structs.replace(reading, share=share)),
+                    lambda share: open_source(
+                        container, dataset, msgspec.structs.replace(reading, share=share), workers=request.workers
+                    ),
                     request,
                     shares,
                     on_event=listen,
                 )
                 return [*done.values()]
-            source = open_source(container, dataset, reading)
+            source = open_source(container, dataset, reading, workers=request.workers)
             if shards:
                 return await export_shards(source, request, shards, on_event=listen)
             return [await export_trajectories(source, request, on_event=listen)]
