@@ -1,6 +1,7 @@
 """The division of readings into pieces: nothing is lost, nothing comes twice, and pieces are read as the stream is."""
 
 import json
+import os
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.errors import BadRow
+from hfsvc.errors import BadRow, HfsvcError
 from hfsvc.models import TrajectoryRow
 from hfsvc.trajectories import divided_reading, reading_order
 from hfsvc.trajectories.batch_mapper import map_kept
@@ -27,6 +28,8 @@ from hfsvc.trajectories.source import FileTrajectorySource
 
 from .tables import open_source, parquet, row, rows
 
+DATA = os.environ.get("HFSVC_TEST_DATA")
+ENDINGS = {".jsonl", ".json", ".parquet", ".traj"}
 MiB = 1 << 20
 
 
@@ -180,3 +183,28 @@ async def test_a_piece_that_is_left_in_the_middle_closes_its_file(root: Path) ->
     with closing(found):
         next(found)
     assert kept._known is None
+
+
+def real_data() -> list[Path]:
+    """Datasets that were really recorded: folders of cases, and files alone."""
+    if not DATA:
+        return []
+    cases = [path for path in Path(DATA, "cases").iterdir() if path.is_dir()]
+    return sorted([*cases, *(path for path in Path(DATA).rglob("*") if path.is_file() and path.suffix in ENDINGS)])
+
+
+@pytest.mark.skipif(not DATA, reason="HFSVC_TEST_DATA names no folder with real rows")
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("path", real_data(), ids=lambda path: str(path.relative_to(DATA)))
+async def test_rows_of_every_layout_are_read_elsewhere_as_here(root: Path, path: Path) -> None:
+    paths = [path] if path.is_file() else [each for each in sorted(path.rglob("*")) if each.is_file()]
+    files = {str(each.relative_to(path.parent)): each.read_bytes() for each in paths}
+    source = await open_source(root, files, on_bad_row="skip", style="structured")
+    try:
+        streamed = [(each.row, each.trajectory, each.fidelity) async for each in source.stream_rows()]
+    except HfsvcError as error:
+        with pytest.raises(type(error)):
+            await pieces_of(source, RowRange())
+        return
+    found = [each for each in await pieces_of(source, RowRange()) if not isinstance(each, BadRow)]
+    assert [(each.row, each.trajectory, each.fidelity) for each in found] == streamed
