@@ -15,13 +15,12 @@ from hfsvc.errors import InvalidArgument, InvalidExport
 from hfsvc.export.atomic_output import is_device, scratch_folder
 from hfsvc.export.formats import Target
 from hfsvc.export.models import Exported
-from hfsvc.export.piece_worker import EncodedChunk, PieceJob, PieceResult, encode_here, encode_piece, read_chunks
+from hfsvc.export.piece_worker import EncodedChunk, PieceJob, PieceResult, encode_piece, read_chunks
 from hfsvc.export.writers import FormatWriter, Writer
 from hfsvc.protocols import TrajectorySource
 from hfsvc.trajectories.divided_stream import DividedStream
 from hfsvc.trajectories.selection import RowRange
 from hfsvc.trajectories.source import FileTrajectorySource
-from hfsvc.trajectories.worker_results import results_of
 
 
 def check_divisible(
@@ -77,9 +76,9 @@ class DividedExport:
         """
         stream = await self._source.divide(self._rows)
         with _results_folder(self._writer.target) as folder:
-            async with results_of(encode_piece, self._jobs(stream, folder), workers=workers) as results:
+            async with stream.results(encode_piece, self._jobs(stream, folder), workers=workers) as results:
                 async for job, result in results:
-                    await self._place(stream, *await self._within_limit(stream, job, result), report)
+                    await self._place(stream, job, await self._within_limit(stream, job, result), report)
                     if self._left(stream) == 0:
                         break
         record = stream.end()
@@ -104,15 +103,14 @@ class DividedExport:
         """How many more rows may be written; None for any number."""
         return None if self._rows.limit is None else self._rows.limit - stream.written
 
-    async def _within_limit(
-        self, stream: DividedStream, job: PieceJob, result: PieceResult
-    ) -> tuple[PieceJob, PieceResult]:
+    async def _within_limit(self, stream: DividedStream, job: PieceJob, result: PieceResult) -> PieceResult:
         """A piece as far as the limit goes: nobody knew what the pieces before would write when it was begun."""
         left = self._left(stream)
         if left is None or result.rows < left or job.limit == left:
-            return job, result
-        job = job._replace(limit=left)
-        return job, await to_thread.run_sync(encode_here, job)
+            return result
+        async with stream.results(encode_piece, [job._replace(limit=left)], workers=1) as results:
+            _, exact = await anext(aiter(results))
+            return exact
 
     async def _place(
         self, stream: DividedStream, job: PieceJob, result: PieceResult, report: Callable[[Exported], None]

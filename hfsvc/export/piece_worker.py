@@ -82,20 +82,10 @@ def encode_piece(job: PieceJob) -> PieceResult:
         HfsvcError: As `read_piece`.
         OSError: The file cannot be written.
     """
-    return _encode(job, _kept)
-
-
-def encode_here(job: PieceJob) -> PieceResult:
-    """The same in a process that keeps no file open after it."""
-    with closing(KeptFile()) as kept:
-        return _encode(job, kept)
-
-
-def _encode(job: PieceJob, kept: KeptFile) -> PieceResult:
     encode = encoder_of(job.target)
     rows, failure = 0, None
     with Path(job.result).open("wb") as file:
-        for chunk, seen, bad in _chunks(job, kept):
+        for chunk, seen, bad in _chunks(job):
             if bad and job.options.on_bad_row == "raise":
                 failure, bad = bad[0][0], []
             prepared = [*map(with_one_call, chunk)] if job.one_call else chunk
@@ -114,11 +104,11 @@ def read_chunks(file: BinaryIO) -> Iterator[EncodedChunk]:
             return
 
 
-def _chunks(job: PieceJob, kept: KeptFile) -> Iterator[tuple[list[TrajectoryRow], int, list[tuple[BadRow, int]]]]:
+def _chunks(job: PieceJob) -> Iterator[tuple[list[TrajectoryRow], int, list[tuple[BadRow, int]]]]:
     chunks, bad, rows, seen = RowChunks(job.chunk_bytes), list[tuple[BadRow, int]](), 0, job.piece.before
     # The export's own process knows the cursors.
     mapper = map_kept(job.options, lambda _: "")
-    found = read_piece(job.piece, mapper, kept)
+    found = read_piece(job.piece, mapper, _kept)
     with closing(found):
         for place, value in found:
             if job.limit is not None and rows >= job.limit:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import msgspec
 from anyio import to_thread
 
-from hfsvc.errors import HfsvcError, MissingExtra
+from hfsvc.errors import HfsvcError, InvalidArgument, MissingExtra
 from hfsvc.export.formats import Target
 from hfsvc.export.local_engine import export_rows, target_of
 from hfsvc.export.models import Exported, ExportRequest
@@ -60,6 +60,7 @@ async def export_with_ray(
         shards: How many; None for one a file of the dataset. There are never more than row groups.
 
     Raises:
+        InvalidArgument: The request has workers, too.
         MissingExtra: Ray is not installed.
         HfsvcError: The first error of any worker; shards that are whole stay.
     """
@@ -69,6 +70,9 @@ async def export_with_ray(
 def _export(
     dataset: DownloadedDataset, options: ReadOptions, request: ExportRequest, shards: int | None
 ) -> list[Exported]:
+    if request.workers != 1:
+        reason = "Ray has workers of its own, by its cluster"
+        raise InvalidArgument(name="workers", given=str(request.workers), reason=reason)
     data = _ray_data()
     items = work_items(dataset, options)
     rows = items[-1].stop if items else 0

@@ -1,14 +1,20 @@
 """A stream whose pieces are read elsewhere: what they are, and the count of what came of their rows."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
 
-from hfsvc.errors import BadRow
+from hfsvc.errors import BadParquet, BadRow, NotDownloaded
 from hfsvc.models import StreamRecord
 from hfsvc.trajectories.chooser import Chosen
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.divided_reading import ReadingPiece, divide, piece_of
 from hfsvc.trajectories.row_stream import StreamTally
 from hfsvc.trajectories.snapshot import Snapshot
+from hfsvc.trajectories.worker_results import results_of
+
+J = TypeVar("J")
+R = TypeVar("R")
 
 
 class DividedStream:
@@ -57,6 +63,22 @@ class DividedStream:
                 ordered=self._ordered,
                 window=self._window,
             )
+
+    @asynccontextmanager
+    async def results(
+        self, work: Callable[[J], R], jobs: Iterable[J], *, workers: int
+    ) -> AsyncIterator[AsyncIterator[tuple[J, R]]]:
+        """What processes make of pieces, in order; as `results_of`.
+
+        Raises:
+            DatasetChanged: A file is damaged or gone, and the dataset another one by now.
+        """
+        try:
+            async with results_of(work, jobs, workers=workers) as results:
+                yield results
+        except (BadParquet, NotDownloaded):
+            await self.check_unchanged()
+            raise
 
     def came_out(self, rows: int, seen: int) -> str:
         """Rows came out, and so many places lie behind; the cursor after them."""

@@ -15,7 +15,6 @@ from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.piece_reader import KeptFile, read_piece
 from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
 from hfsvc.trajectories.styles.convert import recovered
-from hfsvc.trajectories.worker_results import results_of
 
 _kept = KeptFile()
 
@@ -69,7 +68,7 @@ async def count_divided(
     """
     statistics = StatisticsBuilder()
     jobs = (CountJob(piece, options) for piece in stream.pieces())
-    async with results_of(count_piece, jobs, workers=workers) as results:
+    async with stream.results(count_piece, jobs, workers=workers) as results:
         async for job, part in results:
             await stream.check_unchanged()
             statistics.merge(part)

@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 
-from hfsvc.errors import BadRow, DatasetChanged, InvalidArgument, InvalidExport
+from hfsvc.errors import BadRow, DatasetChanged, InvalidArgument, InvalidExport, NotDownloaded
 from hfsvc.export import Exported, ExportRequest, RowsExported, export_shards, export_to, export_trajectories
 from hfsvc.export import local_engine as exporting
 from hfsvc.export.writers import stream_writer
-from hfsvc.testing import FakeTrajectorySource
+from hfsvc.models import DownloadedDataset, ReadOptions
+from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 from hfsvc.trajectories import divided_reading, reading_order
-from hfsvc.trajectories.selection import RowRange
 from hfsvc.trajectories.source import FileTrajectorySource
 
-from ..builders import files_below
+from ..builders import REPO, everything, files_below
 from ..processes.children import children_of, needs_proc
 from ..trajectories.tables import open_source, parquet, row
 from .documents import talk
@@ -228,11 +229,38 @@ async def test_what_cannot_be_divided_is_refused(root: Path, tmp_path: Path) -> 
         ExportRequest(path=tmp_path, workers=-1)
 
 
-async def test_a_dataset_that_changes_meanwhile_is_refused(root: Path, tmp_path: Path) -> None:
-    source = await open_source(root, FILES, **PLAIN)
-    stream = await source.divide(RowRange())
-    await stream.check_unchanged()
-    other = await open_source(tmp_path / "other", {"a.parquet": parquet(ROWS[:4])})
-    source._latest._datasets = other._latest._datasets
+class Moving(FakeDatasetService):
+    """A service whose dataset is at another commit as soon as `moved` is set."""
+
+    moved = False
+
+    async def get_download_info(self, repo: str) -> DownloadedDataset | None:
+        found = await super().get_download_info(repo)
+        return msgspec.structs.replace(found, commit="1" * 40) if found and self.moved else found
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_dataset_that_changes_meanwhile_is_refused(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(exporting, "REPORT_EVERY_S", 0)
+    datasets = Moving(root, {REPO: FILES})
+    await datasets.download(everything())
+    source = FileTrajectorySource(REPO, datasets=datasets, options=ReadOptions(on_bad_row="skip"))
+
+    def move(_: RowsExported) -> None:
+        datasets.moved = True
+        (root / REPO / "c.parquet").unlink(missing_ok=True)
+
     with pytest.raises(DatasetChanged):
-        await stream.check_unchanged()
+        await export_trajectories(source, ExportRequest(path=tmp_path / "a.jsonl", workers=workers), on_event=move)
+    assert [*tmp_path.glob("*a.jsonl*")] == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_file_that_is_gone_is_named(root: Path, tmp_path: Path, workers: int) -> None:
+    source = await open_source(root, FILES, **PLAIN)
+    assert await source.count() == 120
+    (root / REPO / "b.parquet").unlink()
+    with pytest.raises(NotDownloaded, match=r"b\.parquet"):
+        await export_trajectories(source, ExportRequest(path=tmp_path / "a.jsonl", workers=workers))
