@@ -47,7 +47,7 @@ class Taker(Protocol):
 
     written: int
 
-    def add(self, encoded: Any) -> None:
+    def add(self, encoded: Any, /) -> None:
         """Add what an encoder of `hfsvc.export.encoders` made."""
         ...
 
