@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc import atif
-from hfsvc.errors import BadRow, MissingExtra
+from hfsvc.errors import BadRow, InvalidArgument, MissingExtra
 from hfsvc.export import ExportRequest
 from hfsvc.export.ray_engine import WorkItem, clip, export_with_ray, split, work_items
 from hfsvc.models import DownloadedDataset, ReadOptions
@@ -90,6 +90,11 @@ async def test_without_ray_the_extra_is_named(dataset: DownloadedDataset, tmp_pa
 
 
 # ---- with Ray -------------------------------------------------------------------------------------------------------
+
+
+async def test_workers_of_another_engine_are_refused(dataset: DownloadedDataset, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="Ray has workers of its own"):
+        await export_with_ray(dataset, ReadOptions(), ExportRequest(path=tmp_path / "a.jsonl", workers=2))
 
 
 @pytest.fixture(scope="module")
