@@ -146,7 +146,8 @@ class _Part(NamedTuple):
 def _parts(rows: Sequence[int], groups: Sequence[RowGroup]) -> Iterator[_Part]:
     first = 0
     begin = bisect_right(groups, rows[0], key=lambda group: group.stop)
-    for group in groups[begin:]:
+    for index in range(begin, len(groups)):
+        group = groups[index]
         if first == len(rows):
             return
         stop = bisect_left(rows, group.stop, first)

@@ -109,3 +109,18 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_alone(hfsvc: Command, work: Pa
     assert ended.code == 130
     assert ended.err.strip() == "Interrupted; nothing is kept of a.jsonl."
     assert not alive(workers)
+
+
+def test_workers_of_a_command_that_is_killed_end_and_the_next_one_clears_up(
+    hfsvc: Command, work: Path, runs: Path
+) -> None:
+    with hfsvc.start("export", f"./{NAME}", "-o", "a.jsonl", "--workers", "2") as process:
+        workers = until_found(lambda: children_of(process.pid))
+        # The folder of what they make, beside the file in the making.
+        until_found(lambda: [each for each in work.glob(".a.jsonl.*.part") if each.is_dir()])
+        process.kill()
+        process.wait()
+    until_found(lambda: not alive(workers))
+    assert not (work / "a.jsonl").exists()
+    hfsvc.succeeds("export", f"./{NAME}", "-o", "a.jsonl", "--stop", "3", "-q")
+    assert sorted(each.name for each in work.iterdir() if each.name != ".openagents") == ["a.jsonl", NAME]
