@@ -28,7 +28,7 @@ def requests(bench: Bench) -> None:
     """Requests to the Hub for 2,000 files, and for a second run."""
     print(f"\n### Requests to the Hub, {FILES:,} files of 16 kB\n")
     print("| tool | LFS files | git blobs | second run |\n|---|---|---|---|")
-    for name in ("hfsvc [fast]", "hf download"):
+    for name in ("hfsvc", "hf download"):
         counts = [count_requests(bench, name, suffix) for suffix in (".parquet", ".json")]
         print(f"| {name} | {counts[0][0]} | {counts[1][0]} | {counts[0][1]} |")
 
@@ -64,7 +64,7 @@ def resume(bench: Bench) -> None:
     write_random(bench.repo_folder() / "train.parquet", size)
     print("\n### Fetched again after kill -9 at half of 110 MB (50 % would be nothing twice)\n")
     print("| tool | fetched by the second run |\n|---|---|")
-    for name in ("hfsvc [fast]", "hfsvc", "hf download"):
+    for name in ("hfsvc", "hf download"):
         with LocalHub(bench.files, bytes_per_s=10 * MB) as hub:
             contender = contender_named(bench, name, hub.endpoint)
             contender.prepare()
@@ -113,7 +113,7 @@ async def _block_s(bench: Bench, endpoint: str) -> float:
 def help_time(bench: Bench) -> None:
     """``--help`` of both commands, medians of ten."""
     print("\n### Time of --help\n")
-    for name, program in (("hfsvc", tools.hfsvc_plain(bench.work)), ("hf", tools.hf(bench.work))):
+    for name, program in (("hfsvc", tools.hfsvc(bench.work)), ("hf", tools.hf(bench.work))):
         walls = [run([str(program), "--help"], {}).wall_s for _ in range(11)][1:]
         print(f"{name}: {statistics.median(walls) * 1000:.0f} ms")
 

@@ -1,6 +1,6 @@
-"""Downloads side by side with ``hf``, ``aria2c`` and ``curl``: ``python -m benchmarks.download [SCENARIO]...``.
+"""Downloads side by side with ``hf``, ``aria2c``, ``curl`` and the bare loop: ``python -m benchmarks.download [SCENARIO]...``.
 
-Needs nginx; aria2c and curl take part where they are installed. Everything runs on this machine's loopback.
+Needs nginx, and openssl for TLS; aria2c and curl take part where they are installed. Everything runs on this machine's loopback.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from benchmarks import stand, tools
 from benchmarks.measure import Contender, compare, print_table
 
 REPO = "acme/bench"
+FLOOR = "bare loop"
 MB = 1_000_000
 
 
@@ -38,10 +39,17 @@ class Bench:
         shutil.rmtree(self.out, ignore_errors=True)
         self.out.mkdir()
 
-    def hfsvc(self, name: str, program: Path, endpoint: str) -> Contender:
+    def hfsvc(self, name: str, endpoint: str, transport: str) -> Contender:
         """This project's command."""
-        command = [str(program), "download", "--repo", REPO, "--include", "**", "--root", str(self.out), "-q"]
-        return Contender(name, command, {"HF_ENDPOINT": endpoint}, self.clear)
+        program = str(tools.hfsvc(self.work))
+        command = [program, "download", "--repo", REPO, "--include", "**", "--root", str(self.out), "-q"]
+        return Contender(name, command, {"HF_ENDPOINT": endpoint, "HFSVC_TRANSPORT": transport}, self.clear)
+
+    def floor(self, url: str, size: int, sha256: str) -> Contender:
+        """The bare loop, which no download in Python beats."""
+        python = str(tools.hfsvc(self.work).with_name("python"))
+        command = [python, "-m", "benchmarks.floor", url, str(size), sha256, str(self.out / "file")]
+        return Contender(FLOOR, command, {"PYTHONPATH": str(tools.PROJECT)}, self.clear)
 
     def hf(self, endpoint: str) -> Contender:
         """The Hub's own command; it does not verify. Its cache lies in the output folder too."""
@@ -69,10 +77,10 @@ class Bench:
         return [Contender(name, command, {}, self.clear) for name, command in found if shutil.which(command[0])]
 
     def ours(self, endpoint: str) -> list[Contender]:
-        """This project with and without its extra ``fast``, and the Hub's own client."""
+        """This project over its own transport and over httpx's, and the Hub's own client."""
         return [
-            self.hfsvc("hfsvc [fast]", tools.hfsvc_fast(self.work), endpoint),
-            self.hfsvc("hfsvc", tools.hfsvc_plain(self.work), endpoint),
+            self.hfsvc("hfsvc", endpoint, "auto"),
+            self.hfsvc("hfsvc, transport httpx", endpoint, "httpx"),
             self.hf(endpoint),
         ]
 
@@ -95,9 +103,25 @@ def one_gibibyte(bench: Bench) -> None:
     size = 1 << 30
     digest = write_random(bench.repo_folder() / "big.bin", size)
     with stand.nginx(bench.files, bench.work) as cdn, stand.hub(bench.files, "--cdn-url", cdn) as endpoint:
-        contenders = [*bench.ours(endpoint), *bench.others(f"{cdn}/{REPO}/big.bin", digest)]
+        url = f"{cdn}/{REPO}/big.bin"
+        contenders = [bench.floor(url, size, digest), *bench.ours(endpoint), *bench.others(url, digest)]
         results = compare(contenders, bench.runs)
-    print_table("One file of 1 GiB", results, "hf download", megabytes=size / MB)
+    print_table("One file of 1 GiB", results, FLOOR, megabytes=size / MB)
+
+
+def one_gibibyte_tls(bench: Bench) -> None:
+    """The same by TLS, with an authority made on the spot."""
+    size = 1 << 30
+    digest = write_random(bench.repo_folder() / "big.bin", size)
+    authority, key = stand.make_certificate(bench.work)
+    with (
+        stand.nginx(bench.files, bench.work, certificate=(authority, key)) as cdn,
+        stand.hub(bench.files, "--cdn-url", cdn) as endpoint,
+    ):
+        contenders = [bench.floor(f"{cdn}/{REPO}/big.bin", size, digest), *bench.ours(endpoint)]
+        trusting = [each._replace(env={**each.env, "SSL_CERT_FILE": str(authority)}) for each in contenders]
+        results = compare(trusting, bench.runs)
+    print_table("One file of 1 GiB by TLS", results, FLOOR, megabytes=size / MB)
 
 
 def paced(bench: Bench) -> None:
@@ -135,6 +159,7 @@ def blobs(bench: Bench) -> None:
 
 SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "one-gibibyte": one_gibibyte,
+    "one-gibibyte-tls": one_gibibyte_tls,
     "paced": paced,
     "many": many,
     "blobs": blobs,

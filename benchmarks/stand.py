@@ -21,7 +21,7 @@ http {{
     tcp_nodelay on;
     keepalive_requests 1000000;
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{tls};
         root {folder};
         {limit}
     }}
@@ -30,20 +30,33 @@ http {{
 
 
 @contextmanager
-def nginx(folder: Path, work: Path, *, bytes_per_s: int = 0) -> Iterator[str]:
-    """nginx over a folder, optionally limited a connection; gives its address."""
+def nginx(
+    folder: Path, work: Path, *, bytes_per_s: int = 0, certificate: tuple[Path, Path] | None = None
+) -> Iterator[str]:
+    """nginx over a folder, optionally limited a connection, or by TLS with a certificate and its key; gives its address."""
     if not (program := shutil.which("nginx")):
         raise SystemExit("nginx is needed: apt-get install nginx")
     limit = f"limit_rate {bytes_per_s};" if bytes_per_s else ""
     config = work / "nginx.conf"
-    config.write_text(_NGINX.format(work=work, folder=folder, port=NGINX_PORT, limit=limit))
+    tls = " ssl; ssl_certificate {}; ssl_certificate_key {}".format(*certificate) if certificate else ""
+    config.write_text(_NGINX.format(work=work, folder=folder, port=NGINX_PORT, limit=limit, tls=tls))
     subprocess.run([program, "-t", "-q", "-p", str(work), "-c", str(config)], check=True)
     process = subprocess.Popen([program, "-p", str(work), "-c", str(config)])
     try:
-        yield f"http://127.0.0.1:{NGINX_PORT}"
+        yield f"https://localhost:{NGINX_PORT}" if certificate else f"http://127.0.0.1:{NGINX_PORT}"
     finally:
         process.terminate()
         process.wait()
+
+
+def make_certificate(work: Path) -> tuple[Path, Path]:
+    """A certificate for localhost that is its own authority, and its key."""
+    certificate, key = work / "authority.pem", work / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    for each in ("subjectAltName=DNS:localhost", "keyUsage=critical,digitalSignature,keyCertSign"):
+        command += ["-addext", each]
+    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    return certificate, key
 
 
 @contextmanager

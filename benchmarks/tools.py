@@ -17,13 +17,8 @@ def venv(work: Path, name: str, *packages: str) -> Path:
     return programs
 
 
-def hfsvc_fast(work: Path) -> Path:
-    """This project with its extra ``fast``."""
-    return venv(work, "hfsvc-fast", f"{PROJECT}[fast]") / "hfsvc"
-
-
-def hfsvc_plain(work: Path) -> Path:
-    """This project alone."""
+def hfsvc(work: Path) -> Path:
+    """This project, without extras."""
     return venv(work, "hfsvc", str(PROJECT)) / "hfsvc"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hfsvc.atif import Trajectory
     from hfsvc.containers import Container, open_container
+    from hfsvc.datasets.locking import decode_lock, download_locked, encode_lock, lock_of
     from hfsvc.errors import HfsvcError
     from hfsvc.export import (
         Exported,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         DatasetConfig,
         DatasetRequest,
         DatasetStatistics,
+        DatasetUpdate,
         DatasetUsage,
         Distribution,
         DownloadedDataset,
@@ -42,7 +44,12 @@ if TYPE_CHECKING:
         FileStarted,
         FileVerified,
         Finished,
+        FitRecord,
+        Globs,
         KeptText,
+        LockedDataset,
+        LockedFile,
+        LockFile,
         OnEvent,
         Planned,
         PlannedFile,
@@ -52,6 +59,7 @@ if TYPE_CHECKING:
         RoleStatistics,
         RowChoice,
         RuledOutLayout,
+        SharedResult,
         SplitShare,
         StreamRecord,
         SummaryPage,
@@ -78,12 +86,13 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "models": (
-        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUsage Distribution "
-        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished KeptText OnEvent "
+        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUpdate DatasetUsage Distribution "
+        "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished FitRecord Globs KeptText LockFile LockedDataset LockedFile SharedResult OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
     "containers": "Container open_container",
+    "datasets.locking": "decode_lock download_locked encode_lock lock_of",
     "metrics": "Counters MetricsRecorder",
     "protocols": "BatchSource DatasetService RowStream TrajectorySource",
     "export": "ExportRequest Exported RowsExported Writer export_shards export_splits export_to export_trajectories read_parquet shares_of",
@@ -115,6 +124,7 @@ __all__ = [
     "DatasetRequest",
     "DatasetService",
     "DatasetStatistics",
+    "DatasetUpdate",
     "DatasetUsage",
     "Distribution",
     "DownloadPlan",
@@ -127,9 +137,14 @@ __all__ = [
     "FileStarted",
     "FileVerified",
     "Finished",
+    "FitRecord",
+    "Globs",
     "HfsvcError",
     "KeptText",
     "KnownDataset",
+    "LockFile",
+    "LockedDataset",
+    "LockedFile",
     "MetricsRecorder",
     "MixPart",
     "MixedSource",
@@ -150,6 +165,7 @@ __all__ = [
     "ServerApp",
     "ServerLimits",
     "Settings",
+    "SharedResult",
     "SplitShare",
     "StreamRecord",
     "SummaryPage",
@@ -162,7 +178,10 @@ __all__ = [
     "VerifyReport",
     "Writer",
     "create_app",
+    "decode_lock",
     "download",
+    "download_locked",
+    "encode_lock",
     "export_shards",
     "export_splits",
     "export_to",
@@ -170,6 +189,7 @@ __all__ = [
     "iter_rows",
     "join_cursors",
     "load_settings",
+    "lock_of",
     "make_access",
     "make_report",
     "open_container",

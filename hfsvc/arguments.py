@@ -87,6 +87,11 @@ def did_you_mean(value: Any, known: Collection[str], *, alike: float = 0.6) -> s
     return f"Did you mean {near[0]}?" if near else None
 
 
+def described(kind: Any) -> str:
+    """What a value of a type is, in words: ``a whole number``. That it may be None goes without saying."""
+    return _described(tuple(member for member in _members(kind) if member is not type(None)))
+
+
 @cache
 def _hints(struct: type[msgspec.Struct]) -> dict[str, Any]:
     found = get_type_hints(struct, include_extras=True)

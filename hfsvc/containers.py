@@ -16,7 +16,7 @@ from hfsvc.aio.throttle import Throttle
 from hfsvc.arguments import check_name, check_value
 from hfsvc.datasets.service import HubDatasetService
 from hfsvc.datasets.transfer import TransferServices
-from hfsvc.errors import ContainerEnded, InvalidArgument, InvalidSettings
+from hfsvc.errors import ContainerEnded, InvalidArgument, InvalidSettings, typed
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
@@ -36,11 +36,10 @@ from hfsvc.models import (
 from hfsvc.protocols import BatchSource, DatasetService
 from hfsvc.settings import Settings, expand_home, load_settings
 from hfsvc.store.dataset_store import DatasetStore
-from hfsvc.store.directories import rows_folder
 from hfsvc.store.folder_store import FolderStore
 from hfsvc.store.index import StoreIndex
 from hfsvc.store.locks import DatasetLocks
-from hfsvc.trajectories.local_files import LocalFiles, is_path
+from hfsvc.trajectories.local_files import LocalFiles
 from hfsvc.trajectories.registry import Registry, open_registry
 
 if TYPE_CHECKING:
@@ -110,14 +109,14 @@ def _make_source(
         check_name("source() option", option, ReadOptions.__struct_fields__)
     if not isinstance(name, os.PathLike):
         check_value("repo", name, str)
-    if is_path(name) and not registry.find_alias(str(name)):
+    if registry.means_files(name):
         files = LocalFiles(name)
-        cache = rows_folder(settings.root, f"local/{files.digest}")
+        cache = files.sidecars(settings.root)
         return FileTrajectorySource(files.name, datasets=files, options=ReadOptions(**options), sidecars=cache)
     name, endpoint = str(name), settings.endpoint
-    repo = registry.repo_of(name)
-    read_as = registry.read_options(parse_repo(repo, endpoint).repo, ReadOptions(**options))
-    return FileTrajectorySource(repo, datasets=datasets, options=read_as)
+    repo = parse_repo(registry.repo_of(name), endpoint).repo
+    read_as = registry.read_options(repo, ReadOptions(**options))
+    return FileTrajectorySource(typed(repo), datasets=datasets, options=read_as)
 
 
 class OpenSource(Protocol):

@@ -4,14 +4,14 @@
 
     HfsvcError
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
-    │                                    InvalidExport, InvalidTokenizer, MissingExtra, UnusableClient,
-    │                                    ContainerEnded, OtherEventLoop
+    │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, UnusableClient,
+    │                                    ContainerEnded, OtherEventLoop, OtherProcess, NotInStore
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
     ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub, ProxyRefused,
     │                                    CertificateRefused, TransferStalled, Offline
-    ├── Damaged                 exit 6   ChecksumMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
+    ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
     ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
     │                                    TooManyOpenFiles, WorkerLost
@@ -160,6 +160,17 @@ class InvalidExport(FixRequest):
 
 
 @dataclass(eq=False, kw_only=True)
+class InvalidLock(FixRequest):
+    """A file is no lock file, or one of another version."""
+
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"{self.path} is no lock file: {self.reason}."
+
+
+@dataclass(eq=False, kw_only=True)
 class InvalidTokenizer(FixRequest):
     """A tokenizer, or the chat template beside it, is not there or cannot be used."""
 
@@ -203,6 +214,29 @@ class OtherEventLoop(FixRequest):
 
     def message(self) -> str:
         return "This container belongs to another event loop, whose connections and waits it holds: open one a loop."
+
+
+class OtherProcess(FixRequest):
+    """An iterator over rows is used in a process that was forked from the one that began it."""
+
+    def message(self) -> str:
+        return "These rows are read by another process, which this one was forked from: call iter_rows in each process."
+
+
+@dataclass(eq=False, kw_only=True)
+class NotInStore(FixRequest):
+    """What datasets of the store are asked for, and files of one's own have not.
+
+    Attributes:
+        path: Of the files, or what they are called.
+        wanted: What cannot be done with them, such as ``deleted``.
+    """
+
+    path: str
+    wanted: str
+
+    def message(self) -> str:
+        return f"{self.path} is files of your own, which are read where they lie: they cannot be {self.wanted} here."
 
 
 # ---- what is not there ----
@@ -508,13 +542,18 @@ class NotAHub(TryLater):
 
 @dataclass(eq=False, kw_only=True)
 class ProxyRefused(TryLater):
-    """A proxy or a filter on the way refused the request; it never came to the Hub."""
+    """A proxy or a filter on the way refused the request; it never came to the Hub.
+
+    `status` is what it answered, 407 also for a SOCKS proxy that wants another login; `reason` is what else it said.
+    """
+
+    reason: str | None = None
 
     def message(self) -> str:
         login = "Put user and password into the variable that names it (HTTPS_PROXY)."
         what = login if self.status == 407 else "Ask who runs it, or check HTTPS_PROXY and NO_PROXY."
-        said = phrase_of(self.status)
-        return f"A proxy or a filter on the way to the Hub refuses{self.at()}: it answered {said}. {what}"
+        said = self.reason or f"it answered {phrase_of(self.status)}"
+        return f"A proxy or a filter on the way to the Hub refuses{self.at()}: {said}. {what}"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -575,6 +614,26 @@ class ChecksumMismatch(Damaged):
         if self.expected is None:
             return f"{self.path} of {self.repo} has no hash on the Hub to verify it against, so it was not kept."
         return f"{self.path} of {self.repo} is not what the Hub lists: expected {self.expected}, got {self.actual}."
+
+
+SHOWN_DIFFERENCES = 5
+
+
+@dataclass(eq=False, kw_only=True)
+class LockMismatch(Damaged):
+    """What is on disk, or on the Hub, is not what a lock file says. `differences` are the ends of sentences."""
+
+    repo: str
+    differences: tuple[str, ...]
+
+    def message(self) -> str:
+        shown = "; ".join(self.differences[:SHOWN_DIFFERENCES])
+        more = len(self.differences) - SHOWN_DIFFERENCES
+        others = f"; and {more} more" if more > 0 else ""
+        return (
+            f"{self.repo} is not what is locked: {shown}{others}. Take another folder (HFSVC_ROOT), or remove it first: "
+            f"hfsvc delete {typed(self.repo)}"
+        )
 
 
 @dataclass(eq=False, kw_only=True)

@@ -9,6 +9,7 @@ MetricName = Literal[
     "bytes_received",
     "bytes_reused",
     "files_verified",
+    "hedges",
     "hub_requests",
     "retries",
     "stalls",

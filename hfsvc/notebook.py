@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from hfsvc.aio.cancellation import in_task_group
@@ -105,5 +105,3 @@ def preload() -> None:
     """Do all late imports now, so that no later call blocks the event loop with them. Takes some 0.3 s."""
     for name in _LATE_IMPORTS:
         importlib.import_module(name)
-    with suppress(ImportError):
-        importlib.import_module("hfsvc.hub.fast")

@@ -8,6 +8,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.models import (
     DatasetRequest,
     DatasetStatistics,
+    DatasetUpdate,
     DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
@@ -31,7 +32,7 @@ T_co = TypeVar("T_co", covariant=True)
 class DatasetService(Protocol):
     """Brings datasets onto disk and knows which are there.
 
-    Only `download`, `plan` and `verify` with ``repair=True`` touch the network. Concurrent calls for one dataset, from
+    Only `download`, `plan`, `check_update` and `verify` with ``repair=True`` touch the network. Concurrent calls for one dataset, from
     any task or process of this machine, do the work once: they queue, and a cancelled or killed one hands over. Every
     ``repo`` may be given in any form that `DatasetRequest` takes.
     """
@@ -60,6 +61,19 @@ class DatasetService(Protocol):
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         """What `download` would do now. Writes nothing."""
+        ...
+
+    async def check_update(self, repo: str) -> DatasetUpdate:
+        """What the Hub has of a recorded dataset now, of the revision that it was downloaded from. Changes nothing.
+
+        One request where the commit has not moved; else the listing too. ``download`` of that revision, without globs,
+        is the update.
+
+        Raises:
+            NotDownloaded: Nothing is recorded.
+            Offline: The network must not be used.
+            FileNotFound: Of what was asked for before, the new commit has nothing.
+        """
         ...
 
     async def is_downloaded(self, repo: str) -> bool:

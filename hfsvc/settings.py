@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import force_setattr
 
-from hfsvc.arguments import check_fields, did_you_mean
+from hfsvc.arguments import check_fields, described, did_you_mean
 from hfsvc.errors import InvalidArgument, InvalidSettings
 from hfsvc.secret import Secret
 
@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         lock_timeout_s: Seconds to wait for another process that works on the same dataset; None waits for ever.
         reuse_hf_cache: Copy blobs that lie in `hf_cache` with the right hash instead of fetching them.
         hf_cache: Cache of Hugging Face's own tools (``HF_HUB_CACHE``, else ``$HF_HOME/hub``); None for none.
-        transport: ``fast`` (pyreqwest, extra ``fast``), ``httpx`` (its own), or ``auto``: the fast one where installed.
+        transport: ``httpx`` (its own), or ``auto``: sockets of this project's, and httpx's own behind a proxy and under trio.
         trust_env: Read proxies and CA certificates from the environment.
         default_source: Alias or id of the dataset that is read where none is named.
         sources: TOML file with datasets of your own, see `hfsvc.trajectories.registry`; None for none.
@@ -68,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lock_timeout_s: float | None = None
     reuse_hf_cache: bool = True
     hf_cache: Path | None = None
-    transport: Literal["auto", "httpx", "fast"] = "auto"
+    transport: Literal["auto", "httpx"] = "auto"
     trust_env: bool = True
     default_source: str = DEFAULT_SOURCE
     sources: Path | None = None
@@ -78,7 +78,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         try:
             check_fields(self)
         except InvalidArgument as error:
-            raise InvalidSettings(setting=error.name, reason=error.why(), hint=error.hint) from None
+            hint = _FORMER.get((error.name, getattr(self, error.name))) or error.hint
+            raise InvalidSettings(setting=error.name, reason=error.why(), hint=hint) from None
         _check_endpoint(self.endpoint)
         for name in ("max_connections", "connections_per_file", "chunk_bytes", "bandwidth_limit"):
             if (value := getattr(self, name)) is not None and value < 1:
@@ -101,8 +102,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 _HINTS = get_type_hints(Settings)
+_FORMER: Mapping[tuple[object, object], str] = {
+    ("transport", "fast"): "What the extra `fast` brought is built in: leave the setting out, or write auto.",
+}
 VARIABLES = {f"HFSVC_{name.upper()}": name for name in Settings.__struct_fields__ if name not in {"token", "endpoint"}}
 """The setting that each variable of ours sets."""
+_OF_THE_HUB = {"endpoint": "HF_ENDPOINT", "stall_timeout_s": "HF_HUB_DOWNLOAD_TIMEOUT"}
 
 
 def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
@@ -125,9 +130,15 @@ def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
         values["endpoint"] = endpoint
     if timeout := env.get("HF_HUB_DOWNLOAD_TIMEOUT"):
         values["stall_timeout_s"] = _convert("HF_HUB_DOWNLOAD_TIMEOUT", timeout, float)
-    values |= {name: _convert(each, env[each], _HINTS[name]) for each, name in VARIABLES.items() if env.get(each)}
-    values |= {name: value for name, value in overrides.items() if value is not None}
-    return Settings(**values)
+    set_by = {name: each for each, name in VARIABLES.items() if env.get(each)}
+    values |= {name: _convert(each, env[each], _HINTS[name]) for name, each in set_by.items()}
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**values | given)
+    except InvalidSettings as error:
+        if error.setting not in given:
+            error.setting = (_OF_THE_HUB | set_by).get(error.setting, error.setting)
+        raise
 
 
 def _check_names(env: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
@@ -189,12 +200,13 @@ def expand_home(path: Path | str) -> Path:
     """A path without ``~``.
 
     Raises:
-        InvalidSettings: This user has no home folder.
+        InvalidSettings: This user has no home folder, or there is no such user.
     """
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        reason = "this user has no home folder, so ~ means nothing"
+        name = str(path).partition("/")[0].removeprefix("~")
+        reason = f"there is no user {name} here" if name else "this user has no home folder, so ~ means nothing"
         raise InvalidSettings(setting=str(path), reason=reason, hint="Write the path out.") from None
 
 
@@ -203,10 +215,10 @@ def _convert(variable: str, text: str, kind: Any) -> Any:
         return is_true(variable, {variable: text})
     try:
         return msgspec.convert(text.strip(), kind, strict=False, dec_hook=lambda _, value: expand_home(value))
-    except msgspec.ValidationError as error:
+    except msgspec.ValidationError:
         known = get_args(kind) if get_origin(kind) is Literal else ()
-        reason = f"there is only {', '.join(known)}" if known else str(error)
-        hint = did_you_mean(text, known)
+        reason = f"there is only {', '.join(known)}" if known else f"it must be {described(kind)}"
+        hint = _FORMER.get((VARIABLES.get(variable), text.strip())) or did_you_mean(text, known)
         raise InvalidSettings(setting=variable, reason=f"{text!r} does not fit: {reason}", hint=hint) from None
 
 

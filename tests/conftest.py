@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hfsvc.hub import auto_transport
 from hfsvc.protocols import DatasetService
 from hfsvc.testing import LocalHub
 from hfsvc.transfer import retry
@@ -25,6 +26,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     # So that no login of this machine is found.
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))
+
+
+@pytest.fixture(autouse=True)
+def _own_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds here holds over our own sockets; the plugin's choice is for the test runs of others."""
+    monkeypatch.setattr(auto_transport, "auto", "sockets")
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "transfer": FOUNDATION,
     "hub": FOUNDATION | {"transfer"},
     "store": FOUNDATION | {"transfer"},
-    "datasets": FOUNDATION | {"hub", "transfer", "store"},
+    "datasets": FOUNDATION | {"protocols", "hub", "transfer", "store"},
     "trajectories": FOUNDATION | {"atif", "opaque_text", "protocols", "store"},
     "pages": {"atif"},
     "export": FOUNDATION | {"atif", "protocols", "trajectories"},

@@ -13,7 +13,7 @@ from dependency_injector import providers
 from hfsvc.containers import Container, open_container
 from hfsvc.datasets.service import HubDatasetService
 from hfsvc.errors import ContainerEnded, FixRequest, InvalidSettings, NotDownloaded, OtherEventLoop
-from hfsvc.models import DatasetRequest
+from hfsvc.models import DatasetRequest, SplitShare
 from hfsvc.protocols import BatchSource, DatasetService
 from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService, LocalHub
@@ -209,6 +209,23 @@ async def _leave(context: AbstractAsyncContextManager[Container]) -> None:
 
 
 # ---- what is asked for is checked where it is said ----------------------------------------------------------------------
+
+
+CHOICES: list[tuple[str, Any]] = [
+    ("query", {"where": "nofield:x"}),
+    ("dedupe", {"dedupe": "nofield"}),
+    ("sample", {"sample": -1, "seed": 1}),
+    ("seed", {"sample": 3}),
+    ("seed", {"shuffle": True}),
+    ("share", {"share": SplitShare(by="nofield", start=0, stop=1, seed=1)}),
+]
+
+
+@pytest.mark.parametrize(("name", "choice"), CHOICES)
+async def test_a_source_refuses_a_choice_that_no_dataset_could_serve(name: str, choice: dict[str, Any]) -> None:
+    async with open_container(Settings()) as container:
+        with pytest.raises(FixRequest, match=name):
+            container.source("acme/notes", **choice)
 
 
 @pytest.mark.parametrize(("name", "value"), OPTIONS)

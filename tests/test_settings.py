@@ -189,10 +189,17 @@ def test_what_is_neither_yes_nor_no_is_refused(name: str) -> None:
 
 
 def test_a_choice_that_there_is_not_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(InvalidSettings, match=r"HFSVC_TRANSPORT.*auto, httpx, fast"):
+    with pytest.raises(InvalidSettings, match=r"HFSVC_TRANSPORT.*auto, httpx"):
         load_settings(NOWHERE | {"HFSVC_TRANSPORT": "htpx"})
-    with pytest.raises(InvalidSettings, match=r"transport.*auto, httpx, fast.*Did you mean httpx"):
+    with pytest.raises(InvalidSettings, match=r"transport.*auto, httpx.*Did you mean httpx"):
         Settings(transport="htpx")  # type: ignore[arg-type]
+
+
+def test_a_former_choice_is_refused_with_what_became_of_it() -> None:
+    with pytest.raises(InvalidSettings, match=r"HFSVC_TRANSPORT.*auto, httpx.*built in: leave the setting out"):
+        load_settings(NOWHERE | {"HFSVC_TRANSPORT": "fast"})
+    with pytest.raises(InvalidSettings, match=r"transport.*auto, httpx.*built in: leave the setting out"):
+        Settings(transport="fast")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -224,3 +231,27 @@ def test_texts_do_for_paths_and_for_the_token(monkeypatch: pytest.MonkeyPatch) -
     assert (settings.root, settings.sources, settings.hf_cache) == (Path("/x"), Path("/home/me/s.toml"), Path("y"))
     assert (settings.token, settings.endpoint) == (Secret("hf_geheim"), "https://mirror.example/hf")
     assert "geheim" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "told"),
+    [
+        ("HF_ENDPOINT", "huggingface.co", "it must be an address such as"),
+        ("HFSVC_MAX_CONNECTIONS", "0", "it must be at least 1"),
+        ("HFSVC_MAX_CONNECTIONS", "many", "'many' does not fit: it must be a whole number"),
+        ("HFSVC_STALL_TIMEOUT_S", "-1", "it must be more than 0 seconds"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "0", "it must be more than 0 seconds"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "soon", "it must be a number"),
+        ("HFSVC_ROOT", "~no-such-user/x", "there is no user no-such-user here"),
+    ],
+)
+def test_the_variable_that_holds_what_cannot_be_is_named(variable: str, text: str, told: str) -> None:
+    with pytest.raises(InvalidSettings, match=told) as caught:
+        load_settings(NOWHERE | {variable: text})
+    assert variable in {caught.value.setting, "HFSVC_ROOT"}
+
+
+def test_a_value_that_was_passed_is_not_blamed_on_a_variable() -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings(NOWHERE | {"HF_ENDPOINT": "https://hub.example"}, endpoint="hub.example")
+    assert caught.value.setting == "endpoint"

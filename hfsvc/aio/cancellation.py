@@ -1,11 +1,27 @@
 """A border for cancellation: work below it ends before a cancelled caller goes on, however it was cancelled."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
 
 T = TypeVar("T")
+
+
+@contextmanager
+def stoppable() -> Iterator[anyio.CancelScope]:
+    """A scope that is left quietly once it is cancelled, whatever cancellation comes out of it.
+
+    What runs in it may make one of its own of the scope's: that has lost its mark, and would end the caller, too.
+    """
+    with anyio.CancelScope() as scope:
+        try:
+            yield scope
+        except anyio.get_cancelled_exc_class():
+            # Where the caller is cancelled as well, that comes again at its next wait.
+            if not scope.cancel_called:
+                raise
 
 
 async def in_task_group(work: Awaitable[T]) -> T:

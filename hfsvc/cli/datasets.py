@@ -83,6 +83,7 @@ def info_command(options: Options, dataset: str) -> None:
     from hfsvc.cli.output import as_json, write_json
     from hfsvc.cli.tables import write_facts
     from hfsvc.trajectories.files.splits import splits_of
+    from hfsvc.trajectories.local_files import LOCAL_REVISION
     from hfsvc.units import format_bytes
 
     found = recorded(options, dataset)
@@ -97,7 +98,10 @@ def info_command(options: Options, dataset: str) -> None:
         ("revision", found.revision),
         ("commit", found.commit),
         ("license", found.license or "not stated"),
-        ("downloaded", f"{found.downloaded_at:%Y-%m-%d %H:%M:%S} UTC"),
+        (
+            "changed" if found.revision == LOCAL_REVISION else "downloaded",
+            f"{found.downloaded_at:%Y-%m-%d %H:%M:%S} UTC",
+        ),
     ]
     facts += _split_facts(splits, found.configs)
     if sys.stdout.isatty():
@@ -152,10 +156,10 @@ def verify_command(options: Options, dataset: str, *, repair: bool) -> None:
     from hfsvc.cli.output import count_files, printable, say, write_json
     from hfsvc.cli.pasting import pasteable
     from hfsvc.cli.progress import show_hashing
-    from hfsvc.cli.run import repo_of, run
+    from hfsvc.cli.run import run, stored_repo_of
     from hfsvc.units import format_bytes
 
-    repo = repo_of(options, dataset)
+    repo = stored_repo_of(options, dataset, "verified", "No hash of them is recorded.")
     with show_hashing(quiet=options.quiet or options.as_json) as listen:
         report = run(options, lambda container: container.datasets().verify(repo, repair=repair, on_event=listen))
     if options.as_json:
@@ -217,22 +221,13 @@ async def _known_datasets(container: "Container") -> list[dict[str, Any]]:
 
 
 def recorded(options: Options, dataset: str) -> "DownloadedDataset":
-    """What is recorded of a dataset.
+    """What is recorded of a dataset, or there of files of one's own.
 
     Raises:
         NotDownloaded: Nothing is.
+        PathNotFound: No such files are there.
     """
-    from hfsvc.cli.run import repo_of, run
+    from hfsvc.cli.run import find_dataset, repo_of, run
 
     repo = repo_of(options, dataset)
-    return run(options, lambda container: _recorded(container, repo))
-
-
-async def _recorded(container: "Container", repo: str) -> "DownloadedDataset":
-    from hfsvc.errors import NotDownloaded
-    from hfsvc.hub.urls import parse_repo
-
-    found = await container.datasets().get_download_info(repo)
-    if found is None:
-        raise NotDownloaded(repo=parse_repo(repo, container.settings().endpoint).repo)
-    return found
+    return run(options, lambda container: find_dataset(container, repo))

@@ -37,8 +37,11 @@ def doctor_command(options: Options, repo: str | None) -> None:
     """
     from hfsvc.cli.output import printable, write_json
     from hfsvc.cli.run import repo_of, run, source_of
+    from hfsvc.settings import DEFAULT_SOURCE
+    from hfsvc.trajectories.local_files import is_path
 
-    wanted = repo or repo_of(options, source_of(options, None))
+    default = repo_of(options, source_of(options, None))
+    wanted = repo or (repo_of(options, DEFAULT_SOURCE) if is_path(default) else default)
 
     async def work(container: "Container") -> list[Check]:
         return [check async for check in examine(container, wanted)]

@@ -2,6 +2,7 @@
 
 import sys
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,7 @@ from hfsvc.cli.elsewhere import elsewhere_options, take_elsewhere_options
 from hfsvc.cli.options import Options, command
 
 if TYPE_CHECKING:
-    from hfsvc.models import OnEvent
+    from hfsvc.models import DownloadedDataset, LockedDataset, OnEvent
 
 
 @command("download", example="hfsvc download openthoughts-sft")
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 )
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Files to leave out, may repeat.")
 @click.option("--force", is_flag=True, help="Fetch every file again.")
+@click.option(
+    "--locked",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Bring exactly what this lock file says, of DATASET or of all that it names.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be fetched.")
 @click.option(
     "--progress", type=click.Choice(["auto", "json", "none"]), default="auto", help="A bar, or events as JSON lines."
@@ -38,12 +45,18 @@ def download_command(options: Options, **given: Any) -> None:
     folder or a file only that is taken. FILEs are exact paths inside it.
     """
     from hfsvc.cli.run import run
+    from hfsvc.datasets.plan import check_files
 
     take_elsewhere_options(options, given)
-    dry_run, progress = given.pop("dry_run"), given.pop("progress")
+    dry_run, progress, locked = given.pop("dry_run"), given.pop("progress"), given.pop("locked")
+    if locked is not None:
+        _bring_locked(options, locked, progress, dry_run=dry_run, **given)
+        return
     request = _request(options, **given)
     if dry_run:
-        _print_plan(options, run(options, lambda container: container.datasets().plan(request)))
+        plan = run(options, lambda container: container.datasets().plan(request))
+        _print_plan(options, plan)
+        check_files(plan.repo, plan.files)
         return
     from hfsvc.cli.progress import show_progress
 
@@ -52,6 +65,31 @@ def download_command(options: Options, **given: Any) -> None:
         dataset = run(options, lambda container: container.datasets().download(request, on_event=told))
     _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
     _print_dataset(options, dataset)
+
+
+def _bring_locked(options: Options, path: Path, progress: str, **given: Any) -> None:
+    """Bring what a lock file says, one dataset after the other."""
+    from hfsvc.cli.lock import chosen_of, read_lock
+    from hfsvc.cli.output import write_json
+    from hfsvc.cli.progress import show_progress
+    from hfsvc.cli.run import run
+    from hfsvc.datasets.locking import download_locked
+
+    dataset = given.pop("dataset")
+    if others := [name for name, value in given.items() if value]:
+        flags = ", ".join("FILE" if name == "files" else f"--{name.replace('_', '-')}" for name in sorted(others))
+        raise click.UsageError(f"--locked says which files of which commit, so {flags} cannot be given too.")
+
+    def bring(repo: str, locked: "LockedDataset") -> "DownloadedDataset":
+        with show_progress(progress, quiet=options.quiet or options.as_json) as listen:
+            return run(options, lambda container: download_locked(container.datasets(), repo, locked, on_event=listen))
+
+    brought = [bring(*each) for each in chosen_of(options, read_lock(path), path, dataset)]
+    if options.as_json:
+        write_json(brought)
+        return
+    for each in brought:
+        _print_dataset(options, each)
 
 
 def _telling_names(listen: "OnEvent", *, quiet: bool) -> "OnEvent":
@@ -98,7 +136,7 @@ def _request(
     *,
     force: bool,
 ) -> Any:
-    from hfsvc.cli.run import repo_of
+    from hfsvc.cli.run import stored_repo_of
     from hfsvc.datasets.globs import exactly
     from hfsvc.models import DatasetRequest
 
@@ -106,7 +144,7 @@ def _request(
         raise click.UsageError("Name one dataset: DATASET or --repo OWNER/NAME.")
     if files and include:
         raise click.UsageError("Name files or give --include, not both.")
-    wanted = repo or repo_of(options, dataset or "")
+    wanted = repo or stored_repo_of(options, dataset or "", "downloaded")
     if not (files or include):
         _say_what_is_taken(options, wanted)
     return DatasetRequest(
@@ -165,6 +203,8 @@ def _print_plan(options: Options, plan: Any) -> None:
 
 
 def _state(file: Any) -> str:
+    if file.fault:
+        return "cannot be fetched"
     if file.present:
         return "here"
     if file.copy_of:

@@ -74,17 +74,18 @@ def report(error: BaseException, argv: Sequence[str]) -> int:
     elif isinstance(error, OSError) and error.errno in _WRITING:
         error = disk_error(error, Path(error.filename or STDOUT), 0)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
+        say(error.format_message())
         return USAGE
     if isinstance(error, click.UsageError) and error.ctx and "--json" not in argv:
-        click.echo(error.ctx.get_usage(), err=True)
+        say(error.ctx.get_usage())
     _tell(error, argv)
     return exit_code(error)
 
 
 def _stopped(error: BaseException, how: str, code: int, *, as_json: bool) -> int:
     # click makes an error of its own of Ctrl-C.
-    kept = " ".join(getattr(error.__cause__ or error, "__notes__", ["what is complete is kept."]))
+    told = (getattr(each, "__notes__", None) for each in (error, error.__cause__))
+    kept = " ".join(next(filter(None, told), ["what is complete is kept."]))
     sentence = f"{how.capitalize()}; {kept}"
     if as_json:
         write_json({"error": _document(how, sentence)}, err=True)

@@ -1,5 +1,6 @@
 """The command ``files``: what a dataset holds on the Hub, with sizes and hashes, and what of it is here."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,13 +26,15 @@ def files_command(
     """Show what a dataset holds on the Hub: sizes, hashes, and what is here of each file.
 
     Downloads nothing. DATASET is an alias, an id or an address; of the address of a folder only that folder is shown.
+    Where a file cannot be brought here it says why, and ends as a download of it does.
     """
     from hfsvc.cli.output import write_json
-    from hfsvc.cli.run import repo_of, run, settings_of
+    from hfsvc.cli.run import run, settings_of, stored_repo_of
+    from hfsvc.datasets.plan import check_files
     from hfsvc.hub.urls import parse_repo
     from hfsvc.models import DatasetRequest
 
-    repo = repo_of(options, dataset)
+    repo = stored_repo_of(options, dataset, "listed by the Hub", f"hfsvc info {shlex.quote(dataset)} lists them.")
     inside = parse_repo(repo, settings_of(options).endpoint).path
     wanted = include or ((inside, f"{inside}/") if inside else EVERYTHING)
     request = DatasetRequest(repo=repo, revision=revision or "main", include=wanted, exclude=exclude)
@@ -41,6 +44,7 @@ def files_command(
         write_json(_document(plan, files))
     else:
         _print(options, plan, files)
+    check_files(plan.repo, files)
 
 
 def _among(plan: "DownloadPlan", include: Sequence[str], exclude: Sequence[str]) -> "list[PlannedFile]":
@@ -52,7 +56,10 @@ def _among(plan: "DownloadPlan", include: Sequence[str], exclude: Sequence[str])
 
 
 def _document(plan: "DownloadPlan", files: "list[PlannedFile]") -> dict[str, Any]:
-    shown = [{"path": file.path, "size": file.size, "checksum": file.checksum, "here": file.present} for file in files]
+    shown = [
+        {"path": file.path, "size": file.size, "checksum": file.checksum, "here": file.present, "fault": file.fault}
+        for file in files
+    ]
     return {"repo": plan.repo, "revision": plan.revision, "commit": plan.commit, "files": shown}
 
 
@@ -82,6 +89,8 @@ def _print(options: Options, plan: "DownloadPlan", files: "list[PlannedFile]") -
 
 
 def _here(file: "PlannedFile") -> str:
+    if file.fault:
+        return "cannot be fetched"
     if file.present:
         return "yes"
     return f"{100 * file.kept_bytes // file.size}%" if file.kept_bytes else "-"

@@ -84,12 +84,9 @@ def _say_unread(found: "list[FileLayout]") -> None:
 async def _explain(container: "Container", name: str, reading: "ReadOptions") -> "list[FileLayout]":
     from anyio import to_thread
 
-    from hfsvc.errors import NotDownloaded
+    from hfsvc.cli.run import find_dataset
     from hfsvc.trajectories.judged_files import judge_files
 
-    repo = container.registry().repo_of(name)
-    dataset = await container.datasets().get_download_info(repo)
-    if dataset is None:
-        raise NotDownloaded(repo=repo)
+    dataset = await find_dataset(container, name)
     options = container.registry().read_options(dataset.repo, reading)
     return await to_thread.run_sync(lambda: [each.told for each in judge_files(dataset, options)])

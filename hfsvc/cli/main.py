@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TextIO
 
 import click
 
@@ -13,6 +14,7 @@ from hfsvc.cli.encoding import show_plainer_what_cannot_be_shown
 
 _COMMANDS = {
     "download": ("hfsvc.cli.download", "Bring a dataset onto disk, verified, or up to date."),
+    "update": ("hfsvc.cli.update", "Bring datasets up to date; --check only says what is new."),
     "list": ("hfsvc.cli.datasets", "Show the datasets that are on disk."),
     "info": ("hfsvc.cli.datasets", "Show what is recorded of a dataset."),
     "path": ("hfsvc.cli.datasets", "Print the folder of a dataset."),
@@ -20,6 +22,8 @@ _COMMANDS = {
     "sources": ("hfsvc.cli.datasets", "Show the datasets that are known by name."),
     "layouts": ("hfsvc.cli.layouts", "Show how each file of a dataset is read, and why."),
     "files": ("hfsvc.cli.files", "Show what a dataset holds on the Hub, and what of it is here."),
+    "lock": ("hfsvc.cli.lock", "Write down what makes up datasets, to bring the same elsewhere."),
+    "manifest": ("hfsvc.cli.lock", "Print SHA256SUMS of a dataset."),
     "du": ("hfsvc.cli.usage", "Show how much of the disk each dataset takes."),
     "delete": ("hfsvc.cli.usage", "Remove a dataset from disk."),
     "prune": ("hfsvc.cli.usage", "Remove what unfinished downloads have left."),
@@ -41,7 +45,8 @@ _COMMANDS = {
 _ELSEWHERE = {
     **dict.fromkeys(("ls", "datasets", "scan", "scan-cache"), "list"),
     **dict.fromkeys(("rm", "remove", "uninstall"), "delete"),
-    **dict.fromkeys(("get", "pull", "fetch", "clone", "install", "update", "snapshot-download"), "download"),
+    **dict.fromkeys(("get", "pull", "fetch", "clone", "install", "snapshot-download"), "download"),
+    **dict.fromkeys(("upgrade", "sync", "refresh"), "update"),
     **dict.fromkeys(("head", "cat", "preview"), "sample"),
     **dict.fromkeys(("get-row", "view", "open"), "show"),
     **dict.fromkeys(("find", "grep", "query", "filter"), "search"),
@@ -117,6 +122,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(errors.report(error, argv))
 
 
+def _give_up_on_what_cannot_be_written(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        # The interpreter would try once more at its end, and tell of that with an exit code of its own.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def run() -> None:
     """The program: `main` in a process of its own, which ends here."""
     code: object = 0
@@ -128,11 +142,8 @@ def run() -> None:
     except SystemExit as done:
         code = done.code or 0
     for stream in (sys.stdout, sys.stderr):
-        # What could not be written is told already.
-        with suppress(OSError):
-            stream.flush()
-    # All is closed. Threads that libraries leave behind must not meet a dying interpreter.
-    os._exit(code if isinstance(code, int) else 1)
+        _give_up_on_what_cannot_be_written(stream)
+    sys.exit(code if isinstance(code, int) else 1)
 
 
 if __name__ == "__main__":

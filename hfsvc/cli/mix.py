@@ -2,13 +2,14 @@
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import click
 import msgspec
 
-from hfsvc.cli.export import tell_exported, write_report
+from hfsvc.cli.exported import tell_exported, write_report
 from hfsvc.cli.options import Options, command
+from hfsvc.cli.token_options import TokenPlan
 
 if TYPE_CHECKING:
     from hfsvc.containers import Container
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from hfsvc.trajectories.mixed_source import MixedSource
 
 NAME = "mix"
+TABLES = ("parquet", "steps", "tokens")
+"""Formats that are never lines."""
+ORIGIN = ("dataset", "row")
+"""What goes along with every row of a mix: where it comes from."""
 
 
 @command("mix", example="hfsvc mix spec.toml -o mixed")
@@ -36,13 +41,19 @@ def mix_command(
     from hfsvc.cli.progress import show_export
     from hfsvc.cli.run import run
     from hfsvc.export import ExportRequest, export_shards
+    from hfsvc.export.formats import choose_target
 
     plan = read_spec(spec)
-    request = ExportRequest(path=output / f"{NAME}{plan.ending}", format=plan.format, limit=plan.limit, resume=resume)
+    request = ExportRequest(
+        path=output / f"{NAME}{plan.name_ending}", format=plan.format, limit=plan.limit, resume=resume
+    )
+    format = choose_target(request.path, plan.format).format
+    plan.tokens.check(format, lambda field: f"{spec}: {field}")
     with show_export(progress, quiet=options.quiet or options.as_json) as listen:
 
         async def work(container: "Container") -> "list[Exported]":
-            return await export_shards(open_mix(container, plan), request, plan.shards, on_event=listen)
+            fit = await plan.tokens.open(container, format)
+            return await export_shards(open_mix(container, plan), request, plan.shards, on_event=listen, **fit)
 
         done = run(options, work)
     write_report(report, done)
@@ -60,18 +71,39 @@ class MixPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         dataset: Tables of a name, a weight, and the options of ``container.source``.
         until: As for `MixedSource`.
         format: What to write.
-        ending: Of the files.
+        ending: Of the files; None for ``.parquet`` where the format is always a table, else ``.jsonl``.
         shards: How many files.
-        limit: Most rows of a file.
+        limit: Most rows, in all files together.
+        tokenizer: Counts tokens, and makes them for the format ``tokens``.
+        max_tokens: Of a row.
+        too_long: What becomes of longer rows.
+        loss: What counts in the format ``tokens``.
     """
 
     seed: int
     dataset: list[dict[str, Any]]
     until: Literal["all", "first"] = "all"
-    format: Literal["jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts"] | None = None
-    ending: str = ".jsonl"
+    format: (
+        Literal["jsonl", "parquet", "steps", "openai", "sharegpt", "atif-dir", "sts", "prompt-completion", "tokens"]
+        | None
+    ) = None
+    ending: str | None = None
     shards: int = 1
     limit: int | None = None
+    tokenizer: str | None = None
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    too_long: Literal["drop", "truncate-tools", "split-episodes"] | None = None
+    loss: tuple[str, ...] | None = None
+
+    @property
+    def name_ending(self) -> str:
+        """What names of files end with."""
+        return self.ending or (".parquet" if self.format in TABLES else ".jsonl")
+
+    @property
+    def tokens(self) -> TokenPlan:
+        """What is asked for of tokens."""
+        return TokenPlan(self.tokenizer, self.max_tokens, self.too_long, self.loss)
 
 
 def read_spec(file: Path) -> MixPlan:
@@ -103,8 +135,14 @@ def open_mix(container: "Container", plan: MixPlan) -> "MixedSource":
     parts = []
     for each in plan.dataset:
         reading = {name: _frozen(value) for name, value in each.items() if name not in {"name", "weight"}}
+        reading["keep"] = _with_origin(reading.get("keep", ()))
         parts.append(MixPart(each["name"], container.source(each["name"], **reading), each.get("weight", 1.0)))
     return MixedSource(parts, seed=plan.seed, until=plan.until)
+
+
+def _with_origin(keep: Any) -> Any:
+    kept = (keep,) if isinstance(keep, str) else keep
+    return (*kept, *(name for name in ORIGIN if name not in kept)) if isinstance(kept, tuple) else keep
 
 
 def _frozen(value: Any) -> Any:

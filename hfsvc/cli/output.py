@@ -3,6 +3,7 @@
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,8 @@ def write_json(value: Any, *, err: bool = False) -> None:
     """One JSON value and a line end; indented for a person at a terminal."""
     text = as_json(value)
     stream = sys.stderr if err else sys.stdout
-    click.echo(_for_terminal(text, stream.encoding) if stream.isatty() else text, err=err)
+    with suppress(OSError) if err else nullcontext():
+        click.echo(_for_terminal(text, stream.encoding) if stream.isatty() else text, err=err)
 
 
 def write_json_stream(name: str, items: Iterable[Any], facts: Callable[[], dict[str, Any]]) -> None:
@@ -59,6 +61,8 @@ def _escaped(character: str) -> str:
 
 def printable(text: str) -> str:
     """The text without what could steer the terminal it is shown on: names and messages come from strangers."""
+    if text.isprintable():
+        return text
     # What was taken from a terminal ends its lines with both characters.
     lines = text.replace("\r\n", "\n")
     return "".join("\N{REPLACEMENT CHARACTER}" if _steers(each) else each for each in lines)
@@ -80,8 +84,9 @@ def count_of(noun: str, count: int) -> str:
 
 
 def say(text: str) -> None:
-    """Words for a person, on stderr."""
-    click.echo(printable(text), err=True)
+    """Words for a person, on stderr; where that takes no more of them, the work and its exit code stay what they are."""
+    with suppress(OSError):
+        click.echo(printable(text), err=True)
 
 
 def say_left_out(files: "Sequence[FileLayout]", name: str) -> None:

@@ -126,6 +126,11 @@ def choosing_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return _gather(function, (*_STORED, *_CHOSEN))
 
 
+def counting_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, with what says how a row becomes a trajectory."""
+    return _gather(function, (*_STORED, *_CHOSEN, *_STYLED))
+
+
 def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """All of them: how rows are read, which, in which order, and what goes along with them."""
     return _gather(function, (*_STORED, *_CHOSEN, *_ORDERED, *_STYLED, *_STREAMED))

@@ -14,12 +14,14 @@ import msgspec
 from hfsvc.cli.errors import Terminated
 from hfsvc.cli.options import Options
 from hfsvc.containers import Container, open_container
-from hfsvc.errors import NotDownloaded, typed
-from hfsvc.models import ReadOptions
+from hfsvc.errors import NotDownloaded, NotInStore, typed
+from hfsvc.hub.urls import parse_repo
+from hfsvc.models import DownloadedDataset, ReadOptions
+from hfsvc.models.choice import CHOICE_LOGGER
 from hfsvc.protocols import TrajectorySource
 from hfsvc.secret import Secret
 from hfsvc.settings import DEFAULT_ROOT, Settings, load_settings
-from hfsvc.trajectories.local_files import is_path
+from hfsvc.trajectories.local_files import LocalFiles, is_path
 
 T = TypeVar("T")
 
@@ -37,10 +39,11 @@ def say_why_nothing(options: Options, dataset: str, reading: ReadOptions) -> Non
     if reading.result == "all" or options.quiet:
         return
     unfiltered = msgspec.structs.replace(reading, result="all")
-    counts = run(options, lambda container: open_source(container, dataset, unfiltered).count_values("result"))
-    if not counts.values:
-        say(f"No row of {dataset} has a result, so that --filter {reading.result} keeps none.")
-    else:
+    counts = run(
+        options._replace(quiet=True),
+        lambda container: open_source(container, dataset, unfiltered).count_values("result"),
+    )
+    if counts.values:
         found = ", ".join(f"{each.value} ({each.rows})" for each in counts.values[:5])
         say(f"No row of {dataset} is a {reading.result}; the results that there are: {found}.")
 
@@ -60,7 +63,7 @@ def repo_of(options: Options, dataset: str) -> str:
     from hfsvc.trajectories.registry import open_registry
 
     registry = open_registry(settings_of(options).sources)
-    if is_path(dataset) and not registry.find_alias(dataset):
+    if registry.means_files(dataset):
         return dataset
     alias, at, revision = dataset.strip().removesuffix("/").partition("@")
     if registry.find_alias(alias) or not (at or "/" in alias):
@@ -68,10 +71,43 @@ def repo_of(options: Options, dataset: str) -> str:
     return registry.repo_of(dataset)
 
 
+def stored_repo_of(options: Options, dataset: str, wanted: str, hint: str | None = None) -> str:
+    """The id of a dataset of the store that was named.
+
+    Args:
+        options: Of the command.
+        dataset: Its alias or id.
+        wanted: What cannot be done with files of one's own, such as ``deleted``.
+        hint: What can be done instead.
+
+    Raises:
+        NotInStore: It is the path of such files.
+    """
+    repo = repo_of(options, dataset)
+    if repo == dataset and is_path(dataset):
+        raise NotInStore(path=dataset, wanted=wanted, hint=hint)
+    return repo
+
+
+async def find_dataset(container: Container, dataset: str) -> DownloadedDataset:
+    """What is on disk of a dataset, or of files of one's own.
+
+    Raises:
+        NotDownloaded: Nothing is.
+        PathNotFound: No such files are there.
+    """
+    registry = container.registry()
+    files = LocalFiles(dataset) if registry.means_files(dataset) else None
+    repo = files.name if files else parse_repo(registry.repo_of(dataset), container.settings().endpoint).repo
+    found = await (files or container.datasets()).get_download_info(repo if files else typed(repo))
+    if found is None:
+        raise NotDownloaded(repo=repo)
+    return found
+
+
 def source_name(options: Options, dataset: str) -> str:
     """The dataset to read, as its name or its address tells; says where more than that was asked for."""
     from hfsvc.cli.output import say
-    from hfsvc.hub.urls import parse_repo
 
     given = repo_of(options, dataset)
     if is_path(given):
@@ -117,7 +153,7 @@ def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: S
         KeyboardInterrupt: Ctrl-C; everything was closed.
         Terminated: SIGTERM came; everything was closed.
     """
-    _set_up_logs(verbose=options.verbose)
+    _set_up_logs(verbose=options.verbose, quiet=options.quiet)
     chosen = settings or settings_of(options)
 
     async def main() -> T:
@@ -128,6 +164,8 @@ def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: S
         return asyncio.run(_until_terminated(main()))
     except NotDownloaded as error:
         error.looked_in, error.other_root = str(_absolute(chosen.root)), other_root(chosen.root)
+        if Path(error.repo).exists():
+            error.hint = f"There is a folder {error.repo} here: ./{error.repo} names that."
         raise
 
 
@@ -168,10 +206,29 @@ async def _until_terminated(work: Awaitable[T]) -> T:
         raise
 
 
-def _set_up_logs(*, verbose: bool) -> None:
+class _ChoiceNotes(logging.Handler):
+    """Says once, as plain sentences, what of a choice of rows could not make a difference."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from hfsvc.cli.output import say
+
+        sentence = record.getMessage()
+        if sentence not in self._said:
+            say(sentence[0].upper() + sentence[1:] + ".")
+        self._said.add(sentence)
+
+
+def _set_up_logs(*, verbose: bool, quiet: bool) -> None:
     level = logging.DEBUG if verbose else logging.ERROR
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("hfsvc").setLevel(level)
+    choices = logging.getLogger(CHOICE_LOGGER)
+    choices.setLevel(logging.ERROR if quiet else logging.WARNING)
+    choices.handlers, choices.propagate = [_ChoiceNotes()], False
     # It warns of every piece that is written to a reader that has just left.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.INFO if verbose else logging.WARNING)

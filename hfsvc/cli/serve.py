@@ -24,7 +24,8 @@ OPEN = (
 )
 
 
-@command("serve", example="hfsvc serve --open")
+@command("serve", example="hfsvc serve ./runs --open")
+@click.argument("words", nargs=-1, metavar="[DATASET]...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 picks a free one.")
 @click.option(
@@ -39,6 +40,7 @@ OPEN = (
 @click.option("--demo", is_flag=True, help="Serve made-up trajectories from a temporary folder.")
 def serve_command(
     options: Options,
+    words: tuple[str, ...],
     host: str,
     port: int,
     server_token: str | None,
@@ -50,25 +52,47 @@ def serve_command(
 ) -> None:
     """Serve datasets and trajectories: pages, REST, and the socket of the Effuse UI.
 
-    Prints the address, and answers until it is interrupted.
+    DATASET is the default source: an alias or an id, or files of your own, which are datasets besides: a file, a folder, a
+    glob, or several of them. Prints the address, and answers until it is interrupted.
     """
     _check_extra()
-    if demo and source:
-        raise click.UsageError("The demo serves rows of its own: leave out --source, or --demo.")
+    if demo and (source or words):
+        raise click.UsageError("The demo serves rows of its own: leave out --source and DATASET, or --demo.")
     from hfsvc.cli.run import run, settings_of
-    from hfsvc.hub.urls import parse_repo
     from hfsvc.server.runner.uvicorn import bind, choose_allocator
-    from hfsvc.trajectories.registry import open_registry
 
     choose_allocator()
     access = _access(host, server_token, allow_origin)
     with ExitStack() as stack:
         settings = stack.enter_context(_demo_settings(options)) if demo else settings_of(options)
-        settings = msgspec.structs.replace(settings, default_source=source or settings.default_source)
-        # Both raise for what no request could read either.
-        parse_repo(open_registry(settings.sources).repo_of(settings.default_source), settings.endpoint)
+        settings, files = _sources(settings, [*words, *([source] if source else [])])
         bound = stack.enter_context(bind(host, port))
-        run(options, lambda container: _serve(container, options, access, bound, open_browser, demo), settings)
+        run(options, lambda container: _serve(container, options, access, bound, files, open_browser, demo), settings)
+
+
+def _sources(settings: "Settings", named: list[str]) -> "tuple[Settings, tuple[str, ...]]":
+    """The settings with the default source, and the files of the user's own, that were named.
+
+    Raises:
+        UsageError: More than one default source was.
+        HfsvcError: One is named that no request could read.
+    """
+    import asyncio
+
+    from hfsvc.hub.urls import parse_repo
+    from hfsvc.trajectories.local_files import LocalFiles
+    from hfsvc.trajectories.registry import open_registry
+
+    registry = open_registry(settings.sources)
+    datasets = [name for name in named or [settings.default_source] if not registry.means_files(name)]
+    files = tuple(name for name in named or [settings.default_source] if registry.means_files(name))
+    if len(datasets) + bool(files) > 1:
+        raise click.UsageError("There is one default source: name one dataset, or files of your own, and no --source.")
+    for name in datasets:
+        parse_repo(registry.repo_of(name), settings.endpoint)
+    for name in files:
+        asyncio.run(LocalFiles(name).get_download_info(name))
+    return msgspec.structs.replace(settings, default_source=[*datasets, *files][0]), files
 
 
 def _check_extra() -> None:
@@ -108,7 +132,13 @@ def _demo_settings(options: Options) -> "Iterator[Settings]":
 
 
 async def _serve(
-    container: "Container", options: Options, access: "ServerAccess", bound: Any, open_browser: bool, demo: bool
+    container: "Container",
+    options: Options,
+    access: "ServerAccess",
+    bound: Any,
+    files: tuple[str, ...],
+    open_browser: bool,
+    demo: bool,
 ) -> None:
     import anyio
 
@@ -119,7 +149,7 @@ async def _serve(
         await container.source(container.settings().default_source).ensure_downloaded()
     address = address_of(bound)
     _tell(options, address)
-    app = create_app(container, access=access)
+    app = create_app(container, access=access, files=files)
     async with anyio.create_task_group() as group:
         if open_browser:
             # Others see the addresses that programs are started with.

@@ -5,13 +5,18 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
+import msgspec
 
 from hfsvc.cli.options import Options, command, workers_option
-from hfsvc.cli.read_options import choosing_options
+from hfsvc.cli.read_options import counting_options
 from hfsvc.cli.tables import TableColumn, print_table, terminal, write_lines
+from hfsvc.cli.token_options import TOKENIZER
+from hfsvc.cli.token_stats import count_tokens_of, say_refused, show_tokens, token_lines
 
 if TYPE_CHECKING:
+    from hfsvc.containers import Container
     from hfsvc.models import Bucket, DatasetStatistics, Distribution, ReadOptions
+    from hfsvc.train.token_counts import TokenStatistics
 
 BAR_WIDTH = 16
 ROOM_FOR_BARS = 72
@@ -23,29 +28,58 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 @command("stats", example="hfsvc stats openthoughts-sft")
 @click.argument("dataset", required=False)
+@TOKENIZER
 @workers_option
-@choosing_options
-def stats_command(options: Options, dataset: str | None, reading: "ReadOptions", workers: int) -> None:
-    """Count a dataset's rows, messages and who speaks, in one pass over its files."""
-    from hfsvc.cli.output import say_left_out, write_json
-    from hfsvc.cli.progress import show_rows
-    from hfsvc.cli.run import open_source, run, say_why_nothing, source_of
+@counting_options
+def stats_command(
+    options: Options, dataset: str | None, reading: "ReadOptions", tokenizer: str | None, workers: int
+) -> None:
+    """Count a dataset's rows, messages and who speaks, in one pass over its files; with --tokenizer tokens, in another.
 
+    Tokens are those of chats, as --style makes them of rows; one process counts them.
+    """
+    from hfsvc.cli.output import say_left_out, write_json
+    from hfsvc.cli.run import say_why_nothing, source_of
+
+    if not tokenizer and (reading.fenced or reading.style != "messages"):
+        raise click.UsageError("--style and --fenced say which chats are counted in tokens: give --tokenizer.")
     name = source_of(options, dataset)
-    with show_rows("counting", quiet=options.quiet or options.as_json) as on_rows:
-        found = run(
-            options, lambda container: open_source(container, name, reading, on_rows, workers=workers).statistics()
-        )
+    found, tokens = _counted(options, name, reading, tokenizer, workers)
     if options.as_json:
-        write_json(found)
-    elif sys.stdout.isatty():
-        _show(found)
+        write_json(msgspec.to_builtins(found) | ({"tokens": tokens} if tokens else {}))
+        return
+    if sys.stdout.isatty():
+        _show(found, tokens)
     else:
         write_lines(plain_lines(found))
-    if not options.as_json:
-        say_left_out(found.left_out, name)
-    if not (found.rows or options.as_json):
+        write_lines(token_lines(tokens) if tokens else ())
+    say_left_out(found.left_out, name)
+    if tokens:
+        say_refused(tokens)
+    if not found.rows:
         say_why_nothing(options, name, reading)
+
+
+def _counted(
+    options: Options, name: str, reading: "ReadOptions", tokenizer: str | None, workers: int
+) -> "tuple[DatasetStatistics, TokenStatistics | None]":
+    from hfsvc.cli.progress import show_rows
+    from hfsvc.cli.run import open_source, run
+
+    # Bad rows are counted, and no error.
+    lenient = msgspec.structs.replace(reading, on_bad_row="skip")
+    quiet = options.quiet or options.as_json
+
+    async def work(container: "Container") -> "tuple[DatasetStatistics, TokenStatistics | None]":
+        tokens = None
+        if tokenizer:
+            with show_rows("counting tokens", quiet=quiet) as on_rows:
+                source = open_source(container, name, lenient, workers=workers)
+                tokens = await count_tokens_of(container, source, tokenizer, on_rows)
+        with show_rows("counting", quiet=quiet) as on_rows:
+            return await open_source(container, name, reading, on_rows, workers=workers).statistics(), tokens
+
+    return run(options, work)
 
 
 class Breakdown(NamedTuple):
@@ -139,7 +173,7 @@ def most_frequent(values: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     return [*shown, rest] if others else shown
 
 
-def _show(found: "DatasetStatistics") -> None:
+def _show(found: "DatasetStatistics", tokens: "TokenStatistics | None") -> None:
     of_all = [TableColumn("IN ALL"), TableColumn("NUMBER", number=True), TableColumn("SPREAD", wraps=True)]
     print_table(of_all, [(name, f"{count:,}", spread) for name, count, spread in totals(found)])
     for each in breakdowns(found):
@@ -151,6 +185,8 @@ def _show(found: "DatasetStatistics") -> None:
     click.echo()
     by_style = [TableColumn("RECOVERED BY --style structured", wraps=True), TableColumn("NUMBER", number=True), SHARE]
     print_table(by_style, [(name, f"{count:,}", _share(count, whole)) for name, count, whole in recovery(found)])
+    if tokens:
+        show_tokens(tokens)
 
 
 def _show_parts(each: Breakdown, parts: Sequence[tuple[str, int]]) -> None:

@@ -55,7 +55,10 @@ def say_unfinished(options: Options, found: "Sequence[DatasetUsage]") -> None:
     left = [each for each in found if each.unfinished_bytes]
     for each in left:
         kept = format_bytes(each.unfinished_bytes)
-        say(pasteable(f"Unfinished: {each.repo}, {kept}; go on with: hfsvc download {typed(each.repo)}", options))
+        # Of what was never recorded nobody knows which files were asked for.
+        also = "" if each.recorded else " (and the options that it began with)"
+        go_on = f"go on with: hfsvc download {typed(each.repo)}{also}"
+        say(pasteable(f"Unfinished: {each.repo}, {kept}; {go_on}", options))
     if left:
         say(pasteable("Remove what is unfinished with: hfsvc prune", options))
 
@@ -65,10 +68,10 @@ def say_unfinished(options: Options, found: "Sequence[DatasetUsage]") -> None:
 def prune_command(options: Options, dataset: str | None) -> None:
     """Remove what unfinished downloads have left, of DATASET or of all; downloads under way are left alone."""
     from hfsvc.cli.output import say, write_json
-    from hfsvc.cli.run import repo_of, root_of, run
+    from hfsvc.cli.run import root_of, run, stored_repo_of
     from hfsvc.units import format_bytes
 
-    repo = repo_of(options, dataset) if dataset else None
+    repo = stored_repo_of(options, dataset, "pruned") if dataset else None
     pruned = run(options, lambda container: container.datasets().prune(repo))
     if options.as_json:
         write_json([{"repo": each.repo, "bytes": each.unfinished_bytes} for each in pruned])
@@ -86,17 +89,22 @@ def prune_command(options: Options, dataset: str | None) -> None:
 def delete_command(options: Options, dataset: str, *, yes: bool) -> None:
     """Remove a dataset from disk, or what an unfinished download has left of it."""
     from hfsvc.cli.output import count_files, say, write_json
-    from hfsvc.cli.run import repo_of, run
+    from hfsvc.cli.run import run, stored_repo_of
     from hfsvc.units import format_bytes
 
-    repo = repo_of(options, dataset)
+    repo = stored_repo_of(options, dataset, "deleted")
     found = run(options, lambda container: _usage_of(container, repo))
     what = count_files(found.files) if found.recorded else "what is unfinished"
     size = format_bytes(found.total_bytes)
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("Without a terminal to ask on, deleting needs --yes.")
-        if not click.confirm(f"Delete {what}, {size}, of {found.repo}?", err=True):
+        try:
+            is_meant = click.confirm(f"Delete {what}, {size}, of {found.repo}?", err=True)
+        except click.Abort as stopped:
+            stopped.add_note("nothing was deleted.")
+            raise
+        if not is_meant:
             raise click.ClickException("Nothing was deleted.")
     run(options, lambda container: _remove(container, found))
     if options.as_json:

@@ -8,22 +8,32 @@ from difflib import get_close_matches
 import msgspec
 
 from hfsvc.datasets.globs import leaving_out, make_matcher, would_match_deeper
-from hfsvc.errors import FileNotFound, NoSpace, UnsafePath
-from hfsvc.models import DownloadPlan, PlannedFile, RemoteDataset, RemoteFile
-from hfsvc.store.index import Globs
+from hfsvc.errors import BadListing, FileNotFound, NoSpace, UnsafePath
+from hfsvc.models import DownloadPlan, Globs, PlannedFile, RemoteDataset, RemoteFile
 from hfsvc.store.inventory import Inventory
-from hfsvc.store.safe_paths import find_unportable
+from hfsvc.store.safe_paths import find_unportable, refusal
 
 SHOWN_FILES = 10
+MOST_EXCLUDES = 20
 
 
 def select(files: Sequence[RemoteFile], selections: Sequence[Globs]) -> list[RemoteFile]:
     """The files that any of the selections means, in byte order of paths."""
-    matchers = [(make_matcher(each.include), make_matcher(each.exclude)) for each in selections]
-    chosen = (
-        file for file in files if any(include(file.path) and not exclude(file.path) for include, exclude in matchers)
+    return sorted(
+        {file.path: file for file in _chosen(files, selections)}.values(), key=lambda file: file.path.encode()
     )
-    return sorted({file.path: file for file in chosen}.values(), key=lambda file: file.path.encode())
+
+
+def selects_any(files: Sequence[RemoteFile], selections: Sequence[Globs]) -> bool:
+    """Whether `select` gives anything."""
+    return next(_chosen(files, selections), None) is not None
+
+
+def _chosen(files: Sequence[RemoteFile], selections: Sequence[Globs]) -> Iterator[RemoteFile]:
+    matchers = [(make_matcher(each.include), make_matcher(each.exclude)) for each in selections]
+    for file in files:
+        if any(include(file.path) and not exclude(file.path) for include, exclude in matchers):
+            yield file
 
 
 def nothing_selected(dataset: RemoteDataset, files: Sequence[RemoteFile], selections: Sequence[Globs]) -> FileNotFound:
@@ -80,7 +90,7 @@ def make_plan(
         free_bytes=inventory.free_bytes,
         hub_requests=sum(_requests(file) for file in to_fetch),
         hub_requests_left=requests_left,
-        unportable=find_unportable(file.path for file in files),
+        unportable=find_unportable(file.path for file in files if not refusal(file.path)),
     )
 
 
@@ -108,6 +118,38 @@ def _requests(file: PlannedFile) -> int:
     return 1 if (file.checksum or "").startswith("sha256:") else 2
 
 
+def marking_refused(file: RemoteFile) -> RemoteFile:
+    """The file itself, or, where its path may not become one below the dataset's folder, with that as its fault."""
+    reason = refusal(file.path)
+    return msgspec.structs.replace(file, fault=f"its path is refused: {reason}") if reason else file
+
+
+def check_files(repo: str, files: Sequence[PlannedFile]) -> None:
+    """Raise where a download fails at any of these files.
+
+    Raises:
+        UnsafePath: As `check_paths`.
+        BadListing: The listing lacks something.
+    """
+    check_paths(files)
+    for file in files:
+        if file.fault:
+            raise BadListing(repo=repo, path=file.path, reason=file.fault)
+
+
+def check_paths(files: Sequence[PlannedFile]) -> None:
+    """Raise where paths may not become files below a dataset's folder.
+
+    Raises:
+        UnsafePath: The first of them, with all of them in the hint.
+    """
+    refused = [(file.path, reason) for file in files if (reason := refusal(file.path))]
+    if refused:
+        (path, reason), others = refused[0], len(refused) - 1
+        also = f" (and {others} more)" if others else ""
+        raise UnsafePath(path=path, reason=reason + also, hint=_leave_out([path for path, _ in refused]))
+
+
 @contextmanager
 def saying_how_to_leave_out(repo: str) -> Iterator[None]:
     """Add to the refusal of a path how the rest comes without it."""
@@ -116,8 +158,13 @@ def saying_how_to_leave_out(repo: str) -> Iterator[None]:
     except UnsafePath as error:
         path = error.path.removeprefix(f"{repo}/")
         if path and not error.hint:
-            error.hint = f"Leave it out with --exclude {shlex.quote(leaving_out(path))}."
+            error.hint = _leave_out([path])
         raise
+
+
+def _leave_out(paths: Sequence[str]) -> str:
+    patterns = dict.fromkeys(f"--exclude {shlex.quote(leaving_out(path))}" for path in paths[:MOST_EXCLUDES])
+    return f"Leave {'it' if len(paths) == 1 else 'them'} out with {' '.join(patterns)}."
 
 
 def check_room(plan: DownloadPlan, path: str) -> None:

@@ -7,11 +7,14 @@ from typing import NamedTuple
 from hfsvc.datasets.globs import covers, exactly, make_matcher
 from hfsvc.errors import InvalidPattern
 from hfsvc.hub.urls import RepoAddress, parse_repo
-from hfsvc.models import DEFAULT_INCLUDE, DEFAULT_REVISION, DatasetRequest, DownloadPlan, RemoteDataset
-from hfsvc.models.file_kinds import likely_kinds
+from hfsvc.models import DEFAULT_INCLUDE, DEFAULT_REVISION, DatasetRequest, DownloadPlan, Globs, RemoteDataset
+from hfsvc.models.file_kinds import KINDS, likely_kinds
 from hfsvc.secret import Secret
 from hfsvc.settings import Settings
-from hfsvc.store.index import Globs, IndexEntry
+from hfsvc.store.index import IndexEntry
+
+OF_KINDS = frozenset(pattern for kind in KINDS for pattern in kind.globs)
+"""What a request that names no files may stand for."""
 
 
 class ResolvedRequest(NamedTuple):
@@ -21,6 +24,7 @@ class ResolvedRequest(NamedTuple):
         address: The dataset as it was named.
         revision: Its name, not resolved yet.
         globs: Which files; None for those that were asked for before, else the default.
+        by_kind: Whether the kinds of files decide which ones, less those that `globs` leaves out.
         token: The request's own, else the settings'.
         force: Take nothing that is here for granted.
     """
@@ -30,27 +34,38 @@ class ResolvedRequest(NamedTuple):
     globs: Globs | None
     token: Secret | None
     force: bool
+    by_kind: bool = False
 
     def is_recorded(self, entry: IndexEntry, commit: str) -> bool:
         """True when the index holds all of it at `commit` already (the files may still be missing)."""
-        asked_before = self.globs is None or self.globs in entry.globs
+        asked_before = self.globs is None or any(map(self._is_same, entry.globs))
         return not self.force and not entry.updating_to and entry.commit == commit and asked_before
+
+    def _is_same(self, recorded: Globs) -> bool:
+        if self.globs is None or not self.by_kind:
+            return recorded == self.globs
+        return recorded.exclude == self.globs.exclude and OF_KINDS.issuperset(recorded.include)
 
     def is_on_disk(self, entry: IndexEntry) -> bool:
         """True when its globs cannot mean more than the recorded files, as far as what was asked for before tells."""
         if self.globs is None or self.force or entry.updating_to:
             return False
-        include, exclude = make_matcher(self.globs.include), make_matcher(self.globs.exclude)
+        wanted = OF_KINDS if self.by_kind else self.globs.include
+        include, exclude = make_matcher([*wanted]), make_matcher(self.globs.exclude)
         if not any(include(path) and not exclude(path) for path in entry.files):
             return False
+        if self.by_kind and any(OF_KINDS.issuperset(globs.include) for globs in self._no_narrower(entry)):
+            return True
         return all(self._is_covered(pattern, entry) for pattern in self.globs.include)
 
     def _is_covered(self, pattern: str, entry: IndexEntry) -> bool:
         if pattern in entry.files and exactly(pattern) == pattern:
             return True
+        return any(covers(wider, pattern) for globs in self._no_narrower(entry) for wider in globs.include)
+
+    def _no_narrower(self, entry: IndexEntry) -> list[Globs]:
         excluded = set(self.globs.exclude if self.globs else ())
-        usable = (globs for globs in entry.globs if excluded.issuperset(globs.exclude))
-        return any(covers(wider, pattern) for globs in usable for wider in globs.include)
+        return [globs for globs in entry.globs if excluded.issuperset(globs.exclude)]
 
     def wanted(self, entry: IndexEntry | None) -> list[Globs]:
         """The globs of this request alone."""
@@ -60,10 +75,15 @@ class ResolvedRequest(NamedTuple):
 
     def among(self, paths: Sequence[str], entry: IndexEntry | None) -> "ResolvedRequest":
         """The same request for a dataset of these files: where the default is not all that may hold rows, for all of it."""
-        if self.globs is not None or (entry and entry.globs):
+        if not self.by_kind or (self.globs is None and entry and entry.globs):
             return self
-        include = tuple(pattern for kind in likely_kinds(paths) for pattern in kind.globs)
-        return self if include in {(), DEFAULT_INCLUDE} else self._replace(globs=Globs(include=include))
+        exclude = self.globs.exclude if self.globs else ()
+        is_excluded = make_matcher(exclude)
+        kinds = likely_kinds([path for path in paths if not is_excluded(path)])
+        include = tuple(pattern for kind in kinds for pattern in kind.globs)
+        return (
+            self if include in {(), DEFAULT_INCLUDE} else self._replace(globs=Globs(include=include, exclude=exclude))
+        )
 
     def selections(self, entry: IndexEntry | None) -> list[Globs]:
         """Everything that was asked for so far, this request last."""
@@ -90,7 +110,8 @@ def parse_request(
     address = parse_repo(full_name(request.repo), settings.endpoint)
     inside = address.revision if request.revision == DEFAULT_REVISION else None
     revision, globs = inside or request.revision, _globs(request, address.path)
-    return ResolvedRequest(address, revision, globs, request.secret or settings.token, request.force)
+    by_kind = request.include is None and not address.path
+    return ResolvedRequest(address, revision, globs, request.secret or settings.token, request.force, by_kind)
 
 
 def _globs(request: DatasetRequest, path: str | None) -> Globs | None:

@@ -6,8 +6,8 @@ What a killed process left behind is removed by the next one that writes to the 
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -89,6 +89,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    missing = [each for each in (path.parent, *path.parent.parents) if not each.exists()]
     make_folder(path.parent)
     _sweep(path)
     scratch = path.with_name(scratch_name(path.name, UNFINISHED))
@@ -99,6 +100,7 @@ def _beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
                 yield scratch
         except BaseException:
             _remove(scratch)
+            _remove_empty(missing)
             raise
     sync(path.parent)
 
@@ -136,6 +138,13 @@ def _held(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, the innermost first, up to one that somebody else has put something into."""
+    with suppress(OSError):
+        for each in folders:
+            each.rmdir()
 
 
 def _remove(path: Path) -> None:

@@ -24,13 +24,13 @@ from hfsvc.trajectories.source import FileTrajectorySource
 
 
 def check_divisible(
-    source: TrajectorySource, writer: Writer, workers: int
+    source: TrajectorySource, writer: Writer, workers: int, *, fits: bool
 ) -> tuple[FileTrajectorySource, FormatWriter]:
     """The same, where several processes can share the work.
 
     Raises:
         InvalidArgument: The source lies in no files, or the writer is the caller's own.
-        InvalidExport: The format is ``tokens``.
+        InvalidExport: Rows have to fit, or become tokens.
     """
     if not isinstance(source, FileTrajectorySource):
         reason = "only a dataset or files of one's own can be divided among processes, and no mix of several"
@@ -38,8 +38,10 @@ def check_divisible(
     if not isinstance(writer, FormatWriter):
         reason = "a writer of one's own takes rows, which are made in one process"
         raise InvalidArgument(name="workers", given=str(workers), reason=reason)
-    if writer.target.format == "tokens":
-        raise InvalidExport(target=str(writer.target.path), reason="tokens are made by one process: leave workers out")
+    if fits or writer.target.format == "tokens":
+        raise InvalidExport(
+            target=str(writer.target.path), reason="tokens are counted by one process: leave workers out"
+        )
     return source, writer
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from hfsvc import atif
 from hfsvc.errors import InvalidExport
 from hfsvc.export import atif_columns, sharegpt_turns, steps, trainers
+from hfsvc.export.fit_tally import FitTally
 from hfsvc.export.formats import Format, Target
 from hfsvc.export.harbor_job import trial_files
 from hfsvc.export.kept import with_kept, with_kept_extra
@@ -28,9 +29,11 @@ class TableMaker(Protocol):
 
     Attributes:
         schema: Of its batches.
+        tally: Counts what became of rows that had to fit.
     """
 
     schema: pa.Schema
+    tally: FitTally
 
     def batch(self, rows: Rows) -> pa.RecordBatch:
         """What rows become; more of them, or fewer."""
@@ -42,11 +45,19 @@ class EncodedTable(NamedTuple):
 
     Attributes:
         batch: Without what is kept.
-        kept: What is kept, by name: of every row of the batch; of every trajectory, where the batch has no rows.
+        kept: What is kept of each trajectory, by name; empty where that is nothing.
+        counts: How many rows of the batch each of them became.
     """
 
     batch: pa.RecordBatch
-    kept: Sequence[Mapping[str, Any]]
+    kept: Sequence[Mapping[str, Any]] = ()
+    counts: Sequence[int] = ()
+
+    def kept_of_rows(self) -> list[Mapping[str, Any]]:
+        """What is kept of each row of the batch."""
+        if not self.kept:
+            return [{}] * self.batch.num_rows
+        return [each for each, count in zip(self.kept, self.counts, strict=True) for _ in range(count)]
 
 
 class NamedFile(NamedTuple):
@@ -102,15 +113,14 @@ def table_of(target: Target, tokens: TableMaker | None) -> tuple[pa.Schema, Call
 
 def encode_table(batch_of: Callable[[Rows], pa.RecordBatch], rows: Rows) -> EncodedTable:
     """Rows as rows of a table."""
-    if not rows[0].kept:
-        return EncodedTable(batch_of(rows), ())
+    if not any(row.kept for row in rows):
+        return EncodedTable(batch_of(rows))
     # One at a time, for a row may become several, or none.
     made = [batch_of([row]) for row in rows]
-    repeated = [row.kept for row, batch in zip(rows, made, strict=True) for _ in range(batch.num_rows)]
     whole = pa.Table.from_batches(made).combine_chunks()
     columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in whole.columns]
     batch = pa.RecordBatch.from_arrays(columns, schema=made[0].schema)
-    return EncodedTable(batch, repeated or [row.kept for row in rows])
+    return EncodedTable(batch, [row.kept for row in rows], [each.num_rows for each in made])
 
 
 def session_files(rows: Rows) -> list[NamedFile]:

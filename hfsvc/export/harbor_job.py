@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hfsvc import atif
+from hfsvc.export.kept import with_kept_extra
 from hfsvc.export.lines import json_line
 from hfsvc.export.naming import safe_name, title_of
 from hfsvc.models import TrajectoryRow
@@ -47,7 +48,7 @@ def trial_files(rows: Sequence[TrajectoryRow], job: Path) -> list[Trial]:
 def _trial(row: TrajectoryRow, job: Path) -> Trial:
     name, agent = safe_name(row), row.trajectory.agent
     result = trial_result(row, name, job)
-    document = atif.encode(row.trajectory)
+    document = atif.encode(with_kept_extra(row))
     return Trial(name, document, json_line(result), (agent.name, agent.model_name), result["started_at"])
 
 

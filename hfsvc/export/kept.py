@@ -11,6 +11,9 @@ from hfsvc.errors import InvalidExport
 from hfsvc.export.lines import plain_json
 from hfsvc.models import TrajectoryRow
 
+NUMBER = "row"
+"""What formats call the number of a row, which is kept under the same name."""
+
 
 def with_kept(made: dict[str, Any], row: TrajectoryRow) -> dict[str, Any]:
     """A row of a format of lines, with what is kept behind its own keys.
@@ -18,8 +21,7 @@ def with_kept(made: dict[str, Any], row: TrajectoryRow) -> dict[str, Any]:
     Raises:
         InvalidExport: Something that is kept has the name of one of those.
     """
-    _check_names(row.kept, made)
-    return {**made, **row.kept}
+    return {**made, **_besides(row.kept, made)}
 
 
 def with_kept_extra(row: TrajectoryRow) -> Trajectory:
@@ -35,10 +37,8 @@ def kept_schema(kept: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Sche
     Raises:
         InvalidExport: As `with_kept`.
     """
-    names = kept[0] if kept else {}
-    _check_names(names, schema.names)
-    for name in names:
-        schema = schema.append(pa.field(name, _type_of([each[name] for each in kept])))
+    for name in _besides(_names(kept), schema.names):
+        schema = schema.append(pa.field(name, _type_of([each.get(name) for each in kept])))
     return schema
 
 
@@ -51,15 +51,26 @@ def kept_batch(made: pa.RecordBatch, kept: Sequence[Mapping[str, Any]], schema: 
         schema: As `kept_schema` gives it.
 
     Raises:
-        InvalidExport: A value is of another type than those of the first rows.
+        InvalidExport: As `with_kept`; a value is of another type than those of the first rows, or they had nothing of
+            its name.
     """
-    own = [_column(name, [each[name] for each in kept], schema.field(name).type) for name in kept[0]]
+    names = schema.names[made.num_columns :]
+    if late := [name for name in _besides(_names(kept), made.schema.names) if name not in names]:
+        reason = "the first rows had nothing of this name: keep the same of all datasets, or write JSON Lines"
+        raise InvalidExport(target=late[0], reason=reason)
+    own = [_column(name, [each.get(name) for each in kept], schema.field(name).type) for name in names]
     return pa.RecordBatch.from_arrays([*made.columns, *own], schema=schema)
 
 
-def _check_names(kept: Mapping[str, Any], own: Mapping[str, Any] | Sequence[str]) -> None:
-    if taken := [name for name in kept if name in own]:
+def _names(kept: Sequence[Mapping[str, Any]]) -> dict[str, None]:
+    return dict.fromkeys(name for each in kept for name in each)
+
+
+def _besides(kept: Mapping[str, Any], own: Mapping[str, Any] | Sequence[str]) -> Mapping[str, Any]:
+    """What is kept and a format does not have by itself, as some have the number of the row."""
+    if taken := [name for name in kept if name in own and name != NUMBER]:
         raise InvalidExport(target=taken[0], reason="the format has a field of this name already, so it cannot be kept")
+    return {name: value for name, value in kept.items() if name not in own}
 
 
 def _type_of(values: Sequence[Any]) -> pa.DataType:

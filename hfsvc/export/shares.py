@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from hfsvc.errors import InvalidArgument
+from hfsvc.export.encoders import TableMaker
+from hfsvc.export.fit_tally import RowFitter
 from hfsvc.export.formats import named_before_ending
 from hfsvc.export.local_engine import export_trajectories
 from hfsvc.export.models import Exported, ExportRequest, OnExport
@@ -43,6 +45,8 @@ async def export_splits(
     shares: Mapping[str, SplitShare],
     *,
     on_event: OnExport | None = None,
+    tokens: TableMaker | None = None,
+    fitter: RowFitter | None = None,
 ) -> dict[str, Exported]:
     """Write a file or folder for each split, one after the other, each as `export_trajectories` does.
 
@@ -50,12 +54,16 @@ async def export_splits(
         open_source: Gives the source of a share, ``lambda share: container.source(name, share=share)``.
         request: What to write; ``-NAME`` is put before the ending of its name.
         shares: As `shares_of` gives them.
-        on_event: As for `export_trajectories`.
+        on_event: As for `export_trajectories`, like the next two.
+        tokens: Makes the rows of the format ``tokens``.
+        fitter: Makes rows fit.
     """
     done = dict[str, Exported]()
     for name, share in shares.items():
         part = msgspec.structs.replace(
             request, path=request.path.with_name(named_before_ending(request.path.name, name))
         )
-        done[name] = await export_trajectories(open_source(share), part, on_event=on_event)
+        done[name] = await export_trajectories(
+            open_source(share), part, on_event=on_event, tokens=tokens, fitter=fitter
+        )
     return done

@@ -9,6 +9,7 @@ from typing import Any
 from hfsvc.atif import ToolCall
 from hfsvc.export.bare_chat import bare_messages, is_bare
 from hfsvc.export.chat import ChatMessage, chat_messages, function_of, further_keys
+from hfsvc.export.kept import with_kept
 from hfsvc.export.lines import json_line
 from hfsvc.export.naming import session_of, title_of
 from hfsvc.export.trainers import offered_tools
@@ -20,7 +21,7 @@ _OF_OPENAI = {"role", "content", "reasoning_content", "tool_calls", "tool_call_i
 
 
 def session_lines(row: TrajectoryRow) -> bytes:
-    """A trajectory as the content of a session's file."""
+    """A trajectory as the content of a session's file; what is kept of the row stands in its header."""
     agent = row.trajectory.agent
     header = {"type": "session", "harness": agent.name, "id": session_of(row), "name": title_of(row), "row": row.row}
     if tools := offered_tools(row):
@@ -30,7 +31,9 @@ def session_lines(row: TrajectoryRow) -> bytes:
         messages = [_bare_message(each, agent.model_name, time) for each in bare_messages(row.trajectory)]
     else:
         messages = [_message(each, agent.model_name) for each in chat_messages(row.trajectory)]
-    return b"".join(map(json_line, [header, *({"type": "message", "message": each} for each in messages)]))
+    return b"".join(
+        map(json_line, [with_kept(header, row), *({"type": "message", "message": each} for each in messages)])
+    )
 
 
 def _message(message: ChatMessage, default_model: str | None) -> Json:

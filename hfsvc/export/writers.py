@@ -112,7 +112,7 @@ class TableTaker:
         # A group without rows cannot be written.
         if not encoded.batch.num_rows:
             return
-        batch = kept_batch(encoded.batch, encoded.kept, self._schema) if encoded.kept else encoded.batch
+        batch = kept_batch(encoded.batch, encoded.kept_of_rows(), self._schema)
         self._group.append(batch)
         self._group_bytes += batch.nbytes
         self.written += batch.nbytes

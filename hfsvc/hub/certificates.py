@@ -6,6 +6,7 @@ Source: OpenSSL's own variables, then those that requests and curl read.
 import os
 import ssl
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -32,13 +33,19 @@ def make_tls(env: Mapping[str, str]) -> ssl.SSLContext:
     """
     paths = named_paths(env)
     if not paths:
-        return ssl.create_default_context(cafile=certifi.where())
+        return _usual_tls()
     # Not the default one: that would trust the system's authorities, too.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for variable, path in paths:
         if not _load(context, variable, path):
             raise InvalidSettings(setting=variable, reason=f"{path} holds no certificate that can be read (PEM or DER)")
     return context
+
+
+@cache
+def _usual_tls() -> ssl.SSLContext:
+    # Once a process: reading all authorities takes longer than a small download.
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 def shown_source(env: Mapping[str, str]) -> str:

@@ -69,7 +69,8 @@ class HubContent:
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Stream one range of a file, or with None the whole file without asking for ranges.
 
-        Chunks come in file order. A stream may end early without an error: the caller counts.
+        Chunks come in file order. They may be memoryviews, which are the caller's to keep: nobody writes to them again.
+        A stream may end early without an error: the caller counts.
 
         Raises:
             RangeRefused: The server sends something else than the range (RFC 9110 §14): all of it, another range, a

@@ -23,4 +23,6 @@ def redirect_target(url: str, response: httpx.Response, endpoint: str) -> str:
 def _location(response: httpx.Response) -> str:
     # Byte by byte: servers also send what an address cannot hold, and httpx guesses one encoding for all headers together.
     raw = next(value for name, value in response.headers.raw if name.lower() == b"location")
+    if raw.isascii():
+        return raw.decode("ascii")
     return "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in raw)

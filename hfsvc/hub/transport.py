@@ -5,6 +5,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.request import getproxies
@@ -12,11 +13,11 @@ from urllib.request import getproxies
 import httpx
 import sniffio
 
-from hfsvc.errors import InvalidSettings
 from hfsvc.hub import auto_transport
-from hfsvc.hub.certificates import make_tls, named_paths
+from hfsvc.hub.certificates import make_tls
 from hfsvc.hub.connection_per_request import ConnectionPerRequest
 from hfsvc.hub.proxies import Proxy, ProxySettings
+from hfsvc.hub.sockets.socket_transport import SocketTransport
 from hfsvc.hub.transport_errors import find_refused_certificate
 from hfsvc.hub.urls import shown_origin
 from hfsvc.settings import Settings
@@ -31,6 +32,7 @@ _SECRETS = (
 # How many connections there are is decided by who uses them.
 _UNLIMITED: Final = httpx.Limits()
 _BARE: Final = {"stream": True, "auth": None, "follow_redirects": False}
+_SOCKS_REFUSED: Final = "Proxy Server could not connect: "
 _httpx_log = logging.getLogger("httpx")
 
 
@@ -79,12 +81,20 @@ class RoutedTransport(httpx.AsyncBaseTransport):
         except httpx.ConnectError as error:
             if proxy is None or find_refused_certificate(error):
                 raise
-            named = f"no connection to {shown_origin(proxy.url).partition('://')[2]}, which {proxy.variable} names"
-            raise httpx.ProxyError(named, request=request) from None
+            raise httpx.ProxyError(f"no connection to {_named(proxy)}", request=request) from None
+        except httpx.ProxyError as error:
+            before, _, why = str(error).partition(_SOCKS_REFUSED)
+            if proxy is None or before or not why:
+                raise
+            raise httpx.ProxyError(f"{_named(proxy)}, could not connect: {why}", request=request) from None
 
     async def aclose(self) -> None:
         while self._transports:
             await self._transports.popitem()[1].aclose()
+
+
+def _named(proxy: Proxy) -> str:
+    return f"{shown_origin(proxy.url).partition('://')[2]}, which {proxy.variable} names"
 
 
 def make_client(settings: Settings) -> httpx.AsyncClient:
@@ -94,14 +104,13 @@ def make_client(settings: Settings) -> httpx.AsyncClient:
         InvalidSettings: A CA file that the environment names cannot be used. What is wrong with a proxy is told by the
             first request that needs it.
     """
-    env = os.environ if settings.trust_env else {}
-    tls = make_tls(env)
-    own = _own_transports(tls)
-    open_transport = _fast_transports(settings, tls if named_paths(env) else None, own) or own
+    tls = make_tls(os.environ if settings.trust_env else {})
+    own = settings.transport == "auto" and auto_transport.auto == "sockets"
+    open_transport = partial(_open_transport, tls, on_sockets=own and _on_asyncio())
     proxies = read_proxies(settings)
     transport = RoutedTransport(proxies, open_transport) if proxies.names_any else open_transport(None)
     # What records or patches httpx's own client finds nothing to patch in another one.
-    bare = settings.transport != "auto" or auto_transport.auto == "fast"
+    bare = settings.transport != "auto" or own
     client = BareClient(transport) if bare else httpx.AsyncClient(transport=transport, trust_env=False)
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client
@@ -119,46 +128,20 @@ def _names_proxies(env: Mapping[str, str]) -> bool:
     return any(name.lower() in {"http_proxy", "https_proxy", "all_proxy"} for name in env)
 
 
-OpenTransport = Callable[[Proxy | None], httpx.AsyncBaseTransport]
+def _open_transport(tls: ssl.SSLContext, proxy: Proxy | None, *, on_sockets: bool) -> httpx.AsyncBaseTransport:
+    if on_sockets and proxy is None:
+        return SocketTransport(tls)
+    # Its own context, for it may be reached by TLS itself.
+    named = httpx.Proxy(proxy.url, ssl_context=tls if proxy.url.startswith("https:") else None) if proxy else None
+    return ConnectionPerRequest(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=_UNLIMITED, proxy=named))
 
 
-def _own_transports(tls: ssl.SSLContext) -> OpenTransport:
-    def open_transport(proxy: Proxy | None) -> httpx.AsyncBaseTransport:
-        # Its own context, for it may be reached by TLS itself.
-        named = httpx.Proxy(proxy.url, ssl_context=tls if proxy.url.startswith("https:") else None) if proxy else None
-        return ConnectionPerRequest(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=_UNLIMITED, proxy=named))
-
-    return open_transport
-
-
-def _fast_transports(settings: Settings, tls: ssl.SSLContext | None, own: OpenTransport) -> OpenTransport | None:
-    """The fast ones where they are asked for or installed; None for httpx's own."""
-    if settings.transport == "httpx" or (settings.transport == "auto" and not _auto_is_fast()):
-        return None
+def _on_asyncio() -> bool:
     try:
-        from hfsvc.hub.fast import make_fast_transport
-    except ImportError:
-        if settings.transport == "fast":
-            raise InvalidSettings(setting="transport", reason="pip install 'hfsvc[fast]' first") from None
-        return None
-    certificates = tls.get_ca_certs(binary_form=True) if tls else []
-
-    def open_transport(proxy: Proxy | None) -> httpx.AsyncBaseTransport:
-        try:
-            return make_fast_transport(settings, proxy.url if proxy else None, certificates)
-        except RuntimeError:
-            # Its threads do not live on in a forked child.
-            return own(proxy)
-
-    return open_transport
-
-
-def _auto_is_fast() -> bool:
-    try:
-        # pyreqwest knows no other event loop.
-        return auto_transport.auto == "fast" and sniffio.current_async_library() == "asyncio"
+        return sniffio.current_async_library() == "asyncio"
     except sniffio.AsyncLibraryNotFoundError:
-        return auto_transport.auto == "fast"
+        # Nothing runs yet, and what most often runs is asyncio.
+        return True
 
 
 def redact(text: str) -> str:

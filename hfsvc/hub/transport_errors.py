@@ -38,6 +38,8 @@ def error_from_transport(error: Exception, url: str, request_id: str | None = No
         return CertificateRefused(url=where, host=shown_origin(url).partition("://")[2], reason=refused)
     if isinstance(error, httpx.ProxyError) and (status := _PROXY_STATUS.match(str(error))):
         return ProxyRefused(url=where, status=int(status[1]), request_id=request_id)
+    if isinstance(error, httpx.ProxyError) and _SOCKS_LOGIN.match(str(error)):
+        return ProxyRefused(url=where, status=407, reason="it does not take this login", request_id=request_id)
     for kind, reason in _REASONS:
         if isinstance(error, kind):
             return HubUnavailable(
@@ -55,8 +57,6 @@ def find_refused_certificate(error: BaseException | None) -> str | None:
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return _advice(error.verify_code, error.verify_message)
-        if str(error) == "certificate verify failed":
-            return _advice(0, "")
         # httpcore hides what its own errors come from, and keeps it all the same.
         error = error.__cause__ or error.__context__
     return None
@@ -81,7 +81,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (httpx.PoolTimeout, "no free connection in time"),
     (httpx.TimeoutException, "no answer in time"),
     (httpx.ConnectError, "no connection{detail}"),
-    (httpx.ProxyError, "the proxy does not answer{detail}"),
+    (httpx.ProxyError, "no way through the proxy{detail}"),
     (httpx.RemoteProtocolError, "the connection broke"),
     (httpx.NetworkError, "the connection broke"),
     (httpx.LocalProtocolError, "the request could not be sent"),
@@ -90,6 +90,8 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 )
 # What a proxy answers to CONNECT; another status may pass.
 _PROXY_STATUS = re.compile(r"(4\d\d)\b")
+# What httpcore says where a SOCKS proxy wants a login, or another one.
+_SOCKS_LOGIN = re.compile(r"Invalid username/password|Requested \w")
 _HARMLESS_DETAIL = re.compile(r"[\w .,\[\]:'\-/]{1,120}")
 
 

@@ -1,6 +1,7 @@
 """Names of datasets and addresses of the Hub: parsing, building, comparing origins. Pure."""
 
 import re
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
@@ -154,6 +155,8 @@ def whoami_url(endpoint: str) -> str:
 # ---- origins ----------------------------------------------------------------------------------------------------------
 
 
+# Half a dozen times for each request, while it is under way.
+@lru_cache(maxsize=256)
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port, the default port filled in."""
     parts = urlsplit(url)

@@ -6,6 +6,7 @@ All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times
 from hfsvc.models.base import Model, Workers
 from hfsvc.models.choice import (
     EpisodeFilter,
+    FitRecord,
     LeftOut,
     Preference,
     ResultFilter,
@@ -23,6 +24,7 @@ from hfsvc.models.datasets import (
     DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
+    Globs,
     Location,
     PlannedFile,
     RemoteDataset,
@@ -41,6 +43,7 @@ from hfsvc.models.events import (
     Retried,
 )
 from hfsvc.models.file_kinds import DEFAULT_INCLUDE
+from hfsvc.models.lock import LOCK_VERSION, LockedDataset, LockedFile, LockFile
 from hfsvc.models.trajectories import (
     FACETS,
     KEY_COLUMNS,
@@ -58,6 +61,7 @@ from hfsvc.models.trajectories import (
     RecoveryStatistics,
     RoleStatistics,
     RuledOutLayout,
+    SharedResult,
     Style,
     SummaryField,
     SummaryPage,
@@ -66,12 +70,14 @@ from hfsvc.models.trajectories import (
     ValueCount,
     ValueCounts,
 )
+from hfsvc.models.updates import DatasetUpdate
 
 __all__ = [
     "DEFAULT_INCLUDE",
     "DEFAULT_REVISION",
     "FACETS",
     "KEY_COLUMNS",
+    "LOCK_VERSION",
     "SUMMARY_FIELDS",
     "Bucket",
     "ByteRange",
@@ -81,6 +87,7 @@ __all__ = [
     "DatasetConfig",
     "DatasetRequest",
     "DatasetStatistics",
+    "DatasetUpdate",
     "DatasetUsage",
     "Distribution",
     "DownloadPlan",
@@ -92,11 +99,16 @@ __all__ = [
     "FileStarted",
     "FileVerified",
     "Finished",
+    "FitRecord",
+    "Globs",
     "KeptText",
     "KeyColumn",
     "LayoutName",
     "LeftOut",
     "Location",
+    "LockFile",
+    "LockedDataset",
+    "LockedFile",
     "Model",
     "OnBadRow",
     "OnEvent",
@@ -112,6 +124,7 @@ __all__ = [
     "RoleStatistics",
     "RowChoice",
     "RuledOutLayout",
+    "SharedResult",
     "SplitShare",
     "StreamRecord",
     "Style",

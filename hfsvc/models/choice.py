@@ -13,9 +13,12 @@ TraceFilter = Literal["all", "main"]
 Preference = Literal["first", "best"]
 LeftOut = Literal[
     "range", "rows", "filter", "episode", "trace", "query", "duplicate", "split", "sample", "shard", "cursor",
-    "length", "bad", "limit",
+    "length", "template", "bad", "limit",
 ]  # fmt: skip
-"""Why a row was left out, in the order in which it is asked; the first reason counts."""
+"""Why a row was left out, in the order in which it is asked; the first reason counts. `limit` is the end of a mix, too."""
+
+CHOICE_LOGGER = "hfsvc.choice"
+"""The name of the logger that tells what of a choice could not make a difference."""
 
 
 class SplitShare(Model, frozen=True, kw_only=True):
@@ -25,7 +28,7 @@ class SplitShare(Model, frozen=True, kw_only=True):
     overlap, whatever the order of rows, and whoever reads them. Rows without a value share one place.
 
     Attributes:
-        by: The field, of `hfsvc.models.SUMMARY_FIELDS`.
+        by: The field, of `hfsvc.models.SUMMARY_FIELDS`, or the column.
         start: From here on, 0 at least.
         stop: Up to, and without, here; 1 at most.
         seed: Any number; others deal values out in another way.
@@ -47,7 +50,8 @@ class RowChoice(Model, frozen=True, kw_only=True):
         traces: ``main`` leaves out rows of subagents and summaries: those whose ``trace_source`` is another one.
         where: Words as `TrajectorySource.list_summaries` takes them.
         dedupe: ``exact`` keeps one row of those with the same messages, ``messages`` one of those with the same first
-            user message, the name of a field of `hfsvc.models.SUMMARY_FIELDS` one of those with the same value in it.
+            user message, the name of a field of `hfsvc.models.SUMMARY_FIELDS`, or of a column, one of those with the same
+            value in it.
         prefer: Which one of several duplicates is kept; ``best`` has the highest result.
         share: A share of the values of a field.
         sample: How many of the rows that are left, drawn at random.
@@ -76,6 +80,26 @@ class RowChoice(Model, frozen=True, kw_only=True):
 _ALL_ROWS = {name: getattr(RowChoice(), name) for name in RowChoice.__struct_fields__ if name not in {"prefer", "seed"}}
 
 
+class FitRecord(Model, frozen=True, kw_only=True):
+    """What was changed of the rows of an export to make them fit for a trainer.
+
+    Attributes:
+        cut_rows: Rows of which tool outputs lost their middle.
+        cut_outputs: Those outputs.
+        split_rows: Rows that were cut between their turns.
+        pieces: What those became, but for pieces of which nothing counts for the loss.
+        dropped_turns: Turns of theirs that fit into no piece.
+        refusal: What is the matter with the first row that the chat template did not take; None where it took all.
+    """
+
+    cut_rows: int = 0
+    cut_outputs: int = 0
+    split_rows: int = 0
+    pieces: int = 0
+    dropped_turns: int = 0
+    refusal: str | None = None
+
+
 class StreamRecord(Model, frozen=True, kw_only=True):
     """What became of the rows of a dataset in one stream or export: each was written, or left out for one reason.
 
@@ -84,9 +108,13 @@ class StreamRecord(Model, frozen=True, kw_only=True):
         written: Rows that came out.
         left_out: Rows by the reason why they did not.
         without_result: Rows among those that a filter by result left out that have none.
+        fitted: What was changed of rows that had to fit for a trainer; None where none had to.
+        notes: What of the choice of rows could not make a difference, and why, a sentence each.
     """
 
     read: int = 0
     written: int = 0
     left_out: Mapping[LeftOut, int] = msgspec.field(default_factory=dict)
     without_result: int = 0
+    fitted: FitRecord | None = None
+    notes: tuple[str, ...] = ()

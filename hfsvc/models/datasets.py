@@ -59,6 +59,13 @@ class DatasetRequest(Model, frozen=True):
         return Secret(self.token) if isinstance(self.token, str) else self.token
 
 
+class Globs(Model, frozen=True, kw_only=True):
+    """One request's selection, kept so that a new commit is selected the same way."""
+
+    include: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+
+
 class DatasetConfig(Model, frozen=True, kw_only=True):
     """A configuration (the Hub also says subset) of a dataset, as its card names it.
 
@@ -152,7 +159,8 @@ class PlannedFile(Model, frozen=True, kw_only=True):
         copy_of: Where the same content is copied from instead of fetched: another file of the dataset (which may have
             to be fetched itself), or an absolute path in the cache of Hugging Face's own tools.
         kept_bytes: Bytes of an interrupted transfer that need not be fetched again.
-        fault: As `RemoteFile.fault`: a download will fail at this file, after it has brought the others.
+        fault: Why a download fails at this file: its listing lacks something (`RemoteFile.fault`; the others are brought
+            before), or its path is refused (nothing is).
     """
 
     path: str
@@ -214,6 +222,8 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
         license: From the dataset card, if it names one.
         configs: From the dataset card, if it names any.
         checksums: ``{path: "sha256:…" | "git-sha1:…"}`` that each file was verified against.
+        sizes: ``{path: bytes}``.
+        selection: What was asked for so far.
     """
 
     repo: str
@@ -226,6 +236,8 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
     license: str | None = None
     configs: tuple[DatasetConfig, ...] = ()
     checksums: Mapping[str, str] = msgspec.field(default_factory=dict)
+    sizes: Mapping[str, int] = msgspec.field(default_factory=dict)
+    selection: tuple[Globs, ...] = ()
 
     @property
     def local_path(self) -> Path:

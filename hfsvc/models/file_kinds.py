@@ -85,11 +85,11 @@ _IS_SPLIT = re.compile(rf"({_WORDS}|data)({BETWEEN}|$)")
 def kind_of(path: str) -> FileKind | None:
     """The kind of a file, as its name tells; None for one that holds no rows."""
     name = path.rpartition("/")[2].lower()
-    packed = next(filter(name.endswith, COMPRESSED), "")
+    packed = next(filter(name.endswith, COMPRESSED), "") if name.endswith(COMPRESSED) else ""
     ending = name.removesuffix(packed).rpartition(".")[2]
     if "." not in name:
         return None
-    if _RUN.fullmatch(path):
+    if ending == "json" and _RUN.fullmatch(path):
         return RUNS
     return next((kind for kind in KINDS if ending in kind.endings and (kind.is_packed or not packed)), None)
 

@@ -117,6 +117,13 @@ class FileLayout(Model, frozen=True, kw_only=True):
     unread: tuple[str, ...] = ()
 
 
+class SharedResult(Model, frozen=True, kw_only=True):
+    """Several calls of a step, by their ids, that one result answers, or several that do not say which. `step` is a step id."""
+
+    step: int
+    calls: tuple[str, ...]
+
+
 class Fidelity(Model, frozen=True, kw_only=True):
     """What a row's document recovered of what the row had flattened into text.
 
@@ -126,6 +133,8 @@ class Fidelity(Model, frozen=True, kw_only=True):
         reasoning: Steps whose thinking was found.
         calls: Tool calls found.
         answered: Those of them that a result names.
+        shared_results: Calls that share a result, which names none of them. Exports answer the last of them with it, and the
+            others with an empty one.
         observations: Messages that became the observation of the step before.
         tool_definitions: Whether the tools on offer were found.
         kept_as_text: Messages that look like more than text, and stayed it.
@@ -139,6 +148,7 @@ class Fidelity(Model, frozen=True, kw_only=True):
     reasoning: int = 0
     calls: int = 0
     answered: int = 0
+    shared_results: tuple[SharedResult, ...] = ()
     observations: int = 0
     tool_definitions: bool = False
     kept_as_text: tuple[KeptText, ...] = ()

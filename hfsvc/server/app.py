@@ -1,6 +1,7 @@
 """The ASGI app over a container: its routes, its error handlers, its guard, its lifespan."""
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -66,7 +67,7 @@ class ServerApp:
     def __init__(self, state: AppState) -> None:
         self._jobs = state.jobs
         self._codes = state.codes
-        tags = AnswerTags(state.datasets, state.sources)
+        tags = AnswerTags(state.sources)
         app = Compression(Conditional(_make_litestar(state), tags.tag_of))
         self._app = Guard(app, access=state.access, limits=state.limits, counters=state.counters)
 
@@ -89,25 +90,32 @@ class ServerApp:
 
 
 def create_app(
-    container: Container, *, access: ServerAccess | None = None, limits: ServerLimits | None = None
+    container: Container,
+    *,
+    access: ServerAccess | None = None,
+    limits: ServerLimits | None = None,
+    files: Sequence[str | os.PathLike[str]] = (),
 ) -> ServerApp:
     """The server over a container, which the caller opens before and closes after it.
 
     Args:
-        container: Its parts are used, and its settings' default source.
+        container: Its parts are used, and its settings' default source, where no `files` are given.
         access: Who may come in: everyone who reaches it by ``localhost`` or an IP address, unless given.
         limits: How much it takes on at once.
+        files: Paths of files of your own, folders or globs: each is a dataset besides, called ``local:`` and the last part of
+            its path, and the first one is the default source.
 
     Raises:
         InvalidArgument: One of them is something else.
     """
     check_value("access", access, ServerAccess | None)
     check_value("limits", limits, ServerLimits | None)
-    return ServerApp(_make_state(container, access or ServerAccess(), limits or ServerLimits()))
+    sources = OpenSources(container, files)
+    return ServerApp(_make_state(container, sources, access or ServerAccess(), limits or ServerLimits()))
 
 
-def _make_state(container: Container, access: ServerAccess, limits: ServerLimits) -> AppState:
-    errors, sources = ErrorRenderer(container.settings()), OpenSources(container)
+def _make_state(container: Container, sources: OpenSources, access: ServerAccess, limits: ServerLimits) -> AppState:
+    errors = ErrorRenderer(container.settings(), sources.folders)
     return AppState(
         container=container,
         datasets=container.datasets(),

@@ -94,11 +94,12 @@ class ErrorRenderer:
 
     Args:
         settings: Their folders are left out of what is said.
+        folders: So are these.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        folders = (settings.root, settings.hf_cache, _home())
-        self._folders = _spellings(folder for folder in folders if folder is not None)
+    def __init__(self, settings: Settings, folders: Iterable[Path] = ()) -> None:
+        all_folders = (settings.root, settings.hf_cache, _home(), *folders)
+        self._folders = _spellings(folder for folder in all_folders if folder is not None)
 
     def document(self, error: BaseException) -> dict[str, Any]:
         """An error as JSON; one that is no `HfsvcError` is logged, and tells nothing."""

@@ -175,6 +175,7 @@ class Jobs:
         Raises:
             Busy: Too many run, or the app is not up.
             UnknownSource: The name is no alias and no id.
+            NotInStore: It is files of the user's own.
             InvalidRepoId, InvalidPattern: It cannot be understood.
         """
         if self._group is None or self.count("running") >= self._limits.jobs:
@@ -229,7 +230,9 @@ class Jobs:
             running.log.wake()
 
     def _request(self, order: DownloadOrder) -> DatasetRequest:
-        fields: dict[str, Any] = msgspec.structs.asdict(order) | {"repo": self._sources.repo(order.repo)}
+        fields: dict[str, Any] = msgspec.structs.asdict(order) | {
+            "repo": self._sources.stored_repo(order.repo, "downloaded")
+        }
         request = DatasetRequest(**fields)
         parse_request(request, self._settings)  # raises for what no download can be made of
         return request

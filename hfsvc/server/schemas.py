@@ -38,7 +38,7 @@ class ErrorAnswer(Model, frozen=True, kw_only=True):
 
 
 class DatasetEntry(Model, frozen=True, kw_only=True):
-    """A dataset on disk."""
+    """A dataset on disk. `local` is true of files of the user's own, whose `downloaded_at` is their last change."""
 
     repo: str
     alias: str | None
@@ -48,6 +48,7 @@ class DatasetEntry(Model, frozen=True, kw_only=True):
     downloaded_at: datetime
     file_count: int
     total_bytes: int
+    local: bool = False
 
 
 class ConfigEntry(Model, frozen=True, kw_only=True):
@@ -193,16 +194,16 @@ class Readiness(Model, frozen=True, kw_only=True):
     status: Literal["ready"] = "ready"
 
 
-def entry_of(dataset: DownloadedDataset, alias: str | None) -> DatasetEntry:
+def entry_of(dataset: DownloadedDataset, alias: str | None, *, local: bool = False) -> DatasetEntry:
     """A dataset for a list."""
-    return DatasetEntry(**_entry_fields(dataset, alias))
+    return DatasetEntry(**_entry_fields(dataset, alias), local=local)
 
 
-def info_of(dataset: DownloadedDataset, alias: str | None) -> DatasetInfo:
+def info_of(dataset: DownloadedDataset, alias: str | None, *, local: bool = False) -> DatasetInfo:
     """A dataset by itself."""
     found = splits_of(dataset.files, dataset.configs)
     configs = tuple(ConfigEntry(name=name, splits=tuple(splits)) for name, splits in found.items())
-    return DatasetInfo(**_entry_fields(dataset, alias), files=dataset.files, configs=configs)
+    return DatasetInfo(**_entry_fields(dataset, alias), local=local, files=dataset.files, configs=configs)
 
 
 def _entry_fields(dataset: DownloadedDataset, alias: str | None) -> dict[str, Any]:

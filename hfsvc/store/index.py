@@ -10,19 +10,12 @@ import msgspec
 from hfsvc.disk import disk_errors, make_folder
 from hfsvc.errors import DamagedIndex, HfsvcError
 from hfsvc.files.atomic import size_of, write_whole
-from hfsvc.models import DatasetConfig, DownloadedDataset, Model, RemoteDataset, RemoteFile
+from hfsvc.models import DatasetConfig, DownloadedDataset, Globs, Model, RemoteDataset, RemoteFile
 from hfsvc.store.directories import locks_folder
 from hfsvc.store.locks import make_file_lock
 from hfsvc.store.safe_paths import INDEX_NAME, check_path
 
 INDEX_VERSION = 1
-
-
-class Globs(Model, frozen=True, kw_only=True):
-    """One request's selection, kept so that a new commit is selected the same way."""
-
-    include: tuple[str, ...]
-    exclude: tuple[str, ...] = ()
 
 
 class IndexEntry(Model, frozen=True, kw_only=True):
@@ -67,6 +60,8 @@ class IndexEntry(Model, frozen=True, kw_only=True):
             license=self.license,
             configs=self.configs,
             checksums=self.checksums,
+            sizes=self.sizes,
+            selection=self.globs,
         )
 
     def remote(self) -> RemoteDataset:

@@ -56,6 +56,8 @@ async def find_present(folder: Path, entry: IndexEntry | None, files: Sequence[R
 
 
 def _of_listed_size(folder: Path, files: Iterable[RemoteFile]) -> list[RemoteFile]:
+    if not folder.exists():
+        return []
     return [file for file in files if file.checksum and not file.fault and size_of(folder / file.path) == file.size]
 
 
@@ -97,7 +99,8 @@ def find_copies(
     """
     donors = {checksum: path for path, checksum in entry.checksums.items()} if entry else {}
     found = {file.path: donors[file.checksum] for file in files if file.checksum in donors}
-    for file in files:
+    has_blobs = hf_cache is not None and blob_path(hf_cache, repo, "").is_dir()
+    for file in files if has_blobs else ():
         if hf_cache and file.checksum and file.path not in found:
             blob = blob_path(hf_cache, repo, file.checksum)
             if size_of(blob) == file.size > 0:
@@ -113,6 +116,8 @@ def blob_path(cache: Path, repo: str, checksum: str) -> Path:
 def find_kept(dataset: RemoteDataset, files: Sequence[RemoteFile], parts: Path, digests: Path) -> dict[str, int]:
     """``{path: bytes}`` that interrupted transfers left of files, by their journals. Blocks."""
     left = left_behind(parts)
+    if not left:
+        return {}
     names = {file.path: part_name(dataset.repo, dataset.commit, file.path, file.checksum) for file in files}
     return {
         file.path: kept_bytes(PartPaths(parts, digests, names[file.path]), file.size)

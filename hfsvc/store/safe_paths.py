@@ -20,9 +20,13 @@ INDEX_NAME = "index.json"
 MAX_NAME_BYTES = 255
 _CANNOT_HOLD = {errno.EINVAL, errno.ENAMETOOLONG, errno.ENOENT, errno.EILSEQ}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_WINDOWS_SIGNS = re.compile(r'[<>:"|?*]')
-_DEVICES = re.compile(
-    r"(con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])( *\.| *$| *:)", re.IGNORECASE
+# What nearly all paths are: no other system than Windows has anything against them.
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}/)*[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
+# Signs, the end of a part, names of devices.
+_FOREIGN_TO_WINDOWS = re.compile(
+    r'[<>:"|?*]|[. ](?:/|\Z)'
+    r"|(?:\A|/)(?:con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\.|/|\Z)",
+    re.IGNORECASE,
 )
 
 
@@ -33,7 +37,7 @@ def check_path(path: str) -> str:
         UnsafePath: Absolute, ``..``, backslash, control characters, a name that no disk can hold, the store's own folder;
             on Windows also drives, devices and what it reads as another name.
     """
-    if reason := _refusal(path):
+    if reason := refusal(path):
         raise UnsafePath(path=path, reason=reason)
     return path
 
@@ -49,7 +53,10 @@ def check_dataset_folder(repo: str) -> str:
     return check_path(repo)
 
 
-def _refusal(path: str) -> str | None:
+def refusal(path: str) -> str | None:
+    """Why `check_path` refuses a path; None where it does not."""
+    if _PLAIN.fullmatch(path) and os.name != "nt":
+        return None
     if not path or path.startswith("/"):
         return "it is absolute or empty"
     if "\\" in path:
@@ -64,7 +71,7 @@ def _part_refusal(part: str) -> str | None:
         return "it leaves its folder, or a part of it is empty"
     if part.casefold() == STATE_FOLDER:
         return f"{STATE_FOLDER} is the store's own"
-    if os.name == "nt" and _is_foreign_to_windows(part):
+    if os.name == "nt" and _FOREIGN_TO_WINDOWS.search(part):
         return "Windows cannot hold it, or reads it as another name"
     try:
         length = len(part.encode())
@@ -73,17 +80,13 @@ def _part_refusal(part: str) -> str | None:
     return f"a part of it is longer than {MAX_NAME_BYTES} bytes" if length > MAX_NAME_BYTES else None
 
 
-def _is_foreign_to_windows(part: str) -> bool:
-    return bool(_DEVICES.match(part)) or part.endswith((".", " ")) or bool(_WINDOWS_SIGNS.search(part))
-
-
 def find_unportable(paths: Iterable[str]) -> tuple[str, ...]:
     """Those of the paths that other systems cannot hold, alone or beside another one of them."""
     seen: set[str] = set()
     found = []
     for path in paths:
         key = fold(path)
-        if key in seen or any(map(_is_foreign_to_windows, path.split("/"))):
+        if key in seen or _FOREIGN_TO_WINDOWS.search(path):
             found.append(path)
         seen.add(key)
     return tuple(found)
@@ -139,7 +142,7 @@ def check_together(paths: Iterable[str], *, case_sensitive: bool) -> None:
 
 def fold(path: str) -> str:
     """The form under which disks that ignore case and unicode forms look a name up."""
-    return unicodedata.normalize("NFC", path.casefold())
+    return path.casefold() if path.isascii() else unicodedata.normalize("NFC", path.casefold())
 
 
 def parents(path: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from anyio import from_thread, to_thread
+from anyio.abc import TaskGroup
 
 from hfsvc.aio.batching import ThreadBatcher
 from hfsvc.disk import disk_errors
@@ -104,9 +105,9 @@ class Staging:
         self.checksums[file.path] = file.checksum or ""
         return True
 
-    async def open(self, file: RemoteFile, checksum: str) -> Part | None:
+    async def open(self, file: RemoteFile, checksum: str, beside: TaskGroup) -> Part | None:
         self._wholes[file.path] = self._parts.paths(file).whole
-        return await self._parts.open(file, checksum)
+        return await self._parts.open(file, checksum, beside)
 
     async def accept(self, file: RemoteFile) -> None:
         await self._accept(file, self._wholes.pop(file.path))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Redirect,
         Request,
         Response,
+        SlowConnection,
         Stall,
         Status,
         TooManyConnections,
@@ -61,8 +62,8 @@ _NAMES = {
     "localhub": (
         "CaptivePortal Chunked Corrupt Cut Direct Exchange Fault FaultRule ForeignLinks Garbage Gzip HangUp "
         "IgnoreRange LocalHub MaskedHashes Missing OtherRange OtherTotal Pointer RecordedRequest Redirect "
-        "Request Response Stall Status TooManyConnections TooManyRequests WithHeader WithoutHeader WrongHash "
-        "mirror_of"
+        "Request Response SlowConnection Stall Status TooManyConnections TooManyRequests WithHeader WithoutHeader "
+        "WrongHash mirror_of"
     ),
     "samples": (
         "openthoughts_rows rows_table sample_messages sample_row sample_rows sample_trajectory "
@@ -99,6 +100,7 @@ __all__ = [
     "Redirect",
     "Request",
     "Response",
+    "SlowConnection",
     "Stall",
     "Status",
     "TooManyConnections",

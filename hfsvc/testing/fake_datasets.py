@@ -9,7 +9,8 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
 from hfsvc.datasets.plan import make_plan, nothing_selected, select
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
-from hfsvc.errors import DatasetNotFound, NotDownloaded, RevisionNotFound
+from hfsvc.datasets.updates import unmoved, update_of
+from hfsvc.errors import DatasetNotFound, NotDownloaded, RevisionNotFound, typed
 from hfsvc.files.atomic import free_bytes, prune_empty, size_of
 from hfsvc.files.checksum import checksum_of
 from hfsvc.hub.urls import parse_repo
@@ -18,6 +19,7 @@ from hfsvc.models import (
     BytesReceived,
     DamagedFile,
     DatasetRequest,
+    DatasetUpdate,
     DatasetUsage,
     DownloadedDataset,
     DownloadPlan,
@@ -112,6 +114,11 @@ class FakeDatasetService:
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         return self._plan(request)
+
+    async def check_update(self, repo: str) -> DatasetUpdate:
+        entry = self._recorded(repo)
+        plan = self._plan(DatasetRequest(repo=typed(entry.repo), revision=entry.revision))
+        return unmoved(entry) if plan.commit == entry.commit else update_of(entry, plan)
 
     def _parse(self, request: DatasetRequest) -> ResolvedRequest:
         return parse_request(request, self._settings, full_name=_KNOWN.expand)

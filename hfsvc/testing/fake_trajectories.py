@@ -175,10 +175,7 @@ class FakeTrajectorySource:
         return [each async for each in self.stream_trajectories(start=offset, stop=stop)]
 
     async def list_summaries(self, offset: int, limit: int, query: str | None = None) -> SummaryPage:
-        from hfsvc.trajectories.index.query import check_query
-
         check_rows(offset=offset, limit=limit)
-        check_query(query)
         found = self._matching(query)
         return SummaryPage(total=len(found), offset=offset, items=(*found[offset : offset + limit],))
 
@@ -193,8 +190,10 @@ class FakeTrajectorySource:
         return cut(tally.result(), limit)
 
     def _matching(self, query: str | None) -> list[TrajectorySummary]:
+        from hfsvc.trajectories.index.query import check_query
         from hfsvc.trajectories.index.summaries import matching, summary_batch
 
+        check_query(query)
         found = self._summaries()
         if not query:
             return found

@@ -24,7 +24,7 @@ def pytest_configure() -> None:
 
 def pytest_unconfigure() -> None:
     """Only test runs are meant."""
-    auto_transport.auto = "fast"
+    auto_transport.auto = "sockets"
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:

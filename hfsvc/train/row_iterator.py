@@ -1,17 +1,29 @@
 """Rows for scripts and worker processes that run no event loop: one of its own, in a thread of its own."""
 
+import atexit
 import os
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from concurrent.futures import Future, wait
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    ExitStack,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 from typing import Any
+from weakref import WeakSet
 
+import anyio
 import msgspec
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal
 
 from hfsvc.containers import open_container
+from hfsvc.errors import OtherProcess
 from hfsvc.export.row_chunks import weight_of
 from hfsvc.models import StreamRecord, TrajectoryRow
 from hfsvc.protocols import RowStream
@@ -21,6 +33,7 @@ from hfsvc.trajectories.selection import RowRange
 CHUNK_ROWS = 64
 CHUNK_BYTES = 4 << 20
 Rows = RowStream[TrajectoryRow]
+_open_iterators: "WeakSet[RowIterator]" = WeakSet()
 
 
 def iter_rows(
@@ -40,7 +53,7 @@ def iter_rows(
     """The rows of a dataset, one after the other, without an event loop of the caller's.
 
     A loop in a thread of its own reads on while the caller works. Both end with the iterator: when it is exhausted, closed,
-    or let go of, as a ``break`` does.
+    or let go of, as a ``break`` does, and with the program.
 
     Args:
         name: As ``container.source`` takes it.
@@ -57,6 +70,7 @@ def iter_rows(
 
     Raises:
         HfsvcError: What the source raises, when the first row is asked for.
+        OtherProcess: A row is asked for in a process that was forked meanwhile.
     """
     given = settings or load_settings(os.environ)
     # Rows come from the disk; clients of the fast transport, made in one thread after another, may end the process.
@@ -75,6 +89,8 @@ class RowIterator(Iterator[TrajectoryRow]):
     def __init__(self, stream: AbstractAsyncContextManager[Rows]) -> None:
         self._opened: list[Rows] = []
         self._rows = _read(stream, self._opened)
+        self._process = os.getpid()
+        _open_iterators.add(self)
 
     @property
     def record(self) -> StreamRecord:
@@ -82,11 +98,14 @@ class RowIterator(Iterator[TrajectoryRow]):
         return self._opened[0].record if self._opened else StreamRecord()
 
     def __next__(self) -> TrajectoryRow:
+        if os.getpid() != self._process:
+            raise OtherProcess
         return next(self._rows)
 
     def close(self) -> None:
-        """End the thread, and close what it opened."""
-        self._rows.close()
+        """End the thread, and close what it opened; in a forked process they are left to the one that began."""
+        if os.getpid() == self._process:
+            self._rows.close()
 
     def __enter__(self) -> "RowIterator":
         return self
@@ -99,16 +118,43 @@ class RowIterator(Iterator[TrajectoryRow]):
 
 def _read(opening: AbstractAsyncContextManager[Rows], opened: list[Rows]) -> Generator[TrajectoryRow, None, None]:
     # No method: an iterator that knows itself would not be let go of by a ``break``.
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(opening) as stream:
+    process, begun = os.getpid(), ExitStack()
+    try:
+        portal = begun.enter_context(_own_loop())
+        stream = begun.enter_context(portal.wrap_async_context_manager(opening))
         opened.append(stream)
         ahead: Future[list[TrajectoryRow]] = portal.start_task_soon(_next_chunk, stream)
-        try:
-            while chunk := ahead.result():
-                ahead = portal.start_task_soon(_next_chunk, stream)
-                yield from chunk
-        finally:
-            # A stream is not closed under whoever reads it; a chunk is small.
-            wait([ahead])
+        # A stream is not closed under whoever reads it; a chunk is small.
+        begun.callback(lambda: wait([ahead]))
+        while chunk := ahead.result():
+            ahead = portal.start_task_soon(_next_chunk, stream)
+            yield from chunk
+    finally:
+        if os.getpid() == process:
+            begun.close()
+
+
+@contextmanager
+def _own_loop() -> Iterator[BlockingPortal]:
+    """An event loop in a thread, for which the interpreter does not wait where nobody ends it."""
+    process, begun = os.getpid(), Future[BlockingPortal]()
+
+    async def serve() -> None:
+        async with BlockingPortal() as portal:
+            begun.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    # Threads that it starts are of its kind.
+    thread = Thread(target=anyio.run, args=(serve,), name="hfsvc rows", daemon=True)
+    thread.start()
+    portal = begun.result()
+    try:
+        yield portal
+    finally:
+        # A forked process has the object, and not the thread.
+        if os.getpid() == process:
+            portal.start_task_soon(portal.stop)
+            thread.join()
 
 
 @asynccontextmanager
@@ -131,3 +177,12 @@ async def _next_chunk(stream: Rows) -> list[TrajectoryRow]:
         if len(chunk) >= CHUNK_ROWS or weight >= CHUNK_BYTES:
             break
     return chunk
+
+
+@atexit.register
+def _close_open_iterators() -> None:
+    # While the interpreter is whole: threads must not meet a dying one.
+    for each in list(_open_iterators):
+        # Another thread may be in the middle of it.
+        with suppress(ValueError):
+            each.close()

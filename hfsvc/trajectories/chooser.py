@@ -9,23 +9,31 @@ import random
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple, cast
 
 from xxhash import xxh3_128_digest
 
 from hfsvc.errors import InvalidArgument
 from hfsvc.models import KEY_COLUMNS, SUMMARY_FIELDS, LeftOut, RowChoice, SplitShare
+from hfsvc.models.choice import CHOICE_LOGGER
 from hfsvc.trajectories.duplicates import DigestIndex, Sameness, repeated
+from hfsvc.trajectories.field_texts import FieldTexts
 from hfsvc.trajectories.index.episodes import EpisodeRow, superseded
 from hfsvc.trajectories.index.outcomes import passes, rank, tells
+from hfsvc.trajectories.index.query import check_query, read_query
 from hfsvc.trajectories.index.summary_index import SummaryIndex
 from hfsvc.trajectories.selection import numbers
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(CHOICE_LOGGER)
 NO_RESULTS = (
-    "no row of %s says how its run ended, so that none is read for the result %s: "
+    "no row of {} says how its run ended, so that none is read for the result {}: "
     "say which column does with --column result=NAME, or leave the filter out"
 )
+HAS_NONE = "no row of {} has the field {}, so that {}"
+ROWS_AT_ONCE = 1 << 18
+"""So few rows are looked through for duplicates in one go."""
+
 MAIN = "main"
 """What Harbor's exporter calls the trace of the agent itself."""
 
@@ -39,6 +47,7 @@ class Chosen(NamedTuple):
         left_out: How many others there are, by the reason.
         without_result: How many of those that a filter by result left out have none.
         ordered: Whether the numbers rise.
+        notes: What of the choice could not make a difference, a sentence each.
     """
 
     rows: Sequence[int]
@@ -46,6 +55,7 @@ class Chosen(NamedTuple):
     left_out: Mapping[LeftOut, int]
     without_result: int = 0
     ordered: bool = True
+    notes: tuple[str, ...] = ()
 
 
 class Chooser:
@@ -56,13 +66,15 @@ class Chooser:
         rows: How many it has.
         index: Of their summaries.
         digests: Of their messages.
+        texts: Of their fields and columns.
     """
 
-    def __init__(self, repo: str, rows: int, index: SummaryIndex, digests: DigestIndex) -> None:
+    def __init__(self, repo: str, rows: int, index: SummaryIndex, digests: DigestIndex, texts: FieldTexts) -> None:
         self._repo = repo
         self._rows = rows
         self._index = index
         self._digests = digests
+        self._texts = texts
 
     def choose(self, choice: RowChoice, first: int, stop: int, where: str | None = None) -> Chosen:
         """The rows from `first` to `stop` that a choice keeps, and that answer to one more query.
@@ -77,10 +89,14 @@ class Chooser:
             InvalidArgument: It names a field or a key that there is not, or lacks a seed.
         """
         check_choice(choice)
+        check_columns(choice, self._texts.names)
         kept = _Kept(self._rows, first, stop)
         if choice.rows is not None:
             kept.keep("rows", self._named(choice.rows))
-        without = self._by_result(kept, choice) if choice.result != "all" else 0
+        notes = list(self._fields_without_texts(choice, where))
+        without, told = self._by_result(kept, choice) if choice.result != "all" else (0, True)
+        if not told:
+            notes.append(NO_RESULTS.format(self._repo, choice.result))
         if choice.episodes == "last":
             kept.drop("episode", superseded(self._episodes()))
         if choice.traces == MAIN:
@@ -98,9 +114,19 @@ class Chooser:
             rows = numbers(drawn)
         if choice.shuffle:
             random.Random(choice.seed).shuffle(cast("Any", rows))
-        return Chosen(rows, range(len(rows)), dict(+kept.left_out), without, ordered=not choice.shuffle)
+        for note in notes:
+            logger.warning("%s", note)
+        left_out = dict(+kept.left_out)
+        return Chosen(rows, range(len(rows)), left_out, without, ordered=not choice.shuffle, notes=tuple(notes))
 
-    def _by_result(self, kept: "_Kept", choice: RowChoice) -> int:
+    def _fields_without_texts(self, choice: RowChoice, where: str | None) -> Iterator[str]:
+        """A note for each part of a choice that asks for a field which no row has."""
+        for field, effect in asked_fields(choice, where):
+            if self._texts.is_empty(field):
+                yield HAS_NONE.format(self._repo, field, effect)
+
+    def _by_result(self, kept: "_Kept", choice: RowChoice) -> tuple[int, bool]:
+        """How many rows that were left out have no result, and whether any row has one."""
         without = told = 0
         for first, block in self._index.blocks("result"):
             results = block.column("result").to_pylist()
@@ -108,9 +134,7 @@ class Chooser:
             failing = [row for row, result in enumerate(results, first) if not passes(result, choice.result)]
             without += sum(kept.has(row) and not tells(results[row - first]) for row in failing)
             kept.drop("filter", failing)
-        if not told:
-            logger.warning(NO_RESULTS, self._repo, choice.result)
-        return without
+        return without, bool(told)
 
     def _named(self, named: Iterable[int | str]) -> Iterator[int]:
         for each in named:
@@ -130,8 +154,8 @@ class Chooser:
                 yield EpisodeRow(row, *values)
 
     def _where(self, field: str, holds: Callable[[str | None], bool]) -> Iterator[int]:
-        for first, block in self._index.blocks(field):
-            column = block.column(field).dictionary_encode()
+        for first, texts in self._texts.blocks(field):
+            column = texts.dictionary_encode()
             answers = [holds(value) for value in column.dictionary.to_pylist()]
             of_null = holds(None)
             for row, code in enumerate(column.indices.to_pylist(), first):
@@ -141,30 +165,34 @@ class Chooser:
     def _outside(self, share: SplitShare) -> Iterator[int]:
         return self._where(share.by, lambda value: not share.start <= place_of(value, share.seed) < share.stop)
 
-    def _repeated(self, choice: RowChoice, kept: "_Kept") -> list[int]:
-        digests, found = bytearray(), array("q")
-        for row, digest in self._digests_by(choice.dedupe or ""):
-            if kept.has(row):
-                digests += digest
-                found.append(row)
-        return repeated(digests, self._ranks(found) if choice.prefer == "best" else [0.0] * len(found), found)
+    def _repeated(self, choice: RowChoice, kept: "_Kept") -> Iterator[int]:
+        best = choice.prefer == "best"
+        # A row costs 16 bytes in all, in each of so many goes over one part of the digests.
+        parts = 1 if self._rows < ROWS_AT_ONCE else (3 if best else 2)
+        for part in range(parts):
+            digests, ranks, found = bytearray(), array("d"), array("q")
+            results = self._results() if best else repeat(None)
+            for row, (digest, result) in enumerate(zip(self._digests_by(choice.dedupe or ""), results, strict=False)):
+                if digest is not None and digest[0] % parts == part and kept.has(row):
+                    digests += digest
+                    found.append(row)
+                    if best:
+                        ranks.append(rank(result))
+            yield from repeated(digests, ranks if best else None, found)
 
-    def _digests_by(self, same: str) -> Iterator[tuple[int, bytes]]:
+    def _digests_by(self, same: str) -> Iterator[bytes | None]:
+        """A digest of every row, or None."""
         if same in {"exact", "messages"}:
-            for first, column in self._digests.blocks(cast("Sameness", same)):
-                yield from ((row, each) for row, each in enumerate(column.to_pylist(), first) if each is not None)
+            for _, column in self._digests.blocks(cast("Sameness", same)):
+                yield from column.to_pylist()
             return
-        for first, block in self._index.blocks(same):
-            for row, value in enumerate(block.column(same).to_pylist(), first):
-                if value is not None:
-                    yield row, xxh3_128_digest(value.encode("utf-8", "surrogatepass"))
+        for _, texts in self._texts.blocks(same):
+            for value in texts.to_pylist():
+                yield None if value is None else xxh3_128_digest(value.encode("utf-8", "surrogatepass"))
 
-    def _ranks(self, rows: Sequence[int]) -> "array[float]":
-        ranks = array("d", bytes(8 * self._rows))
-        for first, block in self._index.blocks("result"):
-            for row, result in enumerate(block.column("result").to_pylist(), first):
-                ranks[row] = rank(result)
-        return array("d", (ranks[row] for row in rows))
+    def _results(self) -> Iterator[str | None]:
+        for _, block in self._index.blocks("result"):
+            yield from block.column("result").to_pylist()
 
 
 class _Kept:
@@ -209,17 +237,45 @@ def place_of(value: str | None, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:7], "big") / (1 << 56)
 
 
-def check_choice(choice: RowChoice) -> None:
-    """Refuse a choice that no dataset could serve. Pure.
+def asked_fields(choice: RowChoice, where: str | None = None) -> Iterator[tuple[str, str]]:
+    """The fields that a choice looks at, each with what it means that no row has it. Pure."""
+    if choice.episodes == "last":
+        yield "episode", "no row is left out as one that a later episode goes on from"
+    if choice.traces == MAIN:
+        yield "trace_source", "no row is left out as one of a subagent or a summary"
+    if choice.dedupe not in {None, "exact", "messages"}:
+        yield str(choice.dedupe), "no row is a duplicate by it"
+    if choice.share is not None:
+        yield choice.share.by, "all rows are in one split"
+    for query in filter(None, (choice.where, where)):
+        named = {word.field for word in read_query(query, SUMMARY_FIELDS) if word.field and word.text}
+        yield from ((field, f"none answers to {query}") for field in sorted(named))
+
+
+def check_columns(choice: RowChoice, names: Sequence[str]) -> None:
+    """Refuse a choice by a column that a dataset does not have. Pure.
+
+    Args:
+        choice: The choice.
+        names: Fields and columns of the dataset.
 
     Raises:
         InvalidArgument: It is one.
     """
     fields = {"dedupe": choice.dedupe, "share": choice.share.by if choice.share else None}
     for argument, field in fields.items():
-        known = ("exact", "messages", *SUMMARY_FIELDS) if argument == "dedupe" else SUMMARY_FIELDS
+        known = ("exact", "messages", *names) if argument == "dedupe" else tuple(names)
         if field is not None and field not in known:
             raise InvalidArgument(name=argument, given=repr(field), reason="there is no such field", known=known)
+
+
+def check_choice(choice: RowChoice) -> None:
+    """Refuse a choice that no dataset could serve. Pure.
+
+    Raises:
+        InvalidArgument: It is one.
+    """
+    check_query(choice.where)
     if choice.sample is not None and choice.sample < 0:
         raise InvalidArgument(name="sample", given=str(choice.sample), reason="it is a number of rows")
     if choice.seed is None and (choice.sample is not None or choice.shuffle):

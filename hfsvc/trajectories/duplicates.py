@@ -4,7 +4,7 @@ Everything here blocks: call it from a worker thread.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import pyarrow as pa
@@ -20,6 +20,9 @@ from hfsvc.trajectories.index.summary_index import ShareWork
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
 from hfsvc.trajectories.styles.roles import kind_of
+
+if TYPE_CHECKING:
+    from array import array
 
 Sameness = Literal["exact", "messages"]
 WIDTH = 16
@@ -124,32 +127,24 @@ def _step(step: Step) -> tuple[Any, ...]:
     return step.source, step.message, step.reasoning_content, step.tool_calls, step.observation
 
 
-def repeated(digests: bytearray, ranks: Sequence[float], rows: Sequence[int]) -> list[int]:
+def repeated(digests: bytearray, ranks: "array[float] | None", rows: "array[int]") -> Iterator[int]:
     """The rows that have the digest of another one with a higher rank, or with the same and a lower number. Pure.
 
     Args:
         digests: `WIDTH` bytes a row.
-        ranks: One a row.
+        ranks: One a row; None where all are equal.
         rows: Their numbers, rising.
     """
-    columns = [
-        pa.FixedSizeBinaryArray.from_buffers(pa.binary(WIDTH), len(rows), [None, pa.py_buffer(digests)]),
-        pa.array(ranks, pa.float64()),
-        pa.array(rows, pa.int64()),
-    ]
-    by = pc.SortOptions([("digest", "ascending"), ("rank", "descending"), ("row", "ascending")])
-    order = pc.call_function(
-        "sort_indices",
-        [
-            pa.table(columns, ["digest", "rank", "row"]),
-        ],
-        by,
-    )
-    found: list[int] = []
+    # Neither of them is copied, and sorts of Arrow leave equal ones in their order.
+    held = pa.FixedSizeBinaryArray.from_buffers(pa.binary(WIDTH), len(rows), [None, pa.py_buffer(digests)])
+    columns = {"digest": held}
+    if ranks is not None:
+        columns["rank"] = pa.Array.from_buffers(pa.float64(), len(rows), [None, pa.py_buffer(ranks)])
+    keys = [("digest", "ascending"), ("rank", "descending")][: len(columns)]
+    order = pc.call_function("sort_indices", [pa.table(columns)], pc.SortOptions(keys))
     known: bytes | None = None
     for index in memoryview(order.buffers()[1] or b"").cast("Q")[: len(rows)]:
         digest = bytes(digests[index * WIDTH : (index + 1) * WIDTH])
         if digest == known:
-            found.append(rows[index])
+            yield rows[index]
         known = digest
-    return found

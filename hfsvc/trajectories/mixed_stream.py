@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -11,6 +12,7 @@ import msgspec
 from hfsvc.models import LeftOut, StreamRecord, TrajectoryRow
 from hfsvc.protocols import RowStream, TrajectorySource
 from hfsvc.trajectories.mix_cursor import MixCursor
+from hfsvc.trajectories.row_stream import CountedStream
 from hfsvc.trajectories.selection import RowRange
 
 T = TypeVar("T")
@@ -55,7 +57,8 @@ class MixedStream(AsyncGenerator[T, None]):
     ) -> None:
         self._weights = [each.weight for each in parts]
         self._names = [each.name for each in parts]
-        self._streams = [_part_of(each, index, len(parts), rows, start) for index, each in enumerate(parts)]
+        self._begin = [partial(_part_of, each, index, len(parts), rows, start) for index, each in enumerate(parts)]
+        self._streams = [begin() for begin in self._begin]
         self._limit = rows.limit
         self._place = start
         self._until = until
@@ -77,6 +80,7 @@ class MixedStream(AsyncGenerator[T, None]):
             written=self._written,
             left_out=dict(left_out),
             without_result=sum(each.without_result for each in records),
+            notes=tuple(dict.fromkeys(note for each in records for note in each.notes)),
         )
 
     @property
@@ -90,11 +94,22 @@ class MixedStream(AsyncGenerator[T, None]):
                 part = self._draw()
                 row = None if part is None else await anext(aiter(self._streams[part]), None)
                 if part is None or (row is None and self._ends(part)):
-                    return
+                    break
                 if row is not None:
                     yield make(self._taken(part, row))
+            await self._count_the_rest()
         finally:
             await self._close()
+
+    async def _count_the_rest(self) -> None:
+        """Have the rows that no part comes to any more counted, of those too from which nothing was drawn."""
+        for index, stream in enumerate(self._streams):
+            if stream.cursor is None:
+                self._streams[index] = unread = self._begin[index](limit=0)
+                async for _ in unread:
+                    pass
+            elif isinstance(stream, CountedStream):
+                stream.end()
 
     def _draw(self) -> int | None:
         """The part that the next row comes from, of those that have not ended; None where all have."""
@@ -142,7 +157,9 @@ class MixedStream(AsyncGenerator[T, None]):
         await self._close()
 
 
-def _part_of(part: MixPart, index: int, parts: int, rows: RowRange, start: MixCursor) -> RowStream[TrajectoryRow]:
+def _part_of(
+    part: MixPart, index: int, parts: int, rows: RowRange, start: MixCursor, limit: int | None = None
+) -> RowStream[TrajectoryRow]:
     """The stream of one part; of its rows the numbers in the mix are those that are asked for."""
     first = -((index - rows.start) // parts)
     stop = None if rows.stop is None else max(0, -((index - rows.stop) // parts))
@@ -152,5 +169,6 @@ def _part_of(part: MixPart, index: int, parts: int, rows: RowRange, start: MixCu
         shard=rows.shard,
         cursor=start.cursors[index],
         stripe=rows.stripe,
+        limit=limit,
         where=rows.where,
     )

@@ -21,6 +21,8 @@ from hfsvc.trajectories.selection import SelectedRows
 T = TypeVar("T")
 CHUNK_ROWS = 512
 CHUNK_BYTES = 2 << 20
+HAND_OVER_ROWS = 64
+"""Not after each single row: on a busy machine it takes a while to come back."""
 Chunk = list[tuple[int, pa.RecordBatch]]
 
 
@@ -184,11 +186,15 @@ class RowReader(Generic[T]):
             self._close()
             return None
         values: list[Placed[T]] = []
+        since = 0
         for row, batch in chunk:
             made = _converted(self._dataset, file, self._mapper, row, batch)
             values += made
-            # Hands Python's lock to the thread that decodes, which would wait milliseconds for it.
-            time.sleep(0)
+            since += batch.num_rows
+            if since >= HAND_OVER_ROWS:
+                # Hands Python's lock to the thread that decodes, which would wait milliseconds for it.
+                time.sleep(0)
+                since = 0
         return values
 
     def _read(self) -> Chunk | None:

@@ -1,6 +1,7 @@
 """The registry of datasets by name: the user's own file, what hfsvc knows, and what installed packages add."""
 
 import logging
+import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -14,6 +15,7 @@ from hfsvc.arguments import check_value
 from hfsvc.errors import InvalidSettings, UnknownSource
 from hfsvc.models import ReadOptions
 from hfsvc.trajectories.known_datasets import KNOWN, KnownDataset
+from hfsvc.trajectories.local_files import is_path
 
 GROUP = "hfsvc.sources"
 logger = logging.getLogger(__name__)
@@ -70,6 +72,10 @@ class Registry:
         if "/" in (repo := self.expand(name)):
             return repo
         raise UnknownSource(name=name, known=tuple(each.alias for each in self.all))
+
+    def means_files(self, name: str | os.PathLike[str]) -> bool:
+        """Whether a name is one of files of the user's own, and no alias."""
+        return is_path(name) and not self.find_alias(str(name))
 
     def read_options(self, repo: str, given: ReadOptions) -> ReadOptions:
         """How to read a dataset: as it was asked for, else as it is known, which files may be found to be otherwise."""

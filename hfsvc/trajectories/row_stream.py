@@ -23,13 +23,14 @@ class StreamTally:
         self.written = 0
         self._left_out: Counter[LeftOut] = Counter()
         self._without_result = 0
+        self._notes: tuple[str, ...] = ()
         self._reading: Reading | None = None
         self._seen = 0
 
     def begin(self, chosen: Chosen, reading: Reading) -> None:
         """The rows are chosen, and divided."""
         self._reading = reading
-        self._without_result = chosen.without_result
+        self._without_result, self._notes = chosen.without_result, chosen.notes
         self._left_out.update(chosen.left_out)
         self._left_out["shard"] += reading.others
         self._left_out["range"] += len(chosen.rows) - len(chosen.window)
@@ -68,7 +69,13 @@ class StreamTally:
         """What became of the rows so far."""
         left_out: dict[LeftOut, int] = {reason: rows for reason, rows in self._left_out.items() if rows}
         read = self.written + sum(left_out.values())
-        return StreamRecord(read=read, written=self.written, left_out=left_out, without_result=self._without_result)
+        return StreamRecord(
+            read=read,
+            written=self.written,
+            left_out=left_out,
+            without_result=self._without_result,
+            notes=self._notes,
+        )
 
 
 class CountedStream(AsyncGenerator[T, None]):
@@ -97,6 +104,10 @@ class CountedStream(AsyncGenerator[T, None]):
     def seen(self) -> int:
         """How many rows of the reading lie behind, bad ones included."""
         return self._tally.seen
+
+    def end(self) -> None:
+        """Count the rows that have not come out as left out: no more are wanted."""
+        self._tally.end()
 
     def __anext__(self) -> Coroutine[Any, Any, T]:
         return self._values.__anext__()

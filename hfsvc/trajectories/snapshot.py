@@ -28,6 +28,7 @@ from hfsvc.trajectories.cursor import Numbering, Reading, begin_reading, choice_
 from hfsvc.trajectories.data_file import DataFile, content_of
 from hfsvc.trajectories.divided_index import SharedIndex
 from hfsvc.trajectories.duplicates import DigestIndex
+from hfsvc.trajectories.field_texts import FieldTexts
 from hfsvc.trajectories.index.row_cache import RowCache
 from hfsvc.trajectories.index.sidecars import Sidecars, sidecars_of
 from hfsvc.trajectories.index.summary_index import SummaryIndex
@@ -183,7 +184,8 @@ class Snapshot:
         self._options = options
         self._selection: RowSelection | None = None
         digests = DigestIndex(self.files, self.row_cache.open_data, written, variant, share)
-        chooser = Chooser(dataset.repo, self.rows, self.index, digests)
+        texts = FieldTexts(self.files, self.row_cache.open_data, self.index)
+        chooser = Chooser(dataset.repo, self.rows, self.index, digests, texts)
         self._chosen = lru_cache(KEPT_CHOICES)(partial(chooser.choose, options))
 
     @property

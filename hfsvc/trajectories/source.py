@@ -37,6 +37,7 @@ from hfsvc.trajectories.batch_mapper import (
     row_by_row,
     trajectory_of,
 )
+from hfsvc.trajectories.chooser import check_choice
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.divided_stream import DividedStream
 from hfsvc.trajectories.index.facets import check_count, cut
@@ -77,6 +78,7 @@ class FileTrajectorySource:
         self._repo = repo
         self._datasets = datasets
         self.options = options or ReadOptions()
+        check_choice(self.options)
         self._latest = LatestSnapshot(repo, datasets, self.options, sidecars)
 
     @property
@@ -105,6 +107,7 @@ class FileTrajectorySource:
         return (await self._latest.dataset()).local_path
 
     async def count(self, *, where: str | None = None) -> int:
+        check_query(where)
         return await self._latest.read(lambda snapshot: len(snapshot.rows_matching(where)))
 
     def stream_trajectories(

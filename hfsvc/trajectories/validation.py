@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from hfsvc.atif import Finding, Trajectory, check, media_paths
-from hfsvc.errors import BadDocuments, PathNotFound
+from hfsvc.errors import BadDocuments, InvalidArgument, PathNotFound
+from hfsvc.models.file_kinds import ARROW, PARQUET, TABLES, kind_of
 from hfsvc.trajectories.files.json_documents import Document, shape_of
+from hfsvc.trajectories.local_files import files_of_glob
 
 STEP_STREAM = "steps, one a line, under a header line"
 STEP_STREAM_CODE = "step_stream"
@@ -123,19 +125,30 @@ def _step_stream(header: Document) -> Verdict:
 
 
 def files_of(path: Path) -> Iterator[Path]:
-    """The file itself; of a folder, all files below it that end like JSON or JSON Lines, compressed or not, in order.
+    """The file itself, or those of a glob; of a folder, all files below it that end like JSON or JSON Lines, compressed or not, in order.
 
     Names that begin with a dot are left out, and links to folders are not followed.
 
     Raises:
         PathNotFound: There is nothing at the path.
+        InvalidArgument: It is a file of a kind that holds rows and no documents.
     """
     if path.is_dir():
         yield from _below(path)
     elif path.exists():
-        yield path
+        yield _of_documents(path)
+    elif found := files_of_glob(path):
+        yield from map(_of_documents, found)
     else:
         raise PathNotFound(path=str(path))
+
+
+def _of_documents(path: Path) -> Path:
+    kind = kind_of(path.name)
+    if kind is not None and kind in {PARQUET, ARROW, TABLES}:
+        reason = f"{kind.name} holds rows and no documents; what hfsvc export writes of it as JSON Lines can be checked"
+        raise InvalidArgument(name="file", given=str(path), reason=reason)
+    return path
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -3,6 +3,9 @@
 `AdaptiveLimit` decides, without a clock or I/O; `StreamSlots` admits streams by what it decides.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import anyio
 
 from hfsvc.aio.clock import Clock
@@ -17,17 +20,18 @@ class AdaptiveLimit:
     """Additive increase while goodput grows, multiplicative decrease when streams are refused.
 
     Args:
-        most: Never more streams than this.
+        most: Streams at once, ever.
         now: Monotonic seconds.
         first: Streams to begin with.
 
     Attributes:
         limit: Streams at once, now.
+        most: Streams at once, ever.
     """
 
     def __init__(self, most: int, now: float, *, first: int = FIRST_STREAMS) -> None:
         self.limit = min(first, most)
-        self._most = most
+        self.most = most
         self._window_began = now
         self._window_bytes = 0
         self._best = 0.0
@@ -53,7 +57,7 @@ class AdaptiveLimit:
     def _judge(self, goodput: float) -> None:
         if goodput > self._best * GAIN and not self._settled:
             self._best = goodput
-            self.limit = min(self._most, self.limit + 2)
+            self.limit = min(self.most, self.limit + 2)
         elif goodput < self._best * LOSS:
             # The line itself got slower, or the last streams were too many: look for the best number again.
             self._best = goodput
@@ -74,6 +78,7 @@ class StreamSlots:
     def __init__(self, limit: AdaptiveLimit, clock: Clock) -> None:
         self._limit = limit
         self._clock = clock
+        self._extra = 0
         self._slots = anyio.CapacityLimiter(limit.limit)
 
     @property
@@ -85,6 +90,22 @@ class StreamSlots:
     def allowed(self) -> int:
         """Streams that may run now."""
         return self._limit.limit
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there may be one more beside those that run, and those that are allowed."""
+        return self.used + self._extra < self._limit.most
+
+    @contextmanager
+    def extra(self) -> Iterator[None]:
+        """The context of a stream that runs beside the allowed ones."""
+        self._extra += 1
+        self._adapt()
+        try:
+            yield
+        finally:
+            self._extra -= 1
+            self._adapt()
 
     async def __aenter__(self) -> None:
         try:
@@ -107,5 +128,6 @@ class StreamSlots:
         self._adapt()
 
     def _adapt(self) -> None:
-        if self._slots.total_tokens != self.allowed:
-            self._slots.total_tokens = self.allowed
+        allowed = max(1, min(self.allowed, self._limit.most - self._extra))
+        if self._slots.total_tokens != allowed:
+            self._slots.total_tokens = allowed

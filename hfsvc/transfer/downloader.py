@@ -1,12 +1,12 @@
 """The downloader: workers that take ranges from a schedule until all files are fetched and verified."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import anyio
 import msgspec
+from anyio.abc import TaskGroup
 
 from hfsvc.aio.clock import MONOTONIC, Clock
 from hfsvc.errors import (
@@ -16,17 +16,22 @@ from hfsvc.errors import (
     DownloadFailed,
     FileNotFound,
     HfsvcError,
+    HubUnavailable,
     TransferStalled,
     TryLater,
 )
-from hfsvc.models import ByteRange, Location, RemoteFile
+from hfsvc.models import Location, RemoteFile
 from hfsvc.settings import Settings
 from hfsvc.transfer.concurrency import FIRST_STREAMS, AdaptiveLimit, StreamSlots
-from hfsvc.transfer.file_transfer import FileTransfer, RangeStream
+from hfsvc.transfer.file_transfer import FileTransfer
+from hfsvc.transfer.hedger import Hedger
+from hfsvc.transfer.hedging import most_hedges
 from hfsvc.transfer.interfaces import ContentSource, Destination
 from hfsvc.transfer.locations import FileLocation
 from hfsvc.transfer.progress import ListenerFailed, Progress
-from hfsvc.transfer.retry import Action, RetryPolicy, means_too_many
+from hfsvc.transfer.range_fetcher import RangeFetcher
+from hfsvc.transfer.ranges import cut
+from hfsvc.transfer.retry import RetryPolicy
 from hfsvc.transfer.retry_controller import RetryController
 from hfsvc.transfer.scheduler import RangeJob, Schedule
 
@@ -60,11 +65,12 @@ class Downloader:
         self._files = files
         self._progress = progress
         self._clock = clock
+        self._chunk_bytes = settings.chunk_bytes
         self._most_workers = min(3 * settings.max_connections, sum(1 + f.size // settings.chunk_bytes for f in files))
         # A few large files are held up by the line, many small ones by the way there and back.
-        any_large = any(file.size > settings.chunk_bytes for file in files)
-        first = FIRST_STREAMS if any_large else settings.max_connections
-        self._slots = StreamSlots(AdaptiveLimit(settings.max_connections, clock.now(), first=first), clock)
+        self._any_large = any(file.size > settings.chunk_bytes for file in files)
+        first = FIRST_STREAMS if self._any_large else settings.max_connections
+        slots = StreamSlots(AdaptiveLimit(settings.max_connections, clock.now(), first=first), clock)
         self._schedule = Schedule(len(files), per_file=settings.connections_per_file, chunk_bytes=settings.chunk_bytes)
         policy = RetryPolicy(settings.give_up_after_s)
         self._retries = RetryController(source.repo, policy, progress, on_silence=self._leave_rest, clock=clock)
@@ -72,6 +78,9 @@ class Downloader:
         self._failures: dict[int, HfsvcError] = {}
         self._untried = 0
         self._changed = anyio.Event()
+        shared = source, self._transfers, self._schedule, slots
+        self._ranges = RangeFetcher(*shared, self._retries, progress=progress, clock=clock)
+        self._hedger = Hedger(*shared, self._ranges, run_job=self._run_job, progress=progress, clock=clock)
 
     async def run(self) -> None:
         """Fetch and verify every file.
@@ -82,18 +91,28 @@ class Downloader:
                 for a later run.
         """
         self._progress.began(self._files)
-        # Three times as many workers as streams: while some stream, others ask for the next addresses or finish files.
         try:
-            async with anyio.create_task_group() as group:
-                for _ in range(self._most_workers):
-                    group.start_soon(self._work)
+            async with anyio.create_task_group() as beside:
+                if self._any_large:
+                    beside.start_soon(self._hedger.watch, beside)
+                await self._work_all(beside)
+                beside.cancel_scope.cancel()
         except ExceptionGroup as errors:
             raise _first(errors) from None
         finally:
             for transfer in self._transfers.values():
                 transfer.part.close()
+        if not self._schedule.finished:
+            # A task that is cancelled by nobody ends all others, without a word.
+            raise HubUnavailable(reason="a stream ended as if it had been cancelled")
         self._progress.emit_bytes()
         self._raise_failures()
+
+    async def _work_all(self, beside: TaskGroup) -> None:
+        # Three times as many workers as streams: while some stream, others ask for the next addresses or finish files.
+        async with anyio.create_task_group() as workers:
+            for _ in range(self._most_workers):
+                workers.start_soon(self._work, beside)
 
     def _raise_failures(self) -> None:
         failures = list(self._failures.values())
@@ -102,20 +121,24 @@ class Downloader:
         if failures:
             raise failures[0]
 
-    async def _work(self) -> None:
+    async def _work(self, beside: TaskGroup) -> None:
         while not self._schedule.finished:
             changed = self._changed
             if job := self._schedule.take():
-                await self._attempt(job.file, self._fetch(job))
-                self._schedule.drop(job)
-                self._let_go(job.file)
+                await self._run_job(job, self._ranges.fetch(job))
             elif (file := self._schedule.take_file()) is not None:
-                await self._attempt(file, self._open(file))
+                await self._attempt(file, self._open(file, beside))
                 self._let_go(file)
+                self._wake_workers()
             else:
                 await changed.wait()
-                continue
-            self._wake_workers()
+
+    async def _run_job(self, job: RangeJob, step: Awaitable[bool]) -> None:
+        """Await what a range does, and finish its file where it was the last one."""
+        await self._attempt(job.file, self._finish_after(job.file, step))
+        self._schedule.drop(job)
+        self._let_go(job.file)
+        self._wake_workers()
 
     def _wake_workers(self) -> None:
         self._changed.set()
@@ -142,7 +165,7 @@ class Downloader:
 
     # ---- a file begins ----------------------------------------------------------------------------------------------
 
-    async def _open(self, index: int) -> None:
+    async def _open(self, index: int, beside: TaskGroup) -> None:
         listed = file = self._files[index]
         if listed.fault:
             raise BadListing(repo=self._source.repo, path=listed.path, reason=listed.fault)
@@ -156,15 +179,16 @@ class Downloader:
                 return
         if file.checksum is None:
             raise ChecksumMismatch(repo=self._source.repo, path=file.path, expected=None, actual=None)
-        part = await self._destination.open(listed, file.checksum)
+        part = await self._destination.open(listed, file.checksum, beside)
         if part is None:
             self._progress.started(file, file.size)
             await self._complete(index, file)
             return
         address = FileLocation(self._source, file, self._retries.cooldown, location)
-        self._transfers[index] = FileTransfer(file, part, address, self._clock.now())
-        self._progress.started(file, part.received.total)
         missing = part.received.gaps(file.size)
+        hedges = most_hedges(len(cut(missing, self._chunk_bytes)))
+        self._transfers[index] = FileTransfer(file, part, address, hedges=hedges, now=self._clock.now())
+        self._progress.started(file, part.received.total)
         self._schedule.add_ranges(index, missing)
         if not missing:
             await self._finish(index)
@@ -179,70 +203,11 @@ class Downloader:
                 failures += 1
                 await self._retries.before_retry(file, error, failures, idle_since=since, failing_since=since)
 
-    # ---- a range ----------------------------------------------------------------------------------------------------
-
-    async def _fetch(self, job: RangeJob) -> None:
-        transfer = self._transfers[job.file]
-        span = transfer.span(job.wanted)
-        stream = RangeStream(self._source.repo, transfer, span, on_received=self._received, clock=self._clock)
-        location = None
-        try:
-            location = await transfer.location.get()
-            await self._stream(transfer, stream, location, job)
-        except TryLater as error:
-            await self._retry(job, error, span, stream.position, location)
-        else:
-            if self._schedule.done(job):
-                await self._finish(job.file)
-
-    async def _stream(self, transfer: FileTransfer, stream: RangeStream, location: Location, job: RangeJob) -> None:
-        if job.wanted is None:
-            await self._lose(transfer)
-        elif location.content is not None:
-            async with aclosing(_one(location.content[job.wanted.start : job.wanted.stop])) as chunks:
-                await stream.write(chunks)
-            return
-        async with self._slots:
-            await self._retries.cooldown.wait()
-            described = transfer.file.path, stream.position, transfer.span(job.wanted).stop
-            counts = self._slots.used, self._slots.allowed
-            logger.debug("%s: bytes %d to %d begin, stream %d of %d", *described, *counts)
-            async with self._source.open(location, transfer.file, job.wanted) as chunks:
-                await stream.write(chunks)
-            logger.debug("%s: bytes %d to %d are there", *described)
-
-    def _received(self, transfer: FileTransfer, count: int) -> None:
-        self._progress.received(count)
-        self._slots.received(count)
-        self._retries.progressed()
-        transfer.progressed_at = self._retries.progressed_at
-
-    async def _retry(
-        self, job: RangeJob, error: TryLater, span: ByteRange, position: int, location: Location | None
-    ) -> None:
-        transfer = self._transfers[job.file]
-        failures, since = transfer.count_failure(span, position, self._clock.now())
-        logger.debug("%s: bytes %d to %d stopped at %d", transfer.file.path, span.start, span.stop, position)
-        if means_too_many(error, failures, overtaken=self._retries.progressed_at > since):
-            self._schedule.narrow(job.file)
-            self._slots.refused()
-        action = await self._retries.before_retry(
-            transfer.file,
-            error,
-            failures,
-            idle_since=transfer.progressed_at,
-            failing_since=since,
-            received=transfer.part.received.total,
-            in_ranges=job.wanted is not None,
-        )
-        if action is Action.RELOCATE and location is not None:
-            transfer.location.refused(location)
-        if action is Action.ONE_STREAM:
-            self._schedule.add_whole(job.file)
-        rest = None if job.wanted is None else ByteRange(start=position, stop=span.stop)
-        self._schedule.again(job, rest)
-
     # ---- a file ends ------------------------------------------------------------------------------------------------
+
+    async def _finish_after(self, index: int, step: Awaitable[bool]) -> None:
+        if await step:
+            await self._finish(index)
 
     async def _finish(self, index: int) -> None:
         transfer = self._transfers[index]
@@ -263,18 +228,13 @@ class Downloader:
     async def _fetch_again(self, index: int, found: str) -> None:
         transfer = self._transfers[index]
         file = transfer.file
-        await self._lose(transfer)
+        self._progress.lost(await transfer.lose())
         # An empty file was never fetched: another try finds the same, and would have no range that ends it.
         if transfer.refetched or not file.size:
             raise ChecksumMismatch(repo=self._source.repo, path=file.path, expected=file.checksum, actual=found)
         transfer.fetch_again()
         self._progress.fetched_again(file.path)
         self._schedule.add_ranges(index, transfer.part.received.gaps(file.size))
-
-    async def _lose(self, transfer: FileTransfer) -> None:
-        """Forget what came of a file."""
-        self._progress.lost(transfer.part.received.total)
-        await transfer.part.reset()
 
 
 def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
@@ -285,7 +245,3 @@ def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
     if listener := next((error for error in flat if isinstance(error, ListenerFailed)), None):
         return listener.error
     return next((error for error in flat if isinstance(error, HfsvcError)), flat[0])
-
-
-async def _one(content: bytes) -> AsyncGenerator[bytes, None]:
-    yield content

@@ -1,12 +1,16 @@
 """State of one file in transfer, and the stream of one range into its part."""
 
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 import anyio
 
+from hfsvc.aio.cancellation import stoppable
 from hfsvc.aio.clock import Clock
 from hfsvc.errors import ChecksumMismatch, HubUnavailable
 from hfsvc.models import ByteRange, RemoteFile
+from hfsvc.transfer.hedging import Pace, PaceMeter, RangeState
 from hfsvc.transfer.interfaces import Part
 from hfsvc.transfer.locations import FileLocation
 
@@ -20,23 +24,50 @@ WRITE_EVERY_S = 0.5
 class FileTransfer:
     """State of one file in transfer, between its ranges. All of it belongs to the event loop.
 
-    Attributes:
+    Args:
         file: What to fetch; its checksum is known.
         part: Where its bytes gather.
         location: Where they come from.
+        hedges: How many of its ranges may be asked for once more.
+        now: On the clock of the run.
+
+    Attributes:
         refetched: Its content was wrong once and is fetched for the second time.
         progressed_at: When its last byte came (or it was opened), on the clock of the run.
+        streams: Its ranges that are on their way.
+        paces: Of its last streams that came to their end.
+        hedges_left: How many more of its ranges may be asked for once more.
     """
 
-    def __init__(self, file: RemoteFile, part: Part, location: FileLocation, now: float) -> None:
+    def __init__(self, file: RemoteFile, part: Part, location: FileLocation, *, hedges: int, now: float) -> None:
         self.file = file
         self.part = part
         self.location = location
         self.refetched = False
         self.progressed_at = now
+        self.streams: list[RangeStream] = []
+        self.paces: deque[Pace] = deque(maxlen=8)
+        self.hedges_left = hedges
         self._failures: dict[int, int] = {}
         self._failing_since: dict[int, float] = {}
         self._reached: dict[int, int] = {}
+
+    @contextmanager
+    def streaming(self, stream: "RangeStream") -> Iterator[None]:
+        """The context of a stream that is on its way: it may be cut meanwhile."""
+        self.streams.append(stream)
+        try:
+            with stream.until_cut():
+                yield
+        finally:
+            self.streams.remove(stream)
+        if pace := stream.whole_pace():
+            self.paces.append(pace)
+
+    @property
+    def is_racing(self) -> bool:
+        """Whether another stream races one of them."""
+        return any(stream.is_raced for stream in self.streams)
 
     def span(self, wanted: ByteRange | None) -> ByteRange:
         """The bytes a job stands for."""
@@ -56,6 +87,12 @@ class FileTransfer:
         if not before:
             self._failing_since[span.stop] = now
         return before + 1, self._failing_since[span.stop]
+
+    async def lose(self) -> int:
+        """Forget what came of it, and give how many bytes that was."""
+        lost = self.part.received.total
+        await self.part.reset()
+        return lost
 
     def fetch_again(self) -> None:
         """Begin anew: what came was wrong."""
@@ -77,6 +114,8 @@ class RangeStream:
 
     Attributes:
         position: The next byte that is not written yet.
+        reached: The next byte that has not come.
+        stop: The end of the range, which may be cut.
     """
 
     def __init__(
@@ -88,15 +127,17 @@ class RangeStream:
         on_received: Callable[[FileTransfer, int], None],
         clock: Clock,
     ) -> None:
-        self.position = span.start
+        self.position = self.reached = self._start = span.start
+        self.stop = self._whole_stop = span.stop
         self._repo = repo
         self._transfer = transfer
-        self._span = span
         self._on_received = on_received
         self._clock = clock
         self._buffer: list[bytes] = []
-        self._buffered = 0
         self._flushed_at = clock.now()
+        self._meter = PaceMeter(span.start, clock.now())
+        self._running: anyio.CancelScope | None = None
+        self._race: anyio.CancelScope | None = None
 
     async def write(self, chunks: AsyncIterator[bytes]) -> None:
         """Write the whole range, a megabyte at a time, or what came in half a second.
@@ -112,30 +153,30 @@ class RangeStream:
                     break
                 if self._is_due():
                     await self._flush()
-                    await self._transfer.part.catch_up()
         except HubUnavailable:
             # A connection may break after its last byte. The rest would be no range, and no server can send that.
-            if self.position + self._buffered < self._span.stop:
+            if self.reached < self.stop:
                 raise
         finally:
             # Also when cancelled: these bytes need not be fetched again.
-            with anyio.CancelScope(shield=True):
-                await self._flush()
-        if self.position < self._span.stop:
+            await self._flush()
+        if not self.is_complete:
             raise HubUnavailable(reason="the stream ended early")
 
     def _is_due(self) -> bool:
-        full = self._buffered >= WRITE_BYTES or len(self._buffer) >= WRITE_PIECES
+        full = self.reached - self.position >= WRITE_BYTES or len(self._buffer) >= WRITE_PIECES
         return full or self._clock.now() - self._flushed_at >= WRITE_EVERY_S
 
     def _put(self, chunk: bytes) -> bool:
         """Buffer what belongs to the range; False when the server sends more than that."""
-        room = self._span.stop - self.position - self._buffered
-        if len(chunk) > room and self._span.stop == self._transfer.file.size:
+        room = self.stop - self.reached
+        if len(chunk) > room and self.stop == self._transfer.file.size:
             self._refuse_longer()
-        self._buffer.append(chunk[:room])
-        self._buffered += len(self._buffer[-1])
-        return len(chunk) <= room
+        own = chunk if len(chunk) <= room else chunk[:room]
+        self._meter.came(self._clock.now())
+        self._buffer.append(own)
+        self.reached += len(own)
+        return own is chunk
 
     def _refuse_longer(self) -> None:
         file = self._transfer.file
@@ -145,9 +186,65 @@ class RangeStream:
     async def _flush(self) -> None:
         if not self._buffer:
             return
-        data, count = self._buffer, self._buffered
-        self._buffer, self._buffered = [], 0
+        data, count = self._buffer, self.reached - self.position
+        self._buffer = []
         self._flushed_at = self._clock.now()
-        await self._transfer.part.write(self.position, data)
+        # What is taken out of the buffer is written, whoever ends the stream meanwhile.
+        with anyio.CancelScope(shield=True):
+            await self._transfer.part.write(self.position, data)
         self.position += count
         self._on_received(self._transfer, count)
+
+    # ---- beside its siblings ----------------------------------------------------------------------------------------
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it is written, or what is not is cut off."""
+        return self.position >= self.stop
+
+    def state(self, now: float) -> RangeState:
+        """How far it is, and how fast."""
+        pace = self._meter.pace(now, self.reached)
+        return RangeState(self.position, self.reached, self.stop, self._meter.asked_s(now), pace)
+
+    def whole_pace(self) -> Pace | None:
+        """How fast it came, once all of it is there; None where it did not, or another stream brought the end."""
+        came = self.stop == self._whole_stop == self.reached
+        return self._meter.whole_pace(self._clock.now(), self.reached) if came else None
+
+    @contextmanager
+    def until_cut(self) -> Iterator[None]:
+        """The context in which it streams: ends it where all that it still has to bring is cut off."""
+        self._meter = PaceMeter(self._start, self._clock.now())
+        try:
+            with stoppable() as self._running:
+                yield
+        finally:
+            self._running = None
+            if self._race:
+                self._race.cancel()
+
+    @contextmanager
+    def raced(self) -> Iterator[None]:
+        """The context of another stream that races it: cancelled when this one ends before it is cut."""
+        with stoppable() as scope:
+            self._race = scope
+            if self._running is None:
+                # It has ended since it was found to lag.
+                scope.cancel()
+            try:
+                yield
+            finally:
+                if self._race is scope:
+                    self._race = None
+
+    @property
+    def is_raced(self) -> bool:
+        """Whether another stream races it, and is not ahead."""
+        return self._race is not None and not self._race.cancel_called
+
+    def cut(self, stop: int) -> None:
+        """Leave what comes from `stop` on to the stream that raced it. `stop` is not before `reached`."""
+        self.stop, self._race = stop, None
+        if self.reached >= stop and self._running:
+            self._running.cancel()

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from anyio.abc import TaskGroup
+
 from hfsvc.models import ByteRange, Location, RemoteFile
 from hfsvc.transfer.ranges import RangeSet
 
@@ -46,11 +48,10 @@ class Part(Protocol):
     received: RangeSet
 
     async def write(self, offset: int, data: Sequence[bytes]) -> None:
-        """Put bytes at `offset`; they are in `received` afterwards, and in a later run too."""
-        ...
+        """Put bytes at `offset`; they are in `received` afterwards, and in a later run too.
 
-    async def catch_up(self) -> None:
-        """Hash and sync some of what was received, so that `finish` has less left to do."""
+        The bytes are the part's own from now on: nobody changes them any more. Never waits for other bytes of the file.
+        """
         ...
 
     async def finish(self) -> str:
@@ -73,12 +74,13 @@ class Destination(Protocol):
         """Whether a file is where it belongs already. Asked about those whose checksum the listing did not tell."""
         ...
 
-    async def open(self, file: RemoteFile, checksum: str) -> Part | None:
+    async def open(self, file: RemoteFile, checksum: str, beside: TaskGroup) -> Part | None:
         """A file's part, with what an earlier run left of it; None where that run left all of it, verified.
 
         Args:
             file: As it was listed.
             checksum: What the whole must have.
+            beside: Where it may work on what came in (hash it, say) beside the streams. Ends with the run.
         """
         ...
 

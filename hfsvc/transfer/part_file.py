@@ -12,6 +12,7 @@ from hfsvc.models import ByteRange
 from hfsvc.transfer.journal import Extent, digest_of, extent_line
 from hfsvc.transfer.part_paths import PartPaths
 from hfsvc.transfer.ranges import RangeSet
+from hfsvc.transfer.recent_blocks import FileBlock
 
 
 class PartFile:
@@ -23,7 +24,7 @@ class PartFile:
         paths: In the parts folder, which exists.
         size: Bytes of the whole file.
         checksum: What the whole must have.
-        on_block: Called before every block that is read back; what it raises ends the reading.
+        on_block: Called before every block that is read back or hashed; what it raises ends that.
 
     Attributes:
         kept: What an earlier run left, and is intact.
@@ -77,8 +78,18 @@ class PartFile:
             written = os.pwrite(self._file, rest, offset)
             rest = rest[written:]
 
-    def hash_up_to(self, stop: int) -> None:
-        """Hash what is there from the start up to `stop`, so that `finish` has less left to do."""
+    def hash(self, blocks: Sequence[FileBlock]) -> None:
+        """Hash the blocks that come next in the file, so that `finish` has less left to do."""
+        for block in blocks:
+            if block.data is None:
+                self._hash_from_disk(block.stop)
+            else:
+                self._on_block()
+                for piece in block.data:
+                    self._hasher.update(piece)
+                self.hashed = block.stop
+
+    def _hash_from_disk(self, stop: int) -> None:
         while self.hashed < stop:
             self._on_block()
             block = os.pread(self._file, min(BLOCK_BYTES, stop - self.hashed), self.hashed)
@@ -94,7 +105,7 @@ class PartFile:
 
     def finish(self) -> str:
         """The checksum of the complete content; where it is right, a whole, synced file lies at `PartPaths.whole`."""
-        self.hash_up_to(self._size)
+        self._hash_from_disk(self._size)
         found = f"{kind_of(self._checksum)}:{self._hasher.hexdigest()}"
         if found == self._checksum:
             os.fsync(self._file)
@@ -110,6 +121,11 @@ class PartFile:
         self._paths.journal.unlink(missing_ok=True)
         self._hasher, self.hashed = make_hasher(kind_of(self._checksum), self._size), 0
         self.kept = self._open()
+
+    @property
+    def is_open(self) -> bool:
+        """False once it is finished or closed."""
+        return self._file >= 0
 
     def close(self) -> None:
         """Let go of the disk; what was written stays for a later run. May be called twice."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import anyio
 from anyio import from_thread, to_thread
+from anyio.abc import TaskGroup
 
 from hfsvc.aio.batching import ThreadBatcher
 from hfsvc.disk import disk_error, disk_errors
@@ -15,11 +16,13 @@ from hfsvc.models import ByteRange, RemoteDataset, RemoteFile
 from hfsvc.transfer.part_file import PartFile
 from hfsvc.transfer.part_paths import PartPaths, adopt_whole, part_name
 from hfsvc.transfer.ranges import RangeSet
+from hfsvc.transfer.recent_blocks import BlockBudget, FileBlock, RecentBlocks
 
 T = TypeVar("T")
 SMALL_FILE_BYTES = 1 << 20
 HASH_BYTES = 4 << 20
-SYNC_BYTES = 64 << 20
+HASH_AT_ONCE_BYTES = 16 << 20
+SYNC_BYTES = 32 << 20
 
 
 class MemoryPart:
@@ -44,9 +47,6 @@ class MemoryPart:
         self._content[offset : offset + len(content)] = content
         self.received.add(ByteRange(start=offset, stop=offset + len(content)))
 
-    async def catch_up(self) -> None:
-        """Nothing to gain: hashing a small file takes no time, and nothing of it is on disk yet."""
-
     async def finish(self) -> str:
         return await self._finish.submit(self)
 
@@ -70,62 +70,102 @@ class MemoryPart:
 
 
 class DiskPart:
-    """A large file in its part file. All of it belongs to the event loop.
+    """A large file in its part file: written by its ranges, hashed in file order and synced beside them.
+
+    All of it belongs to the event loop. What a range waits for is its own write, never the hash nor another range.
 
     Args:
         file: Open.
         folder: The parts folder.
         size: Bytes of the whole file.
+        budget: Memory for what was written and is not hashed yet.
+        beside: Where it is hashed and synced while it comes in.
     """
 
-    def __init__(self, file: PartFile, folder: Path, size: int) -> None:
+    def __init__(self, file: PartFile, folder: Path, size: int, budget: BlockBudget, beside: TaskGroup) -> None:
         self.received = file.kept
         self._file = file
         self._folder = folder
         self._size = size
+        self._recent = RecentBlocks(budget)
+        self._beside = beside
         self._hashing = anyio.Lock()
+        self._hash_begun = False
         self._syncing = anyio.Lock()
         self._synced = file.kept.total
+        self._at_work = 0
+        self._closed = False
 
     async def write(self, offset: int, data: Sequence[bytes]) -> None:
-        self.received.add(await self._in_thread(self._file.write, offset, data))
+        written = await self._in_thread(self._file.write, offset, data)
+        self.received.add(written)
+        self._recent.keep(FileBlock(written.start, written.stop, data))
+        self._begin_to_hash()
+        self._begin_to_sync()
 
-    async def catch_up(self) -> None:
-        await self._hash_received()
-        await self._sync_received()
+    def _begin_to_hash(self) -> None:
+        # A thread for every megabyte would cost more than the bytes that `finish` is left with.
+        if not self._hash_begun and self.received.prefix - self._file.hashed >= HASH_BYTES:
+            self._hash_begun = True
+            self._beside.start_soon(self._hash_what_is_there)
 
-    async def _hash_received(self) -> None:
-        """Hash in file order, unless somebody else is at it or it is not worth the while yet."""
-        stop = self.received.prefix
-        if stop - self._file.hashed >= HASH_BYTES and not self._hashing.locked():
-            async with self._hashing:
-                await self._in_thread(self._file.hash_up_to, stop)
+    async def _hash_what_is_there(self) -> None:
+        async with self._hashing:
+            while not self._closed and self.received.prefix - self._file.hashed >= HASH_BYTES:
+                blocks = self._recent.take(self._file.hashed, self.received.prefix, HASH_AT_ONCE_BYTES)
+                await self._in_thread(self._file.hash, blocks)
+                self._recent.forget(blocks)
+            self._hash_begun = False
 
-    async def _sync_received(self) -> None:
+    def _begin_to_sync(self) -> None:
         """Let the disk catch up now and then, beside the transfer instead of at its end."""
         total = self.received.total
-        if total - self._synced >= SYNC_BYTES and not self._syncing.locked():
-            async with self._syncing:
-                self._synced = total
+        if total - self._synced >= SYNC_BYTES or total == self._size:
+            self._synced = total
+            self._beside.start_soon(self._sync)
+
+    async def _sync(self) -> None:
+        async with self._syncing:
+            # The whole was synced when it was finished.
+            if not self._closed and self._file.is_open:
                 await self._in_thread(self._file.sync)
 
     async def finish(self) -> str:
-        async with self._hashing, self._syncing:
-            return await self._in_thread(self._file.finish)
+        async with self._hashing:
+            rest = self._recent.take(self._file.hashed, self._size, self._size)
+            await self._in_thread(self._file.hash, rest)
+            self._recent.forget(rest)
+            # The last bytes are synced while they are hashed.
+            async with self._syncing:
+                return await self._in_thread(self._file.finish)
 
     async def reset(self) -> None:
-        await self._in_thread(self._file.reset)
-        self.received = self._file.kept
+        async with self._hashing, self._syncing:
+            self._recent.clear()
+            await self._in_thread(self._file.reset)
+            self.received = self._file.kept
+            self._synced = 0
 
     def close(self) -> None:
-        self._file.close()
+        self._closed = True
+        self._recent.clear()
+        self._close_when_idle()
+
+    def _close_when_idle(self) -> None:
+        # Under a thread that reads or writes, the number of a closed file may be another file's.
+        if self._closed and not self._at_work:
+            self._file.close()
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
+        self._at_work += 1
         try:
             return await to_thread.run_sync(work, *args)
         except OSError as error:
             # Only now: other ranges have come in meanwhile.
             raise disk_error(error, self._folder, self._size - self.received.total) from error
+        finally:
+            self._at_work -= 1
+            self._close_when_idle()
 
 
 class PartFolder:
@@ -144,14 +184,21 @@ class PartFolder:
         self._digests = digests
         self._left_behind = left_behind
         self._small = ThreadBatcher(MemoryPart.write_whole)
+        self._budget = BlockBudget()
 
     def paths(self, file: RemoteFile) -> PartPaths:
         """Where the part of a file lies, as it was listed."""
         name = part_name(self._dataset.repo, self._dataset.commit, file.path, file.checksum)
         return PartPaths(self._folder, self._digests, name)
 
-    async def open(self, file: RemoteFile, checksum: str) -> MemoryPart | DiskPart | None:
-        """A file's part, with what an earlier run left of it; None where it lies verified at `PartPaths.whole`."""
+    async def open(self, file: RemoteFile, checksum: str, beside: TaskGroup) -> MemoryPart | DiskPart | None:
+        """A file's part, with what an earlier run left of it; None where it lies verified at `PartPaths.whole`.
+
+        Args:
+            file: As it was listed.
+            checksum: What the whole must have.
+            beside: Where a large part is hashed while it comes in.
+        """
         paths = self.paths(file)
         with disk_errors(self._folder, needed=file.size):
             # Most names are new, and a thread for each of thousands of small files costs more than their bytes.
@@ -160,7 +207,7 @@ class PartFolder:
             if file.size <= SMALL_FILE_BYTES:
                 return MemoryPart(paths.whole, file.size, checksum, self._small)
             part = await to_thread.run_sync(PartFile, paths, file.size, checksum, from_thread.check_cancelled)
-        return DiskPart(part, self._folder, file.size)
+        return DiskPart(part, self._folder, file.size, self._budget, beside)
 
     async def _adopt(self, paths: PartPaths, checksum: str) -> Path | None:
         return await to_thread.run_sync(adopt_whole, paths, checksum, from_thread.check_cancelled)

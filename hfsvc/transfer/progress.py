@@ -111,6 +111,10 @@ class Progress:
         logger.debug("%s: %s (request %s), try %d, %s in %.1f s", path, reason, error.request_id, attempt, what, wait_s)
         self._emit(Retried(path=path, reason=reason, attempt=attempt, wait_s=wait_s, at=datetime.now(UTC)))
 
+    def hedged(self) -> None:
+        """The rest of a range that lags is asked for once more."""
+        self._metrics.add("hedges")
+
     def fetched_again(self, path: str) -> None:
         """A file's content was wrong and is fetched once more."""
         self._metrics.add("retries")

@@ -13,10 +13,17 @@ from hfsvc.transfer.ranges import cut
 
 
 class RangeJob(NamedTuple):
-    """One range of one file to fetch. `wanted` is None for the whole file in one stream without ranges."""
+    """One range of one file to fetch.
+
+    Attributes:
+        file: By its index.
+        wanted: None for the whole file in one stream without ranges.
+        divided: Whether it was cut off from another job that is under way.
+    """
 
     file: int
     wanted: ByteRange | None
+    divided: bool = False
 
 
 class _FileQueue:
@@ -24,7 +31,7 @@ class _FileQueue:
 
     def __init__(self, per_file: int) -> None:
         self.waiting: deque[ByteRange | None] = deque()
-        self.running: set[ByteRange | None] = set()
+        self.running: set[RangeJob] = set()
         self.limit = per_file
         self.opened = False
         self.whole = False
@@ -67,9 +74,9 @@ class Schedule:
         for file in self._active:
             queue = self._queues[file]
             if queue.ready:
-                wanted = queue.waiting.popleft()
-                queue.running.add(wanted)
-                return RangeJob(file, wanted)
+                job = RangeJob(file, queue.waiting.popleft())
+                queue.running.add(job)
+                return job
         return None
 
     def take_file(self) -> int | None:
@@ -99,22 +106,38 @@ class Schedule:
         queue.limit = 1
         queue.waiting = deque([None])
 
+    def divide(self, file: int, rest: ByteRange) -> RangeJob | None:
+        """A job for the end of a range that is under way, which comes over another stream from now on.
+
+        None where the file needs no ranges any more.
+        """
+        queue = self._queues[file]
+        if queue.closed or queue.whole:
+            return None
+        job = RangeJob(file, rest, divided=True)
+        queue.running.add(job)
+        return job
+
+    def has_waiting(self, file: int) -> bool:
+        """True while some range of a file is not under way."""
+        return bool(self._queues[file].waiting)
+
     def done(self, job: RangeJob) -> bool:
         """A job's bytes are there; True when it was the last one of its file."""
         queue = self._queues[job.file]
-        queue.running.discard(job.wanted)
+        queue.running.discard(job)
         return queue.drained
 
     def again(self, job: RangeJob, rest: ByteRange | None) -> None:
         """A job ended early: its rest goes first among the file's waiting ranges."""
         queue = self._queues[job.file]
-        queue.running.discard(job.wanted)
+        queue.running.discard(job)
         if rest is None or not queue.whole:
             queue.waiting.appendleft(rest)
 
     def drop(self, job: RangeJob) -> None:
         """A job that came back neither way: its file has failed. Does nothing for a job that did come back."""
-        self._queues[job.file].running.discard(job.wanted)
+        self._queues[job.file].running.discard(job)
 
     def is_over(self, file: int) -> bool:
         """True when a file is closed and no job of it is running any more."""

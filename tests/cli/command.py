@@ -2,9 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,20 @@ ALIAS = "openthoughts-sft"
 FILE = "data/train-00000-of-00001.parquet"
 ROWS = 40
 WAIT_S = 60
+# Several one after the other, each ended by its exit code on a line: a Python that starts is what costs most.
+ENDED = re.compile(r"<ended (\d+)>\r?\n")
+RUN_ALL = """
+import json, signal, sys
+from hfsvc.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for arguments in json.loads(sys.argv[1]):
+    try:
+        code = main(arguments)
+    except SystemExit as ended:
+        code = ended.code
+    sys.stderr.flush()
+    print(f"<ended {code or 0}>", flush=True)
+"""
 # What the installed script does, and Ctrl-C as a terminal has it, also where these tests run in the background.
 RUN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from hfsvc.cli.main import main; main()"
 
@@ -101,10 +116,30 @@ class Command:
             stderr=terminal,
         )
 
+    def start_all(
+        self, commands: Sequence[Sequence[str]], *, terminal: int | None = None, env: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        """Start a process that runs several, on a terminal or with what they say in one pipe."""
+        shown = subprocess.PIPE if terminal is None else terminal
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN_ALL, json.dumps(commands)],
+            env=self.env | {"TERM": "xterm-256color"} | dict(env or {}),
+            stdin=subprocess.DEVNULL if terminal is None else terminal,
+            stdout=shown,
+            stderr=subprocess.STDOUT if terminal is None else terminal,
+        )
+
     def spawn(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ended:
         """Run it as a process, to its end."""
         with self.start(*arguments, env=env) as process:
             return finish(process)
+
+
+def parts_of(said: str) -> list[Ended]:
+    """What each of several commands said, and its exit code."""
+    *parts, rest = ENDED.split(said)
+    assert not rest.strip(), rest
+    return [Ended(int(code), out, "") for out, code in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def finish(process: "subprocess.Popen[bytes]") -> Ended:

@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.command import ALIAS, ROWS, Command
@@ -93,6 +95,7 @@ def test_files_of_ones_own_are_read(downloaded: Command, work: Path) -> None:
         (("export", ALIAS, "-o", "a.jsonl", "--split-by", "task", "--splits", "a=0.5"), "--seed"),
         (("export", ALIAS, "-o", "a.jsonl", "--split-by", "task", "--splits", "a=2", "--seed", "1"), "fractions"),
         (("export", ALIAS, "-o", "a.jsonl", "--split-by", "task", "--splits", "a"), "no split"),
+        (("export", ALIAS, "-o", "a.jsonl", "--split-by", "task", "--splits", "a=0.5,a=0.5", "--seed", "1"), "twice"),
         (("mix", "bad.toml", "-o", "mixed"), "name"),
     ],
 )
@@ -104,3 +107,20 @@ def test_what_cannot_be_chosen_is_one_sentence_and_writes_nothing(
     assert (ended.code, said in ended.err) == (2, True), ended.err
     assert not (work / "a.jsonl").exists()
     assert not (work / "mixed").exists()
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_rows_of_a_mix_say_where_they_come_from_and_hold_what_is_kept_of_any(
+    downloaded: Command, work: Path, ending: str
+) -> None:
+    downloaded.succeeds("export", ALIAS, "-o", "own.jsonl", "--format", "openai", "--stop", "5", "--keep", "episode")
+    spec = f'seed = 1\nformat = "openai"\nending = "{ending}"\n[[dataset]]\nname = "{ALIAS}"\nkeep = ["task"]\n'
+    (work / "two.toml").write_text(spec + '[[dataset]]\nname = "own.jsonl"\nkeep = "episode"\n')
+    downloaded.succeeds("mix", "two.toml", "-o", "two")
+    file = work / "two" / f"mix-00000-of-00001{ending}"
+    found: list[Any] = pq.read_table(file).to_pylist() if ending == ".parquet" else lines(file)
+    assert len(found) == ROWS + 5
+    own = [each for each in found if each["dataset"] == "own.jsonl"]
+    assert sorted(each["row"] for each in own) == [*range(5)]
+    assert all(each["episode"] and not each.get("task") for each in own)
+    assert all(each["task"] for each in found if each["dataset"] != "own.jsonl")

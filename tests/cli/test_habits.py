@@ -107,7 +107,7 @@ class TestSample:
     def test_filters_hold(self, downloaded: Command) -> None:
         ended = downloaded.succeeds("sample", "3", "--filter", "success")
         assert not ended.out
-        assert "No row of openthoughts-sft has a result" in ended.err
+        assert "says how its run ended, so that none is read for the result success" in ended.err
 
 
 def test_a_dataset_where_a_row_was_wanted_says_what_to_type(downloaded: Command) -> None:
@@ -139,6 +139,21 @@ def test_files_lists_what_a_repository_holds_without_downloading(hfsvc: Command,
     assert hfsvc.succeeds("files", ALIAS, "--include", "data/*", "-q").out == f"{FILE}\n"
 
 
+def test_files_lists_what_cannot_be_brought_too(hfsvc: Command, hub: LocalHub) -> None:
+    hub.write("o/odd", "good.jsonl", b"{}\n")
+    hub.inject_entries("o/odd", ["../x.jsonl"])
+    hub.inject_entries("o/odd", [{"type": "file", "path": "torn.jsonl", "oid": "a" * 40}])
+    for arguments in (["files", "o/odd"], ["download", "o/odd", "--dry-run"]):
+        ended = hfsvc(*arguments)
+        states = {line.split("\t")[0]: line.split("\t")[-1] for line in ended.out.splitlines()}
+        assert states.keys() == {"../x.jsonl", "good.jsonl", "torn.jsonl"}
+        assert states["../x.jsonl"] == states["torn.jsonl"] == "cannot be fetched" != states["good.jsonl"]
+        assert ended.code == 7
+        assert "--exclude ../x.jsonl" in ended.sentence
+    assert hfsvc("files", "o/odd", "--exclude", "../x.jsonl").code == 6
+    assert hfsvc("files", "o/odd", "--include", "good.jsonl").code == 0
+
+
 def stop_in_the_middle(hfsvc: Command, hub: LocalHub) -> None:
     hub.write(BIG, "a.parquet", bytes(range(256)) * (1 << 13))
     hub.fault(Stall(), server="cdn", skip=3)
@@ -154,7 +169,9 @@ def test_unfinished_downloads_are_listed_and_removed(
     downloaded: Command, hub: LocalHub, work: Path, remove: list[str]
 ) -> None:
     stop_in_the_middle(downloaded, hub)
-    assert f"Unfinished: {BIG}" in downloaded.succeeds("list").err
+    said = downloaded.succeeds("list").err
+    assert f"Unfinished: {BIG}" in said
+    assert "the options that it began with" in said
     usage = {each["repo"]: each for each in downloaded.succeeds("du", "--json").json["datasets"]}
     assert usage[BIG]["unfinishedBytes"] > 0
     assert not usage[BIG]["recorded"]
@@ -191,8 +208,9 @@ class TestExport:
         assert not Path("b.jsonl").exists()
 
     def test_a_filter_that_keeps_nothing_says_why(self, downloaded: Command) -> None:
-        assert "has a result" in downloaded.succeeds("count", "--filter", "failure").err
-        assert "has a result" in downloaded.succeeds("export", ALIAS, "-o", "c.jsonl", "--filter", "success").err
+        assert "says how its run ended" in downloaded.succeeds("count", "--filter", "failure").err
+        ended = downloaded.succeeds("export", ALIAS, "-o", "c.jsonl", "--filter", "success")
+        assert ended.err.count("says how its run ended") == 1
 
     def test_when_it_is_stopped_it_says_what_is_kept(self, hfsvc: Command, hub: LocalHub) -> None:
         row = json.dumps({"messages": [{"role": "user", "content": "x" * 100_000}]})

@@ -128,3 +128,12 @@ def test_events_of_a_stopped_download_stay_whole_lines(hfsvc: Command, hub: Loca
     assert json.loads(events[0])["event"] == "planned"
     assert all(json.loads(line)["event"] for line in events)
     assert last == "Terminated; what is complete is kept."
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(("arguments", "code"), [(["download", "openthoughts-sft"], 0), (["count", "o/none"], 3)])
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
+def test_words_that_nobody_takes_change_no_exit_code(
+    downloaded: Command, arguments: list[str], code: int, redirection: str
+) -> None:
+    assert _in_shell(downloaded, f'exec "$@" {redirection}', *arguments).returncode == code

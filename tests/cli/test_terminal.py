@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ import pytest
 from hfsvc.testing import LocalHub
 from hfsvc.testing.samples import rows_table
 
-from .command import ALIAS, FILE, REPO, ROWS, WAIT_S, Command, Ended
+from .command import ALIAS, FILE, REPO, ROWS, WAIT_S, Command, Ended, parts_of
 from .terminal import lines_of, open_terminal
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202e"
@@ -37,6 +37,26 @@ def show(
             terminal.type(answer)
         shown = terminal.read_all(encoding)
         return Ended(process.wait(WAIT_S), shown, "")
+
+
+def show_all(
+    hfsvc: Command,
+    commands: Sequence[Sequence[str]],
+    *,
+    env: Mapping[str, str] | None = None,
+    columns: int = 0,
+    encoding: str = "utf-8",
+) -> list[Ended]:
+    """Run several commands on one terminal, one after the other."""
+    with (
+        open_terminal(columns) as terminal,
+        hfsvc.start_all(commands, terminal=terminal.child, env=env) as process,
+    ):
+        os.close(terminal.child)
+        parts = parts_of(terminal.read_all(encoding))
+        assert process.wait(WAIT_S) == 0
+        assert len(parts) == len(commands), parts[-1]
+        return parts
 
 
 def write_rows(hub: LocalHub, repo: str, text: str) -> None:
@@ -86,29 +106,29 @@ def test_lists_are_tables_on_a_terminal_and_fields_in_a_pipe(downloaded: Command
     assert line.split("\t")[:2] == [REPO, "1"]
 
 
+TABLES: list[tuple[list[str], set[str]]] = [
+    (["list"], {"DATASET", "FILES", "SIZE"}),
+    (["sources"], {"ALIAS", "HERE"}),
+    (["info", ALIAS], {"FILE", "SIZE", "STATE"}),
+    (["download", ALIAS, "--dry-run", "--include", "**"], {"FILE", "SIZE", "STATE"}),
+    (["stats"], {"NUMBER", "SHARE", "ROWS", "MESSAGES"}),
+    (["layouts"], {"FILE", "ROWS", "LAYOUT"}),
+    (["du"], {"DATASET", "FILES", "UNFINISHED", "INDEX"}),
+    (["files", ALIAS], {"FILE", "SIZE", "HASH", "HERE"}),
+    (["search", "inferredbugs"], {"TASK", "AGENT", "STEPS", "RESULT"}),
+]
+
+
 @pytest.mark.parametrize("columns", [80, 40])
-@pytest.mark.parametrize(
-    ("arguments", "headings"),
-    [
-        (["list"], {"DATASET", "FILES", "SIZE"}),
-        (["sources"], {"ALIAS", "HERE"}),
-        (["info", ALIAS], {"FILE", "SIZE", "STATE"}),
-        (["download", ALIAS, "--dry-run", "--include", "**"], {"FILE", "SIZE", "STATE"}),
-        (["stats"], {"NUMBER", "SHARE", "ROWS", "MESSAGES"}),
-        (["layouts"], {"FILE", "ROWS", "LAYOUT"}),
-        (["du"], {"DATASET", "FILES", "UNFINISHED", "INDEX"}),
-        (["files", ALIAS], {"FILE", "SIZE", "HASH", "HERE"}),
-        (["search", "inferredbugs"], {"TASK", "AGENT", "STEPS", "RESULT"}),
-    ],
-)
-def test_tables_fit_the_terminal(downloaded: Command, arguments: list[str], headings: set[str], columns: int) -> None:
-    ended = show(downloaded, *arguments, env={"NO_COLOR": "1"}, columns=columns)
-    assert ended.code == 0
-    table = [line.rstrip() for line in lines_of(ended.out) if not SENTENCE.search(line)]
-    assert max(map(len, table)) <= columns
-    words = {word.upper().strip(",") for line in table for word in line.split()}
-    # Where there is no room for a table, a row is a block, whose first line has no heading.
-    assert headings - ({"DATASET", "ALIAS", "FILE"} if columns == 40 else set()) <= words
+def test_tables_fit_the_terminal(downloaded: Command, columns: int) -> None:
+    shown = show_all(downloaded, [arguments for arguments, _ in TABLES], env={"NO_COLOR": "1"}, columns=columns)
+    for (arguments, headings), ended in zip(TABLES, shown, strict=True):
+        assert ended.code == 0, arguments
+        table = [line.rstrip() for line in lines_of(ended.out) if not SENTENCE.search(line)]
+        assert max(map(len, table)) <= columns, arguments
+        words = {word.upper().strip(",") for line in table for word in line.split()}
+        # Where there is no room for a table, a row is a block, whose first line has no heading.
+        assert headings - ({"DATASET", "ALIAS", "FILE"} if columns == 40 else set()) <= words, arguments
 
 
 def test_long_names_are_broken_and_not_cut(hfsvc: Command, hub: LocalHub) -> None:
@@ -122,24 +142,24 @@ def test_long_names_are_broken_and_not_cut(hfsvc: Command, hub: LocalHub) -> Non
         assert "".join(lines[:files]) == repo
 
 
+BARS = [
+    (["download", ALIAS, "--force"], "MB"),
+    (["verify", ALIAS], "MB"),
+    (["stats"], f"/{ROWS}"),
+    (["count", "--filter", "success"], f"/{ROWS}"),
+    (["export", ALIAS, "-o", "a.jsonl"], f"/{ROWS}"),
+]
+
+
 @pytest.mark.parametrize("columns", [80, 40])
-@pytest.mark.parametrize(
-    ("arguments", "unit"),
-    [
-        (["download", ALIAS, "--force"], "MB"),
-        (["verify", ALIAS], "MB"),
-        (["stats"], f"/{ROWS}"),
-        (["count", "--filter", "success"], f"/{ROWS}"),
-        (["export", ALIAS, "-o", "a.jsonl"], f"/{ROWS}"),
-    ],
-)
-def test_bars_fit_the_terminal(downloaded: Command, arguments: list[str], unit: str, columns: int) -> None:
+def test_bars_fit_the_terminal(downloaded: Command, columns: int) -> None:
     env = {"NO_COLOR": "1", "HFSVC_BANDWIDTH_LIMIT": "300000"}
-    lines = lines_of(show(downloaded, *arguments, env=env, columns=columns).out)
-    bars = [line for line in lines if "%" in line and unit in line.replace("kB", "MB")]
-    assert bars
-    assert max(map(len, bars)) <= columns
-    assert any("━" in bar for bar in bars)
+    shown = show_all(downloaded, [arguments for arguments, _ in BARS], env=env, columns=columns)
+    for (arguments, unit), ended in zip(BARS, shown, strict=True):
+        bars = [line for line in lines_of(ended.out) if "%" in line and unit in line.replace("kB", "MB")]
+        assert bars, arguments
+        assert max(map(len, bars)) <= columns, arguments
+        assert any("━" in bar for bar in bars), arguments
 
 
 def test_many_small_files_are_one_line(hfsvc: Command, hub: LocalHub) -> None:
@@ -191,17 +211,21 @@ SHOWING = [
 ]
 
 
-@pytest.mark.parametrize("arguments", SHOWING, ids=" ".join)
-def test_no_character_is_too_much_for_an_encoding(hfsvc: Command, hub: LocalHub, arguments: list[str]) -> None:
+def test_no_character_is_too_much_for_an_encoding(hfsvc: Command, hub: LocalHub) -> None:
     write_rows(hub, REPO, "\N{GREEK SMALL LETTER ALPHA} \N{PILE OF POO} \N{HORIZONTAL ELLIPSIS} " + "x" * 500)
     hfsvc.succeeds("download", ALIAS, "--include", "*.parquet")
-    with hfsvc.start(*arguments, env=LATIN) as process:
-        said = b"".join(process.communicate(timeout=WAIT_S)).decode("latin-1")
-    shown = show(hfsvc, *arguments, env=LATIN, encoding="latin-1", columns=80)
-    assert "failed in a way" not in said + shown.out
-    assert "Traceback" not in said + shown.out
-    if arguments[-1] == "--json":
-        assert json.loads(shown.out)["steps"][0]["message"].startswith("\N{GREEK SMALL LETTER ALPHA} \N{PILE OF POO}")
+    with hfsvc.start_all(SHOWING, env=LATIN) as process:
+        piped = parts_of(process.communicate(timeout=WAIT_S)[0].decode("latin-1"))
+    shown = show_all(hfsvc, SHOWING, env=LATIN, encoding="latin-1", columns=80)
+    for arguments, *ends in zip(SHOWING, piped, shown, strict=True):
+        # The last but one is no name of a dataset.
+        assert {ended.code for ended in ends} <= {0, 2}, arguments
+        said = "".join(ended.out for ended in ends)
+        assert "failed in a way" not in said, arguments
+        assert "Traceback" not in said, arguments
+        if arguments[-1] == "--json":
+            message = json.loads(ends[1].out)["steps"][0]["message"]
+            assert message.startswith("\N{GREEK SMALL LETTER ALPHA} \N{PILE OF POO}")
 
 
 def test_json_is_indented_for_a_person(downloaded: Command) -> None:
@@ -211,8 +235,8 @@ def test_json_is_indented_for_a_person(downloaded: Command) -> None:
 def test_rows_cannot_steer_the_terminal(hfsvc: Command, hub: LocalHub) -> None:
     write_rows(hub, "o/evil", f"before {EVIL} after")
     hfsvc.succeeds("download", "o/evil")
-    for arguments in (["sample"], ["show", "0"], ["show", "0", "--json"]):
-        ended = show(hfsvc, *arguments, "--dataset", "o/evil")
+    commands = [[*each, "--dataset", "o/evil"] for each in (["sample"], ["show", "0"], ["show", "0", "--json"])]
+    for ended in show_all(hfsvc, commands):
         assert ended.code == 0
         assert not set(EVIL.replace("]0;owned", "").replace("[2J", "").replace("31m", "")) & set(ended.out)
         assert "before" in ended.out
@@ -240,6 +264,11 @@ def test_deleting_asks_on_a_terminal(downloaded: Command) -> None:
     assert kept.code == 1
     assert "Delete 1 file, " in kept.out
     assert "Nothing was deleted." in kept.out
+    assert downloaded.succeeds("list", "-q").out == f"{REPO}\n"
+
+    left = show(downloaded, "delete", ALIAS, answer="\x04")
+    assert left.code == 130
+    assert "nothing was deleted" in left.out
     assert downloaded.succeeds("list", "-q").out == f"{REPO}\n"
 
     gone = show(downloaded, "delete", ALIAS, answer="y\n")

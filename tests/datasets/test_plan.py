@@ -4,7 +4,7 @@ import pytest
 
 from hfsvc.datasets.plan import check_room, make_plan, nothing_selected, select
 from hfsvc.errors import NoSpace
-from hfsvc.store.index import Globs
+from hfsvc.models import Globs
 from hfsvc.store.inventory import Inventory
 from tests.builders import dataset, lfs
 

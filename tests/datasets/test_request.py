@@ -7,9 +7,10 @@ import pytest
 
 from hfsvc.datasets.request import parse_request
 from hfsvc.errors import InvalidPattern
-from hfsvc.models import DatasetRequest
+from hfsvc.models import DatasetRequest, Globs
+from hfsvc.models.file_kinds import LINES
 from hfsvc.settings import Settings
-from hfsvc.store.index import Globs, IndexEntry
+from hfsvc.store.index import IndexEntry
 from tests.builders import COMMIT, REPO
 
 DEFAULT = Globs(include=("**/*.parquet",))
@@ -66,6 +67,16 @@ def test_a_text_is_one_glob(include: Sequence[str]) -> None:
 def test_an_empty_selection_is_refused(include: Sequence[str]) -> None:
     with pytest.raises(InvalidPattern):
         wanted(None, include=include)
+
+
+def test_what_is_left_out_does_not_choose_the_kind() -> None:
+    request = parse_request(DatasetRequest(repo=REPO, exclude="train.parquet"), Settings())
+    chosen = request.among(["train.parquet", "train.jsonl"], None)
+    lines = Globs(include=LINES.globs, exclude=("train.parquet",))
+    assert chosen.wanted(None) == [lines]
+    assert request.is_recorded(recorded(lines), COMMIT)
+    assert not request.is_recorded(recorded(Globs(include=LINES.globs)), COMMIT)
+    assert not request.is_recorded(recorded(Globs(include=("*.md",), exclude=("train.parquet",))), COMMIT)
 
 
 def test_a_pasted_address_of_a_file_means_that_file_unless_files_are_named() -> None:

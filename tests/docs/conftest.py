@@ -24,3 +24,8 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("HF_", "HFSVC_", "HUGGING_FACE_", "NO_COLOR")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))
+
+
+@pytest.fixture(autouse=True)
+def _own_transport() -> None:
+    """The plugin has its way here, as in the test runs of those who copy an example."""

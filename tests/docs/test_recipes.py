@@ -57,7 +57,8 @@ async def test_trl_trains_on_tokens_with_our_masks(root: Path, runs: str, tmp_pa
     trl = pytest.importorskip("trl", reason="TRL is not installed")
     datasets = pytest.importorskip("datasets", reason="datasets is not installed")
 
-    from hfsvc.train.token_rows import ChatFitter, TokenTable
+    from hfsvc.train.chat_fitter import ChatFitter
+    from hfsvc.train.token_rows import TokenTable
 
     folder = model_folder(tmp_path, MARKED)
     ours = our_tokenizer(folder)

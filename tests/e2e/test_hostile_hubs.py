@@ -101,6 +101,24 @@ async def test_what_is_refused_is_told_with_how_the_rest_comes_without_it(
     assert (await service.download(everything(exclude=tuple(exclude)))).files == ("good.parquet",)
 
 
+async def test_all_that_is_refused_is_told_at_once_and_in_the_plan(
+    local_hub: LocalHub, service: DatasetService
+) -> None:
+    local_hub.write(REPO, "good.jsonl", b"{}")
+    local_hub.inject_entries(REPO, ["../x.jsonl", "/abs.jsonl", "bell\x07.jsonl"])
+    planned = {file.path: file.fault for file in (await service.plan(DatasetRequest(repo=REPO))).files}
+    assert [path for path, fault in planned.items() if fault is None] == ["good.jsonl"]
+    assert len(planned) == 4
+    with pytest.raises(UnsafePath, match="and 2 more") as caught:
+        await service.download(DatasetRequest(repo=REPO))
+    exclude = tuple(shlex.split(str(caught.value.hint).partition("out with ")[2].removesuffix("."))[1::2])
+    # The kinds of files that are taken unless others are named are those that are not left out.
+    assert (await service.download(DatasetRequest(repo=REPO, exclude=exclude))).files == ("good.jsonl",)
+    before = len(local_hub.requests)
+    assert (await service.download(DatasetRequest(repo=REPO, exclude=exclude))).files == ("good.jsonl",)
+    assert len(local_hub.requests) == before + 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot hold these")
 async def test_names_that_only_other_systems_cannot_hold_are_kept_and_told(
     local_hub: LocalHub, service: DatasetService, caplog: pytest.LogCaptureFixture

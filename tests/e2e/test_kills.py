@@ -124,7 +124,7 @@ async def test_a_run_killed_before_any_change_of_the_disk_is_resumed(
     listed = [digests(old), digests(new)]
     either = {path: [each[path] for each in listed if path in each] for path in {*old, *new}}
     # The two transports share the work.
-    first, stride = (0 if builders.TRANSPORT == "fast" else 1), 2
+    first, stride = (0 if builders.TRANSPORT == "auto" else 1), 2
     known = json.dumps({"main": digests(new), "either": either})
     child = run_python(NURSERY, local_hub.endpoint, str(root), work, known, str(first), str(stride))
     out, words = await anyio.to_thread.run_sync(child.communicate)

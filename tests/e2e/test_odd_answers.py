@@ -1,20 +1,16 @@
 """Answers as other servers of the same protocol may give them: allowed, unusual, or beside the listing."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
-import httpx
 import pytest
 
 from hfsvc.errors import BadListing, ChecksumMismatch, HfsvcError, HubRefused, NotAHub
-from hfsvc.hub.fast import make_fast_transport
 from hfsvc.models import Event, Retried
 from hfsvc.protocols import DatasetService
-from hfsvc.settings import Settings
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Cut, Exchange, HangUp, Response, Status, WithHeader, WrongHash
 from hfsvc.testing.localhub.http_messages import text_response
@@ -258,20 +254,3 @@ async def test_connections_too_many_may_be_refused_without_a_word(
     async with open_service(hub, root, chunk_bytes=MiB) as service:
         found = await service.download(everything())
     assert files_below(found.local_path) == {"a.parquet": content}
-
-
-async def test_headers_that_are_not_ascii_do_not_stop_the_fast_transport() -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        name = "caf\u00e9".encode()
-        writer.write(
-            b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Disposition: filename="' + name + b'"\r\nX-A: 1\r\n\r\nx'
-        )
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, httpx.AsyncClient(transport=make_fast_transport(Settings(trust_env=False))) as http:
-        response = await http.get(f"http://127.0.0.1:{port}/")
-    assert (response.content, response.headers["x-a"]) == (b"x", "1")

@@ -26,7 +26,7 @@ from hfsvc.export import (
     read_parquet,
     writers,
 )
-from hfsvc.export import local_engine as exporting
+from hfsvc.export import pump as exporting
 from hfsvc.models import TrajectoryRow
 from hfsvc.protocols import RowStream
 from hfsvc.testing import FakeTrajectorySource
@@ -304,3 +304,10 @@ async def test_a_name_may_be_as_long_as_file_systems_take(tmp_path: Path, letter
     assert len(name.encode()) > 250
     await export_trajectories(FakeTrajectorySource(FOUND), ExportRequest(tmp_path / name))
     assert {*files_below(tmp_path)} == {name}
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(7, [2, 2, 3]), (2, [0, 1, 1]), (100, [6, 7, 7]), (0, [0, 0, 0])])
+async def test_a_limit_is_that_of_all_shards_together(tmp_path: Path, limit: int, expected: list[int]) -> None:
+    source = FakeTrajectorySource(FOUND[:1] * 20)
+    done = await export_shards(source, ExportRequest(path=tmp_path / "a.jsonl", limit=limit), 3)
+    assert [each.rows for each in done] == expected

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from hfsvc.cli import export as command
+from hfsvc.cli import export_options as command
 from hfsvc.errors import InvalidExport
 from hfsvc.export.formats import FORMATS, Format, choose_stream, choose_target, shard_name
 

@@ -1,61 +1,26 @@
-"""The engine ``ray``: what it cuts is tested everywhere, what it runs where Ray is installed."""
+"""The engine ``ray``: it writes what is written without it. Run where Ray is installed."""
 
 import importlib.util
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hfsvc import atif
-from hfsvc.errors import BadRow, InvalidArgument, MissingExtra
-from hfsvc.export import ExportRequest
-from hfsvc.export.ray_engine import WorkItem, clip, export_with_ray, split, work_items
+from hfsvc.errors import BadRow, InvalidArgument, InvalidExport, MissingExtra
+from hfsvc.export import ExportRequest, export_shards
+from hfsvc.export.ray_engine import export_with_ray
 from hfsvc.models import DownloadedDataset, ReadOptions
 from hfsvc.testing import FakeDatasetService
+from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO, everything
-from ..trajectories.tables import numbers, open_source, parquet, row, rows
+from ..trajectories.tables import parquet, row, rows, talk
 
 WITH_RAY = importlib.util.find_spec("ray") is not None
 needs_ray = pytest.mark.skipif(not WITH_RAY, reason="Ray is not installed")
-
-
-def items_of(sizes: list[int]) -> list[WorkItem]:
-    items: list[WorkItem] = []
-    for number, size in enumerate(sizes):
-        first = items[-1].stop if items else 0
-        items.append(WorkItem("a.parquet", number, first, first + size))
-    return items
-
-
-SIZES = st.lists(st.integers(1, 50), min_size=1, max_size=12)
-
-
-@given(SIZES, st.integers(1, 20))
-def test_shards_are_whole_items_in_order_and_no_more_than_asked_for(sizes: list[int], shards: int) -> None:
-    items = items_of(sizes)
-    parts = split(items, shards)
-    assert 1 <= len(parts) <= min(shards, len(items))
-    assert parts[0][0] == 0
-    assert parts[-1][1] == sum(sizes)
-    assert all(before[1] == after[0] for before, after in pairwise(parts))
-    assert {start for start, _ in parts} <= {item.first for item in items}
-
-
-def test_shards_are_about_even() -> None:
-    assert split(items_of([10] * 8), 4) == [(0, 20), (20, 40), (40, 60), (60, 80)]
-    assert split(items_of([10] * 3), 8) == [(0, 10), (10, 20), (20, 30)]
-    assert split([], 3) == []
-
-
-@given(SIZES, st.integers(0, 100), st.integers(0, 100))
-def test_items_are_cut_to_the_rows_that_are_wanted(sizes: list[int], first: int, last: int) -> None:
-    cut = clip(items_of(sizes), first, last)
-    assert [n for item in cut for n in range(item.first, item.stop)] == list(range(first, min(last, sum(sizes))))
 
 
 @pytest.fixture
@@ -68,20 +33,6 @@ def files(found: list[dict[str, object]]) -> dict[str, bytes]:
     return {"data/a.parquet": parquet(found[:12], row_group_size=5), "data/b.parquet": parquet(found[12:])}
 
 
-async def test_work_items_are_row_groups_with_the_numbers_that_the_source_gives(
-    dataset: DownloadedDataset, tmp_path: Path
-) -> None:
-    items = work_items(dataset, ReadOptions())
-    assert [(item.file, item.group, item.stop - item.first) for item in items] == [
-        ("data/a.parquet", 0, 5),
-        ("data/a.parquet", 1, 5),
-        ("data/a.parquet", 2, 2),
-        ("data/b.parquet", 0, 8),
-    ]
-    source = await open_source(tmp_path / "other", files(rows(20)))
-    assert [n for item in items for n in range(item.first, item.stop)] == await numbers(source)
-
-
 @pytest.mark.skipif(WITH_RAY, reason="Ray is installed")
 async def test_without_ray_the_extra_is_named(dataset: DownloadedDataset, tmp_path: Path) -> None:
     with pytest.raises(MissingExtra) as caught:
@@ -89,12 +40,12 @@ async def test_without_ray_the_extra_is_named(dataset: DownloadedDataset, tmp_pa
     assert "pip install 'hfsvc[ray]'" in str(caught.value)
 
 
-# ---- with Ray -------------------------------------------------------------------------------------------------------
-
-
 async def test_workers_of_another_engine_are_refused(dataset: DownloadedDataset, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="Ray has workers of its own"):
         await export_with_ray(dataset, ReadOptions(), ExportRequest(path=tmp_path / "a.jsonl", workers=2))
+
+
+# ---- with Ray -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +83,44 @@ async def test_a_bad_row_is_named_as_it_is_without_ray(tmp_path: Path) -> None:
     assert not (tmp_path / "a-00001-of-00002.jsonl").exists()
     done = await export_with_ray(dataset, ReadOptions(on_bad_row="skip"), ExportRequest(path=tmp_path / "a.jsonl"))
     assert [each.skipped_rows for each in done] == [0, 1]
+
+
+CHOICES: list[dict[str, Any]] = [
+    {"dedupe": "messages"},
+    {"dedupe": "task", "prefer": "best"},
+    {"sample": 7, "seed": 1},
+    {"shuffle": True, "seed": 2},
+    {"where": "task_1", "rows": tuple(range(4, 18))},
+]
+
+
+@needs_ray
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda each: next(iter(each)))
+async def test_rows_are_chosen_once_for_all_shards_as_they_are_without_ray(
+    tmp_path: Path, choice: dict[str, Any]
+) -> None:
+    held = [row(number, task=f"task_{number % 8}", conversations=talk(f"ask {number % 5}")) for number in range(20)]
+    datasets = FakeDatasetService(tmp_path / "root", {REPO: files(held)})
+    found, options = await datasets.download(everything()), ReadOptions(**choice)
+    asked: dict[str, Any] = {"start": 1, "stop": 19, "stripe": True, "limit": 4, "one_call_a_step": True}
+    source = FileTrajectorySource(REPO, datasets=datasets, options=options)
+    plain = await export_shards(source, ExportRequest(path=tmp_path / "plain" / "a.jsonl", **asked), 3)
+    done = await export_with_ray(found, options, ExportRequest(path=tmp_path / "ray" / "a.jsonl", **asked), 3)
+    assert [each.record for each in done] == [each.record for each in plain]
+    assert sum(each.rows for each in done) <= 4
+    for one, other in zip(plain, done, strict=True):
+        assert one.path
+        assert other.path
+        assert one.path.name == other.path.name
+        assert one.path.read_bytes() == other.path.read_bytes()
+
+
+@pytest.mark.parametrize("asked", [{"shard": (0, 2)}, {"cursor": "x"}, {"format": "tokens"}])
+async def test_what_it_cannot_do_is_refused_before_anything_is_written(
+    dataset: DownloadedDataset, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidExport, match="from the beginning"):
+        await export_with_ray(dataset, ReadOptions(), ExportRequest(path=tmp_path / "out.parquet", **asked))
+    assert not (tmp_path / "out.parquet").exists()

@@ -80,7 +80,7 @@ KILLED = """
 import asyncio, sys
 from pathlib import Path
 from hfsvc.export import ExportRequest, export_trajectories
-from hfsvc.export import local_engine as exporting
+from hfsvc.export import pump as exporting
 from hfsvc.testing import FakeTrajectorySource
 from tests.export.documents import talk
 

@@ -12,7 +12,7 @@ from dependency_injector import providers
 from hfsvc.containers import open_container
 from hfsvc.errors import HfsvcError, UnusableClient
 from hfsvc.settings import Settings
-from hfsvc.testing import LocalHub
+from hfsvc.testing import LocalHub, plugin
 
 from ..builders import REPO, everything, files_below
 from .mock_hub import ENDPOINT, FILES, MockHub, as_asgi
@@ -178,12 +178,19 @@ async def test_an_error_of_the_transports_own_code_comes_out_as_itself(root: Pat
 # ---- what patches httpx ----------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def _by_the_plugin(_own_transport: None) -> None:
+    """As in the test runs of others, where the plugin has its way."""
+    plugin.pytest_configure()
+
+
 async def download_by_default(root: Path) -> dict[str, bytes]:
     async with open_container(Settings(root=root, endpoint=ENDPOINT, chunk_bytes=200_000)) as container:
         await container.datasets().download(everything())
     return files_below(root / REPO)
 
 
+@pytest.mark.usefixtures("_by_the_plugin")
 async def test_plain_respx_answers_a_default_container(root: Path) -> None:
     hub = MockHub()
     with respx.mock:
@@ -192,6 +199,7 @@ async def test_plain_respx_answers_a_default_container(root: Path) -> None:
     assert hub.asked
 
 
+@pytest.mark.usefixtures("_by_the_plugin")
 @respx.mock
 async def test_plain_respx_as_a_decorator_answers_a_default_container(root: Path) -> None:
     respx.get(url__startswith=ENDPOINT).mock(side_effect=MockHub())
@@ -199,6 +207,7 @@ async def test_plain_respx_as_a_decorator_answers_a_default_container(root: Path
     assert await download_by_default(root) == FILES
 
 
+@pytest.mark.usefixtures("_by_the_plugin")
 async def test_plain_respx_answers_behind_proxies_of_the_environment(
     root: Path, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
 ) -> None:
@@ -207,6 +216,7 @@ async def test_plain_respx_answers_behind_proxies_of_the_environment(
     assert await download_by_default(root) == FILES
 
 
+@pytest.mark.usefixtures("_by_the_plugin")
 async def test_what_patches_the_client_itself_answers_a_default_container(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +231,7 @@ async def test_what_patches_the_client_itself_answers_a_default_container(
     assert await download_by_default(root) == FILES
 
 
+@pytest.mark.usefixtures("_by_the_plugin")
 async def test_pytest_httpx_answers_a_default_container(root: Path, request: pytest.FixtureRequest) -> None:
     pytest.importorskip("pytest_httpx", reason="pytest-httpx is not installed")
     httpx_mock = request.getfixturevalue("httpx_mock")

@@ -25,7 +25,7 @@ from .loopback import serve
 trustme = pytest.importorskip("trustme", reason="trustme is not installed")
 
 
-@pytest.fixture(params=["httpx", "fast"])
+@pytest.fixture(params=["httpx", "auto"])
 def settings(request: pytest.FixtureRequest) -> Settings:
     return Settings(transport=request.param, connect_timeout_s=5)
 

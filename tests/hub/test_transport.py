@@ -13,9 +13,12 @@ import respx
 
 from hfsvc.aio.throttle import Throttle
 from hfsvc.errors import HubUnavailable
+from hfsvc.hub.connection_per_request import ConnectionPerRequest
 from hfsvc.hub.errors import RequestContext
+from hfsvc.hub.proxies import Proxy
 from hfsvc.hub.session import HubRequest, HubSession
-from hfsvc.hub.transport import BareClient, make_client, redact
+from hfsvc.hub.sockets.socket_transport import SocketTransport
+from hfsvc.hub.transport import BareClient, RoutedTransport, make_client, redact
 from hfsvc.metrics import Counters
 from hfsvc.settings import Settings
 
@@ -61,7 +64,7 @@ async def failure(session: HubSession, *, content: bool) -> HubUnavailable:
     return caught.value
 
 
-@pytest.mark.parametrize("transport", ["httpx", "fast"])
+@pytest.mark.parametrize("transport", ["httpx", "auto"])
 @pytest.mark.parametrize(("content", "timeout"), [(False, "api_timeout_s"), (True, "stall_timeout_s")])
 async def test_a_head_that_never_comes_is_a_stall_by_the_timeout_of_its_kind(
     transport: str, content: bool, timeout: str
@@ -74,7 +77,7 @@ async def test_a_head_that_never_comes_is_a_stall_by_the_timeout_of_its_kind(
     assert error.reason == "no answer in time"
 
 
-@pytest.mark.parametrize("transport", ["httpx", "fast"])
+@pytest.mark.parametrize("transport", ["httpx", "auto"])
 async def test_a_connection_that_never_comes_is_told_as_that(transport: str) -> None:
     with busy_port() as port:
         async with session_for(port, transport, connect_timeout_s=SHORT_S) as session:
@@ -157,6 +160,34 @@ async def test_what_patches_httpx_answers_for_its_transport(respx_mock: respx.Mo
     async with make_client(Settings(transport="httpx", trust_env=False)) as client:
         response = await send_bare(client)
     assert (response.status_code, route.call_count) == (204, 1)
+
+
+# ---- which transport serves ------------------------------------------------------------------------------------------
+
+
+def served_by(client: httpx.AsyncClient) -> list[type]:
+    """The transports that a client would use without a proxy, or behind one."""
+    transport = client._transport
+    if not isinstance(transport, RoutedTransport):
+        return [type(transport)]
+    proxy = Proxy("http://proxy.example:3128", "http_proxy")
+    return [type(transport._open_transport(each)) for each in (None, proxy)]
+
+
+async def test_sockets_of_our_own_serve_and_behind_a_proxy_httpx_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert served_by(make_client(Settings())) == [SocketTransport]
+    assert served_by(make_client(Settings(transport="httpx"))) == [ConnectionPerRequest]
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    assert served_by(make_client(Settings())) == [SocketTransport, ConnectionPerRequest]
+
+
+def test_on_trio_httpx_serves() -> None:
+    trio = pytest.importorskip("trio", reason="trio is not installed")
+
+    async def made() -> list[type]:
+        return served_by(make_client(Settings()))
+
+    assert trio.run(made) == [ConnectionPerRequest]
 
 
 async def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,17 @@
 """Processes of a user without a name, a home or rights, as containers run them."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from ..cli.command import RUN_ALL, parts_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOBODY = 54321
@@ -42,6 +46,14 @@ def run_hfsvc(*arguments: str, folder: Path, umask: int = 0o022, user: int = NOB
     """The exit code of a command, and all that it says."""
     done = as_stranger(["-m", "hfsvc", *arguments], folder, umask=umask, user=user, **env)
     return done.returncode, done.stdout + done.stderr
+
+
+def run_all_hfsvc(commands: Sequence[str], *, folder: Path, **env: Any) -> None:
+    """Run several commands in one process; each must end with 0."""
+    done = as_stranger(["-P", "-c", RUN_ALL, json.dumps([each.split() for each in commands])], folder, **env)
+    assert done.returncode == 0, done.stderr
+    ended = [(part.code, command) for part, command in zip(parts_of(done.stdout), commands, strict=True)]
+    assert ended == [(0, command) for command in commands], done.stdout + done.stderr
 
 
 def hand_over(folder: Path) -> Path:

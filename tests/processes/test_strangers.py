@@ -18,7 +18,7 @@ from hfsvc.testing.localhub import Status
 from hfsvc.testing.samples import write_sample_hub
 
 from ..builders import REPO, KiB, noise, run_python
-from .strangers import NOBODY, PROJECT, as_stranger, hand_over, needs_strangers, run_hfsvc
+from .strangers import NOBODY, PROJECT, as_stranger, hand_over, needs_strangers, run_all_hfsvc, run_hfsvc
 
 pytestmark = needs_strangers
 UNEXPECTED = "in a way it should not"
@@ -54,7 +54,7 @@ def mode(path: Path) -> str:
 @pytest.mark.parametrize("root", [None, "data", "/whole"])
 def test_nothing_needs_a_home(sample_hub: LocalHub, home: Path, root: str | None) -> None:
     place = [] if root is None else ["--root", str(home / "whole") if root.startswith("/") else root]
-    for command in (
+    commands = (
         "download openthoughts-sft",
         "list",
         "count",
@@ -62,9 +62,9 @@ def test_nothing_needs_a_home(sample_hub: LocalHub, home: Path, root: str | None
         "stats",
         "verify openthoughts-sft",
         "show 0",
-    ):
-        code, said = run_hfsvc(*command.split(), *place, folder=home, HF_ENDPOINT=sample_hub.endpoint)
-        assert (code, UNEXPECTED in said) == (0, False), f"{command}: {said}"
+    )
+    whole = [" ".join([command, *place]) for command in commands]
+    run_all_hfsvc(whole, folder=home, HF_ENDPOINT=sample_hub.endpoint)
     code, said = run_hfsvc("doctor", *place, folder=home, HF_ENDPOINT=sample_hub.endpoint)
     assert (code, "writable" in said) == (0, True), said
 
@@ -124,15 +124,15 @@ def test_a_store_that_cannot_be_written_is_read(sample_hub: LocalHub, home: Path
     subprocess.run(fetch, env=env, cwd=outside, check=True, capture_output=True)
     shutil.rmtree(root / ".hfsvc" / "locks")
     commit = sample_hub.refresh("open-thoughts/OpenThoughts-Agent-v1-SFT")
-    for command in (
+    commands = (
         "verify openthoughts-sft",
         f"download openthoughts-sft --revision {commit}",
         "count",
         "stats",
         "show 0",
-    ):
-        code, said = run_hfsvc(*command.split(), "--root", str(root), folder=home, HF_ENDPOINT=sample_hub.endpoint)
-        assert code == 0, f"{command}: {said}"
+    )
+    whole = [f"{command} --root {root}" for command in commands]
+    run_all_hfsvc(whole, folder=home, HF_ENDPOINT=sample_hub.endpoint)
     code, said = run_hfsvc("verify", "openthoughts-sft", "--repair", "--root", str(root), folder=home)
     assert (code, "cannot be written" in said) == (7, True), said
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from hfsvc.errors import DamagedIndex
-from hfsvc.models import DownloadedDataset
-from hfsvc.store.index import Globs, IndexEntry, StoreIndex, find_entry
+from hfsvc.models import DownloadedDataset, Globs
+from hfsvc.store.index import IndexEntry, StoreIndex, find_entry
 from hfsvc.store.inventory import find_present
 from tests.builders import COMMIT, lfs, read_index, sha256
 
@@ -144,6 +144,8 @@ def test_a_dataset_as_callers_see_it_lies_below_the_root(tmp_path: Path) -> None
         revision="main",
         commit=COMMIT,
         checksums=entry().checksums,
+        sizes=entry().sizes,
+        selection=entry().globs,
     )
     assert found.downloaded_at - NOON == timedelta(0)
 

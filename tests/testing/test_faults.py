@@ -26,6 +26,7 @@ from hfsvc.testing.localhub import (
     Pointer,
     Redirect,
     Response,
+    SlowConnection,
     Stall,
     Status,
     TooManyConnections,
@@ -113,6 +114,18 @@ def test_stall_ends_when_the_client_goes(hub: LocalHub, client: httpx.Client) ->
         hub.wait_until(lambda: hub.stalled == 1)
         assert hub.connections("cdn") == 1
     hub.wait_until(lambda: hub.stalled == 0 and hub.connections("cdn") == 0)
+
+
+def test_one_connection_of_some_is_slow(hub: LocalHub, client: httpx.Client) -> None:
+    hub.fault(SlowConnection(1, every=2), server="cdn")
+    url = signed(client)
+    for _ in range(2):
+        with httpx.Client() as first, httpx.Client() as second:
+            assert received(first, url) == (PARQUET, None)
+            with second.stream("GET", url):
+                hub.wait_until(lambda: hub.bytes_sent() % len(PARQUET) == 1)
+            assert received(first, url) == (PARQUET, None)
+        hub.reset()
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])

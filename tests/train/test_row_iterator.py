@@ -1,5 +1,6 @@
 """Rows without an event loop of one's own: equal to the stream, closed by a break, from any process."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -88,3 +89,48 @@ def test_many_iterators_in_one_process_one_after_the_other(runs: str) -> None:
     code = f"from hfsvc import iter_rows\nfor _ in range(12): print(next(iter_rows({runs!r})).row)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout.split()) == (0, ["0"] * 12), done.stderr
+
+
+@pytest.mark.parametrize("end", ["pass", "raise SystemExit(3)", "raise ValueError", "del rows"])
+def test_a_program_ends_with_rows_that_nobody_asks_for_any_more(tmp_path: Path, end: str) -> None:
+    # Of many rows: the thread has not come to their end.
+    path = tmp_path / "long.parquet"
+    path.write_bytes(parquet(rows(5000), row_group_size=500))
+    code = f"from hfsvc import iter_rows\nrows = iter_rows({str(path)!r})\nprint(next(rows).row)\n{end}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
+    assert done.stdout == "0\n", done.stderr
+    assert done.returncode == {"raise SystemExit(3)": 3, "raise ValueError": 1}.get(end, 0)
+
+
+FORKED = """
+import gc, os, sys
+from hfsvc import iter_rows
+from hfsvc.errors import OtherProcess
+path, act = sys.argv[1:]
+rows = iter_rows(path)
+next(rows)
+child = os.fork()
+if child == 0:
+    if act == "next":
+        try:
+            next(rows)
+        except OtherProcess:
+            print("refused", flush=True)
+    elif act == "close":
+        rows.close()
+    elif act == "drop":
+        del rows
+        gc.collect()
+    print(len(list(iter_rows(path, stop=70))), flush=True)
+    os._exit(0) if act != "exit" else sys.exit(0)
+os.waitpid(child, 0)
+print(len(list(rows)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
+@pytest.mark.parametrize("act", ["next", "close", "drop", "exit"])
+def test_a_forked_process_leaves_the_rows_of_its_parent_alone(runs: str, act: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED, runs, act], capture_output=True, text=True, timeout=50)
+    said = ["refused"] if act == "next" else []
+    assert (done.returncode, done.stdout.split()) == (0, [*said, "70", "299"]), done.stderr

@@ -1,15 +1,18 @@
 """The choice of rows: queries, traces, duplicates, splits, samples, order, and the record of what was left out."""
 
+from array import array
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc.errors import InvalidArgument
 from hfsvc.models import LeftOut, SplitShare, StreamRecord
+from hfsvc.trajectories import chooser
 from hfsvc.trajectories.chooser import place_of
 from hfsvc.trajectories.cursor import join_cursors
 from hfsvc.trajectories.duplicates import WIDTH, repeated
@@ -186,12 +189,27 @@ def test_a_value_has_its_place(value: str | None, seed: int) -> None:
 @given(values=st.lists(st.tuples(st.integers(0, 5), st.sampled_from([-1.0, 0.0, 1.0]))))
 def test_the_best_of_equal_rows_is_kept_and_the_first_of_the_best(values: list[tuple[int, float]]) -> None:
     digests = bytearray(b"".join(bytes([value]) * WIDTH for value, _ in values))
-    found = repeated(digests, [rank for _, rank in values], range(len(values)))
+    found = repeated(digests, array("d", [rank for _, rank in values]), array("q", range(len(values))))
     best: dict[int, int] = {}
     for number, (value, rank) in enumerate(values):
         if value not in best or rank > values[best[value]][1]:
             best[value] = number
     assert sorted([*found, *best.values()]) == [*range(len(values))]
+
+
+@pytest.mark.parametrize("prefer", ["first", "best"])
+@pytest.mark.parametrize("dedupe", ["exact", "messages", "task"])
+async def test_many_rows_are_looked_through_in_parts_with_the_same_outcome(
+    root: Path, monkeypatch: pytest.MonkeyPatch, dedupe: str, prefer: str
+) -> None:
+    held = [
+        row(number, task=f"task_{number % 7}", result=str(number % 4), conversations=talk(f"text {number % 5}"))
+        for number in range(40)
+    ]
+    at_once = await read(await source(root, held, dedupe=dedupe, prefer=prefer))
+    monkeypatch.setattr(chooser, "ROWS_AT_ONCE", 1)
+    assert await read(await source(root, held, dedupe=dedupe, prefer=prefer)) == at_once
+    assert len(at_once[0]) == (7 if dedupe == "task" else 5)
 
 
 # ---- what cannot be chosen ------------------------------------------------------------------------------------------
@@ -212,3 +230,40 @@ def test_the_best_of_equal_rows_is_kept_and_the_first_of_the_best(values: list[t
 async def test_a_choice_by_what_there_is_not_is_refused(root: Path, options: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidArgument, match=said):
         await numbers(await source(root, **options))
+
+
+async def test_rows_are_told_apart_by_any_column_also_one_that_not_every_file_has(root: Path) -> None:
+    held = [row(number, **({"repo": f"r{number % 2}"} if number > 3 else {})) for number in range(8)]
+    found, record = await read(await source(root, held, dedupe="repo"))
+    # Rows without a value are like no other.
+    assert found == [0, 1, 2, 3, 4, 5]
+    assert record.left_out == {"duplicate": 2}
+    share = SplitShare(by="repo", start=0, stop=0.5, seed=1)
+    rest = msgspec.structs.replace(share, start=0.5, stop=1)
+    one, other = [(await read(await source(root, held, share=each)))[0] for each in (share, rest)]
+    assert sorted(one + other) == list(range(8))
+    for rows in ([4, 6], [5, 7], [0, 1, 2, 3]):
+        assert set(rows) <= set(one) or set(rows) <= set(other)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"traces": "main"}, "field trace_source"),
+        ({"episodes": "last"}, "field episode"),
+        ({"dedupe": "model"}, "field model"),
+        ({"where": "agent:x model:y"}, "field model"),
+        ({"share": SplitShare(by="model", start=0, stop=1, seed=1)}, "field model"),
+        ({"result": "success"}, "says how its run ended"),
+    ],
+)
+async def test_what_no_row_has_is_told_in_the_record_and_the_log(
+    root: Path, options: dict[str, Any], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = [{"conversations": talk(f"ask {number}"), "agent": "x"} for number in range(4)]
+    chosen = await source(root, held, **options)
+    _, record = await read(chosen)
+    (note,) = record.notes
+    assert said in note
+    assert [each.getMessage() for each in caplog.records] == [note]
+    assert (await read(await source(root, held, where="agent:x")))[1].notes == ()

@@ -15,7 +15,7 @@ from hfsvc.protocols import TrajectorySource
 from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService, FakeTrajectorySource
 from hfsvc.testing.contracts import TrajectorySourceContract, TrajectoryWorld
-from hfsvc.testing.contracts.trajectory_source import Rows
+from hfsvc.testing.contracts.trajectory_world import Rows
 from hfsvc.testing.samples import rows_table, sample_row, sample_rows, sample_trajectory
 from hfsvc.trajectories.source import FileTrajectorySource
 

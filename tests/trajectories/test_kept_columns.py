@@ -1,5 +1,7 @@
 """What goes along with trajectories: columns, fields of summaries, places."""
 
+import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,3 +60,18 @@ async def test_nothing_is_kept_unasked(root: Path) -> None:
 async def test_a_column_that_no_file_has_is_refused(root: Path) -> None:
     with pytest.raises(InvalidArgument, match=r"keep cannot be 'nofield'.*patch"):
         await kept(root, "nofield")
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True, "seed": 1}, {"style": "structured"}])
+async def test_values_of_json_files_are_what_they_were(root: Path, options: dict[str, Any]) -> None:
+    held: list[Any] = [0, 1.5, True, None, "7", {"a": [1, None]}, [1, "x"], "é\u2028", 2**53 + 1]
+    lines = [json.dumps(row(number, task=each, mine=each)) for number, each in enumerate(held)]
+    lines[0] = lines[0].replace('"mine": 0', '"mine": NaN')
+    source = await open_source(
+        root, {"data/a.jsonl": "\n".join(lines).encode()}, keep=("mine", "task", "row"), **options
+    )
+    found = {each.kept["row"]: each.kept async for each in source.stream_rows()}
+    assert math.isnan(found[0]["mine"])
+    assert [found[number]["mine"] for number in range(1, len(held))] == held[1:]
+    assert [found[number]["task"] for number in range(len(held))] == held
+    assert type(found[2]["mine"]) is bool

@@ -121,3 +121,20 @@ async def test_a_weight_that_is_none_is_refused(root: Path, weight: float) -> No
         await mix(root, weights={"a": weight})
     with pytest.raises(InvalidArgument, match="weight"):
         MixedSource([], seed=1)
+
+
+@pytest.mark.parametrize("settings", [{}, {"until": "first"}])
+@pytest.mark.parametrize("where", [{}, {"limit": 0}, {"limit": 1}, {"limit": 70}, {"shard": (1, 3), "limit": 5}])
+async def test_the_record_adds_up_to_the_rows_of_all_parts(
+    root: Path, settings: dict[str, Any], where: dict[str, Any]
+) -> None:
+    stream = (await mix(root, **settings)).stream_rows(**where)
+    found = [each async for each in stream]
+    record = stream.record
+    assert (record.read, record.written) == (sum(SIZES.values()), len(found))
+    assert record.read == record.written + sum(record.left_out.values())
+    going_on = (await mix(root, **settings)).stream_rows(cursor=stream.cursor, shard=where.get("shard"))
+    rest = [each async for each in going_on]
+    assert going_on.record.read == going_on.record.written + sum(going_on.record.left_out.values())
+    assert going_on.record.read == sum(SIZES.values())
+    assert {each.row for each in found}.isdisjoint(each.row for each in rest)

@@ -1,8 +1,9 @@
 """A source and a destination in memory, and a clock that only waits pass."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from hfsvc.errors import HubUnavailable
@@ -30,8 +31,15 @@ class FakeClock:
         await checkpoint()
 
 
+async def _at_once(_: int, __: int) -> None:
+    await checkpoint()
+
+
 class FakeSource:
-    """Serves contents in pieces. What is in `failures` is raised first, in order, by path."""
+    """Serves contents in pieces. What is in `failures` is raised first, in order, by path.
+
+    `before_piece` is awaited before every piece, with the number of the stream (from 1) and the piece's place in it.
+    """
 
     def __init__(self, contents: Mapping[str, bytes], *, piece: int = 7) -> None:
         self.repo = REPO
@@ -44,6 +52,8 @@ class FakeSource:
         self.locate_failures: dict[str, list[Exception]] = {}
         self.open_failures: dict[str, list[Exception]] = {}
         self.cuts: dict[str, list[int]] = {}
+        self.on_open: Callable[[ByteRange | None], None] = lambda _: None
+        self.before_piece: Callable[[int, int], Awaitable[None]] = _at_once
         self._piece = piece
 
     def files(self) -> list[RemoteFile]:
@@ -64,21 +74,23 @@ class FakeSource:
         self, location: Location, file: RemoteFile, wanted: ByteRange | None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         self.opened.append((file.path, wanted))
+        number = len(self.opened)
+        self.on_open(wanted)
         if failures := self.open_failures.get(file.path):
             raise failures.pop(0)
         self.streams += 1
         self.most_streams = max(self.most_streams, self.streams)
         try:
-            yield self._pieces(file.path, wanted)
+            yield self._pieces(file.path, wanted, number)
         finally:
             self.streams -= 1
 
-    async def _pieces(self, path: str, wanted: ByteRange | None) -> AsyncIterator[bytes]:
+    async def _pieces(self, path: str, wanted: ByteRange | None, number: int) -> AsyncIterator[bytes]:
         content = self.contents[path][wanted.start : wanted.stop] if wanted else self.contents[path]
         cuts = self.cuts.get(path)
         stop = cuts.pop(0) if cuts else len(content)
         for start in range(0, min(stop, len(content)), self._piece):
-            await checkpoint()
+            await self.before_piece(number, start)
             yield content[start : min(start + self._piece, stop)]
         if stop < len(content):
             raise HubUnavailable(reason="the connection broke")
@@ -97,10 +109,9 @@ class FakePart:
         await checkpoint()
         whole = b"".join(data)
         self._content[offset : offset + len(whole)] = whole
+        before = self.received.total
         self.received.add(ByteRange(start=offset, stop=offset + len(whole)))
-
-    async def catch_up(self) -> None:
-        await checkpoint()
+        assert self.received.total == before + len(whole), "bytes are written twice"
 
     async def finish(self) -> str:
         assert self.received.gaps(len(self._content)) == []
@@ -127,7 +138,7 @@ class FakeDestination:
     async def contains(self, file: RemoteFile) -> bool:
         return file.path in self.here
 
-    async def open(self, file: RemoteFile, checksum: str) -> FakePart | None:
+    async def open(self, file: RemoteFile, checksum: str, beside: TaskGroup) -> FakePart | None:
         if file.path in self.verified:
             self._contents[file.path] = bytearray(self.verified[file.path])
             return None

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.transfer.concurrency import FIRST_STREAMS, WINDOW_S, AdaptiveLimit
+from hfsvc.transfer.concurrency import FIRST_STREAMS, WINDOW_S, AdaptiveLimit, StreamSlots
+from tests.transfer.fakes import FakeClock
 
 
 def windows(limit: AdaptiveLimit, rates: list[float], *, saturated: bool = True) -> list[int]:
@@ -60,3 +61,16 @@ def test_there_is_always_at_least_one_stream_and_never_too_many(happenings: list
         else:
             limit.received(count, number * WINDOW_S, saturated=True)
         assert 1 <= limit.limit <= most
+
+
+async def test_an_extra_stream_runs_beside_the_allowed_ones_but_never_beyond_the_most() -> None:
+    slots = StreamSlots(AdaptiveLimit(3, 0.0, first=2), FakeClock())
+    rooms = []
+    async with slots:
+        rooms.append(slots.has_room)
+        with slots.extra():
+            rooms.append(slots.has_room)
+            with slots.extra():
+                rooms.append(slots.has_room)
+        rooms.append(slots.has_room)
+    assert rooms == [True, True, False, True]

@@ -8,6 +8,7 @@ from hfsvc.models import ByteRange
 from hfsvc.transfer.journal import Extent, Header, digest_of, read_journal
 from hfsvc.transfer.part_file import PartFile
 from hfsvc.transfer.part_paths import PartPaths, adopt_whole, content_name, kept_bytes, part_name, salvage
+from hfsvc.transfer.recent_blocks import FileBlock
 from tests.builders import COMMIT, MiB, git_sha1, noise, sha256
 
 CONTENT = noise(2 * MiB)
@@ -80,7 +81,7 @@ def test_a_complete_part_becomes_a_whole_file(paths: PartPaths, checksum: str) -
     part = open_part(paths, checksum)
     for start in (MiB, 0):
         write(part, start, start + MiB)
-        part.hash_up_to(part.kept.prefix)
+        part.hash([FileBlock(part.hashed, part.kept.prefix, None)])
     assert part.finish() == checksum
     assert paths.whole.read_bytes() == CONTENT
     assert list(paths.folder.iterdir()) == [paths.whole]
@@ -97,7 +98,7 @@ def test_a_part_that_is_wrong_stays_a_part(paths: PartPaths) -> None:
 def test_a_part_that_was_reset_has_nothing_and_hashes_anew(paths: PartPaths) -> None:
     part = open_part(paths)
     part.write(0, [bytes(2 * MiB)])
-    part.hash_up_to(2 * MiB)
+    part.hash([FileBlock(0, 2 * MiB, None)])
     part.reset()
     assert part.kept.total == 0
     write(part, 0, 2 * MiB)
@@ -109,7 +110,7 @@ def test_hashing_ahead_of_a_part_that_lost_its_end_does_not_hang(paths: PartPath
     write(part, 0, 2 * MiB)
     paths.part.write_bytes(b"short")
     with pytest.raises(OSError, match="ends"):
-        part.hash_up_to(2 * MiB)
+        part.hash([FileBlock(0, 2 * MiB, None)])
     part.close()
 
 

@@ -158,3 +158,33 @@ def test_ranges_that_follow_one_stream_come_back_when_they_break() -> None:
     assert job is not None
     schedule.again(job, ByteRange(start=5, stop=10))
     assert schedule.take() == RangeJob(0, ByteRange(start=5, stop=10))
+
+
+def test_a_file_is_done_when_both_ends_of_a_range_that_was_divided_are_there() -> None:
+    schedule = Schedule(1, per_file=1, chunk_bytes=10)
+    schedule.take_file()
+    schedule.add_ranges(0, whole(10))
+    slow = schedule.take()
+    assert slow
+    # At its first byte: both jobs stand for the same bytes then.
+    for start in (5, 0):
+        end = schedule.divide(0, ByteRange(start=start, stop=10))
+        assert end
+        assert not schedule.done(end)
+        schedule.drop(end)
+    other = schedule.divide(0, ByteRange(start=5, stop=10))
+    assert other
+    assert not schedule.done(slow)
+    schedule.drop(slow)
+    assert schedule.done(other)
+
+
+def test_a_range_of_a_file_that_needs_none_is_not_divided() -> None:
+    for end in (Schedule.add_whole, Schedule.close):
+        schedule = Schedule(1, per_file=2, chunk_bytes=10)
+        schedule.take_file()
+        schedule.add_ranges(0, whole(20))
+        assert schedule.has_waiting(0)
+        schedule.take()
+        end(schedule, 0)
+        assert schedule.divide(0, ByteRange(start=5, stop=10)) is None

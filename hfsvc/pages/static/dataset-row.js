@@ -57,7 +57,8 @@ function stateOf({ job, dataset }, { busy, note }) {
   if (job?.state === "running") {
     return progressOf(job);
   }
-  const state = dataset ? h("span.chip.here", {}, "on disk") : h("span.chip", {}, "not here");
+  const here = dataset?.local ? "files of your own" : "on disk";
+  const state = dataset ? h("span.chip.here", {}, here) : h("span.chip", {}, "not here");
   return [state, failureOf(job), note ? h(`div.${note.bad ? "problem" : "about"}`, {}, note.text) : null];
 }
 
@@ -73,8 +74,8 @@ function sizeOf({ totalBytes, fileCount }) {
   return [bytes(totalBytes), h("div.about", {}, counted(fileCount, "file"))];
 }
 
-function originOf({ downloadedAt, revision, commit, license }) {
-  const facts = [revision === "main" ? null : revision, commit.slice(0, 8), license].filter(Boolean);
+function originOf({ downloadedAt, revision, commit, license, local }) {
+  const facts = local ? ["last change"] : [revision === "main" ? null : revision, commit.slice(0, 8), license].filter(Boolean);
   return [
     h("time", { datetime: downloadedAt, title: downloadedAt }, localMoment(downloadedAt)),
     h("div.about", { title: `Commit ${commit}` }, facts.map((each) => oneLine(each, 60)).join(" · ")),
@@ -96,6 +97,9 @@ function actionsOf(entry, { busy, note }, acts) {
   }
   if (!dataset) {
     return act("Download", acts.download);
+  }
+  if (dataset.local) {
+    return "";
   }
   const mend = note?.damaged ? act("Repair", acts.repair, { class: "primary" }) : act("Verify", acts.verify);
   return [act("Update", acts.download), mend, act("Delete", acts.remove)];

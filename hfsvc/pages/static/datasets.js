@@ -70,7 +70,7 @@ class DatasetsView extends HTMLElement {
     return h("tbody", {}, head, rows.length ? rows : none);
   }
 
-  /** Those that are being fetched or could not be first, then what is on disk, then what could be. */
+  /** Those that are being fetched or could not be first, then files of one's own, what else is on disk, and what could be. */
   _entries() {
     const here = new Map(this._datasets.map((each) => [each.repo.toLowerCase(), each]));
     const known = new Map(this._sources.map((each) => [each.repo.toLowerCase(), each]));
@@ -79,7 +79,7 @@ class DatasetsView extends HTMLElement {
     const entries = [...ids]
       .map((id) => ({ job: jobs.get(id), dataset: here.get(id), source: known.get(id) }))
       .filter(({ job, dataset, source }) => dataset || source || job.state !== "finished");
-    const rank = ({ job, dataset }) => (isNews(job) ? 0 : dataset ? 1 : 2);
+    const rank = ({ job, dataset }) => (isNews(job) ? 0 : dataset?.local ? 1 : dataset ? 2 : 3);
     return entries.sort((one, other) => rank(one) - rank(other));
   }
 

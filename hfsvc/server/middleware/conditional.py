@@ -10,7 +10,6 @@ import msgspec
 from hfsvc import __version__
 from hfsvc.errors import HfsvcError
 from hfsvc.models import DownloadedDataset
-from hfsvc.protocols import DatasetService
 from hfsvc.server.open_sources import OpenSources
 from hfsvc.server.responses import App, Message, Receive, Scope, Send
 
@@ -25,12 +24,10 @@ class AnswerTags:
     """Makes the tags of answers: another commit, other files of it or another question give another one.
 
     Args:
-        datasets: Tells what is on disk.
-        sources: Tells which dataset a name means, and how it is known.
+        sources: Tells which dataset a name means, how it is known, and what of it is on disk.
     """
 
-    def __init__(self, datasets: DatasetService, sources: OpenSources) -> None:
-        self._datasets = datasets
+    def __init__(self, sources: OpenSources) -> None:
         self._sources = sources
 
     async def tag_of(self, scope: Scope) -> str | None:
@@ -40,7 +37,7 @@ class AnswerTags:
         asked = parse_qs(scope["query_string"].decode("latin-1")).get("source")
         try:
             repo = self._sources.repo(asked[0] if asked else None)
-            dataset = await self._datasets.get_download_info(repo)
+            dataset = await self._sources.find(repo)
         except HfsvcError:
             return None
         return None if dataset is None else self._tag(dataset, scope)

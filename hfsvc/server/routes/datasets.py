@@ -13,31 +13,33 @@ from hfsvc.server.schemas import DatasetEntry, DatasetInfo, Deleted, SourceEntry
 from hfsvc.server.state import AppState, AppStateDep
 from hfsvc.trajectories.known_datasets import KnownDataset
 
+OWN_FILES = "files of your own, read where they lie"
 Repo = Annotated[str, PathParameter(description="Alias or id, percent-encoded: owner%2Fname.")]
 
 
 @get("/api/datasets", responses=error_responses())
 async def list_datasets(app: AppStateDep) -> list[DatasetEntry]:
     """The datasets that are on disk, by id."""
-    return [entry_of(each, app.sources.alias(each.repo)) for each in await app.datasets.list_downloaded()]
+    return [_entry(app, each) for each in await app.sources.here()]
 
 
 @get("/api/datasets/{repo:str}", responses=error_responses(404))
 async def get_dataset(app: AppStateDep, repo: Repo) -> DatasetInfo:
     """What is recorded of a dataset."""
     found = await _recorded(app, repo)
-    return info_of(found, app.sources.alias(found.repo))
+    return info_of(found, app.sources.alias(found.repo), local=app.sources.is_local(found.repo))
 
 
 @post("/api/datasets/{repo:str}/verify", status_code=200, responses=error_responses(404, 507))
 async def verify_dataset(app: AppStateDep, repo: Repo, repair: FromQuery[bool] = False) -> VerifyReport:
     """Hash a dataset's files again; with `repair` fetch the damaged ones. Answers when it is done."""
-    return await app.datasets.verify(app.sources.repo(unquote(repo)), repair=repair)
+    return await app.datasets.verify(app.sources.stored_repo(unquote(repo), "verified"), repair=repair)
 
 
 @delete("/api/datasets/{repo:str}", status_code=200, responses=error_responses(404))
 async def delete_dataset(app: AppStateDep, repo: Repo) -> Deleted:
     """Remove a dataset's recorded files from disk."""
+    app.sources.stored_repo(unquote(repo), "deleted")
     found = await _recorded(app, repo)
     await app.datasets.delete(found.repo)
     return Deleted(deleted=found.repo, bytes=found.total_bytes)
@@ -47,8 +49,9 @@ async def delete_dataset(app: AppStateDep, repo: Repo) -> Deleted:
 async def list_sources(app: AppStateDep) -> list[SourceEntry]:
     """The datasets that are known by name."""
     default = app.sources.repo(None)
-    here = {each.repo.casefold() for each in await app.datasets.list_downloaded()}
-    return [_source(each, default, here) for each in app.container.registry().all]
+    here = {each.repo.casefold() for each in await app.sources.here()}
+    own = [KnownDataset(alias=name, repo=name, about=OWN_FILES) for name in app.sources.files]
+    return [_source(each, default, here) for each in (*own, *app.container.registry().all)]
 
 
 def _source(known: KnownDataset, default: str, here: set[str]) -> SourceEntry:
@@ -61,9 +64,13 @@ def _source(known: KnownDataset, default: str, here: set[str]) -> SourceEntry:
     )
 
 
+def _entry(app: AppState, dataset: DownloadedDataset) -> DatasetEntry:
+    return entry_of(dataset, app.sources.alias(dataset.repo), local=app.sources.is_local(dataset.repo))
+
+
 async def _recorded(app: AppState, repo: str) -> DownloadedDataset:
     name = app.sources.repo(unquote(repo))
-    found = await app.datasets.get_download_info(name)
+    found = await app.sources.find(name)
     if found is None:
         raise NotDownloaded(repo=name)
     return found

@@ -31,6 +31,7 @@ Query = Annotated[
 ]
 Row = Annotated[int, QueryParameter(ge=0, le=LARGEST)]
 Stop = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Row to stop before.")]
+Most = Annotated[int, QueryParameter(name="limit", ge=0, le=LARGEST, description="Most rows that come out.")]
 Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="How many to leave out.")]
 Limit = Annotated[int, QueryParameter(ge=0, le=PAGE_ROWS, description="Longest page.")]
 Key = Annotated[

@@ -75,7 +75,7 @@ async def is_alive() -> Health:
 @get("/readyz", responses=error_responses())
 async def is_ready(app: AppStateDep) -> Readiness:
     """That the server can read what is on disk."""
-    return Readiness(datasets=len(await app.datasets.list_downloaded()))
+    return Readiness(datasets=len(await app.sources.here()))
 
 
 @get("/metrics", media_type=MediaType.TEXT, responses=error_responses())

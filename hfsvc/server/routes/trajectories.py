@@ -23,6 +23,7 @@ from hfsvc.server.routes.parameters import (
     Key,
     Limit,
     Lines,
+    Most,
     Offset,
     Query,
     Row,
@@ -32,6 +33,7 @@ from hfsvc.server.routes.parameters import (
 )
 from hfsvc.server.schemas import FacetList, StepPage, SummaryList
 from hfsvc.server.state import AppState, AppStateDep
+from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.lookup import LocatedTrajectory, look_up
 
 NDJSON = "application/x-ndjson"
@@ -57,7 +59,7 @@ async def list_trajectories(
     """Rows without their messages: by offset, or page after page by cursor, which then says where."""
     source = app.sources.open(*wanted)
     repo = app.sources.repo(wanted.name)
-    listing = listing_of(repo, await app.datasets.get_download_info(repo), wanted.options, search)
+    listing = listing_of(repo, await app.sources.find(repo), wanted.options, search)
     start = offset if cursor is None else read_cursor(cursor, listing)
     async with app.lists:
         page = await source.list_summaries(start, limit, search)
@@ -113,22 +115,28 @@ async def stream_trajectories(
     start: Row = 0,
     stop: Stop = LARGEST,
     cursor: Cursor = None,
+    search: Query = None,
+    most: Most = LARGEST,
     skip_bad: FromQuery[bool] = False,
     lines: Lines = "atif",
+    record: FromQuery[bool] = False,
 ) -> ASGIApp:
-    """Every trajectory from `start` to `stop`, one a line, as fast as they are read.
+    """Every trajectory from `start` to `stop` that answers to `query`, one a line, as fast as they are read.
 
     After a row that cannot be converted the last line is an error, and the connection is broken off; `skip_bad` leaves
-    such rows out.
+    such rows out. With `record` the last line says what became of every row.
     """
+    check_query(search)
     source = app.sources.open(wanted.name, replace(wanted.options, on_bad_row="skip" if skip_bad else "raise"))
     encode = _encode_row if lines == "rows" else _encode_document
 
     async def chunks() -> AsyncGenerator[bytes, None]:
-        rows = source.stream_rows(start=start, stop=stop, cursor=cursor)
+        rows = source.stream_rows(start=start, stop=stop, cursor=cursor, where=search, limit=most)
         try:
             async for row in rows:
                 yield encode(row)
+            if record:
+                yield msgspec.json.encode({"record": rows.record}) + b"\n"
         finally:
             await rows.aclose()
 

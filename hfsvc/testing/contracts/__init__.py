@@ -5,6 +5,7 @@ Subclass one and give it the fixture ``world``. They run on pytest-asyncio, in e
 """
 
 from hfsvc.testing.contracts.dataset_service import DatasetServiceContract, DatasetWorld
-from hfsvc.testing.contracts.trajectory_source import TrajectorySourceContract, TrajectoryWorld
+from hfsvc.testing.contracts.trajectory_source import TrajectorySourceContract
+from hfsvc.testing.contracts.trajectory_world import TrajectoryWorld
 
 __all__ = ["DatasetServiceContract", "DatasetWorld", "TrajectorySourceContract", "TrajectoryWorld"]

@@ -180,6 +180,29 @@ class DatasetServiceContract:
         assert old.commit != new.commit
         assert _files(new.local_path) == {"a.parquet": b"new"}
 
+    async def test_a_check_tells_what_an_update_would_do_and_does_nothing(self, world: DatasetWorld) -> None:
+        for path in ("a.parquet", "gone.parquet", "same.parquet"):
+            world.publish(REPO, path, b"old")
+        old = await world.service.download(EVERYTHING)
+        assert not (await world.service.check_update(REPO)).is_new
+        world.publish(REPO, "a.parquet", b"newer")
+        world.publish(REPO, "more.parquet", b"more")
+        world.retract(REPO, "gone.parquet")
+        found = await world.service.check_update(REPO)
+        assert (found.added, found.changed, found.removed) == (("more.parquet",), ("a.parquet",), ("gone.parquet",))
+        assert (found.fetch_bytes, found.kept_bytes) == (len(b"newer" + b"more"), len(b"old"))
+        assert await world.service.get_download_info(REPO) == old
+        new = await world.service.download(DatasetRequest(repo=REPO, revision=found.revision))
+        assert (found.commit, found.new_commit) == (old.commit, new.commit)
+
+    async def test_a_check_of_what_has_not_moved_costs_one_request(self, world: DatasetWorld) -> None:
+        world.publish(REPO, "a.parquet", b"a")
+        await world.service.download(EVERYTHING)
+        before = world.requests()
+        await world.service.check_update(REPO)
+        if before is not None:
+            assert world.requests() == before + 1
+
     async def test_readers_see_the_old_commit_or_the_new_one(self, world: DatasetWorld) -> None:
         old, new = ({path: text + path.encode() for path in ("a.parquet", "b.parquet")} for text in (b"old ", b"new "))
         for path in old:

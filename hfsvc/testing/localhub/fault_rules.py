@@ -16,6 +16,7 @@ class Exchange:
         file: The file that the request is about, where it exists.
         commit: The commit it is read at, on the Hub.
         active: Requests for the same address under way, this one included.
+        connection: The number of the connection that it came over, from 1 for the first that the server accepted.
     """
 
     request: Request
@@ -23,6 +24,7 @@ class Exchange:
     file: StoredFile | None = None
     commit: str | None = None
     active: int = 1
+    connection: int = 1
 
 
 class Fault(Protocol):

@@ -58,6 +58,17 @@ class Stall:
         return _delivery(response, stalled=True, stall_after=self.after)
 
 
+@dataclass(frozen=True, slots=True)
+class SlowConnection:
+    """One connection of `every` that the server accepts (the last of them) carries all its bodies at `bytes_per_s`."""
+
+    bytes_per_s: float
+    every: int = 8
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        return response if exchange.connection % self.every else _delivery(response, bytes_per_s=self.bytes_per_s)
+
+
 def _delivery(response: Response, **changes: Any) -> Response:
     return replace(response, delivery=replace(response.delivery, **changes))
 

@@ -1,9 +1,10 @@
 """The server around the routes of Hub and CDN: it records requests, lets faults change answers, delays and counts."""
 
+import itertools
 import threading
 import traceback
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -79,10 +80,11 @@ class FaultyServer:
     latency_s: float = 0
     bytes_per_s: float | None = None
     _active: Counter[str] = field(default_factory=Counter)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @asynccontextmanager
-    async def exchange(self, request: Request) -> AsyncIterator[Response]:
-        """The answer to a request, recorded and with faults; the context lasts until it is delivered."""
+    async def exchange(self, request: Request, connection: int) -> AsyncIterator[Response]:
+        """The answer to a request over a connection, recorded and with faults; lasts until it is delivered."""
         record = RecordedRequest(
             self.name, request.method, request.path, request.target, request.headers, request.range
         )
@@ -90,7 +92,7 @@ class FaultyServer:
         self.shared.log.add(record)
         try:
             await anyio.sleep(self.latency_s)
-            response = await self._answer(request, record)
+            response = await self._answer(request, record, connection)
             record.status = response.status
             yield replace(response, on_bytes=self._meter(record))
         finally:
@@ -98,11 +100,11 @@ class FaultyServer:
             self.shared.log.notify()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[None]:
-        """Counts a client's connection while it is open."""
+    async def connection(self) -> AsyncIterator[int]:
+        """Counts a client's connection while it is open, and gives its number."""
         self._count_connection(1)
         try:
-            yield
+            yield next(self._numbers)
         finally:
             self._count_connection(-1)
 
@@ -110,10 +112,10 @@ class FaultyServer:
         """Return when stalled answers may go on."""
         await self.shared.stall()
 
-    async def _answer(self, request: Request, record: RecordedRequest) -> Response:
+    async def _answer(self, request: Request, record: RecordedRequest, connection: int) -> Response:
         try:
             answer = await self.routes.answer(request, record)
-            exchange = Exchange(request, record, answer.file, answer.commit, self._active[request.path])
+            exchange = Exchange(request, record, answer.file, answer.commit, self._active[request.path], connection)
             response = answer.response
             for rule in self.shared.firing(record):
                 response = rule.fault.apply(exchange, response)

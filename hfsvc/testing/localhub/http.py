@@ -37,12 +37,12 @@ class App(Protocol):
 
     bytes_per_s: float | None
 
-    def exchange(self, request: Request) -> AbstractAsyncContextManager[Response]:
-        """The answer to a request; the context lasts until it is delivered."""
+    def exchange(self, request: Request, connection: int) -> AbstractAsyncContextManager[Response]:
+        """The answer to a request over a connection; the context lasts until it is delivered."""
         ...
 
-    def connection(self) -> AbstractAsyncContextManager[None]:
-        """Surrounds one client's connection."""
+    def connection(self) -> AbstractAsyncContextManager[int]:
+        """Surrounds one client's connection, and gives its number."""
         ...
 
     async def stall(self) -> None:
@@ -129,18 +129,18 @@ def listen(host: str, port: int) -> socket.socket:
 async def _converse(wire: Wire, app: App) -> None:
     reset = False
     try:
-        async with app.connection():
-            await _answer_all(wire, app)
+        async with app.connection() as number:
+            await _answer_all(wire, app, number)
     except EndConnection as hangup:
         reset = hangup.reset
     finally:
         wire.close(reset=reset)
 
 
-async def _answer_all(wire: Wire, app: App) -> None:
+async def _answer_all(wire: Wire, app: App, number: int) -> None:
     state = h11.Connection(h11.SERVER)
     while (request := await _read_request(wire, state)) is not None:
-        async with app.exchange(request) as response:
+        async with app.exchange(request, number) as response:
             await _deliver(wire, state, app, request.method, response)
         if state.our_state is not h11.DONE:
             return
@@ -230,7 +230,7 @@ class _Body:
 
     def __init__(self, wire: Wire, state: h11.Connection, app: App, response: Response) -> None:
         self._wire, self._state, self._response = wire, state, response
-        self._pace = app.bytes_per_s
+        self._pace = response.delivery.bytes_per_s or app.bytes_per_s
         self._descriptor: int | None = None
         self._sent = 0
 

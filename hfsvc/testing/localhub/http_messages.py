@@ -71,6 +71,7 @@ class Delivery:
         reset: Hang up with RST instead of FIN.
         stalled: Wait for the hub's release, before the head or (`stall_after`) after so many bytes of the body.
         instead: Send these bytes instead of the answer, then hang up.
+        bytes_per_s: Pace of the body; None is the server's own.
     """
 
     cut_after: int | None = None
@@ -78,6 +79,7 @@ class Delivery:
     stalled: bool = False
     stall_after: int | None = None
     instead: bytes | None = None
+    bytes_per_s: float | None = None
 
 
 def _nothing(_: int) -> None:

@@ -211,3 +211,12 @@ def read_cell(value: bytes) -> bytes | None:
     except ValueError:
         text: str = json.loads(value.decode(errors="surrogateescape"))
         return text.encode(errors="surrogatepass")
+
+
+def read_value(value: bytes) -> Any:
+    """A JSON value as it is; half a character in a text becomes a question mark. Pure."""
+    try:
+        return msgspec.json.decode(value)
+    except ValueError:
+        found = json.loads(value.decode(errors="surrogateescape"))
+        return found.encode(errors="replace").decode() if isinstance(found, str) else found

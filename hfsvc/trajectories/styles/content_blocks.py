@@ -5,7 +5,7 @@ whose sessions are on the Hub. What a redacted block held is not there, so it st
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hfsvc.trajectories.layouts.conversation import Message
@@ -88,6 +88,28 @@ def blocks_of(content: Any) -> Blocks | None:
         [_result(part) for kind, part in parts if kind in _RESULTS],
         [part for kind, part in parts if kind not in _KNOWN],
     )
+
+
+def with_results(content: Any, change: Callable[[str], str]) -> Any:
+    """A content in whose results every text is changed."""
+    if not isinstance(content, list):
+        return content
+    return [_with_result(part, change) if _kind(part) in _RESULTS else part for part in content]
+
+
+def _with_result(part: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    name = next((name for name in _CONTENTS if part.get(name) is not None), None)
+    if name is None:
+        return dict(part)
+    held = part[name]
+    texts = [_with_text(each, change) for each in held] if isinstance(held, list) else held
+    return {**part, name: change(held) if isinstance(held, str) else texts}
+
+
+def _with_text(part: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(part, dict) and isinstance(part.get("text"), str):
+        return {**part, "text": change(part["text"])}
+    return change(part) if isinstance(part, str) else part
 
 
 def responses_in(content: Any) -> Blocks | None:

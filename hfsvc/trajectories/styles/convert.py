@@ -14,6 +14,7 @@ from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import Conversation, RowLocation, Unreadable
 from hfsvc.trajectories.styles import messages as messages_style
 from hfsvc.trajectories.styles import structured as structured_style
+from hfsvc.trajectories.styles.shared_results import shared_results
 
 Build = Callable[[Conversation, RowLocation], tuple[Trajectory, Fidelity]]
 
@@ -86,6 +87,7 @@ def fidelity_of(document: Trajectory) -> Fidelity:
         reasoning=sum(step.reasoning_content is not None for step in steps),
         calls=sum(len(step.tool_calls or ()) for step in steps),
         answered=len(made & {result.source_call_id for result in results}),
+        shared_results=shared_results(steps),
         observations=sum(step.observation is not None for step in steps),
         tool_definitions=bool(document.agent.tool_definitions),
     )

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from hfsvc.atif import Agent, SchemaVersion, Trajectory
-from hfsvc.models import Fidelity
+from hfsvc.models import Fidelity, SharedResult
 from hfsvc.trajectories.layouts.conversation import Conversation, RowLocation
 from hfsvc.trajectories.styles.notations.tools import Tools, tools_of
 from hfsvc.trajectories.styles.provenance import survive
+from hfsvc.trajectories.styles.shared_results import shared_results
 from hfsvc.trajectories.styles.step_builder import StepBuilder
 
 SCHEMA_VERSION: SchemaVersion = "ATIF-v1.7"
@@ -34,6 +35,7 @@ def build(conversation: Conversation, location: RowLocation, *, fenced: bool = F
     tools = builder.tools or (offered and offered[1])
     if offered and tools is offered[1]:
         del columns[offered[0]]
+    steps = builder.steps()
     trajectory = Trajectory(
         schema_version=SCHEMA_VERSION,
         trajectory_id=_text(columns, "key") or f"{location.repo}@{location.commit}/{location.file}#{location.file_row}",
@@ -44,10 +46,10 @@ def build(conversation: Conversation, location: RowLocation, *, fenced: bool = F
             model_name=_text(columns, "model") or _text(columns, "model_name"),
             tool_definitions=tools,
         ),
-        steps=builder.steps(),
+        steps=steps,
         extra=_extra(columns, location),
     )
-    return trajectory, _fidelity(conversation, builder, tools)
+    return trajectory, _fidelity(conversation, builder, tools, shared_results(steps))
 
 
 def _extra(columns: dict[str, Any], location: RowLocation) -> dict[str, Any]:
@@ -55,13 +57,16 @@ def _extra(columns: dict[str, Any], location: RowLocation) -> dict[str, Any]:
     return ours | {f"row_{name}" if name in ours else name: value for name, value in columns.items()}
 
 
-def _fidelity(conversation: Conversation, builder: StepBuilder, tools: Tools | None) -> Fidelity:
+def _fidelity(
+    conversation: Conversation, builder: StepBuilder, tools: Tools | None, shared: tuple[SharedResult, ...]
+) -> Fidelity:
     return Fidelity(
         style="structured",
         messages=len(conversation.messages),
         reasoning=builder.reasoning,
         calls=builder.calls,
         answered=builder.answered,
+        shared_results=shared,
         notations=builder.notations,
         observations=builder.observations,
         tool_definitions=tools is not None,

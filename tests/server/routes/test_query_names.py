@@ -15,7 +15,7 @@ from tests.server.worlds import World, error_of
         ("/api/trajectories?source=a&source=a", "'source'.*2 times"),
         ("/api/trajectories/0?offset=1", "'offset'.*by, config"),
         ("/api/trajectories/0/steps?start=1", "'start'"),
-        ("/api/trajectories.jsonl?limit=5", "'limit'.*skip_bad"),
+        ("/api/trajectories.jsonl?offset=5", "'offset'.*skip_bad"),
         ("/api/facets?fields=task", "'fields'.*Did you mean field"),
         ("/api/datasets?source=x", "'source'.*none"),
         ("/api/jobs?x=1", "'x'"),

@@ -141,6 +141,17 @@ class TestStream:
         answer = await world.client.get("/api/trajectories.jsonl", params={"cursor": "x"})
         assert (answer.status_code, error_of(answer)["code"]) == (409, "cursor_mismatch")
 
+    async def test_rows_are_chosen_by_a_query_and_what_became_of_the_others_stands_at_the_end(self, root: Path) -> None:
+        path, asked = "/api/trajectories.jsonl", {"query": "task:b", "limit": "1", "lines": "rows", "record": "true"}
+        async with open_world(root, source=FakeTrajectorySource([trajectory(task) for task in "abcb"])) as world:
+            answer = await world.client.get(path, params=asked)
+            row, last = map(msgspec.json.decode, answer.content.splitlines())
+            assert row["row"] == 1
+            assert last["record"]["leftOut"] == {"query": 2, "limit": 1}
+            assert (last["record"]["read"], last["record"]["written"]) == (4, 1)
+            refused = await world.client.get(path, params={"query": "nofield:x"})
+            assert (refused.status_code, error_of(refused)["code"]) == (400, "invalid_argument")
+
     async def test_no_rows_are_no_lines(self, world: World) -> None:
         answer = await world.client.get("/api/trajectories.jsonl", params={"start": 99})
         assert (answer.status_code, answer.content) == (200, b"")

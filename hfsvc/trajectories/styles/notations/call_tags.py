@@ -1,13 +1,15 @@
-"""Calls as JSON after a mark of their own: ``<TOOLCALL>[…]</TOOLCALL>``, ``<|tool_call|>[…]``, ``<functioncall> {…}``.
+"""Calls after a mark of their own, as JSON or as Python: ``<TOOLCALL>[…]</TOOLCALL>``, ``<|tool_call|>[…]``, ``<functioncall> {…}``.
 
 The marks of Command A are ``<|START_ACTION|>`` and ``<|END_ACTION|>``, of InternLM ``<|action_start|><|plugin|>`` and ``<|action_end|>``.
 
 Source: Nemotron's templates, Granite and Phi 4, Command A, InternLM, glaive-function-calling-v2 (whose arguments are
-JSON in single quotes, in which others may stand). The closing mark may be missing at the end of a text.
+JSON in single quotes, in which others may stand); LFM 2, Olmo 3 and Gemma for those of Python. The closing mark may be
+missing at the end of a text.
 """
 
 import re
 
+from hfsvc.trajectories.styles.notations import python_calls
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
 from hfsvc.trajectories.styles.notations.call_lists import calls_in
 from hfsvc.trajectories.styles.notations.special_tokens import without_end
@@ -20,8 +22,15 @@ _CLOSING = {
     "<function_call>": "</function_call>",
     "<|START_ACTION|>": "<|END_ACTION|>",
     "<|action_start|><|plugin|>": "<|action_end|>",
+    "<|tool_call_start|>": "<|tool_call_end|>",
+    "<function_calls>": "</function_calls>",
+    "<tool_code>": "</tool_code>",
 }
-_OPENING = re.compile(r"<(?:TOOLCALL|\|tool_call\||function_?call|\|START_ACTION\||\|action_start\|><\|plugin\|)>")
+# What is in tags of its own is for others.
+_OPENING = re.compile(
+    r"<(?:TOOLCALL|\|tool_call(?:_start)?\||function_?call|function_calls(?=>\s*[^<\s])|tool_code|\|START_ACTION\||\|action_start\|><\|plugin\|)>"
+)
+_PYTHON = re.compile(r"(?:\[\s*)?[^\W\d][\w.]*\(")
 _QUOTED = re.compile(r"""("arguments"\s*:\s*)'(?=\{)""")
 
 
@@ -50,6 +59,10 @@ def _calls_of(body: str) -> list[Call] | Broken:
     found = calls_in(body)
     if isinstance(found, Broken) and (plain := _unquoted(body)):
         return calls_in(plain)
+    if isinstance(found, Broken) and _PYTHON.match(body):
+        return python_calls.calls_in(
+            python_calls.unprinted(body[1:-1] if body.startswith("[") and body.endswith("]") else body)
+        )
     return found
 
 

@@ -113,7 +113,7 @@ def parse_fences(text: str) -> ParsedText | Broken:
     calls, spans = list[Call](), list[Span]()
     for found in _LABELLED.finditer(text):
         body = found[1].strip()
-        made = calls_in(body) if body.startswith(("{", "[{")) else python_calls.calls_in(_unprinted(body))
+        made = calls_in(body) if body.startswith(("{", "[{")) else python_calls.calls_in(python_calls.unprinted(body))
         if isinstance(made, Broken) or not found[2]:
             return made if isinstance(made, Broken) else Broken("a fence that is labelled as a call is never closed")
         calls += made
@@ -121,11 +121,6 @@ def parse_fences(text: str) -> ParsedText | Broken:
     if text[spans[-1][1] :].strip():
         return Broken("something follows a fence that is labelled as a call")
     return ParsedText(outside(text, spans).strip(), calls)
-
-
-def _unprinted(code: str) -> str:
-    """Code without the ``print`` around it, which is how Gemma calls."""
-    return code[len("print(") : -1] if code.startswith("print(") and code.endswith(")") else code
 
 
 def _skipped(text: str, start: int) -> int:

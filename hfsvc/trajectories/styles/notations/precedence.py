@@ -114,9 +114,10 @@ _start = attrgetter("start")
 _FIRST_OF_ALL = Candidate(0, TERMINUS_JSON)
 # The lookahead passes over other tags, of which some texts are full.
 _MARKS = re.compile(
-    r"<(?=[rtf|｜amiTues])(?:response>|tool_calls?>|tool_call name=|function=|\|(?:channel|start|python_tag|tool_call|START_ACTION|action_start)|｜(?:tool|DSML)|antml:|minimax:tool_call>"
+    r"<(?=[rtf|｜amiTuesl])(?:response>|tool_calls?>|tool_code>|start_function_call>|longcat_tool_call>|tool_call name=|function=|\|(?:channel|start|python_tag|tools_prefix|tool_call|START_ACTION|action_start)|｜(?:tool|DSML)|antml:|minimax:tool_call>"
     r"|invoke[\s>]|function_calls?>|functioncall>|TOOLCALL>|use_mcp_tool>|execute(?:_bash|_ipython|_browse)?>|search>)"
 )
+_OF_QWEN_AGENT = "✿FUNCTION✿"
 _CLOSING = re.compile(r"<(?:/[a-z_]+>)")
 # One rare character in front lets the search skip from one to the next.
 _HAS_ACTION = re.compile(r"A(?:ct(?:ion)?|CTION)(?: \d+)?:").search
@@ -153,7 +154,7 @@ def candidates(text: str, *, fenced: bool, offered: Offered) -> Iterator[Candida
     yield from sorted(first, key=_start) if len(first) > 1 else first
     if later := list(_later(text, offered, tagged=tagged, marked=marked)):
         yield from sorted(later, key=_start)
-    elif marked and not first:
+    elif not first and (marked or _OF_QWEN_AGENT in text):
         yield Candidate(0, UNREAD)
 
 
@@ -167,7 +168,7 @@ UNREAD = Notation("unread", lambda _: 0, _unread)
 def marks_in(text: str) -> str | None:
     """The first mark of a notation that no prose has by chance; None where there is none."""
     if "<" not in text:
-        return mistral.MARK if mistral.MARK in text else None
+        return next((mark for mark in (mistral.MARK, _OF_QWEN_AGENT) if mark in text), None)
     found = next((mark for mark in _MARKS.finditer(text) if not _is_quoted(text, mark.start())), None)
     return found[0].strip() if found else None
 

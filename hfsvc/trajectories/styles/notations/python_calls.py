@@ -57,6 +57,11 @@ def calls_in(text: str) -> list[Call] | Broken:
     return calls
 
 
+def unprinted(code: str) -> str:
+    """Code without the ``print`` around it, which is how Gemma calls."""
+    return code[len("print(") : -1] if code.startswith("print(") and code.endswith(")") else code
+
+
 def _skipped(text: str, start: int) -> int:
     blank = _BETWEEN.match(text, start)
     return blank.end() if blank else start

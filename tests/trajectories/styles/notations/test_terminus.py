@@ -2,6 +2,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hfsvc.trajectories.styles.notations import terminus_json, terminus_xml
 from hfsvc.trajectories.styles.notations.base import Broken, Call, ParsedText
@@ -159,3 +161,32 @@ def test_only_the_first_response_counts_and_sections_may_be_missing() -> None:
 def test_a_response_without_commands_is_refused() -> None:
     assert terminus_xml.parse("<response>") == Broken("its <response> has no <commands>")
     assert terminus_xml.opens("<answer>") == -1
+
+
+VALUES = st.one_of(st.text(max_size=8), st.floats(), st.integers(), st.booleans(), st.none(), st.just({"a": []}))
+COMMANDS = st.lists(
+    st.dictionaries(st.sampled_from(["keystrokes", "duration", "is_blocking"]), VALUES, max_size=3), max_size=3
+)
+BATCHES = st.fixed_dictionaries(
+    {},
+    optional={
+        "analysis": VALUES,
+        "plan": VALUES,
+        "commands": st.one_of(COMMANDS, VALUES),
+        "task_complete": VALUES,
+        "more": VALUES,
+    },
+)
+
+
+@given(BATCHES, st.sampled_from(["", "\n", " " * 40]), st.sampled_from(["", "\n", "}", "So."]))
+def test_a_batch_that_is_read_at_once_is_what_the_harness_reads(batch: Any, before: str, after: str) -> None:
+    text = f"{before}{json.dumps(batch)}{after}"
+    plain = terminus_json.parse_plain(text)
+    assert plain is None or plain == terminus_json.parse(text)
+
+
+def test_a_usual_batch_is_read_at_once() -> None:
+    commands = [{"keystrokes": "ls\n", "duration": 1}, {"keystrokes": "pwd\n"}]
+    text = f"\n{batch(*commands, task_complete=True)}"
+    assert terminus_json.parse_plain(text) == ParsedText(SAID, [run("ls\n", 1.0), run("pwd\n"), DONE])

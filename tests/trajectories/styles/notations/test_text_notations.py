@@ -48,6 +48,9 @@ CALLS: list[tuple[str, str, list[tuple[str, dict[str, Any]]], str, str | None]] 
     ("call-tags", 'm<TOOLCALL>[{"name": "search", "arguments": {"q": "x"}}]</TOOLCALL>', X, "m", None),
     ("call-tags", '<|tool_call|>[{"name": "search", "arguments": {"q": "x"}}]<|/tool_call|>', X, "", None),
     ("call-tags", """<functioncall> {"name": "search", "arguments": '{"q": "x"}'} <|endoftext|>""", X, "", None),
+    ("call-tags", 'm<|tool_call_start|>[search(q="x")]<|tool_call_end|>', X, "m", None),
+    ("call-tags", '<function_calls>\nsearch(q="x")\n</function_calls>', X, "", None),
+    ("call-tags", 'm\n<tool_code>\nprint(search(q="x"))\n</tool_code>', X, "m", None),
     ("tool_call", '<tool_call>[search(q="x")]</tool_call>', X, "", None),
     ("json", '```json\n{"name": "search", "arguments": {"q": "x"}}\n```', X, "", None),
     ("json", 'I look.\n{"name": "search", "arguments": {"q": "x"}}', X, "I look.", None),
@@ -182,6 +185,11 @@ def test_prose_and_data_make_no_call(text: str) -> None:
         ("[f(a=open('x'))]", "is no literal"),
         ("[f(a=1e999)]", "infinite"),
         ("<execute>ls</execute> <|python_tag|>x", "stays text"),
+        ("<longcat_tool_call>f</longcat_tool_call>", "stays text"),
+        ('<|tools_prefix|>[{"f": {"a": 1}}]<|tools_suffix|>', "stays text"),
+        ("<start_function_call>call:f{a:1}<end_function_call>", "stays text"),
+        ('m ✿FUNCTION✿: f\n✿ARGS✿: {"a": 1}', "stays text"),
+        ("<tool_code>\nrange(3) if x else 1\n</tool_code>", "are no Python"),
     ],
 )
 def test_what_holds_a_mark_and_no_call_is_reported(text: str, reason: str) -> None:
