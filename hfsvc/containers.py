@@ -3,7 +3,6 @@
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -16,7 +15,7 @@ from hfsvc.aio.throttle import Throttle
 from hfsvc.arguments import check_name, check_value
 from hfsvc.datasets.service import HubDatasetService
 from hfsvc.datasets.transfer import TransferServices
-from hfsvc.errors import ContainerEnded, InvalidArgument, InvalidSettings, typed
+from hfsvc.errors import ContainerEnded, InvalidArgument, typed
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
@@ -34,7 +33,7 @@ from hfsvc.models import (
     TraceFilter,
 )
 from hfsvc.protocols import BatchSource, DatasetService
-from hfsvc.settings import Settings, expand_home, load_settings
+from hfsvc.settings import Settings, load_settings, make_absolute
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.folder_store import FolderStore
 from hfsvc.store.index import StoreIndex
@@ -216,7 +215,9 @@ async def open_container(
     for name, provider in overrides.items():
         _check_override(name, provider)
     given = settings or load_settings(os.environ)
-    absolute = msgspec.structs.replace(given, root=_absolute(given.root))
+    absolute = msgspec.structs.replace(
+        given, root=make_absolute(given.root, setting="root", hint="Name a whole path (HFSVC_ROOT).")
+    )
     async with Lifetime() as lifetime:
         yield Container(settings=providers.Object(absolute), lifetime=providers.Object(lifetime), **overrides)
 
@@ -245,15 +246,3 @@ def check_part(name: str, part: Any) -> None:
 def _kind_of(value: Any) -> str:
     # Not its repr: that of a client, or of a closure, may hold anything.
     return f"a {type(value).__module__}.{type(value).__qualname__}"
-
-
-def _absolute(root: Path) -> Path:
-    expanded = expand_home(root)
-    if expanded.is_absolute():
-        return expanded
-    try:
-        # Not `resolve`: a root that is a link may be moved by moving the link.
-        return Path.cwd() / expanded
-    except OSError as error:
-        reason = f"{root} is relative, and the working folder cannot be found ({error.strerror})"
-        raise InvalidSettings(setting="root", reason=reason, hint="Name a whole path (HFSVC_ROOT).") from None

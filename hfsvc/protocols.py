@@ -1,6 +1,6 @@
 """The two protocols of the service layer. They say what is guaranteed, not how; implementations and fakes fit both."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -143,9 +143,9 @@ class RowStream(Protocol[T_co]):
 
     def __aiter__(self) -> AsyncIterator[T_co]: ...
 
-    async def __anext__(self) -> T_co: ...
+    def __anext__(self) -> Awaitable[T_co]: ...
 
-    async def aclose(self) -> None:
+    def aclose(self) -> Awaitable[object]:
         """End the stream now, and leave nothing running."""
         ...
 

@@ -210,6 +210,27 @@ def expand_home(path: Path | str) -> Path:
         raise InvalidSettings(setting=str(path), reason=reason, hint="Write the path out.") from None
 
 
+def make_absolute(path: Path | str, *, setting: str | None = None, hint: str = "Write the path out.") -> Path:
+    """A path from the root of the file system on, links as they are.
+
+    Args:
+        path: May begin with ``~``, or be relative to the working folder.
+        setting: What it was given as; the path itself by default.
+        hint: What to do where it cannot be told.
+
+    Raises:
+        InvalidSettings: It is relative, and the working folder is gone; or as `expand_home` says.
+    """
+    expanded = expand_home(path)
+    if expanded.is_absolute():
+        return expanded
+    try:
+        return Path.cwd() / expanded
+    except OSError as error:
+        reason = f"{path if setting else 'it'} is relative, and the working folder cannot be found ({error.strerror})"
+        raise InvalidSettings(setting=setting or str(path), reason=reason, hint=hint) from None
+
+
 def _convert(variable: str, text: str, kind: Any) -> Any:
     if kind is bool:
         return is_true(variable, {variable: text})

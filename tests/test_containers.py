@@ -13,7 +13,7 @@ from dependency_injector import providers
 from hfsvc.containers import Container, open_container
 from hfsvc.datasets.service import HubDatasetService
 from hfsvc.errors import ContainerEnded, FixRequest, InvalidSettings, NotDownloaded, OtherEventLoop
-from hfsvc.models import DatasetRequest, SplitShare
+from hfsvc.models import DatasetRequest
 from hfsvc.protocols import BatchSource, DatasetService
 from hfsvc.settings import Settings
 from hfsvc.testing import FakeDatasetService, LocalHub
@@ -213,11 +213,9 @@ async def _leave(context: AbstractAsyncContextManager[Container]) -> None:
 
 CHOICES: list[tuple[str, Any]] = [
     ("query", {"where": "nofield:x"}),
-    ("dedupe", {"dedupe": "nofield"}),
     ("sample", {"sample": -1, "seed": 1}),
     ("seed", {"sample": 3}),
     ("seed", {"shuffle": True}),
-    ("share", {"share": SplitShare(by="nofield", start=0, stop=1, seed=1)}),
 ]
 
 

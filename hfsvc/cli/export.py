@@ -36,7 +36,7 @@ def export_command(options: Options, dataset: str, reading: "ReadOptions", **giv
     from hfsvc.cli.output import write_json
     from hfsvc.cli.run import say_why_nothing, source_name
 
-    check_export(options, given)
+    check_export(options, given, reading)
     given["cursor"] = joined_cursor(given.pop("cursors"))
     dataset = source_name(options, dataset)
     if given["output"] == STDOUT:
@@ -83,6 +83,7 @@ def _to_stdout(options: Options, dataset: str, reading: "ReadOptions", given: di
 
 
 def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dict[str, Any]) -> "list[Exported]":
+    from hfsvc.cli.output import say
     from hfsvc.cli.progress import show_export
     from hfsvc.cli.run import open_source, repo_of, run
     from hfsvc.export import ExportRequest, export_shards, export_splits, export_trajectories, shares_of
@@ -111,6 +112,8 @@ def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dic
             fit = await tokens.open(container, request.format)
             if splits:
                 shares = shares_of(splits, by=by, seed=seed_of(reading))
+                if (end := max(share.stop for share in shares.values())) < 1:
+                    say(f"{1 - end:.2%} of the values of {by} are in no split: the fractions are no 1 together.")
                 done = await export_splits(
                     lambda share: open_source(
                         container, dataset, msgspec.structs.replace(reading, share=share), workers=request.workers

@@ -107,12 +107,13 @@ def export_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def check_export(options: Options, given: dict[str, Any]) -> None:
-    """Refuse what does not go together.
+def check_export(options: Options, given: dict[str, Any], reading: "ReadOptions") -> None:
+    """Refuse what does not go together, and what would have no effect.
 
     Args:
         options: Of every command.
         given: Those of the export, and `tokens`.
+        reading: How rows are read.
 
     Raises:
         UsageError: It does not.
@@ -133,11 +134,32 @@ def check_export(options: Options, given: dict[str, Any]) -> None:
         raise click.UsageError("No row lies between --start and --stop: --stop is the row after the last one.")
     if to_stdout and (options.as_json or given["shards"] or given["resume"]):
         raise click.UsageError("On stdout there is only the export itself: no --json, --shards or --resume.")
+    if given["stripe"] and not (given["shard"] or given["shards"]):
+        raise click.UsageError("--stripe says how parts are cut: give --shard or --shards.")
+    if reading.seed is not None and not (reading.sample is not None or reading.shuffle or given["splits"]):
+        raise click.UsageError("--seed is where chance begins: give --sample, --shuffle or --splits.")
+    check_report(given["report"], given["output"])
     if given["engine"] == "ray":
         _check_ray(given, to_stdout=to_stdout)
     if given["tokens"].tokenizer and given["workers"] != 1:
         raise click.UsageError("Tokens are counted by one process: leave --workers or --tokenizer out.")
     given["tokens"].check(_format_of(given, to_stdout=to_stdout), as_option)
+
+
+def check_report(report: Path | None, output: Path) -> None:
+    """Refuse a report that could not be written after the export, or would take its place.
+
+    Raises:
+        UsageError: It is one.
+    """
+    if report is None:
+        return
+    if report.resolve() == output.resolve():
+        raise click.UsageError(f"--report {report} would replace what is written: give another name.")
+    folder = report.absolute().parent
+    # That of the export, and those around it, are made where they are not there.
+    if not folder.is_dir() and folder not in {output.absolute(), *output.absolute().parents}:
+        raise click.UsageError(f"--report {report}: there is no folder {report.parent}.")
 
 
 def _check_ray(given: dict[str, Any], *, to_stdout: bool) -> None:

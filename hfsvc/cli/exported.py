@@ -52,7 +52,7 @@ def sentence_of(done: "Exported", place: str) -> str:
     from hfsvc.units import format_bytes
 
     if done.kept:
-        return f"{place} is there already"
+        return f"{place} is there already, and stays as it is: what it holds was not compared"
     bad = f"{done.skipped_rows} bad row{'s' * (done.skipped_rows != 1)}"
     skipped = f", {bad} skipped" if done.skipped_rows else ""
     return f"{done.rows} trajectories, {format_bytes(done.written)}, to {place}{skipped}"

@@ -10,36 +10,8 @@ from typing import TextIO
 import click
 
 from hfsvc import __version__
+from hfsvc.cli.commands import COMMANDS
 from hfsvc.cli.encoding import show_plainer_what_cannot_be_shown
-
-_COMMANDS = {
-    "download": ("hfsvc.cli.download", "Bring a dataset onto disk, verified, or up to date."),
-    "update": ("hfsvc.cli.update", "Bring datasets up to date; --check only says what is new."),
-    "list": ("hfsvc.cli.datasets", "Show the datasets that are on disk."),
-    "info": ("hfsvc.cli.datasets", "Show what is recorded of a dataset."),
-    "path": ("hfsvc.cli.datasets", "Print the folder of a dataset."),
-    "verify": ("hfsvc.cli.datasets", "Hash a dataset's files again; --repair fetches the damaged ones."),
-    "sources": ("hfsvc.cli.datasets", "Show the datasets that are known by name."),
-    "layouts": ("hfsvc.cli.layouts", "Show how each file of a dataset is read, and why."),
-    "files": ("hfsvc.cli.files", "Show what a dataset holds on the Hub, and what of it is here."),
-    "lock": ("hfsvc.cli.lock", "Write down what makes up datasets, to bring the same elsewhere."),
-    "manifest": ("hfsvc.cli.lock", "Print SHA256SUMS of a dataset."),
-    "du": ("hfsvc.cli.usage", "Show how much of the disk each dataset takes."),
-    "delete": ("hfsvc.cli.usage", "Remove a dataset from disk."),
-    "prune": ("hfsvc.cli.usage", "Remove what unfinished downloads have left."),
-    "count": ("hfsvc.cli.trajectories", "Count a dataset's trajectories."),
-    "sample": ("hfsvc.cli.sample", "Print some trajectories of a dataset, at random."),
-    "search": ("hfsvc.cli.search", "Find rows by words in what is told of them."),
-    "show": ("hfsvc.cli.trajectories", "Print one trajectory."),
-    "validate": ("hfsvc.cli.validate", "Check ATIF documents: files, JSON Lines, folders."),
-    "stats": ("hfsvc.cli.stats", "Count a dataset's rows, messages and who speaks."),
-    "export": ("hfsvc.cli.export", "Write a dataset's trajectories into a file or a folder."),
-    "mix": ("hfsvc.cli.mix", "Write several datasets into one, by weight."),
-    "serve": ("hfsvc.cli.serve", "Serve datasets and trajectories: pages, REST, and the socket of the Effuse UI."),
-    "demo": ("hfsvc.cli.demo", "See it work, without a network."),
-    "doctor": ("hfsvc.cli.doctor", "Check endpoint, token, proxy, CDN and root: what works and what does not."),
-}
-
 
 # What people type who know other tools.
 _ELSEWHERE = {
@@ -67,7 +39,7 @@ _ELSEWHERE = {
 def _meant(word: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(word.lower(), _COMMANDS, 1)
+    near = get_close_matches(word.lower(), COMMANDS, 1)
     meant = _ELSEWHERE.get(word.lower()) or next(iter(near), None)
     return f" Try: hfsvc {meant}" if meant else " hfsvc --help lists them."
 
@@ -76,12 +48,12 @@ class _LateGroup(click.Group):
     """A click group that lists commands without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        module, _ = _COMMANDS[cmd_name]
+        module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), f"{cmd_name}_command")
         return command
 
@@ -97,7 +69,7 @@ class _LateGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
 
 @click.group(cls=_LateGroup, context_settings={"help_option_names": ["-h", "--help"]})

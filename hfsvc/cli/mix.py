@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import click
 import msgspec
 
+from hfsvc.cli.export_options import check_report
 from hfsvc.cli.exported import tell_exported, write_report
 from hfsvc.cli.options import Options, command
 from hfsvc.cli.token_options import TokenPlan
@@ -48,6 +49,7 @@ def mix_command(
         path=output / f"{NAME}{plan.name_ending}", format=plan.format, limit=plan.limit, resume=resume
     )
     format = choose_target(request.path, plan.format).format
+    check_report(report, output)
     plan.tokens.check(format, lambda field: f"{spec}: {field}")
     with show_export(progress, quiet=options.quiet or options.as_json) as listen:
 

@@ -1,5 +1,6 @@
 """What commands print: JSON, and words for a person, safe for the terminal."""
 
+import json
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 def as_json(value: Any) -> bytes:
     """A value as JSON, paths as texts."""
-    return msgspec.json.encode(value, enc_hook=str)
+    try:
+        return msgspec.json.encode(value, enc_hook=str)
+    except UnicodeEncodeError:
+        # Names that are no text: escapes of half characters are JSON, from which Python gets the name back.
+        return json.dumps(msgspec.to_builtins(value, enc_hook=str), separators=(",", ":")).encode()
 
 
 def write_json(value: Any, *, err: bool = False) -> None:

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hfsvc.cli.commands import COMMANDS
 from hfsvc.cli.options import Options
 
 # What a command that is to do the same as this one must be given too.
 _KEPT = ("--root", "--endpoint")
-_COMMAND = re.compile(r"(?<![\w./-])hfsvc ([a-z]+)\b")
+# Of those that there are: sentences speak of the program, too.
+_COMMAND = re.compile(rf"(?<![\w./-])hfsvc ({'|'.join(COMMANDS)})\b")
 
 
 def pasteable(text: str, options: Options) -> str:

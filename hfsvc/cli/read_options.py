@@ -158,6 +158,8 @@ def _gather(function: Callable[..., Any], options: Iterable[Callable[..., Any]])
             name: value for name, value in found.items() if value is not None and value is not False and value != ()
         }
         chosen["columns"] = dict(found["columns"])
+        if "prefer" in chosen and "dedupe" not in chosen:
+            raise click.UsageError("--prefer says which of duplicates is kept: give --dedupe.")
         if "rows" in chosen:
             chosen["rows"] = _rows_named_in(chosen["rows"])
         return function(*args, reading=ReadOptions(**chosen), **given)

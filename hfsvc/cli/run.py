@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+import click
 import msgspec
 
 from hfsvc.cli.errors import Terminated
@@ -207,19 +208,22 @@ async def _until_terminated(work: Awaitable[T]) -> T:
 
 
 class _ChoiceNotes(logging.Handler):
-    """Says once, as plain sentences, what of a choice of rows could not make a difference."""
+    """Gathers what of a choice of rows could not make a difference, and says it once a sentence, when no bar is in its way."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: set[str] = set()
+        self._sentences: dict[str, None] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        self._sentences[record.getMessage()] = None
+
+    def tell(self) -> None:
+        """Say what was gathered."""
         from hfsvc.cli.output import say
 
-        sentence = record.getMessage()
-        if sentence not in self._said:
+        for sentence in self._sentences:
             say(sentence[0].upper() + sentence[1:] + ".")
-        self._said.add(sentence)
+        self._sentences.clear()
 
 
 def _set_up_logs(*, verbose: bool, quiet: bool) -> None:
@@ -228,7 +232,10 @@ def _set_up_logs(*, verbose: bool, quiet: bool) -> None:
     logging.getLogger("hfsvc").setLevel(level)
     choices = logging.getLogger(CHOICE_LOGGER)
     choices.setLevel(logging.ERROR if quiet else logging.WARNING)
-    choices.handlers, choices.propagate = [_ChoiceNotes()], False
+    if not any(isinstance(each, _ChoiceNotes) for each in choices.handlers):
+        notes = _ChoiceNotes()
+        choices.handlers, choices.propagate = [notes], False
+        click.get_current_context().call_on_close(notes.tell)
     # It warns of every piece that is written to a reader that has just left.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.INFO if verbose else logging.WARNING)

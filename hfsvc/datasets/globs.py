@@ -14,7 +14,7 @@ from wcmatch import glob
 from hfsvc.errors import InvalidPattern
 
 _FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX | glob.CASE
-_SIGNS = re.compile(r"[*?\[{]")
+_SIGNS = re.compile(r"[*?\[{\\]")
 _TOKEN = re.compile(r"\\.|\[[!^]?\]?[^\]]*\]|.", re.DOTALL)
 _DOTS = re.compile(r"(?:^|(?<=/))\.{1,2}(?=/|$)")
 _MOST_ALTERNATIVES = 1000

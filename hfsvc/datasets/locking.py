@@ -67,12 +67,18 @@ async def download_locked(
         LockMismatch: What is here now is not that: files differ, lack, or are too many.
         HfsvcError: What the service raises.
     """
-    for globs in locked.selection:
-        request = DatasetRequest(repo=typed(repo), revision=locked.commit, include=globs.include, exclude=globs.exclude)
-        dataset = await service.download(request, on_event=on_event)
+    brought = [await service.download(each, on_event=on_event) for each in _requests(repo, locked)]
+    dataset = brought[-1]
     if found := [*differences(locked, dataset)]:
         raise LockMismatch(repo=repo, differences=tuple(found))
     return dataset
+
+
+def _requests(repo: str, locked: LockedDataset) -> list[DatasetRequest]:
+    return [
+        DatasetRequest(repo=typed(repo), revision=locked.commit, include=each.include, exclude=each.exclude)
+        for each in locked.selection
+    ]
 
 
 def differences(locked: LockedDataset, dataset: DownloadedDataset) -> Iterator[str]:

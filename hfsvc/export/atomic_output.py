@@ -14,6 +14,7 @@ from typing import BinaryIO
 from hfsvc.disk import disk_errors, make_folder
 from hfsvc.files.atomic import scratch_name
 from hfsvc.files.atomic import sync_folder as sync
+from hfsvc.settings import make_absolute
 
 if sys.platform != "win32":
     import fcntl
@@ -34,7 +35,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         with disk_errors(path), path.open("wb") as file:
             yield file
         return
-    path = path.resolve()
+    path = make_absolute(path).resolve()
     with _beside(path, Path.touch) as scratch:
         with scratch.open("wb") as file:
             yield file
@@ -57,7 +58,7 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     Raises:
         NoSpace, StoreNotWritable: It cannot be made.
     """
-    path = path.resolve()
+    path = make_absolute(path).resolve()
     scratch = path.with_name(scratch_name(path.name, UNFINISHED))
     with disk_errors(path):
         scratch.mkdir()

@@ -84,20 +84,18 @@ class RowFitter(Protocol):
         ...
 
 
-def fitted_record(read: StreamRecord, tally: FitTally, tried: int, unread: int) -> StreamRecord:
+def fitted_record(read: StreamRecord, tally: FitTally, tried: int) -> StreamRecord:
     """The record of an export whose rows had to fit.
 
     Args:
         read: Of the stream that it read.
         tally: Of what it did with them.
         tried: Rows that it came to.
-        unread: Rows of the dataset that the stream was not asked for any more.
     """
     left_out = Counter(read.left_out) + tally.left_out
-    left_out["limit"] += read.written - tried + unread
+    left_out["limit"] += read.written - tried
     return msgspec.structs.replace(
         read,
-        read=read.read + unread,
         written=tried - tally.lost,
         left_out=dict(+left_out),
         fitted=tally.record(),

@@ -79,7 +79,7 @@ class Pump:
         self._before = self._tally.so_far()
         # A row that does not fit is not one of those that a limit counts.
         self._limit = rows.limit if preparation.tally else None
-        self._asked = rows if self._limit is None else rows._replace(limit=None)
+        self._asked = rows._replace(limit=None) if self._limit else rows
         self._wanted = rows
         self._tried = 0
         self._cursor = rows.cursor
@@ -118,11 +118,9 @@ class Pump:
                 group.start_soon(_gather, stream, send, begins)
                 await self._write_all(receive, lambda: report(self._done(_record_of(stream))))
                 group.cancel_scope.cancel()
-            return self._done(await self._record(_record_of(stream, self._tried)))
+            return self._done(await self._record(stream))
 
     async def _write_all(self, chunks: MemoryObjectReceiveStream[Rows], report: Callable[[], None]) -> None:
-        if self._room() == 0:
-            return
         async for chunk in chunks:
             for part in self._parts(chunk):
                 await to_thread.run_sync(self._write, part)
@@ -162,12 +160,14 @@ class Pump:
         behind = done.rows + self._tally.since(self._before).lost + done.skipped_rows
         return RowsExported(done=behind, total=max(total, behind), written=done.written, cursor=done.cursor)
 
-    async def _record(self, read: StreamRecord) -> StreamRecord:
+    async def _record(self, stream: RowStream[TrajectoryRow]) -> StreamRecord:
+        # Of a source of the user's own it is not known what became of rows that were not asked for.
+        if self._limit and self._room() == 0 and (count_the_rest := getattr(stream, "count_the_rest", None)):
+            await count_the_rest()
+        read = _record_of(stream, self._tried)
         if self._preparation.tally is None:
             return read
-        is_full = self._room() == 0
-        unread = max(await self._source.count() - read.read, 0) if is_full else 0
-        return fitted_record(read, self._tally.since(self._before), self._tried, unread)
+        return fitted_record(read, self._tally.since(self._before), self._tried)
 
     async def _rows_to_do(self) -> int:
         """How many rows there are at most."""

@@ -44,7 +44,10 @@ def replacement(path: Path) -> Iterator[Path]:
 def scratch_name(name: str, ending: str = "") -> str:
     """A name that nothing has, which begins like another one and is not longer than file systems take."""
     ending = f".{uuid.uuid4().hex}{ending}"
-    begin = os.fsencode(name)[: LONGEST_NAME - len(ending) - 1].decode(errors="ignore")
+    begin = name[:LONGEST_NAME]
+    # Character by character: whoever cuts bytes must know the encoding of names, which is the system's.
+    while len(os.fsencode(begin)) > LONGEST_NAME - len(ending) - 1:
+        begin = begin[:-1]
     return f".{begin}{ending}"
 
 

@@ -258,7 +258,9 @@ class HubSession:
 
     def _speaks_as_hub(self, answer: ErrorResponse) -> bool:
         # A mirror may send on to a Hub that nobody named, or straight to a server of content.
-        return self.is_hub(answer.url) or bool(answer.headers.keys() & {"x-error-code", "x-repo-commit"})
+        # A private dataset is refused without a code; servers of content answer 403 and ask for no token.
+        wants_token = answer.status == 401 and answer.headers.get("www-authenticate", "").lower().startswith("bearer")
+        return self.is_hub(answer.url) or wants_token or bool(answer.headers.keys() & {"x-error-code", "x-repo-commit"})
 
     def is_hub(self, url: str) -> bool:
         """True when the address is the endpoint's, or the public Hub's to which a mirror may point."""

@@ -73,8 +73,7 @@ def iter_rows(
         OtherProcess: A row is asked for in a process that was forked meanwhile.
     """
     given = settings or load_settings(os.environ)
-    # Rows come from the disk; clients of the fast transport, made in one thread after another, may end the process.
-    chosen = msgspec.structs.replace(given, root=given.root if root is None else Path(root), transport="httpx")
+    chosen = given if root is None else msgspec.structs.replace(given, root=Path(root))
     rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
     return RowIterator(_open_stream(chosen, name, rows, reading))
 

@@ -41,10 +41,12 @@ class TrajectoryIterableDataset(IterableDataset[Any]):
         self._reading = {"stripe": True, **reading}
         self._cursor: str | None = None
         self._ended = False
+        self._loaded: str | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        cursor = None if self._ended else self._cursor
-        self._ended = False
+        # Only a state that was loaded is gone on from: whoever looked at some rows before has not trained on them.
+        cursor, self._loaded = self._loaded, None
+        self._cursor, self._ended = cursor, False
         with iter_rows(self._name, shard=self.shard(), cursor=cursor, **self._reading) as rows:
             for row in rows:
                 self._cursor = row.cursor
@@ -63,8 +65,9 @@ class TrajectoryIterableDataset(IterableDataset[Any]):
         return {"cursor": self._cursor, "ended": self._ended}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on there."""
+        """Go on there in the next epoch; those after it begin anew."""
         self._cursor, self._ended = state["cursor"], state.get("ended", False)
+        self._loaded = None if self._ended else self._cursor
 
 
 def _rank_of(rank: int | None, world_size: int | None) -> tuple[int, int]:

@@ -181,14 +181,22 @@ class Chooser:
             yield from repeated(digests, ranks if best else None, found)
 
     def _digests_by(self, same: str) -> Iterator[bytes | None]:
-        """A digest of every row, or None."""
+        """A digest of every row, or None where it has nothing to compare, or cannot be read."""
         if same in {"exact", "messages"}:
             for _, column in self._digests.blocks(cast("Sameness", same)):
                 yield from column.to_pylist()
             return
-        for _, texts in self._texts.blocks(same):
-            for value in texts.to_pylist():
-                yield None if value is None else xxh3_128_digest(value.encode("utf-8", "surrogatepass"))
+        # A row that cannot be read must not stand for others that can.
+        for value, steps in zip(self._values(same), self._steps(), strict=True):
+            yield xxh3_128_digest(value.encode("utf-8", "surrogatepass")) if steps and value is not None else None
+
+    def _values(self, field: str) -> Iterator[str | None]:
+        for _, texts in self._texts.blocks(field):
+            yield from texts.to_pylist()
+
+    def _steps(self) -> Iterator[int]:
+        for _, block in self._index.blocks("steps"):
+            yield from block.column("steps").to_pylist()
 
     def _results(self) -> Iterator[str | None]:
         for _, block in self._index.blocks("result"):

@@ -44,8 +44,8 @@ def columns_kept(names: Sequence[str], file: DataFile) -> list[str]:
     known = file.layout.metadata
     own = [name for name in names if name in file.schema.names and name not in PLACES]
     if own and DOCUMENT in file.schema.names:
-        return [*columns_read(known, names), DOCUMENT]
-    return [*columns_read(known, names), *(name for name in own if name not in known.columns)]
+        own = [DOCUMENT]
+    return [*dict.fromkeys([*columns_read(known, names), *own])]
 
 
 def kept_of(batch: pa.RecordBatch, first: RowLocation, file: DataFile, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from anyio import to_thread
 from hfsvc.errors import PathNotFound
 from hfsvc.models import DatasetRequest, DownloadedDataset, OnEvent
 from hfsvc.models.file_kinds import kind_of
-from hfsvc.settings import expand_home
+from hfsvc.settings import make_absolute
 from hfsvc.store.directories import rows_folder
 
 LOOK_AGAIN_S = 1.0
@@ -60,7 +60,7 @@ class LocalFiles:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = expand_home(Path(path)).resolve()
+        self.path = make_absolute(Path(path)).resolve()
         self.name = os.fsencode(self.path.name).decode("utf-8", "replace") or "files"
         self._known: DownloadedDataset | None = None
         self._looked_s = -LOOK_AGAIN_S

@@ -97,11 +97,11 @@ class MixedStream(AsyncGenerator[T, None]):
                     break
                 if row is not None:
                     yield make(self._taken(part, row))
-            await self._count_the_rest()
+            await self.count_the_rest()
         finally:
             await self._close()
 
-    async def _count_the_rest(self) -> None:
+    async def count_the_rest(self) -> None:
         """Have the rows that no part comes to any more counted, of those too from which nothing was drawn."""
         for index, stream in enumerate(self._streams):
             if stream.cursor is None:
@@ -109,7 +109,7 @@ class MixedStream(AsyncGenerator[T, None]):
                 async for _ in unread:
                     pass
             elif isinstance(stream, CountedStream):
-                stream.end()
+                await stream.count_the_rest()
 
     def _draw(self) -> int | None:
         """The part that the next row comes from, of those that have not ended; None where all have."""

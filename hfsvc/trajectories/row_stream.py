@@ -105,7 +105,7 @@ class CountedStream(AsyncGenerator[T, None]):
         """How many rows of the reading lie behind, bad ones included."""
         return self._tally.seen
 
-    def end(self) -> None:
+    async def count_the_rest(self) -> None:
         """Count the rows that have not come out as left out: no more are wanted."""
         self._tally.end()
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from hfsvc.atif import Finding, Trajectory, check, media_paths
+from hfsvc.disk import disk_errors
 from hfsvc.errors import BadDocuments, InvalidArgument, PathNotFound
 from hfsvc.models.file_kinds import ARROW, PARQUET, TABLES, kind_of
 from hfsvc.trajectories.files.json_documents import Document, shape_of
@@ -16,6 +17,7 @@ from hfsvc.trajectories.local_files import files_of_glob
 
 STEP_STREAM = "steps, one a line, under a header line"
 STEP_STREAM_CODE = "step_stream"
+_MAGIC = {b"PAR1": PARQUET, b"ARROW1": ARROW}
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -144,11 +146,23 @@ def files_of(path: Path) -> Iterator[Path]:
 
 
 def _of_documents(path: Path) -> Path:
-    kind = kind_of(path.name)
-    if kind is not None and kind in {PARQUET, ARROW, TABLES}:
-        reason = f"{kind.name} holds rows and no documents; what hfsvc export writes of it as JSON Lines can be checked"
+    if kind := _rows_of(path):
+        reason = f"{kind} holds rows and no documents; exported as JSON Lines they can be checked"
         raise InvalidArgument(name="file", given=str(path), reason=reason)
     return path
+
+
+def _rows_of(path: Path) -> str | None:
+    """The kind of a file that holds rows, by its name, else by how it begins."""
+    kind = kind_of(path.name)
+    if kind is not None and kind in {PARQUET, ARROW, TABLES}:
+        return kind.name
+    if not path.is_file():
+        # A pipe must not be read twice.
+        return None
+    with disk_errors(path, verb="read"), path.open("rb") as file:
+        begin = file.read(6)
+    return next((kind.name for magic, kind in _MAGIC.items() if begin.startswith(magic)), None)
 
 
 def _below(folder: Path) -> Iterator[Path]:

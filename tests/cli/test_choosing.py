@@ -42,6 +42,19 @@ def test_splits_are_files_of_their_own(downloaded: Command, work: Path) -> None:
     assert sum(each["rows"] for each in done) == ROWS
 
 
+def test_values_in_no_split_are_told(downloaded: Command, work: Path) -> None:
+    split = ("--split-by", "task", "--seed", "0", "--splits")
+    ended = downloaded.succeeds("export", ALIAS, "-o", "runs.jsonl", *split, "train=0.7,test=0.1")
+    assert "20.00% of the values of task are in no split" in ended.err
+    ended = downloaded.succeeds("export", ALIAS, "-o", "runs.jsonl", *split, "train=0.7,validation=0.2,test=0.1")
+    assert "in no split" not in ended.err
+
+
+def test_a_report_may_lie_in_the_folder_that_is_made(downloaded: Command, work: Path) -> None:
+    downloaded.succeeds("export", ALIAS, "-o", "new/a.jsonl", "--stop", "2", "--report", "new/report.json")
+    assert json.loads((work / "new" / "report.json").read_text())["written"] == 2
+
+
 def test_cursors_of_all_shards_are_joined(downloaded: Command, work: Path) -> None:
     cursors: list[str] = []
     for index in range(2):
@@ -97,6 +110,12 @@ def test_files_of_ones_own_are_read(downloaded: Command, work: Path) -> None:
         (("export", ALIAS, "-o", "a.jsonl", "--split-by", "task", "--splits", "a"), "no split"),
         (("export", ALIAS, "-o", "a.jsonl", "--split-by", "task", "--splits", "a=0.5,a=0.5", "--seed", "1"), "twice"),
         (("mix", "bad.toml", "-o", "mixed"), "name"),
+        (("export", ALIAS, "-o", "a.jsonl", "--report", "a.jsonl"), "would replace"),
+        (("export", ALIAS, "-o", "a.jsonl", "--report", "nowhere/report.json"), "no folder nowhere"),
+        (("export", ALIAS, "-o", "a.jsonl", "--stripe"), "--shards"),
+        (("export", ALIAS, "-o", "a.jsonl", "--prefer", "best"), "--dedupe"),
+        (("count", "--prefer", "best"), "--dedupe"),
+        (("export", ALIAS, "-o", "a.jsonl", "--seed", "1"), "--shuffle"),
     ],
 )
 def test_what_cannot_be_chosen_is_one_sentence_and_writes_nothing(

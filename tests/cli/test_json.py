@@ -1,6 +1,7 @@
 """``--json``: one value on stdout, camelCase, integers for bytes, ISO 8601 for times."""
 
 import json
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ def check_dataset(found: dict[str, Any], folder: Path) -> None:
         "license",
         "configs",
         "checksums",
+        "sizes",
+        "selection",
     }
     assert found.keys() == names
     assert found["configs"] == []
@@ -153,3 +156,12 @@ def test_errors_that_may_pass_say_so(hfsvc: Command, nowhere: str) -> None:
     assert ended.code == 5
     assert ended.error["code"] == "hub_unavailable"
     assert ended.error["retryable"] is True
+
+
+def test_names_that_are_no_text_are_json_from_which_they_come_back(hfsvc: Command, work: Path) -> None:
+    name = os.fsdecode(b"lat\xe9.jsonl")
+    (work / name).write_text('{"messages": [{"role": "user", "content": "hello"}]}\n')
+    assert hfsvc.succeeds("count", f"./{name}", "--json").json == {"source": f"./{name}", "count": 1}
+    ended = hfsvc("count", f"./no-{name}", "--json")
+    assert ended.code == 3
+    assert name in ended.error["message"]

@@ -22,9 +22,9 @@ from .command import ALIAS, FILE, REPO, WAIT_S, Command
 
 HOUSE = Path(package.__file__).parent
 COMMANDS = "|".join(program.list_commands(click.Context(program)))
-NAMED = re.compile(rf"\bhfsvc ((?:{COMMANDS})\b[^\n;|)]*)")
+NAMED = re.compile(rf"\bhfsvc ((?:{COMMANDS})\b[^\n;|)>]*)")
 # What stands behind a command in a sentence.
-SENTENCE = re.compile(r"[.,:]?(?: (?:first|or another one|exchanges it|changes it|and|on).*)?[.,:]?$")
+SENTENCE = re.compile(r"[.,:]?(?: (?:first|or another one|exchanges it|changes it|lists them|and|on).*)?[.,:]?$")
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -167,3 +167,10 @@ def test_of_the_address_of_a_folder_or_a_file_only_that_is_taken(
     whole = next(line for line in ended.err.splitlines() if "hfsvc download" in line)
     follow(hfsvc, whole)
     assert {FILE, "other/b.txt"} <= set(hfsvc.succeeds("info", ALIAS, "--json").json["files"])
+
+
+def test_what_is_said_of_the_program_is_no_command() -> None:
+    argv = ["list", "--root", "data"]
+    assert pasteable_after("hfsvc failed; hfsvc keeps it: run hfsvc list", argv) == (
+        "hfsvc failed; hfsvc keeps it: run hfsvc list --root data"
+    )

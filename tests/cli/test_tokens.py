@@ -197,6 +197,21 @@ def test_a_limit_counts_what_is_written(tiny: Command, work: Path) -> None:
     assert [each["messages"][1]["content"] for each in lines(work / "b.jsonl")] == ["Task 2"]
 
 
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_a_limit_and_a_choice_have_a_record_of_all_rows(tiny: Command, work: Path, most: int) -> None:
+    # More than an export reads ahead.
+    rows: list[dict[str, Any]] = [run(1) | {"task": f"t{number % 2}"} for number in range(60)]
+    rows[1]["messages"][0]["content"] = rows[3]["messages"][0]["content"] = "x"
+    for row in rows[5:]:
+        row["messages"][0]["content"] = "x" * 400_000
+    (work / "runs.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+    given = ("--format", "openai", "--tokenizer", "tiny", "--max-tokens", "100000", "--where", "task:t1")
+    (done,) = tiny.succeeds("export", "runs.jsonl", "-o", "a.jsonl", *given, "--limit", str(most), "--json").json
+    record = done["record"]
+    assert (record["read"], record["written"]) == (60, most)
+    assert record["leftOut"] == {"query": 30, "limit": 30 - most}
+
+
 def test_shards_and_splits_each_have_a_record_that_adds_up(tiny: Command, work: Path) -> None:
     known = lengths(tiny, work)
     given = (

@@ -285,6 +285,14 @@ def test_recorded_documents(hfsvc: Command) -> None:
         assert hfsvc("validate", str(file), "-q").code == (6 if file in wrong | {stream} else 0), file
 
 
+@pytest.mark.parametrize(("begin", "kind"), [(b"PAR1\x15\x04", "parquet"), (b"ARROW1\0\0", "Arrow")])
+def test_a_file_of_rows_is_told_as_that_whatever_it_is_called(hfsvc: Command, begin: bytes, kind: str) -> None:
+    Path("runs").write_bytes(begin)
+    ended = hfsvc("validate", "runs")
+    assert ended.code == 2
+    assert f"{kind} holds rows and no documents; exported as JSON Lines" in ended.sentence
+
+
 # ---- several processes ----------------------------------------------------------------------------------------------
 
 STREAM = [{"__header__": {}}, STEP, STEP]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.datasets.globs import covers, make_matcher
+from hfsvc.datasets.globs import covers, exactly, leaving_out, make_matcher
 from hfsvc.errors import InvalidPattern
 
 FILES = [
@@ -150,3 +150,13 @@ def test_whatever_the_narrower_matches_the_wider_one_does(wider: str, narrower: 
     if covers(wider, narrower):
         wide, narrow = make_matcher([wider]), make_matcher([narrower])
         assert [path for path in paths if narrow(path) and not wide(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "other"), [("a\\b.json", "ab.json"), ("a*b.json", "axb.json"), ("[x].json", "x.json"), ("{a,b}", "a")]
+)
+def test_the_pattern_of_one_path_means_no_other(path: str, other: str) -> None:
+    for pattern in (exactly(path), leaving_out(path)):
+        matches = make_matcher([pattern])
+        assert matches(path)
+        assert not matches(other)

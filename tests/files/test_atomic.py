@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,13 @@ def test_only_a_regular_file_has_a_size(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "file")
     sizes = {name: size_of(tmp_path / name) for name in ("file", "link", "gone", ".", "file/below")}
     assert sizes == {"file": 3, "link": None, "gone": None, ".": None, "file/below": None}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the encoding of names is UTF-8 whatever the locale says")
+@pytest.mark.parametrize("name", ["grüße".encode(), b"lat\xe9", "画".encode() * 80])
+def test_a_name_in_the_making_can_be_written_in_a_locale_that_knows_ascii_alone(tmp_path: Path, name: bytes) -> None:
+    code = "import pathlib, sys; from hfsvc.files.atomic import scratch_name; pathlib.Path(scratch_name(sys.argv[1])).touch()"
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", code, name], cwd=tmp_path, env={**os.environ, **locale}, check=True)
+    (made,) = tmp_path.iterdir()
+    assert os.fsencode(made.name).startswith(b"." + name[:40])

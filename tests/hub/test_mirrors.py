@@ -211,3 +211,23 @@ async def test_a_gated_dataset_behind_a_mirror_is_told_with_where_the_token_stop
     error = await refusal(hub, local_hub_factory, root, TOKEN)
     assert isinstance(error, (GatedDataset, AuthenticationRequired))
     assert f"redirects to {hub.endpoint}," in str(error)
+
+
+async def test_a_mirror_may_send_on_for_content_alone(hub: LocalHub, root: Path) -> None:
+    # A private dataset is refused without a code, by a server that nobody named.
+    def send_on(path: str, response: httpx.Response, body: bytes) -> Answer:
+        if "/resolve/" not in path:
+            return response.status_code, response.headers.raw, body
+        return 307, [(b"location", f"{hub.endpoint}{path.removeprefix('/hf')}".encode())], b""
+
+    hub.configure(REPO, private=True)
+    events: list[Event] = []
+    async with (
+        mirror(hub.endpoint, prefix="/hf", change=send_on) as endpoint,
+        open_service(endpoint, root, token=Secret(TOKEN)) as service,
+    ):
+        with pytest.raises(HfsvcError) as caught:
+            await service.download(everything(), on_event=events.append)
+    assert isinstance(caught.value, DatasetNotFound)
+    assert f"redirects to {hub.endpoint}," in str(caught.value)
+    assert of_kind(events, Retried) == []

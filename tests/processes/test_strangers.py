@@ -106,6 +106,30 @@ def test_with_a_whole_root_a_working_folder_that_is_gone_is_no_obstacle(home: Pa
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("command", ["count ./runs.parquet", "count *.jsonl", "serve ./runs", "stats ./runs"])
+def test_with_a_whole_root_relative_paths_are_told_where_the_working_folder_is_gone(home: Path, command: str) -> None:
+    code = "import os, sys; os.rmdir(os.getcwd()); from hfsvc.cli.main import run; sys.argv[0] = 'hfsvc'; run()"
+    done = as_stranger(["-P", "-c", code, *command.split(), "--root", str(home / "data")], hand_over(home / "gone"))
+    assert (done.returncode, "working folder cannot be found" in done.stderr) == (2, True), done.stderr
+
+
+def test_an_output_is_told_where_the_working_folder_is_gone(home: Path) -> None:
+    code = """
+import os
+from pathlib import Path
+from hfsvc.errors import InvalidSettings
+from hfsvc.export.atomic_output import whole_file
+os.rmdir(os.getcwd())
+try:
+    with whole_file(Path("x.jsonl")):
+        pass
+except InvalidSettings as error:
+    print(error)
+"""
+    done = as_stranger(["-P", "-c", code], hand_over(home / "gone"))
+    assert "x.jsonl cannot be used: it is relative, and the working folder cannot be found" in done.stdout, done.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand out folders of another user")
 def test_a_root_of_another_user_is_told(sample_hub: LocalHub, home: Path, outside: Path) -> None:
     other = outside / "other"

@@ -61,6 +61,19 @@ def test_a_saved_state_goes_on_and_the_next_epoch_begins_anew(runs: str) -> None
     assert [*again] == [*range(ROWS)]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_was_only_looked_at_is_not_left_out(runs: str, workers: int) -> None:
+    from torch.utils.data import DataLoader
+
+    rows = dataset(runs)
+    assert next(iter(rows)) == 0
+    loader: Any = DataLoader(rows, batch_size=None, num_workers=workers)
+    assert sorted(loader) == [*range(ROWS)]
+    for _ in loader:
+        break
+    assert sorted(loader) == [*range(ROWS)]
+
+
 def test_other_numbers_of_ranks_go_on(runs: str) -> None:
     seen: list[int] = []
     cursors: list[str | None] = []

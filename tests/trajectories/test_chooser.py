@@ -51,8 +51,8 @@ async def read(source: FileTrajectorySource, **where: Any) -> tuple[list[int], S
         ({"traces": "main"}, [0, 1, 3, 4, 6], {"trace": 1, "bad": 1}),
         ({"rows": (6, 0)}, [0, 6], {"rows": 5}),
         ({"rows": ("task_3__abc", 0)}, [0, 3], {"rows": 5}),
-        ({"dedupe": "task"}, [0, 1, 3, 6], {"duplicate": 3}),
-        ({"dedupe": "task", "prefer": "best"}, [0, 3, 4, 6], {"duplicate": 3}),
+        ({"dedupe": "task"}, [0, 1, 3, 6], {"duplicate": 2, "bad": 1}),
+        ({"dedupe": "task", "prefer": "best"}, [0, 3, 4, 6], {"duplicate": 2, "bad": 1}),
         ({"dedupe": "exact"}, [0, 1, 2, 4], {"duplicate": 2, "bad": 1}),
         ({"dedupe": "messages", "prefer": "best"}, [0, 1, 2, 4], {"duplicate": 2, "bad": 1}),
         ({"result": "success", "where": "task:t0"}, [0], {"filter": 3, "query": 3}),
@@ -195,6 +195,17 @@ def test_the_best_of_equal_rows_is_kept_and_the_first_of_the_best(values: list[t
         if value not in best or rank > values[best[value]][1]:
             best[value] = number
     assert sorted([*found, *best.values()]) == [*range(len(values))]
+
+
+@pytest.mark.parametrize("prefer", ["first", "best"])
+@pytest.mark.parametrize("dedupe", ["exact", "messages", "task", "trial_name"])
+async def test_a_bad_row_stands_for_no_other(root: Path, dedupe: str, prefer: str) -> None:
+    told = {"task": "t", "trial_name": "t__1"}
+    held = [row(0, conversations=None, result="1.0", **told), row(1, result="0.0", **told), row(2, **told)]
+    found, record = await read(await source(root, held, dedupe=dedupe, prefer=prefer))
+    assert len(found) == (2 if dedupe in {"exact", "messages"} else 1)
+    assert 0 not in found
+    assert record.left_out["bad"] == 1
 
 
 @pytest.mark.parametrize("prefer", ["first", "best"])

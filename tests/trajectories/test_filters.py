@@ -176,6 +176,18 @@ async def test_the_result_of_a_trial_may_stand_beside_its_document(root: Path) -
     assert [each.extra async for each in everything.stream_trajectories()][:5] == [None] * 5
 
 
+async def test_the_task_and_the_name_of_a_trial_may_stand_beside_its_document(root: Path) -> None:
+    told = {"task_name": "fix", "trial_name": "fix__x"}
+    job = {**trial("a", told), **trial("b", told, task="own"), **trial("c", {"task_name": "other"})}
+    everything = await open_source(root, job, keep=("task", "trial_name"))
+    page = await everything.list_summaries(0, 9)
+    assert [(each.task, each.trial_name) for each in page.items] == [
+        ("fix", "fix__x"), ("own", "fix__x"), ("other", None),
+    ]  # fmt: skip
+    assert [dict(each.kept)["task"] async for each in everything.stream_rows()] == ["fix", "own", "other"]
+    assert await numbers(await open_source(root, job, where="task:other")) == [2]
+
+
 async def test_a_result_that_is_replaced_counts_anew(root: Path) -> None:
     filtered = await open_source(root, JOB, result="success")
     assert await numbers(filtered) == [0, 3, 5]

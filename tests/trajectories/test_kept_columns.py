@@ -53,6 +53,18 @@ async def test_each_row_has_its_own_however_rows_are_read(root: Path, options: d
         assert each["task"] == f"task_{each['row']}"
 
 
+async def test_columns_beside_those_of_a_document_go_along(root: Path) -> None:
+    document: dict[str, Any] = {
+        "schema_version": "ATIF-v1.6",
+        "agent": {"name": "a", "version": "1"},
+        "steps": [{"step_id": 1, "source": "user", "message": "hi"}],
+    }
+    held = [{**document, "task": f"t{number}", "result": "1.0", "row": number + 7} for number in range(2)]
+    source = await open_source(root, {A: parquet(held)}, keep=("task", "result", "row", "agent"))
+    found = [dict(each.kept) async for each in source.stream_rows()]
+    assert [(each["task"], each["result"], each["row"]) for each in found] == [("t0", "1.0", 0), ("t1", "1.0", 1)]
+
+
 async def test_nothing_is_kept_unasked(root: Path) -> None:
     assert await kept(root) == [{}, {}, {}]
 

@@ -1,4 +1,4 @@
-"""The result of a run that stands beside the run's document, in the ``result.json`` of its trial. Blocks: call it from a worker thread.
+"""What stands of a run beside its document, in the ``result.json`` of its trial: result, task, name. Blocks: call it from a worker thread.
 
 Source: Harbor's folders of jobs, ``TRIAL/agent/trajectory.json`` and ``TRIAL/result.json``, 2025 and 2026.
 """
@@ -17,6 +17,8 @@ from hfsvc.trajectories.files.lenient_json import read_json
 logger = logging.getLogger(__name__)
 RUN_RESULT = "(result)"
 """The column that holds what the trial says of its result."""
+RUN_COLUMNS = {"result": RUN_RESULT, "task": "(task)", "trial_name": "(trial_name)"}
+"""The columns that hold what the trial says, by what summaries call it."""
 
 
 def result_file(file: str) -> str | None:
@@ -26,39 +28,44 @@ def result_file(file: str) -> str | None:
 
 
 def with_result(rows: RowFile, folder: Path, file: str) -> RowFile:
-    """The rows of a file; with `RUN_RESULT`, where it is the document of one run that has a result."""
+    """The rows of a file; with those of `RUN_COLUMNS` that its trial tells, where it is the document of one run."""
     beside = result_file(file)
-    result = read_result(folder / beside) if beside and rows.rows == 1 else None
-    return rows if result is None else _ResultRowFile(rows, result)
+    told = read_told(folder / beside) if beside and rows.rows == 1 else {}
+    return _ToldRowFile(rows, told) if told else rows
 
 
-def read_result(path: Path) -> str | None:
-    """The reward of a trial as text, or the name of the exception that ended it; None where neither is told."""
+def read_told(path: Path) -> dict[str, str]:
+    """What a trial says, by the columns of `RUN_COLUMNS`; those of which it says nothing are missing."""
     try:
         found = read_json(path.read_bytes()).value
     except FileNotFoundError:
-        return None
+        return {}
     except (OSError, ValueError, RecursionError) as error:
         logger.warning("%s is no result of a run that can be read: %s", path, error)
-        return None
+        return {}
+    said = {"result": _result(found), "task": _member(found, "task_name"), "trial_name": _member(found, "trial_name")}
+    return {RUN_COLUMNS[name]: str(value) for name, value in said.items() if value is not None}
+
+
+def _result(found: Any) -> Any:
+    """The reward of a trial, or the name of the exception that ended it; None where neither is told."""
     rewards = _member(_member(found, "verifier_result"), "rewards")
     values = [*rewards.values()] if isinstance(rewards, dict) else []
     reward = _member(rewards, "reward") if len(values) != 1 else values[0]
-    said = reward if reward is not None else _member(_member(found, "exception_info"), "exception_type")
-    return None if said is None else str(said)
+    return reward if reward is not None else _member(_member(found, "exception_info"), "exception_type")
 
 
 def _member(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
 
 
-class _ResultRowFile:
-    """A file of one row with the column `RUN_RESULT`."""
+class _ToldRowFile:
+    """A file of one row with columns of what its trial says."""
 
-    def __init__(self, rows: RowFile, result: str) -> None:
+    def __init__(self, rows: RowFile, told: dict[str, str]) -> None:
         self._rows = rows
-        self._result = result
-        self.schema: pa.Schema = rows.schema.append(pa.field(RUN_RESULT, pa.string()))
+        self._told = told
+        self.schema: pa.Schema = pa.schema([*rows.schema, *(pa.field(column, pa.string()) for column in told)])
 
     @property
     def rows(self) -> int:
@@ -66,13 +73,14 @@ class _ResultRowFile:
 
     @property
     def leaves(self) -> list[str]:
-        return [*self._rows.leaves, RUN_RESULT]
+        return [*self._rows.leaves, *self._told]
 
     @property
     def groups(self) -> tuple[RowGroup, ...]:
         return self._rows.groups
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-        for row, batch in self._rows.batches([name for name in columns if name != RUN_RESULT], start):
-            told = pa.array([self._result] * batch.num_rows, pa.string())
-            yield row, batch.append_column(RUN_RESULT, told) if RUN_RESULT in columns else batch
+        for row, batch in self._rows.batches([name for name in columns if name not in self._told], start):
+            for column in filter(columns.__contains__, self._told):
+                batch = batch.append_column(column, pa.array([self._told[column]] * batch.num_rows, pa.string()))
+            yield row, batch

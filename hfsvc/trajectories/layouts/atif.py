@@ -13,7 +13,7 @@ from hfsvc.atif import Trajectory, check
 from hfsvc.models import SUMMARY_FIELDS, LayoutName, ReadOptions
 from hfsvc.trajectories.files.arrow_values import is_binary, is_text
 from hfsvc.trajectories.files.json import DOCUMENT
-from hfsvc.trajectories.files.run_results import RUN_RESULT
+from hfsvc.trajectories.files.run_results import RUN_COLUMNS
 from hfsvc.trajectories.layouts.atif_documents import COLUMNS, NoDocument, documents_in, documents_of
 from hfsvc.trajectories.layouts.conversation import LIKELY_COLUMNS, Unreadable
 from hfsvc.trajectories.layouts.message_counts import CountedByRow
@@ -22,6 +22,8 @@ from hfsvc.trajectories.layouts.message_counts import CountedByRow
 _KEYS = ("schema_version", "agent", "steps")
 # What of a summary is looked for in a document's `extra`. Which field of it is the row's own key, nobody can say.
 _EXTRA = tuple(name for name in SUMMARY_FIELDS if name not in {"agent", "model", "key"})
+
+NOTHING: Mapping[str, str] = {}
 
 
 class _Agent(msgspec.Struct, frozen=True):
@@ -47,19 +49,19 @@ ReadDocuments = Callable[[pa.RecordBatch], list[bytes | NoDocument | None]]
 class DocumentMetadata:
     """What documents say of themselves; `run_id` is their session where nothing else is."""
 
-    def __init__(self, columns: Sequence[str], documents: ReadDocuments, beside: Sequence[str] = ()) -> None:
+    def __init__(self, columns: Sequence[str], documents: ReadDocuments, beside: Mapping[str, str] = NOTHING) -> None:
         self.columns: Mapping[str, tuple[str, ...]] = {
             **dict.fromkeys(("agent", "model", *_EXTRA), tuple(columns)),
-            "result": (*columns, *beside),
+            **{name: (*columns, column) for name, column in beside.items()},
         }
         self._documents = documents
         self._beside = beside
 
     def texts(self, batch: pa.RecordBatch, names: Collection[str]) -> dict[str, list[str | None]]:
         said = [_said(head) for head in map(_head, self._documents(batch))]
-        for name in self._beside if "result" in names else ():
-            told = batch.column(name).to_pylist()
-            said = [{"result": each} | row for each, row in zip(told, said, strict=True)]
+        for name in filter(self._beside.__contains__, names):
+            told = batch.column(self._beside[name]).to_pylist()
+            said = [{name: each} | row for each, row in zip(told, said, strict=True)]
         return {name: [each.get(name) for each in said] for name in self.columns if name in names}
 
 
@@ -75,14 +77,14 @@ class AtifLayout(CountedByRow):
     Args:
         columns: Those that hold them.
         documents: The documents in a batch with these columns.
-        beside: Columns that hold the result where documents say nothing of it.
+        beside: Columns that hold what documents say nothing of, by what summaries call it.
     """
 
     name: LayoutName = "atif"
 
-    def __init__(self, columns: Sequence[str], documents: ReadDocuments, beside: Sequence[str] = ()) -> None:
+    def __init__(self, columns: Sequence[str], documents: ReadDocuments, beside: Mapping[str, str] = NOTHING) -> None:
         self.messages = columns[-1]
-        self.columns = [*columns, *beside]
+        self.columns = [*columns, *beside.values()]
         self.metadata = DocumentMetadata(columns, documents, beside)
         self._documents = documents
 
@@ -102,7 +104,8 @@ def fit(schema: pa.Schema, options: ReadOptions) -> list[AtifLayout] | str:
     found = [_in_column(name) for name in _whole_columns(schema, options)]
     if DOCUMENT in schema.names:
         if not missing or options.layout == AtifLayout.name:
-            found.insert(0, AtifLayout([DOCUMENT], _texts, [RUN_RESULT] if RUN_RESULT in schema.names else []))
+            beside = {name: column for name, column in RUN_COLUMNS.items() if column in schema.names}
+            found.insert(0, AtifLayout([DOCUMENT], _texts, beside))
     elif not missing:
         found.insert(0, AtifLayout([*filter(COLUMNS.__contains__, schema.names)], documents_of))
     return found or f"its rows have no {' and no '.join(missing)}"

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from hfsvc.models import LayoutName
 from hfsvc.trajectories.files.json import DOCUMENT
-from hfsvc.trajectories.files.run_results import RUN_RESULT
+from hfsvc.trajectories.files.run_results import RUN_COLUMNS
 from hfsvc.trajectories.files.session_logs import SESSION
 from hfsvc.trajectories.layouts.conversation import LIKELY_COLUMNS
 from hfsvc.trajectories.layouts.nearest import NearestColumn
@@ -22,7 +22,7 @@ _OTHERS = (
     "texts with marks of speakers"
 )
 # Columns that no file has, but readers make.
-_MADE = frozenset({DOCUMENT, SESSION, RUN_RESULT})
+_MADE = frozenset({DOCUMENT, SESSION, *RUN_COLUMNS.values()})
 
 
 def nothing_fits(schema: pa.Schema, ruled_out: Sequence[tuple[LayoutName, str]], near: NearestColumn | None) -> str:
