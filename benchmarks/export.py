@@ -25,6 +25,8 @@ EXPORTS = {
     "export steps": ("a.parquet", ("--format", "steps")),
     "export openai": ("a.jsonl", ("--format", "openai")),
     "export sharegpt": ("a.jsonl", ("--format", "sharegpt")),
+    "structured jsonl": ("a.jsonl", ("--style", "structured")),
+    "structured jsonl, 2 workers": ("a.jsonl", ("--style", "structured", "--workers", "2")),
 }
 
 

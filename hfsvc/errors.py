@@ -14,7 +14,7 @@
     ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
     ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
-    │                                    TooManyOpenFiles
+    │                                    TooManyOpenFiles, WorkerLost
     └── DownloadFailed          the highest exit code among its `failures`
 
 An error keeps its facts as attributes and composes its one sentence from them. No error holds a token or a signed URL:
@@ -726,7 +726,7 @@ ELSEWHERE = "take another folder (HFSVC_ROOT is that of the store)"
 
 
 class LocalStorage(HfsvcError):
-    """The disk, or what lies on it, stands in the way."""
+    """The disk, what lies on it, or another limit of this machine stands in the way."""
 
     exit_code = 7
 
@@ -777,6 +777,26 @@ def is_out_of_files(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+@dataclass(eq=False, kw_only=True)
+class WorkerLost(LocalStorage):
+    """A worker process died over a part of the work, and so did the one that was given it next.
+
+    Attributes:
+        part: The rows and their file, or the documents.
+        ended_with: The code of the last one's end; below 0 the number of the signal that ended it.
+    """
+
+    part: str
+    ended_with: int
+
+    def message(self) -> str:
+        how = f"signal {-self.ended_with}" if self.ended_with < 0 else f"code {self.ended_with}"
+        return (
+            f"Two worker processes died one after the other over {self.part}, the last one of {how}: the system may be out "
+            "of memory, or what is there makes a library crash. Try it with one worker."
+        )
 
 
 @dataclass(eq=False, kw_only=True)

@@ -20,6 +20,7 @@ VALUES: dict[str, Any] = {
     "row": 7,
     "key": "trial",
     "waited_s": 1.5,
+    "ended_with": -9,
     "expected": "sha256:00",
     "actual": "sha256:ff",
 }

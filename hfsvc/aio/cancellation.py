@@ -39,10 +39,11 @@ async def in_task_group(work: Awaitable[T]) -> T:
         async with anyio.create_task_group() as group:
             group.start_soon(run)
     except BaseExceptionGroup as errors:
-        raise _only(errors) from None
+        raise only_error(errors) from None
     return results[0]
 
 
-def _only(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+def only_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group, itself in no group."""
     first = errors.exceptions[0]
-    return _only(first) if isinstance(first, BaseExceptionGroup) else first
+    return only_error(first) if isinstance(first, BaseExceptionGroup) else first

@@ -64,12 +64,16 @@ def _to_stdout(options: Options, dataset: str, reading: "ReadOptions", given: di
 
     format, tokens = choose_stream(given["format"]), given["tokens"]
     writer = stream_writer(sys.stdout.buffer, format)
-    rows = {name: given[name] for name in ("start", "stop", "shard", "cursor", "stripe", "limit", "one_call_a_step")}
+    rows = {
+        name: given[name]
+        for name in ("start", "stop", "shard", "cursor", "stripe", "limit", "one_call_a_step", "workers")
+    }
     with show_export(given["progress"], quiet=options.quiet) as listen:
 
         async def work(container: "Container") -> "Exported":
             fit = await tokens.open(container, format)
-            return await export_to(open_source(container, dataset, reading), writer, on_event=listen, **rows, **fit)
+            source = open_source(container, dataset, reading, workers=given["workers"])
+            return await export_to(source, writer, on_event=listen, **rows, **fit)
 
         done = run(options, work)
     if not options.quiet:
@@ -111,14 +115,16 @@ def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dic
                 if (end := max(share.stop for share in shares.values())) < 1:
                     say(f"{1 - end:.2%} of the values of {by} are in no split: the fractions are no 1 together.")
                 done = await export_splits(
-                    lambda share: open_source(container, dataset, msgspec.structs.replace(reading, share=share)),
+                    lambda share: open_source(
+                        container, dataset, msgspec.structs.replace(reading, share=share), workers=request.workers
+                    ),
                     request,
                     shares,
                     on_event=listen,
                     **fit,
                 )
                 return [*done.values()]
-            source = open_source(container, dataset, reading)
+            source = open_source(container, dataset, reading, workers=request.workers)
             if shards:
                 return await export_shards(source, request, shards, on_event=listen, **fit)
             return [await export_trajectories(source, request, on_event=listen, **fit)]

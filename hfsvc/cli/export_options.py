@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hfsvc.cli.options import Options
+from hfsvc.cli.options import Options, workers_option
 from hfsvc.cli.token_options import as_option
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ _OPTIONS = (
         help="Write what became of every row into a JSON file.",
     ),
     click.option("--resume", is_flag=True, help="Leave out files that are there already."),
+    workers_option,
     click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
     click.option(
         "--progress",
@@ -140,6 +141,8 @@ def check_export(options: Options, given: dict[str, Any], reading: "ReadOptions"
     check_report(given["report"], given["output"])
     if given["engine"] == "ray":
         _check_ray(given, to_stdout=to_stdout)
+    if given["tokens"].tokenizer and given["workers"] != 1:
+        raise click.UsageError("Tokens are counted by one process: leave --workers or --tokenizer out.")
     given["tokens"].check(_format_of(given, to_stdout=to_stdout), as_option)
 
 
@@ -162,6 +165,8 @@ def check_report(report: Path | None, output: Path) -> None:
 def _check_ray(given: dict[str, Any], *, to_stdout: bool) -> None:
     if to_stdout or given["cursors"] or given["shard"]:
         raise click.UsageError("The engine ray writes --shards into files, without --shard or --cursor.")
+    if given["workers"] != 1:
+        raise click.UsageError("The engine ray has workers of its own: give --engine or --workers.")
     if given["tokens"].tokenizer:
         raise click.UsageError("The engine ray counts no tokens: leave --tokenizer out, or take the engine local.")
 

@@ -38,6 +38,16 @@ _OPTIONS = (
 )
 
 
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that share the work; 0 for one a core. The result is the same.",
+)
+
+
 def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         function = option(function)

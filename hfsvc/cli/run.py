@@ -121,7 +121,12 @@ def source_name(options: Options, dataset: str) -> str:
 
 
 def open_source(
-    container: Container, dataset: str, reading: ReadOptions, on_rows: Callable[[int, int], None] | None = None
+    container: Container,
+    dataset: str,
+    reading: ReadOptions,
+    on_rows: Callable[[int, int], None] | None = None,
+    *,
+    workers: int = 1,
 ) -> TrajectorySource:
     """A dataset's trajectories, read as the command's options say.
 
@@ -130,12 +135,15 @@ def open_source(
         dataset: Its alias or id.
         reading: How to read it.
         on_rows: Told, while a first look goes over all rows, how many are done of how many.
+        workers: How many processes share such a look.
     """
     from hfsvc.trajectories.source import FileTrajectorySource
 
     source = container.source(dataset, **msgspec.structs.asdict(reading))
-    if on_rows and isinstance(source, FileTrajectorySource):
-        source.watch(on_rows)
+    if isinstance(source, FileTrajectorySource):
+        source.use_workers(workers)
+        if on_rows:
+            source.watch(on_rows)
     return source
 
 

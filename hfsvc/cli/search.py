@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hfsvc.cli.options import Options, command
+from hfsvc.cli.options import Options, command, workers_option
 from hfsvc.cli.read_options import storage_options
 from hfsvc.cli.tables import TableColumn, write_table
 
@@ -26,9 +26,16 @@ COLUMNS = (
 @click.option("--dataset", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Longest list.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, help="Matches to leave out before it.")
+@workers_option
 @storage_options
 def search_command(
-    options: Options, words: tuple[str, ...], dataset: str | None, limit: int, offset: int, reading: "ReadOptions"
+    options: Options,
+    words: tuple[str, ...],
+    dataset: str | None,
+    limit: int,
+    offset: int,
+    reading: "ReadOptions",
+    workers: int,
 ) -> None:
     """Find rows whose summaries hold all WORDS.
 
@@ -45,7 +52,9 @@ def search_command(
     with show_rows("indexing", quiet=options.quiet or options.as_json) as on_rows:
         page = run(
             options,
-            lambda container: open_source(container, name, reading, on_rows).list_summaries(offset, limit, query),
+            lambda container: open_source(container, name, reading, on_rows, workers=workers).list_summaries(
+                offset, limit, query
+            ),
         )
     if options.as_json:
         write_json({"source": name, "query": query, "page": page})

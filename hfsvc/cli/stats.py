@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 import msgspec
 
-from hfsvc.cli.options import Options, command
+from hfsvc.cli.options import Options, command, workers_option
 from hfsvc.cli.read_options import counting_options
 from hfsvc.cli.tables import TableColumn, print_table, terminal, write_lines
 from hfsvc.cli.token_options import TOKENIZER
@@ -29,11 +29,14 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 @command("stats", example="hfsvc stats openthoughts-sft")
 @click.argument("dataset", required=False)
 @TOKENIZER
+@workers_option
 @counting_options
-def stats_command(options: Options, dataset: str | None, reading: "ReadOptions", tokenizer: str | None) -> None:
+def stats_command(
+    options: Options, dataset: str | None, reading: "ReadOptions", tokenizer: str | None, workers: int
+) -> None:
     """Count a dataset's rows, messages and who speaks, in one pass over its files; with --tokenizer tokens, in another.
 
-    Tokens are those of chats, as --style makes them of rows.
+    Tokens are those of chats, as --style makes them of rows; one process counts them.
     """
     from hfsvc.cli.output import say_left_out, write_json
     from hfsvc.cli.run import say_why_nothing, source_of
@@ -41,7 +44,7 @@ def stats_command(options: Options, dataset: str | None, reading: "ReadOptions",
     if not tokenizer and (reading.fenced or reading.style != "messages"):
         raise click.UsageError("--style and --fenced say which chats are counted in tokens: give --tokenizer.")
     name = source_of(options, dataset)
-    found, tokens = _counted(options, name, reading, tokenizer)
+    found, tokens = _counted(options, name, reading, tokenizer, workers)
     if options.as_json:
         write_json(msgspec.to_builtins(found) | ({"tokens": tokens} if tokens else {}))
         return
@@ -58,7 +61,7 @@ def stats_command(options: Options, dataset: str | None, reading: "ReadOptions",
 
 
 def _counted(
-    options: Options, name: str, reading: "ReadOptions", tokenizer: str | None
+    options: Options, name: str, reading: "ReadOptions", tokenizer: str | None, workers: int
 ) -> "tuple[DatasetStatistics, TokenStatistics | None]":
     from hfsvc.cli.progress import show_rows
     from hfsvc.cli.run import open_source, run
@@ -71,9 +74,10 @@ def _counted(
         tokens = None
         if tokenizer:
             with show_rows("counting tokens", quiet=quiet) as on_rows:
-                tokens = await count_tokens_of(container, open_source(container, name, lenient), tokenizer, on_rows)
+                source = open_source(container, name, lenient, workers=workers)
+                tokens = await count_tokens_of(container, source, tokenizer, on_rows)
         with show_rows("counting", quiet=quiet) as on_rows:
-            return await open_source(container, name, reading, on_rows).statistics(), tokens
+            return await open_source(container, name, reading, on_rows, workers=workers).statistics(), tokens
 
     return run(options, work)
 

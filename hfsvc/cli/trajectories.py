@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from hfsvc.cli.options import Options, command
+from hfsvc.cli.options import Options, command, workers_option
 from hfsvc.cli.read_options import choosing_options, row_options
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ STDOUT = Path("-")
 
 @command("count", example="hfsvc count openthoughts-sft --filter success")
 @click.argument("dataset", required=False)
+@workers_option
 @choosing_options
-def count_command(options: Options, dataset: str | None, reading: "ReadOptions") -> None:
+def count_command(options: Options, dataset: str | None, reading: "ReadOptions", workers: int) -> None:
     """Count a dataset's trajectories, from the footers of its files."""
     from hfsvc.cli.output import say_left_out, write_json
     from hfsvc.cli.progress import show_rows
@@ -33,7 +34,9 @@ def count_command(options: Options, dataset: str | None, reading: "ReadOptions")
 
     name = source_of(options, dataset)
     with show_rows("indexing", quiet=options.quiet or options.as_json) as on_rows:
-        count, left_out = run(options, lambda container: _count(open_source(container, name, reading, on_rows)))
+        count, left_out = run(
+            options, lambda container: _count(open_source(container, name, reading, on_rows, workers=workers))
+        )
     if options.as_json:
         write_json({"source": name, "count": count} | ({"leftOut": left_out} if left_out else {}))
         return

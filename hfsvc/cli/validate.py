@@ -4,19 +4,22 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
 
 from hfsvc.cli.errors import terminable
-from hfsvc.cli.options import Options, command
+from hfsvc.cli.options import Options, command, workers_option
 from hfsvc.cli.output import count_files, count_of, printable, say, write_json_stream
 from hfsvc.cli.progress import show_bytes
 from hfsvc.cli.tables import write_facts
 from hfsvc.errors import InvalidTrajectory
 from hfsvc.trajectories.files.json_documents import Document, read_documents, read_file
 from hfsvc.trajectories.validation import OtherContent, Verdict, files_of, judge_documents
+
+if TYPE_CHECKING:
+    from hfsvc.trajectories.divided_validation import DocumentBatch
 
 SHOWN_FINDINGS = 10
 STDIN = "-"
@@ -44,7 +47,10 @@ class _Input(NamedTuple):
 @click.argument("file", nargs=-1, required=True)
 @click.option("--strict", is_flag=True, help="Add warnings; they make nothing invalid.")
 @click.option("--no-validate-images", is_flag=True, help="Do not look for media files beside the documents.")
-def validate_command(options: Options, file: tuple[str, ...], *, strict: bool, no_validate_images: bool) -> None:
+@workers_option
+def validate_command(
+    options: Options, file: tuple[str, ...], *, strict: bool, no_validate_images: bool, workers: int
+) -> None:
     """Check ATIF documents, with the verdicts of Harbor's validator.
 
     A FILE is a document, an array of documents or JSON Lines (.jsonl, .ndjson), also compressed (.gz, .zst, .bz2,
@@ -53,7 +59,7 @@ def validate_command(options: Options, file: tuple[str, ...], *, strict: bool, n
     inputs = [each for name in file for each in _inputs(name)]
     total = sum(each.size for each in inputs)
     with terminable(), show_bytes("validating", total, quiet=options.quiet or options.as_json) as on_bytes:
-        check = _ValidationRun(inputs, strict=strict, media=not no_validate_images, on_bytes=on_bytes)
+        check = _ValidationRun(inputs, strict=strict, media=not no_validate_images, on_bytes=on_bytes, workers=workers)
         _print(options, check)
     if check.invalid:
         sys.exit(InvalidTrajectory.exit_code)
@@ -69,7 +75,9 @@ def _inputs(name: str) -> Iterator[_Input]:
 class _ValidationRun:
     """One run over all inputs, and what it has counted so far."""
 
-    def __init__(self, inputs: list[_Input], *, strict: bool, media: bool, on_bytes: Callable[[int], None]) -> None:
+    def __init__(
+        self, inputs: list[_Input], *, strict: bool, media: bool, on_bytes: Callable[[int], None], workers: int
+    ) -> None:
         self.valid = self.invalid = self.warnings = 0
         self.files = len(inputs)
         self.skipped: list[dict[str, str]] = []
@@ -78,9 +86,15 @@ class _ValidationRun:
         self._media = media
         self._on_bytes = on_bytes
         self._bytes_before = 0
+        self._workers = workers
 
     def verdicts(self) -> Iterator[tuple[str, Verdict]]:
         """Every document's verdict, and its file's name."""
+        # Whoever waits for a pipe cannot be stopped but by a signal.
+        alone = self._workers == 1 or not all(each.path and each.path.is_file() for each in self._inputs)
+        return self._alone() if alone else self._shared()
+
+    def _alone(self) -> Iterator[tuple[str, Verdict]]:
         for given in self._inputs:
             try:
                 yield from ((given.name, self._counted(verdict)) for verdict in self._judge(given))
@@ -88,19 +102,44 @@ class _ValidationRun:
                 self.skipped.append({"file": given.name, "reason": str(other)})
             self._bytes_before += given.size
 
+    def _shared(self) -> Iterator[tuple[str, Verdict]]:
+        from hfsvc.aio.process_map import processes_of
+        from hfsvc.trajectories.divided_validation import judged_by_workers
+
+        with judged_by_workers(self._batches(), processes_of(self._workers)) as judged:
+            for batch in judged:
+                if batch.other is not None:
+                    self.skipped.append({"file": str(batch.path), "reason": batch.other})
+                yield from ((str(batch.path), self._counted(verdict)) for verdict in batch.verdicts)
+
+    def _batches(self) -> "Iterator[DocumentBatch]":
+        from hfsvc.trajectories.divided_validation import JudgedFileOptions, batches_of
+
+        for given in self._inputs:
+            assert given.path is not None
+            options = JudgedFileOptions(self._folder_of(given), self._strict, not given.named)
+            yield from batches_of(given.path, options, self._tell_bytes)
+            self._bytes_before += given.size
+
+    def _folder_of(self, given: _Input) -> Path | None:
+        return given.path.parent if given.path and self._media else None
+
+    def _tell_bytes(self, done: int) -> None:
+        self._on_bytes(self._bytes_before + done)
+
     def facts(self) -> dict[str, Any]:
         """What was counted, as JSON has it."""
         counts = {"documents": self.valid + self.invalid, "valid": self.valid, "invalid": self.invalid}
         return counts | {"warnings": self.warnings, "files": self.files, "skipped": self.skipped}
 
     def _judge(self, given: _Input) -> Iterator[Verdict]:
-        folder = given.path.parent if given.path and self._media else None
-        return judge_documents(self._read(given), folder=folder, strict=self._strict, may_be_other=not given.named)
+        folder, may_be_other = self._folder_of(given), not given.named
+        return judge_documents(self._read(given), folder=folder, strict=self._strict, may_be_other=may_be_other)
 
     def _read(self, given: _Input) -> Iterator[Document]:
         if given.path is None:
             return read_documents(io.FileIO(sys.stdin.fileno(), closefd=False))
-        return read_file(given.path, lambda done: self._on_bytes(self._bytes_before + done))
+        return read_file(given.path, self._tell_bytes)
 
     def _counted(self, verdict: Verdict) -> Verdict:
         self.valid += verdict.valid

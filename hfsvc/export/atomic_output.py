@@ -31,9 +31,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         NoSpace, StoreNotWritable: It cannot be made or put in place.
     """
-    with disk_errors(path):
-        as_it_is = path.exists() and not path.is_file() and not path.is_dir()
-    if as_it_is:
+    if is_device(path):
         with disk_errors(path), path.open("wb") as file:
             yield file
         return
@@ -43,6 +41,32 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             yield file
         sync(scratch)
         scratch.replace(path)
+
+
+def is_device(path: Path) -> bool:
+    """Whether there is something at a path that is neither file nor folder."""
+    with disk_errors(path):
+        return path.exists() and not path.is_file() and not path.is_dir()
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` for what becomes part of it, which is gone after the context.
+
+    What a killed process leaves of it, the next one removes that writes to the same name.
+
+    Raises:
+        NoSpace, StoreNotWritable: It cannot be made.
+    """
+    path = make_absolute(path).resolve()
+    scratch = path.with_name(scratch_name(path.name, UNFINISHED))
+    with disk_errors(path):
+        scratch.mkdir()
+    try:
+        with _held(scratch):
+            yield scratch
+    finally:
+        _remove(scratch)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hfsvc import atif
 from hfsvc.export.kept import with_kept_extra
@@ -20,6 +20,36 @@ Json = dict[str, Any]
 
 _NAMESPACE = uuid.UUID("6f0c0c3e-5d3c-5f0a-9a53-3a6a4f1f3b7e")
 _MAX_AGENTS = 50
+
+
+class Trial(NamedTuple):
+    """A trajectory as the files of a trial, and what the job counts of it.
+
+    Attributes:
+        name: Of its folder.
+        document: The trajectory.
+        result: What is said of it.
+        agent: Its name, and that of its model.
+        started: When it began, as far as that is known.
+    """
+
+    name: str
+    document: bytes
+    result: bytes
+    agent: tuple[str, str | None]
+    started: str | None
+
+
+def trial_files(rows: Sequence[TrajectoryRow], job: Path) -> list[Trial]:
+    """The trials of rows, for the folder of a job that will be there in the end."""
+    return [_trial(row, job) for row in rows]
+
+
+def _trial(row: TrajectoryRow, job: Path) -> Trial:
+    name, agent = safe_name(row), row.trajectory.agent
+    result = trial_result(row, name, job)
+    document = atif.encode(with_kept_extra(row))
+    return Trial(name, document, json_line(result), (agent.name, agent.model_name), result["started_at"])
 
 
 class HarborJob:
@@ -41,28 +71,25 @@ class HarborJob:
         self._started: str | None = None
         self._agents: dict[tuple[str, str | None], None] = {}
 
-    def write(self, rows: Sequence[TrajectoryRow]) -> None:
+    def add(self, trials: Sequence[Trial]) -> None:
         """Add trials."""
-        for row in rows:
-            self._write(row)
+        for trial in trials:
+            self._add(trial)
 
-    def _write(self, row: TrajectoryRow) -> None:
-        trial = safe_name(row)
-        result = trial_result(row, trial, self._destination)
-        document = atif.encode(with_kept_extra(row))
-        (self._folder / trial / "agent").mkdir(parents=True)
-        (self._folder / trial / "agent" / "trajectory.json").write_bytes(document)
-        (self._folder / trial / "result.json").write_bytes(json_line(result))
-        self.written += len(document)
-        self._count(row, result["started_at"])
+    def _add(self, trial: Trial) -> None:
+        folder = self._folder / trial.name
+        (folder / "agent").mkdir(parents=True)
+        (folder / "agent" / "trajectory.json").write_bytes(trial.document)
+        (folder / "result.json").write_bytes(trial.result)
+        self.written += len(trial.document)
+        self._count(trial)
 
-    def _count(self, row: TrajectoryRow, started: str | None) -> None:
+    def _count(self, trial: Trial) -> None:
         self._trials += 1
-        agent = row.trajectory.agent
         if len(self._agents) < _MAX_AGENTS:
-            self._agents[agent.name, agent.model_name] = None
-        if started and started < (self._started or "9"):
-            self._started = started
+            self._agents[trial.agent] = None
+        if trial.started and trial.started < (self._started or "9"):
+            self._started = trial.started
 
     def finish(self) -> None:
         """Add what is said of the job as a whole."""

@@ -31,38 +31,39 @@ def with_kept_extra(row: TrajectoryRow) -> Trajectory:
     return msgspec.structs.replace(row.trajectory, extra={**row.kept, **(row.trajectory.extra or {})})
 
 
-def kept_schema(rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.Schema:
+def kept_schema(kept: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Schema:
     """The columns of a table with those of what is kept, whose types are those of the first rows.
 
     Raises:
         InvalidExport: As `with_kept`.
     """
-    names = dict.fromkeys(name for row in rows for name in row.kept)
-    for name in _besides(names, schema.names):
-        schema = schema.append(pa.field(name, _type_of([row.kept.get(name) for row in rows])))
+    for name in _besides(_names(kept), schema.names):
+        schema = schema.append(pa.field(name, _type_of([each.get(name) for each in kept])))
     return schema
 
 
-def kept_batch(made: Sequence[pa.RecordBatch], rows: Sequence[TrajectoryRow], schema: pa.Schema) -> pa.RecordBatch:
+def kept_batch(made: pa.RecordBatch, kept: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
     """A batch of such a table.
 
     Args:
-        made: What each row became without what is kept: one row, several, or none.
-        rows: Of the source.
+        made: Its rows without what is kept.
+        kept: What is, of each of them.
         schema: As `kept_schema` gives it.
 
     Raises:
-        InvalidExport: A value is of another type than those of the first rows, or they had nothing of its name.
+        InvalidExport: As `with_kept`; a value is of another type than those of the first rows, or they had nothing of
+            its name.
     """
-    whole = pa.Table.from_batches(made).combine_chunks()
-    repeated = [row for row, batch in zip(rows, made, strict=True) for _ in range(batch.num_rows)]
-    if late := [name for row in rows for name in row.kept if name not in schema.names]:
+    names = schema.names[made.num_columns :]
+    if late := [name for name in _besides(_names(kept), made.schema.names) if name not in names]:
         reason = "the first rows had nothing of this name: keep the same of all datasets, or write JSON Lines"
         raise InvalidExport(target=late[0], reason=reason)
-    names = schema.names[len(whole.column_names) :]
-    kept = [_column(name, [row.kept.get(name) for row in repeated], schema.field(name).type) for name in names]
-    columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in whole.columns]
-    return pa.RecordBatch.from_arrays([*columns, *kept], schema=schema)
+    own = [_column(name, [each.get(name) for each in kept], schema.field(name).type) for name in names]
+    return pa.RecordBatch.from_arrays([*made.columns, *own], schema=schema)
+
+
+def _names(kept: Sequence[Mapping[str, Any]]) -> dict[str, None]:
+    return dict.fromkeys(name for each in kept for name in each)
 
 
 def _besides(kept: Mapping[str, Any], own: Mapping[str, Any] | Sequence[str]) -> Mapping[str, Any]:

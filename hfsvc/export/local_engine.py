@@ -1,4 +1,4 @@
-"""The engine ``local``: one process that reads on while it writes what was read, in bounded memory."""
+"""The engine ``local``: it reads on while it writes what was read, in bounded memory, alone or with worker processes."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -10,14 +10,14 @@ from anyio import CancelScope, to_thread
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.arguments import check_value
 from hfsvc.errors import InvalidExport
+from hfsvc.export.encoders import TableMaker
 from hfsvc.export.fit_tally import RowFitter
 from hfsvc.export.formats import Target, choose_target
 from hfsvc.export.models import Exported, ExportRequest, OnExport
 from hfsvc.export.naming import safe
 from hfsvc.export.pump import Preparation, Pump
-from hfsvc.export.single_calls import one_call_a_step
-from hfsvc.export.writers import TableMaker, Writer, open_writer
-from hfsvc.models import TrajectoryRow
+from hfsvc.export.writers import Writer, open_writer
+from hfsvc.models import Workers
 from hfsvc.protocols import TrajectorySource
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
@@ -46,20 +46,19 @@ async def export_trajectories(
         fitter: Makes rows fit before they are written in another format, such as `hfsvc.train.chat_fitter.ChatFitter`.
 
     Raises:
-        InvalidExport: The name and the format do not go together, the folder is taken, nothing makes tokens, or there is no row to write
-            where a file is that would be lost.
+        InvalidExport: The name and the format do not go together, the folder is taken, nothing makes tokens, there is no row to write
+            where a file is that would be lost, or several processes are to count tokens.
+        InvalidArgument: Several processes cannot share the work.
         NoSpace, StoreNotWritable: The disk is in the way; nothing has changed.
         InvalidTokenizer: A chat template takes none of the rows.
         HfsvcError: What the source raises.
     """
     preparation = Preparation(
-        _one_call_a_step if request.one_call_a_step else None,
+        request.one_call_a_step,
         fitter,
         tokens.tally if tokens and request.format == "tokens" else fitter.tally if fitter else None,
     )
-    return await in_task_group(
-        _export(source, target_of(request), request.rows, request.resume, preparation, on_event, tokens)
-    )
+    return await in_task_group(_export(source, request, preparation, on_event, tokens))
 
 
 async def export_shards(
@@ -101,6 +100,7 @@ async def export_to(
     limit: int | None = None,
     where: str | None = None,
     one_call_a_step: bool = False,
+    workers: int = 1,
     on_event: OnExport | None = None,
     fitter: RowFitter | None = None,
 ) -> Exported:
@@ -117,13 +117,14 @@ async def export_to(
         limit: Most rows.
         where: Words that rows must answer to.
         one_call_a_step: As in `ExportRequest`.
+        workers: As there; only a writer of lines to a stream can have several.
         on_event: As for `export_trajectories`, like the next.
         fitter: Makes rows fit.
     """
     rows = RowRange(start, stop, shard, cursor, stripe, limit, where).check()
-    prepare = _one_call_a_step if one_call_a_step else None
-    preparation = Preparation(prepare, fitter, fitter.tally if fitter else None)
-    return await in_task_group(Pump(source, writer, rows, preparation).run(on_event))
+    check_value("workers", workers, Workers)
+    preparation = Preparation(one_call_a_step, fitter, fitter.tally if fitter else None)
+    return await in_task_group(Pump(source, writer, rows, preparation, workers).run(on_event))
 
 
 def target_of(request: ExportRequest) -> Target:
@@ -135,28 +136,23 @@ def target_of(request: ExportRequest) -> Target:
     return choose_target(path, request.format, request.shard)
 
 
-def _one_call_a_step(row: TrajectoryRow) -> TrajectoryRow:
-    return msgspec.structs.replace(row, trajectory=one_call_a_step(row.trajectory))
-
-
 async def _export(
     source: TrajectorySource,
-    target: Target,
-    rows: RowRange,
-    resume: bool,
+    request: ExportRequest,
     preparation: Preparation,
     on_event: OnExport | None,
     tokens: TableMaker | None,
 ) -> Exported:
+    target, rows = target_of(request), request.rows
     is_taken = await to_thread.run_sync(_is_taken, target)
     if is_taken:
-        if resume:
+        if request.resume:
             return Exported(target=str(target.path), format=target.format, kept=True)
         if target.kind == "folder":
             raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target, tokens)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
-        done = await in_task_group(Pump(source, writer, rows, preparation).run(on_event))
+        done = await in_task_group(Pump(source, writer, rows, preparation, request.workers).run(on_event))
         if not done.rows:
             _check_empty(done, target, rows, is_taken=is_taken)
     return msgspec.structs.replace(done, target=str(target.path), format=target.format)

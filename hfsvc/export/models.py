@@ -9,7 +9,7 @@ from msgspec.structs import force_setattr
 
 from hfsvc.arguments import check_fields
 from hfsvc.export.formats import Format
-from hfsvc.models import Model, StreamRecord
+from hfsvc.models import Model, StreamRecord, Workers
 from hfsvc.settings import expand_home
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
@@ -30,6 +30,7 @@ class ExportRequest(Model, frozen=True):
         where: Words that rows must answer to.
         resume: Do nothing where the file or folder is there already.
         one_call_a_step: Steps of several calls become steps of one call each.
+        workers: How many processes read and encode, while one writes; 0 for one a core. What is written is the same.
         job: For ``atif-dir``, what Harbor's viewer calls the job: the folder inside `path`.
 
     Raises:
@@ -48,6 +49,7 @@ class ExportRequest(Model, frozen=True):
     resume: bool = False
     one_call_a_step: bool = False
     job: str = "trajectories"
+    workers: Workers = 1
 
     def __post_init__(self) -> None:
         path: Any = self.path

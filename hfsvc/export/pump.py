@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -10,23 +11,22 @@ from anyio import create_memory_object_stream, create_task_group, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from hfsvc.aio.listening import listening
-from hfsvc.atif import Content, Trajectory
+from hfsvc.aio.process_map import processes_of
+from hfsvc.export.divided_engine import DividedExport, check_divisible
 from hfsvc.export.fit_tally import FitTally, RowFitter, fitted_record
 from hfsvc.export.models import Exported, OnExport, RowsExported
+from hfsvc.export.row_chunks import RowChunks
+from hfsvc.export.single_calls import with_one_call
 from hfsvc.export.writers import Writer
 from hfsvc.models import StreamRecord, TrajectoryRow
 from hfsvc.protocols import RowStream, TrajectorySource
+from hfsvc.trajectories.row_stream import CountedStream
 from hfsvc.trajectories.selection import RowRange
+from hfsvc.trajectories.source import FileTrajectorySource
 
 Rows = list[TrajectoryRow]
-Tell = Callable[[RowsExported], None]
-Prepare = Callable[[TrajectoryRow], TrajectoryRow]
-"""What is done to a row before it is written."""
-
+Report = Callable[[Exported], None]
 CHUNK_BYTES = 4 << 20
-ROW_BYTES = 2000
-STEP_BYTES = 200
-"""What a row and a step weigh besides their texts, about."""
 REPORT_EVERY_S = 0.1
 
 
@@ -34,18 +34,18 @@ class Preparation(NamedTuple):
     """What is done to rows before they are written.
 
     Attributes:
-        prepare: To each of them; None for nothing.
+        one_call: Whether their steps of several calls become steps of one call each.
         fitter: Makes them fit; None where they need not.
         tally: Counts what became of those that had to fit, here or in the writer; None where none had.
     """
 
-    prepare: Prepare | None = None
+    one_call: bool = False
     fitter: RowFitter | None = None
     tally: FitTally | None = None
 
     def of(self, rows: Rows) -> Rows:
         """What is written of rows."""
-        made = rows if self.prepare is None else list(map(self.prepare, rows))
+        made = [*map(with_one_call, rows)] if self.one_call else rows
         return made if self.fitter is None else [each for row in made for each in self.fitter.rows(row)]
 
 
@@ -60,14 +60,21 @@ class Pump:
         writer: Takes them, in worker threads.
         rows: Which of them.
         preparation: What is done to them before.
+        workers: As for `hfsvc.export.ExportRequest`.
     """
 
     def __init__(
-        self, source: TrajectorySource, writer: Writer, rows: RowRange, preparation: Preparation = AS_THEY_ARE
+        self,
+        source: TrajectorySource,
+        writer: Writer,
+        rows: RowRange,
+        preparation: Preparation = AS_THEY_ARE,
+        workers: int = 1,
     ) -> None:
         self._source = source
         self._writer = writer
         self._preparation = preparation
+        self._workers = workers
         self._tally = preparation.tally or FitTally()
         self._before = self._tally.so_far()
         # A row that does not fit is not one of those that a limit counts.
@@ -82,23 +89,36 @@ class Pump:
 
         Args:
             on_event: As for `hfsvc.export.export_trajectories`.
+
+        Raises:
+            InvalidArgument, InvalidExport: Several processes cannot share the work.
         """
         async with listening(on_event) as tell:
-            return await self._run(tell)
+            total = await self._rows_to_do()
+            report = _at_most_every(REPORT_EVERY_S, lambda done: tell(self._progress(done, total)))
+            done = await (self._alone(report) if self._workers == 1 else self._divided(report))
+            self._tally.check()
+            tell(self._progress(done, total))
+            return done
 
-    async def _run(self, tell: Tell) -> Exported:
-        total = await self._rows_to_do()
-        report = _at_most_every(REPORT_EVERY_S, tell)
+    async def _divided(self, report: Report) -> Exported:
+        source, writer = check_divisible(
+            self._source, self._writer, self._workers, fits=self._preparation.tally is not None
+        )
+        one_call = self._preparation.one_call
+        divided = DividedExport(source, writer, self._wanted, one_call=one_call, chunk_bytes=CHUNK_BYTES)
+        return await divided.run(processes_of(self._workers), report)
+
+    async def _alone(self, report: Report) -> Exported:
+        source = self._source
+        begins = (await source.divide(self._asked)).begins if isinstance(source, FileTrajectorySource) else ()
         send, receive = create_memory_object_stream[Rows](0)
-        async with aclosing(self._source.stream_rows(**self._asked.asked)) as stream:
+        async with aclosing(source.stream_rows(**self._asked.asked)) as stream:
             async with create_task_group() as group, receive:
-                group.start_soon(_gather, stream, send)
-                await self._write_all(receive, lambda: report(self._progress(_record_of(stream), total)))
+                group.start_soon(_gather, stream, send, begins)
+                await self._write_all(receive, lambda: report(self._done(_record_of(stream))))
                 group.cancel_scope.cancel()
-            record = await self._record(stream)
-        self._tally.check()
-        tell(self._progress(record, total))
-        return self._done(record)
+            return self._done(await self._record(stream))
 
     async def _write_all(self, chunks: MemoryObjectReceiveStream[Rows], report: Callable[[], None]) -> None:
         async for chunk in chunks:
@@ -136,9 +156,9 @@ class Pump:
             record=record,
         )
 
-    def _progress(self, record: StreamRecord, total: int) -> RowsExported:
-        behind = self._tried + record.left_out.get("bad", 0)
-        return RowsExported(done=behind, total=max(total, behind), written=self._writer.written, cursor=self._cursor)
+    def _progress(self, done: Exported, total: int) -> RowsExported:
+        behind = done.rows + self._tally.since(self._before).lost + done.skipped_rows
+        return RowsExported(done=behind, total=max(total, behind), written=done.written, cursor=done.cursor)
 
     async def _record(self, stream: RowStream[TrajectoryRow]) -> StreamRecord:
         # Of a source of the user's own it is not known what became of rows that were not asked for.
@@ -163,43 +183,31 @@ def _record_of(stream: RowStream[TrajectoryRow], written: int = 0) -> StreamReco
     return getattr(stream, "record", StreamRecord(read=written, written=written))
 
 
-def _at_most_every(seconds: float, tell: Tell) -> Tell:
+def _at_most_every(seconds: float, tell: Report) -> Report:
     last = -math.inf
 
-    def report(event: RowsExported) -> None:
+    def report(done: Exported) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= seconds:
             last = now
-            tell(event)
+            tell(done)
 
     return report
 
 
-async def _gather(stream: RowStream[TrajectoryRow], send: MemoryObjectSendStream[Rows]) -> None:
-    """Rows in chunks of about `CHUNK_BYTES` of text."""
-    chunk: Rows = []
-    weight = 0
+async def _gather(stream: RowStream[TrajectoryRow], send: MemoryObjectSendStream[Rows], begins: Sequence[int]) -> None:
+    """Rows in chunks of about `CHUNK_BYTES` of text, which end where pieces do."""
+    chunks, piece = RowChunks(CHUNK_BYTES), 0
     async with send:
         async for row in stream:
-            chunk.append(row)
-            weight += weight_of(row.trajectory)
-            if weight >= CHUNK_BYTES:
-                await send.send(chunk)
-                chunk, weight = [], 0
-        if chunk:
-            await send.send(chunk)
-
-
-def weight_of(trajectory: Trajectory) -> int:
-    """About how many bytes a trajectory takes. Pure."""
-    weight = ROW_BYTES
-    for step in trajectory.steps:
-        weight += STEP_BYTES + _length(step.message) + len(step.reasoning_content or "")
-        for result in step.observation.results if step.observation else ():
-            weight += STEP_BYTES + _length(result.content)
-    return weight
-
-
-def _length(content: Content | None) -> int:
-    return len(content) if isinstance(content, str) else STEP_BYTES * len(content or ())
+            found = None
+            if begins and isinstance(stream, CountedStream):
+                before, piece = piece, bisect_left(begins, stream.seen)
+                found = chunks.rest() if piece != before else None
+            if found:
+                await send.send(found)
+            if found := chunks.add(row):
+                await send.send(found)
+        if found := chunks.rest():
+            await send.send(found)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from anyio import to_thread
 
-from hfsvc.errors import HfsvcError, InvalidExport, MissingExtra
+from hfsvc.errors import HfsvcError, InvalidArgument, InvalidExport, MissingExtra
 from hfsvc.export.local_engine import export_trajectories, shard_requests
 from hfsvc.export.models import Exported, ExportRequest
 from hfsvc.models import DownloadedDataset, ReadOptions
@@ -51,6 +51,7 @@ async def export_with_ray(
         sidecars: Where those of the dataset lie; None for the store that holds it.
 
     Raises:
+        InvalidArgument: The request has workers, too.
         MissingExtra: Ray is not installed.
         InvalidExport: A shard or a cursor is asked for, or tokens.
         HfsvcError: The first error of any worker; shards that are whole stay.
@@ -58,6 +59,9 @@ async def export_with_ray(
     if request.shard or request.cursor or request.format == "tokens":
         reason = "the engine ray writes all shards from the beginning, and no tokens"
         raise InvalidExport(target=str(request.path), reason=reason)
+    if request.workers != 1:
+        reason = "Ray has workers of its own, by its cluster"
+        raise InvalidArgument(name="workers", given=str(request.workers), reason=reason)
     return await to_thread.run_sync(_export, dataset, options, request, shards, sidecars)
 
 

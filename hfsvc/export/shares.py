@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from hfsvc.errors import InvalidArgument
+from hfsvc.export.encoders import TableMaker
 from hfsvc.export.fit_tally import RowFitter
 from hfsvc.export.formats import named_before_ending
 from hfsvc.export.local_engine import export_trajectories
 from hfsvc.export.models import Exported, ExportRequest, OnExport
-from hfsvc.export.writers import TableMaker
 from hfsvc.models import SplitShare
 from hfsvc.protocols import TrajectorySource
 

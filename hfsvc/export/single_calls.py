@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from hfsvc.atif import Observation, ObservationResult, Step, Trajectory
+from hfsvc.models import TrajectoryRow
 
 _REPEATED = ("metrics", "llm_call_count")
 """What of a step counts once, however many steps it becomes."""
@@ -21,6 +22,11 @@ def one_call_a_step(trajectory: Trajectory) -> Trajectory:
         return trajectory
     numbered = [msgspec.structs.replace(step, step_id=number) for number, step in enumerate(steps, 1)]
     return msgspec.structs.replace(trajectory, steps=numbered)
+
+
+def with_one_call(row: TrajectoryRow) -> TrajectoryRow:
+    """A row with such a document."""
+    return msgspec.structs.replace(row, trajectory=one_call_a_step(row.trajectory))
 
 
 def _parts(step: Step) -> Iterator[Step]:

@@ -4,7 +4,7 @@ import io
 import os
 import select
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -13,22 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from anyio import from_thread
 
-from hfsvc import atif
-from hfsvc.errors import InvalidExport
-from hfsvc.export import atif_columns, sharegpt_turns, steps, trainers
 from hfsvc.export.atomic_output import whole_file, whole_folder
-from hfsvc.export.fit_tally import FitTally
+from hfsvc.export.encoders import Encode, EncodedTable, NamedFile, Rows, TableMaker, encoder_of, table_of
 from hfsvc.export.formats import Format, Target
 from hfsvc.export.harbor_job import HarborJob
-from hfsvc.export.kept import kept_batch, kept_schema, with_kept, with_kept_extra
-from hfsvc.export.lines import json_line
-from hfsvc.export.naming import safe_name
-from hfsvc.export.prompt_completion import SCHEMA, completion_lines, completions_batch
-from hfsvc.export.sts import session_lines
-from hfsvc.models import TrajectoryRow
-
-Rows = Sequence[TrajectoryRow]
-Table = tuple[pa.Schema, Callable[[Rows], pa.RecordBatch]]
+from hfsvc.export.kept import kept_batch, kept_schema
 
 # Large groups compress better, and each is held in memory while it is gathered.
 ROW_GROUP_BYTES = 16 << 20
@@ -49,75 +38,90 @@ class Writer(Protocol):
         ...
 
 
-class TableMaker(Protocol):
-    """Makes the rows of a table of its own kind, such as tokens.
+class Taker(Protocol):
+    """Puts what rows became in one format where it belongs, in order.
 
     Attributes:
-        schema: Of its batches.
-        tally: Counts what became of rows that had to fit.
+        written: Bytes so far, before compression.
     """
 
-    schema: pa.Schema
-    tally: FitTally
+    written: int
 
-    def batch(self, rows: Rows) -> pa.RecordBatch:
-        """What rows become; more of them, or fewer."""
+    def add(self, encoded: Any, /) -> None:
+        """Add what an encoder of `hfsvc.export.encoders` made."""
         ...
 
 
-class LineWriter:
-    """Writes a line a row."""
+class FormatWriter:
+    """A writer of one of the formats: rows are encoded, here or elsewhere, and then put where they belong.
 
-    def __init__(self, out: Any, line_of: Callable[[TrajectoryRow], bytes]) -> None:
+    Args:
+        target: Where that is, and in which form.
+        encode: Makes what `taker` takes.
+        taker: Takes it.
+    """
+
+    def __init__(self, target: Target, encode: Encode, taker: Taker) -> None:
         self.written = 0
-        self._out = out
-        self._line_of = line_of
+        self.target = target
+        self._encode = encode
+        self._taker = taker
 
     def write(self, rows: Rows) -> None:
-        text = b"".join(map(self._line_of, rows))
+        self.add(self._encode(rows))
+
+    def add(self, encoded: Any) -> None:
+        """Add what rows became elsewhere."""
+        self._taker.add(encoded)
+        self.written = self._taker.written
+
+
+class LineTaker:
+    """Writes lines to an open stream."""
+
+    def __init__(self, out: Any) -> None:
+        self.written = 0
+        self._out = out
+
+    def add(self, text: bytes) -> None:
+        """Add whole lines."""
         self._out.write(text)
         self.written += len(text)
 
 
-class TableWriter:
+class TableTaker:
     """Writes batches into a parquet file, in row groups of about `ROW_GROUP_BYTES`, with what is kept in further columns.
 
     Args:
         file: Stays open.
         schema: Of the format.
-        batch_of: Makes a batch of it.
     """
 
-    def __init__(self, file: BinaryIO, schema: pa.Schema, batch_of: Callable[[Rows], pa.RecordBatch]) -> None:
+    def __init__(self, file: BinaryIO, schema: pa.Schema) -> None:
         self.written = 0
         self._file = file
-        self._schema = self._own = schema
-        self._batch_of = batch_of
+        self._schema = schema
         self._parquet: pq.ParquetWriter | None = None
         self._group: list[pa.RecordBatch] = []
         self._group_bytes = 0
 
-    def write(self, rows: Rows) -> None:
+    def add(self, encoded: EncodedTable) -> None:
+        """Add rows of the table."""
         if self._parquet is None:
-            self._open(rows)
-        is_plain = self._schema is self._own and not any(row.kept for row in rows)
-        batch = self._batch_of(rows) if is_plain else self._with_kept(rows)
+            self._open(encoded.kept)
         # A group without rows cannot be written.
-        if not batch.num_rows:
+        if not encoded.batch.num_rows:
             return
+        batch = kept_batch(encoded.batch, encoded.kept_of_rows(), self._schema)
         self._group.append(batch)
         self._group_bytes += batch.nbytes
         self.written += batch.nbytes
         if self._group_bytes >= ROW_GROUP_BYTES:
             self._end_group()
 
-    def _with_kept(self, rows: Rows) -> pa.RecordBatch:
-        # One at a time, for a row may become several, or none.
-        return kept_batch([self._batch_of([row]) for row in rows], rows, self._schema)
-
-    def _open(self, rows: Rows) -> pq.ParquetWriter:
+    def _open(self, kept: Sequence[Mapping[str, Any]]) -> pq.ParquetWriter:
         # Only now: the types of what is kept are those of the first rows.
-        self._schema = kept_schema(rows, self._schema)
+        self._schema = kept_schema(kept, self._schema)
         self._parquet = pq.ParquetWriter(self._file, self._schema, compression="zstd", write_page_index=True)
         return self._parquet
 
@@ -129,42 +133,27 @@ class TableWriter:
 
     def close(self) -> None:
         """Write what was gathered, and the end of the file."""
-        parquet = self._parquet or self._open([])
+        parquet = self._parquet or self._open(())
         self._end_group()
         parquet.close()
 
 
-class SessionFolder:
-    """Writes a file a row, as the Hub's viewer reads them."""
+class FolderTaker:
+    """Writes files into a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.written = 0
         self._folder = folder
 
-    def write(self, rows: Rows) -> None:
-        for row in rows:
-            lines = session_lines(row)
-            (self._folder / f"{safe_name(row)}.jsonl").write_bytes(lines)
-            self.written += len(lines)
-
-
-_LINES: dict[Format, Callable[[TrajectoryRow], bytes]] = {
-    "jsonl": lambda row: atif.encode(with_kept_extra(row)) + b"\n",
-    "openai": lambda row: json_line(with_kept(trainers.openai_row(row), row)),
-    "sharegpt": lambda row: json_line(with_kept(sharegpt_turns.sharegpt_row(row), row)),
-    "prompt-completion": completion_lines,
-}
-_TABLES: dict[Format, Table] = {
-    "parquet": (atif_columns.SCHEMA, atif_columns.atif_batch),
-    "steps": (steps.SCHEMA, steps.steps_batch),
-    "openai": (trainers.OPENAI_SCHEMA, trainers.openai_batch),
-    "sharegpt": (sharegpt_turns.SHAREGPT_SCHEMA, sharegpt_turns.sharegpt_batch),
-    "prompt-completion": (SCHEMA, completions_batch),
-}
+    def add(self, files: Sequence[NamedFile]) -> None:
+        """Add files."""
+        for name, content in files:
+            (self._folder / name).write_bytes(content)
+            self.written += len(content)
 
 
 @contextmanager
-def open_writer(target: Target, tokens: TableMaker | None = None) -> Iterator[Writer]:
+def open_writer(target: Target, tokens: TableMaker | None = None) -> Iterator[FormatWriter]:
     """A writer whose work is whole at ``target.path`` after the context, or has left nothing after an exception.
 
     Args:
@@ -175,43 +164,37 @@ def open_writer(target: Target, tokens: TableMaker | None = None) -> Iterator[Wr
         InvalidExport: The format is ``tokens``, and nothing makes them.
         NoSpace, StoreNotWritable: The disk is in the way.
     """
+    encode = encoder_of(target, tokens)
     if target.format == "atif-dir":
         with whole_folder(target.path) as folder:
             job = HarborJob(folder, target.path)
-            yield job
+            yield FormatWriter(target, encode, job)
             job.finish()
-    elif target.format == "sts":
+    elif target.kind == "folder":
         with whole_folder(target.path) as folder:
-            yield SessionFolder(folder)
+            yield FormatWriter(target, encode, FolderTaker(folder))
     else:
-        table = _table_of(target, tokens) if target.kind == "table" else None
-        with whole_file(target.path) as file, _file_writer(file, target, table) as writer:
-            yield writer
+        schema = table_of(target, tokens)[0] if target.kind == "table" else None
+        with whole_file(target.path) as file, _file_taker(file, target, schema) as taker:
+            yield FormatWriter(target, encode, taker)
 
 
-def stream_writer(out: BinaryIO, format: Format) -> Writer:
+def stream_writer(out: BinaryIO, format: Format) -> FormatWriter:
     """A writer of lines to an open stream, such as stdout, which stays open."""
-    return LineWriter(_cancellable(out), _LINES[format])
+    target = Target(Path("-"), format, "lines", None)
+    return FormatWriter(target, encoder_of(target), LineTaker(_cancellable(out)))
 
 
 @contextmanager
-def _file_writer(file: BinaryIO, target: Target, table: Table | None) -> Iterator[Writer]:
-    if table:
-        with _ended(TableWriter(file, *table)) as writer:
-            yield writer
+def _file_taker(file: BinaryIO, target: Target, schema: pa.Schema | None) -> Iterator[Taker]:
+    if schema is not None:
+        with _ended(TableTaker(file, schema)) as taker:
+            yield taker
     elif target.compression:
         with _ended(pa.CompressedOutputStream(pa.PythonFile(file, "w"), target.compression)) as out:
-            yield LineWriter(out, _LINES[target.format])
+            yield LineTaker(out)
     else:
-        yield LineWriter(file, _LINES[target.format])
-
-
-def _table_of(target: Target, tokens: TableMaker | None) -> Table:
-    if target.format != "tokens":
-        return _TABLES[target.format]
-    if tokens is None:
-        raise InvalidExport(target=str(target.path), reason="tokens needs a tokenizer")
-    return tokens.schema, tokens.batch
+        yield LineTaker(file)
 
 
 @contextmanager

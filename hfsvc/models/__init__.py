@@ -3,7 +3,7 @@
 All are frozen. Their JSON form is camelCase, sizes are integers in bytes, times are UTC in ISO 8601.
 """
 
-from hfsvc.models.base import Model
+from hfsvc.models.base import Model, Workers
 from hfsvc.models.choice import (
     EpisodeFilter,
     FitRecord,
@@ -136,4 +136,5 @@ __all__ = [
     "ValueCount",
     "ValueCounts",
     "VerifyReport",
+    "Workers",
 ]

@@ -3,7 +3,7 @@
 Everything here blocks: call it from a worker thread.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -12,9 +12,11 @@ import pyarrow.compute as pc
 from xxhash import xxh3_128_digest
 
 from hfsvc.atif import Step, Trajectory
+from hfsvc.trajectories.batch_mapper import layout_columns
 from hfsvc.trajectories.data_file import DataFile, OpenFile
 from hfsvc.trajectories.index.row_cache import reblocked
 from hfsvc.trajectories.index.sidecars import Sidecars, short_digest
+from hfsvc.trajectories.index.summary_index import ShareWork
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
 from hfsvc.trajectories.styles.roles import kind_of
@@ -36,9 +38,18 @@ class DigestIndex:
         open_file: Opens one of them.
         sidecars: Where digests are written down.
         variant: Stands for how rows are read.
+        share: As for `SummaryIndex`.
     """
 
-    def __init__(self, files: Sequence[DataFile], open_file: OpenFile, sidecars: Sidecars, variant: str) -> None:
+    def __init__(
+        self,
+        files: Sequence[DataFile],
+        open_file: OpenFile,
+        sidecars: Sidecars,
+        variant: str,
+        share: ShareWork | None = None,
+    ) -> None:
+        self._share = share
         self._files = files
         self._open_file = open_file
         self._sidecars = sidecars
@@ -53,9 +64,9 @@ class DigestIndex:
                 row += block.num_rows
 
     def _file_blocks(self, file: DataFile, column: str) -> Iterator[pa.RecordBatch]:
-        name = f"{file.content}.{self._variant}.digests"
+        name = self._name(file)
         if not self._sidecars.has(name):
-            self._sidecars.write(name, SCHEMA, self._made(file))
+            self._make_missing(file)
         done = 0
         with self._sidecars.open(name, [SCHEMA.get_field_index(column)]) as stored:
             for index in range(stored.count if stored else 0):
@@ -67,6 +78,20 @@ class DigestIndex:
                 if done <= 0:
                     yield block
                 done -= block.num_rows
+
+    def _name(self, file: DataFile) -> str:
+        return f"{file.content}.{self._variant}.digests"
+
+    def _make_missing(self, file: DataFile) -> None:
+        share, self._share = self._share, None
+        if share:
+            missing = [each for each in self._files if not self._sidecars.has(self._name(each))]
+            share(missing, layout_columns, digests_of, self._write)
+        if not self._sidecars.has(self._name(file)):
+            self._sidecars.write(self._name(file), SCHEMA, self._made(file))
+
+    def _write(self, file: DataFile, batches: Iterable[tuple[int, pa.RecordBatch]]) -> None:
+        self._sidecars.write(self._name(file), SCHEMA, reblocked(batches, BLOCK_ROWS))
 
     def _made(self, file: DataFile) -> Iterator[pa.RecordBatch]:
         with self._open_file(file) as rows:

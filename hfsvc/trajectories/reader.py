@@ -55,13 +55,21 @@ def read_few(
     Raises:
         BadParquet, NotDownloaded: As `open_file`.
     """
-    values: list[Placed[T]] = []
+    return [*iter_values(dataset, files, selected, mapper, open_file)]
+
+
+def iter_values(
+    dataset: DownloadedDataset,
+    files: Iterable[DataFile],
+    selected: SelectedRows,
+    mapper: BatchMapper[T],
+    open_file: OpenFile,
+) -> Iterator[Placed[T]]:
+    """The same values one after the other, a batch in memory."""
     for file in files:
         with open_file(file) as rows, _arrow_errors(dataset, file):
             for row, batch in _numbered(rows, file, mapper, selected):
-                made = _converted(dataset, file, mapper, row, batch)
-                values += made
-    return values
+                yield from _converted(dataset, file, mapper, row, batch)
 
 
 def _numbered(

@@ -36,13 +36,19 @@ def passes(chosen: Chosen, left: Positions, window: int) -> Iterator[Pass]:
     done = 0
     for run in left.ranges:
         rows = chosen.rows[run.start : run.stop : run.step]
-        if chosen.ordered:
-            yield Pass(rows, _place_among(rows, done))
-        for start in () if chosen.ordered else range(0, len(rows), window):
-            some = rows[start : start + window]
-            places = {row: done + start + offset for offset, row in enumerate(some)}
-            yield Pass(sorted(some), places.__getitem__, ordered=False)
+        yield from passes_of(rows, done, window, ordered=chosen.ordered)
         done += len(rows)
+
+
+def passes_of(rows: Sequence[int], before: int, window: int, *, ordered: bool) -> Iterator[Pass]:
+    """The passes that read some rows of a stream, before which so many others come."""
+    if ordered:
+        yield Pass(rows, _place_among(rows, before))
+        return
+    for start in range(0, len(rows), window):
+        some = rows[start : start + window]
+        places = {row: before + start + offset for offset, row in enumerate(some)}
+        yield Pass(sorted(some), places.__getitem__, ordered=False)
 
 
 def window_rows(size: int, rows: int) -> int:

@@ -56,6 +56,11 @@ class StreamTally:
             self._left_out["limit"] += len(self._reading.left) - self._seen
 
     @property
+    def seen(self) -> int:
+        """How many places of the stream lie behind."""
+        return self._seen
+
+    @property
     def cursor(self) -> str | None:
         """Goes on after what came out."""
         return self._reading.cursor_after(self._seen) if self._reading else None
@@ -94,6 +99,11 @@ class CountedStream(AsyncGenerator[T, None]):
     def cursor(self) -> str | None:
         """Opaque text; a stream that is given it goes on after what came out of this one. None before it has begun."""
         return self._tally.cursor
+
+    @property
+    def seen(self) -> int:
+        """How many rows of the reading lie behind, bad ones included."""
+        return self._tally.seen
 
     async def count_the_rest(self) -> None:
         """Count the rows that have not come out as left out: no more are wanted."""

@@ -26,6 +26,7 @@ from hfsvc.models import (
 from hfsvc.trajectories.chooser import Chooser, Chosen, depends_on_range
 from hfsvc.trajectories.cursor import Numbering, Reading, begin_reading, choice_digests, number_rows
 from hfsvc.trajectories.data_file import DataFile, content_of
+from hfsvc.trajectories.divided_index import SharedIndex
 from hfsvc.trajectories.duplicates import DigestIndex
 from hfsvc.trajectories.field_texts import FieldTexts
 from hfsvc.trajectories.index.row_cache import RowCache
@@ -71,6 +72,7 @@ class LatestSnapshot:
 
     Attributes:
         on_rows: Told, while a first look goes over all rows, how many are done of how many; from a worker thread.
+        workers: How many processes share such a look.
     """
 
     def __init__(self, repo: str, datasets: DatasetLookup, options: ReadOptions, sidecars: Path | None = None) -> None:
@@ -80,6 +82,7 @@ class LatestSnapshot:
         self._sidecars = sidecars
         self._known: Snapshot | None = None
         self.on_rows: OnRows | None = None
+        self.workers = 1
 
     async def dataset(self) -> DownloadedDataset:
         """What is on disk.
@@ -115,7 +118,7 @@ class LatestSnapshot:
             if fresh:
                 return known
         self._known = await read_unchanged(
-            lambda: Snapshot(dataset, self._options, self._sidecars, self.tell_rows),
+            lambda: Snapshot(dataset, self._options, self._sidecars, self.tell_rows, self.workers),
             lambda: self.check_unchanged(dataset),
         )
         for file in self._known.left_out:
@@ -151,6 +154,7 @@ class Snapshot:
         options: How to read it.
         sidecars: Where its sidecars lie; None for the store that holds it.
         on_rows: As `LatestSnapshot.on_rows`.
+        workers: As `LatestSnapshot.workers`.
 
     Attributes:
         files: The files that hold rows, in order.
@@ -166,6 +170,7 @@ class Snapshot:
         options: ReadOptions,
         sidecars: Path | None = None,
         on_rows: OnRows = lambda _done, _total: None,
+        workers: int = 1,
     ) -> None:
         self.dataset = dataset
         self.files, self.left_out = find_data_files(dataset, options)
@@ -174,10 +179,11 @@ class Snapshot:
         written.prune(file.content for file in self.files)
         self.row_cache = RowCache(dataset, written)
         variant = f"{ROWS_ARE_READ} {options.layout} {sorted(options.columns.items())}"
-        self.index = SummaryIndex(self.files, self.row_cache.open_data, written, variant, on_rows)
+        share = SharedIndex(dataset, self.files, written, workers, on_rows) if workers > 1 and written.folder else None
+        self.index = SummaryIndex(self.files, self.row_cache.open_data, written, variant, on_rows, share)
         self._options = options
         self._selection: RowSelection | None = None
-        digests = DigestIndex(self.files, self.row_cache.open_data, written, variant)
+        digests = DigestIndex(self.files, self.row_cache.open_data, written, variant, share)
         texts = FieldTexts(self.files, self.row_cache.open_data, self.index)
         chooser = Chooser(dataset.repo, self.rows, self.index, digests, texts)
         self._chosen = lru_cache(KEPT_CHOICES)(partial(chooser.choose, options))

@@ -12,6 +12,7 @@ import pyarrow as pa
 from anyio import to_thread
 
 from hfsvc.aio.cancellation import in_task_group
+from hfsvc.aio.process_map import processes_of
 from hfsvc.arguments import check_rows, check_value
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadRow
@@ -25,11 +26,11 @@ from hfsvc.models import (
     SummaryPage,
     TrajectoryRow,
     ValueCounts,
+    Workers,
 )
 from hfsvc.trajectories.batch_mapper import (
     BatchMapper,
     Placed,
-    layout_columns,
     map_batches,
     map_kept,
     map_rows,
@@ -38,18 +39,17 @@ from hfsvc.trajectories.batch_mapper import (
 )
 from hfsvc.trajectories.chooser import check_choice
 from hfsvc.trajectories.cursor import Reading
-from hfsvc.trajectories.data_file import DataFile
+from hfsvc.trajectories.divided_stream import DividedStream
 from hfsvc.trajectories.index.facets import check_count, cut
 from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.kept_columns import check_kept
-from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.reader import RowReader, read_few
 from hfsvc.trajectories.reading_order import Pass, passes
+from hfsvc.trajectories.row_counts import count_divided, map_counts
 from hfsvc.trajectories.row_stream import CountedStream, StreamTally
 from hfsvc.trajectories.selection import RowRange, SelectedRows, selected
 from hfsvc.trajectories.snapshot import DatasetLookup, LatestSnapshot, OnRows, Snapshot
-from hfsvc.trajectories.statistics import COUNTED, StatisticsBuilder
-from hfsvc.trajectories.styles.convert import recovered
+from hfsvc.trajectories.statistics import StatisticsBuilder
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -67,6 +67,7 @@ class FileTrajectorySource:
         sidecars: Where its sidecars lie; None for the store that holds it.
 
     Attributes:
+        options: As given.
         skipped_rows: Bad rows that streams of this source left out.
     """
 
@@ -76,9 +77,9 @@ class FileTrajectorySource:
         self.skipped_rows = 0
         self._repo = repo
         self._datasets = datasets
-        self._options = options or ReadOptions()
-        check_choice(self._options)
-        self._latest = LatestSnapshot(repo, datasets, self._options, sidecars)
+        self.options = options or ReadOptions()
+        check_choice(self.options)
+        self._latest = LatestSnapshot(repo, datasets, self.options, sidecars)
 
     @property
     def left_out(self) -> tuple[FileLayout, ...]:
@@ -91,6 +92,14 @@ class FileTrajectorySource:
         It is called from worker threads too.
         """
         self._latest.on_rows = on_rows
+
+    def use_workers(self, workers: int) -> None:
+        """Have `statistics`, and what a first list or look-up writes down, made by so many processes; 0 for one a core.
+
+        What they find is the same. To be called before the dataset is looked at.
+        """
+        check_value("workers", workers, Workers)
+        self._latest.workers = processes_of(workers)
 
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):
@@ -113,7 +122,7 @@ class FileTrajectorySource:
         where: str | None = None,
     ) -> CountedStream[Trajectory]:
         rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
-        return self._stream(rows, lambda _: map_rows(self._options, trajectory_of))
+        return self._stream(rows, lambda _: map_rows(self.options, trajectory_of))
 
     def stream_rows(
         self,
@@ -127,7 +136,7 @@ class FileTrajectorySource:
         where: str | None = None,
     ) -> CountedStream[TrajectoryRow]:
         rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
-        return self._stream(rows, lambda cursor_of: map_kept(self._options, cursor_of))
+        return self._stream(rows, lambda cursor_of: map_kept(self.options, cursor_of))
 
     def stream_batches(
         self,
@@ -159,23 +168,37 @@ class FileTrajectorySource:
         return self._stream(rows, lambda _: map_batches(named))
 
     async def statistics(self, *, where: str | None = None) -> DatasetStatistics:
-        statistics = StatisticsBuilder()
-
-        def add(total: int, first: RowLocation, file: DataFile, batch: pa.RecordBatch) -> list[tuple[int, BadRow]]:
-            statistics.add(file.layout.message_counts(batch), file.layout.metadata.texts(batch, COUNTED))
-            for each in recovered(batch, first, file.layout, self._options):
-                statistics.recovered.add(each)
-            self._latest.tell_rows(first.row + batch.num_rows, total)
-            return []
-
-        def mapper_of(_: Callable[[int], str]) -> BatchMapper[BadRow]:
-            return BatchMapper(layout_columns, partial(add, total))
-
         total = (await self._latest.open(await self._latest.dataset())).rows
-        async with aclosing(self._stream(RowRange(where=where), mapper_of)) as nothing:
-            async for _ in nothing:
-                pass
+        on_row = partial(self._tell_row, total)
+        if self._latest.workers == 1:
+            statistics = StatisticsBuilder()
+            mapper = map_counts(self.options, statistics, on_row)
+            async with aclosing(self._stream(RowRange(where=where), lambda _: mapper)) as nothing:
+                async for _ in nothing:
+                    pass
+        else:
+            stream = await self.divide(RowRange(where=where))
+            statistics = await in_task_group(count_divided(stream, self.options, self._latest.workers, on_row))
         return msgspec.structs.replace(statistics.result(), left_out=self.left_out)
+
+    def _tell_row(self, total: int, row: int) -> None:
+        self._latest.tell_rows(row, total)
+
+    async def divide(self, rows: RowRange) -> DividedStream:
+        """The stream of `stream_rows` in pieces, to be read elsewhere."""
+        snapshot = await self._latest.open(await self._latest.dataset())
+        return await in_task_group(to_thread.run_sync(self._divided, snapshot, rows.check()))
+
+    def _divided(self, snapshot: Snapshot, rows: RowRange) -> DividedStream:
+        chosen = snapshot.choose(rows)
+        check_kept(self.options.keep, snapshot.files)
+        return DividedStream(
+            snapshot,
+            chosen,
+            snapshot.begin_reading(rows, chosen),
+            skip=self._skip,
+            check_unchanged=lambda: self._latest.check_unchanged(snapshot.dataset),
+        )
 
     def _stream(self, rows: RowRange, mapper_of: MapperOf[T]) -> CountedStream[T]:
         tally = StreamTally()
@@ -186,7 +209,7 @@ class FileTrajectorySource:
         chosen = await in_task_group(to_thread.run_sync(snapshot.choose, rows))
         reading = snapshot.begin_reading(rows, chosen)
         tally.begin(chosen, reading)
-        check_kept(self._options.keep, snapshot.files)
+        check_kept(self.options.keep, snapshot.files)
         for some in passes(chosen, reading.left, snapshot.window_rows):
             mapper = mapper_of(partial(_cursor_after, reading, some.place))
             reader = self._reader(snapshot, some, mapper)
@@ -228,7 +251,7 @@ class FileTrajectorySource:
 
     def _skip(self, bad: BadRow) -> None:
         """Leave a bad row out, or raise it."""
-        if self._options.on_bad_row == "raise":
+        if self.options.on_bad_row == "raise":
             raise bad
         self.skipped_rows += 1
         logger.warning("skipped: %s", bad.message())
@@ -248,7 +271,7 @@ class FileTrajectorySource:
         check_rows(offset=offset, limit=limit)
         if limit == 0:
             return []
-        mapper = map_rows(self._options, trajectory_of)
+        mapper = map_rows(self.options, trajectory_of)
 
         def read(snapshot: Snapshot) -> list[Placed[Trajectory]]:
             first, last = RowRange(offset, offset + limit).bounds(snapshot.rows)

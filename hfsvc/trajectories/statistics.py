@@ -38,6 +38,15 @@ class Histogram:
         self._total += sum(numbers)
         self._buckets.update(bisect_right(EDGES, number) - 1 for number in numbers)
 
+    def merge(self, other: "Histogram") -> None:
+        """Take in what another one has."""
+        if other._bounds:
+            known = self._bounds or other._bounds
+            self._bounds = min(known[0], other._bounds[0]), max(known[1], other._bounds[1])
+        self._count += other._count
+        self._total += other._total
+        self._buckets.update(other._buckets)
+
     def result(self) -> Distribution:
         """What there was so far."""
         smallest, largest = self._bounds or (None, None)
@@ -71,6 +80,11 @@ class RecoveryBuilder:
         self._counts["kept_as_text"] += len({each.message for each in found.kept_as_text})
         self._notations.update(found.notations)
 
+    def merge(self, other: "RecoveryBuilder") -> None:
+        """Take in later rows that another one counted."""
+        self._counts.update(other._counts)
+        self._notations.update(other._notations)
+
     def result(self) -> RecoveryStatistics:
         """What there was so far."""
         return RecoveryStatistics(**self._counts, notations=dict(self._notations.most_common()))
@@ -79,11 +93,15 @@ class RecoveryBuilder:
 class StatisticsBuilder:
     """Statistics of a dataset, counted from some of its batches so far.
 
+    Args:
+        most_values: So many values of a column, and roles, are told apart, those that come first; None for all.
+
     Attributes:
         recovered: Takes what the rows tell when they are read in the style ``structured``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_values: int | None = MAX_VALUES) -> None:
+        self._most_values = most_values
         self._rows = 0
         self._bad_rows = 0
         self._steps = Histogram()
@@ -107,7 +125,20 @@ class StatisticsBuilder:
         self._add_roles(counts)
         for name, counter in self._values.items():
             for value, rows in Counter(metadata.get(name, ())).items():
-                _count(counter, value, rows)
+                self._count(counter, value, rows)
+
+    def merge(self, other: "StatisticsBuilder") -> None:
+        """Take in later batches that another one counted, with all values by their names."""
+        self._rows += other._rows
+        self._bad_rows += other._bad_rows
+        self._steps.merge(other._steps)
+        self._characters.merge(other._characters)
+        for role, said in other._roles.items():
+            self._add_role(role, said)
+        for name, counter in self._values.items():
+            for value, rows in other._values[name].items():
+                self._count(counter, value, rows)
+        self.recovered.merge(other.recovered)
 
     def _add_roles(self, counts: MessageCounts) -> None:
         said = Counter[str | None]()
@@ -115,12 +146,22 @@ class StatisticsBuilder:
             said[role] += characters
         for role, messages in Counter(counts.roles).items():
             name = UNNAMED if role is None else role
-            if name not in self._roles and len(self._roles) >= MAX_VALUES:
-                name = OTHERS
-            known = self._roles.get(name, RoleStatistics(messages=0, characters=0))
-            self._roles[name] = RoleStatistics(
-                messages=known.messages + messages, characters=known.characters + said[role]
-            )
+            self._add_role(name, RoleStatistics(messages=messages, characters=said[role]))
+
+    def _add_role(self, name: str, said: RoleStatistics) -> None:
+        if name not in self._roles and self._is_full(len(self._roles)):
+            name = OTHERS
+        known = self._roles.get(name, RoleStatistics(messages=0, characters=0))
+        self._roles[name] = RoleStatistics(
+            messages=known.messages + said.messages, characters=known.characters + said.characters
+        )
+
+    def _count(self, counter: Counter[str], value: str | None, rows: int) -> None:
+        if value is not None:
+            counter[OTHERS if value not in counter and self._is_full(len(counter)) else value] += rows
+
+    def _is_full(self, values: int) -> bool:
+        return self._most_values is not None and values >= self._most_values
 
     def result(self) -> DatasetStatistics:
         """What there was so far."""
@@ -183,8 +224,3 @@ def _added(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for each in several:
         counts.update(each)
     return dict(counts.most_common())
-
-
-def _count(counter: Counter[str], value: str | None, rows: int) -> None:
-    if value is not None:
-        counter[value if value in counter or len(counter) < MAX_VALUES else OTHERS] += rows

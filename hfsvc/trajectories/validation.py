@@ -16,6 +16,7 @@ from hfsvc.trajectories.files.json_documents import Document, shape_of
 from hfsvc.trajectories.local_files import files_of_glob
 
 STEP_STREAM = "steps, one a line, under a header line"
+STEP_STREAM_CODE = "step_stream"
 _MAGIC = {b"PAR1": PARQUET, b"ARROW1": ARROW}
 
 
@@ -40,7 +41,12 @@ class OtherContent(Exception):
 
 
 def judge_documents(
-    documents: Iterable[Document], *, folder: Path | None = None, strict: bool = False, may_be_other: bool = False
+    documents: Iterable[Document],
+    *,
+    folder: Path | None = None,
+    strict: bool = False,
+    may_be_other: bool = False,
+    before: int = 0,
 ) -> Iterator[Verdict]:
     """Judge the documents of one file, one at a time, as Harbor's validator does.
 
@@ -51,12 +57,13 @@ def judge_documents(
         folder: Where local media files are looked for, the file's own folder; None does not look.
         strict: Add warnings, which change no verdict.
         may_be_other: The file was not named, only found: it need not be meant.
+        before: How many documents of the file were judged already.
 
     Raises:
         OtherContent: Before the first verdict, where the file may be something else and its first document is.
     """
     try:
-        for number, document in enumerate(documents):
+        for number, document in enumerate(documents, before):
             verdict = judge(document, folder=folder, strict=strict)
             if not number and not verdict.valid and (other := other_content(document.text)):
                 if may_be_other:
@@ -115,7 +122,7 @@ def _is_meant(value: Any) -> bool:
 def _step_stream(header: Document) -> Verdict:
     message = f"this file holds {STEP_STREAM}, and no ATIF documents"
     hint = "write one document: the header's fields, and all steps in a list `steps`"
-    finding = Finding(code="step_stream", path="$", message=message, hint=hint)
+    finding = Finding(code=STEP_STREAM_CODE, path="$", message=message, hint=hint)
     return Verdict(valid=False, findings=(finding,), line=header.line, index=header.index)
 
 

@@ -33,3 +33,14 @@ def test_stats_take_a_split(downloaded: Command) -> None:
     ended = downloaded("stats", "--split", "test")
     assert ended.code == 3
     assert "it has train" in ended.sentence
+
+
+def test_several_workers_count_the_same(downloaded: Command) -> None:
+    assert downloaded.succeeds("stats", "--workers", "2") == downloaded.succeeds("stats")
+
+
+def test_several_workers_find_the_same(downloaded: Command) -> None:
+    # The first look makes the index, and others read it.
+    found = downloaded.succeeds("search", "glm", "--workers", "2", "--json")
+    assert found == downloaded.succeeds("search", "glm", "--json")
+    assert downloaded.succeeds("count", "--where", "model:glm", "--workers", "0").out == f"{ROWS}\n"

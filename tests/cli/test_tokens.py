@@ -288,6 +288,7 @@ def test_tokens_are_lines_in_a_pipe(tiny: Command, work: Path) -> None:
     before = tiny.succeeds("stats", "runs.jsonl").out
     assert ended.out.startswith(before)
     assert "token" not in before
+    assert tiny.succeeds("stats", "runs.jsonl", "--tokenizer", "tiny", "--workers", "2").out == ended.out
 
 
 def test_chosen_rows_in_a_style_are_counted(downloaded: Command, work: Path) -> None:
@@ -369,6 +370,8 @@ def test_a_template_that_refuses_all_rows_is_an_error(tiny: Command, work: Path,
         ((*TOKENS, "--tokenizer", "broken"), "its chat template is none"),
         ((*TOKENS, "--tokenizer", "tiny", "--keep", "length"), "length"),
         ((*TOKENS, "--tokenizer", "tiny", "--engine", "ray"), "The engine ray counts no tokens"),
+        ((*TOKENS, "--tokenizer", "tiny", "--workers", "2"), "Tokens are counted by one process"),
+        (("--max-tokens", "9", "--tokenizer", "tiny", "--workers", "0"), "Tokens are counted by one process"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ..processes.children import children_of, needs_proc, until_found
 from .command import RUN, WAIT_S, Command, finish
 from .terminal import open_terminal
 
@@ -290,3 +291,54 @@ def test_a_file_of_rows_is_told_as_that_whatever_it_is_called(hfsvc: Command, be
     ended = hfsvc("validate", "runs")
     assert ended.code == 2
     assert f"{kind} holds rows and no documents; exported as JSON Lines" in ended.sentence
+
+
+# ---- several processes ----------------------------------------------------------------------------------------------
+
+STREAM = [{"__header__": {}}, STEP, STEP]
+
+
+@pytest.fixture
+def everything(hfsvc: Command) -> Command:
+    """Files of every kind, and one of more than a batch."""
+    many = [BAD if number % 700 == 5 else GOOD | {"notes": f"{number} " * 100} for number in range(4000)]
+    write("d/many.jsonl", *many)
+    Path("d/a.jsonl").write_text("\n".join([json.dumps(GOOD), "{nonsense}", "", json.dumps(BAD)]))
+    Path("d/b.json").write_text(f"[{json.dumps(GOOD)},{json.dumps(ODD)},{{]")
+    write("d/other.json", {"is": "something else"})
+    write("d/others.jsonl", *[{"is": "something else"}] * 3)
+    # Of several batches, of which the first tells what it is.
+    write("d/steps.jsonl", *STREAM, *[STEP | {"message": "x" * 1000}] * 3000)
+    write("d/seen.json", SEEN)
+    Path("d/empty.jsonl").write_text("")
+    Path("d/cut.jsonl.gz").write_bytes(gzip.compress(b"\n".join([json.dumps(GOOD).encode()] * 9))[:-9])
+    for number in range(150):
+        write(f"d/runs/{number}.json", BAD if number % 40 == 0 else GOOD)
+    return hfsvc
+
+
+@pytest.mark.parametrize("options", [[], ["--strict", "-v"], ["--no-validate-images"], ["--json"], ["-q"]], ids=str)
+def test_several_workers_find_what_one_does(everything: Command, options: list[str]) -> None:
+    named = ["d", *["d/other.json", "d/steps.jsonl"] * 2]
+    alone = everything("validate", *named, *options)
+    assert everything("validate", *named, *options, "--workers", "2") == alone
+    assert alone.code == 6
+
+
+def test_what_is_read_from_a_pipe_is_checked_all_the_same(everything: Command) -> None:
+    with everything.start("validate", "d/a.jsonl", "/dev/stdin", "--workers", "2") as process:
+        ended = finish(process)
+    assert ended.code == 6
+    assert ended.err == "4 documents in 2 files: 1 valid, 3 invalid\n"
+
+
+@needs_proc
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_check_that_is_stopped_leaves_no_process(everything: Command, number: signal.Signals, code: int) -> None:
+    with everything.start("validate", *["d"] * 40, "--workers", "2", "-q") as process:
+        workers = until_found(lambda: children_of(process.pid))
+        process.send_signal(number)
+        ended = finish(process)
+    assert ended.code == code
+    assert ended.err.strip().count("\n") == 0
+    assert not [each for each in workers if Path(f"/proc/{each}").exists()]

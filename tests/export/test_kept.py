@@ -4,12 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
 from hfsvc import atif
 from hfsvc.errors import InvalidExport
 from hfsvc.export import ExportRequest, Format, export_trajectories
+from hfsvc.export.formats import choose_target
+from hfsvc.export.writers import open_writer
+from hfsvc.models import TrajectoryRow
 
 from ..trajectories.tables import open_source, parquet, row
 
@@ -99,3 +103,34 @@ async def test_folders_hold_it_too(root: Path, tmp_path: Path) -> None:
     ]
     headers = [json.loads(each.read_text().splitlines()[0]) for each in sorted(tmp_path.glob("sessions/*"))]
     assert sorted((each["row"], each["reward"]) for each in headers if each["reward"]) == [(0, 0.5), (2, 1.0)]
+
+
+async def test_rows_of_which_less_is_kept_than_of_the_first_have_nothing_there(root: Path, tmp_path: Path) -> None:
+    first, none = await rows(root / "1", ("reward", "row")), await rows(root / "2", ())
+    write_chunks(tmp_path / "a.parquet", None, [*first[:1], *none[:1]], none, first)
+    table = pq.read_table(tmp_path / "a.parquet", columns=["reward"])
+    assert table["reward"].to_pylist() == [0.5, None, None, None, None, 0.5, None, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("task", "first rows had nothing"), ("messages", "has a field of this name already")]
+)
+async def test_what_only_later_rows_have_is_refused_in_a_table(
+    root: Path, tmp_path: Path, name: str, said: str
+) -> None:
+    first = await rows(root, ("reward",))
+    late = [msgspec.structs.replace(each, kept={**each.kept, name: "x"}) for each in first]
+    with pytest.raises(InvalidExport, match=said):
+        write_chunks(tmp_path / "a.parquet", "openai", first, late)
+    assert not (tmp_path / "a.parquet").exists()
+
+
+def write_chunks(path: Path, format: Format | None, *chunks: list[TrajectoryRow]) -> None:
+    with open_writer(choose_target(path, format)) as writer:
+        for chunk in chunks:
+            writer.write(chunk)
+
+
+async def rows(root: Path, keep: tuple[str, ...]) -> list[TrajectoryRow]:
+    source = await open_source(root, {"a.parquet": parquet(ROWS)}, keep=keep)
+    return [each async for each in source.stream_rows()]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from hfsvc import atif
-from hfsvc.errors import BadRow, InvalidExport, MissingExtra
+from hfsvc.errors import BadRow, InvalidArgument, InvalidExport, MissingExtra
 from hfsvc.export import ExportRequest, export_shards
 from hfsvc.export.ray_engine import export_with_ray
 from hfsvc.models import DownloadedDataset, ReadOptions
@@ -38,6 +38,11 @@ async def test_without_ray_the_extra_is_named(dataset: DownloadedDataset, tmp_pa
     with pytest.raises(MissingExtra) as caught:
         await export_with_ray(dataset, ReadOptions(), ExportRequest(path=tmp_path / "a.jsonl"))
     assert "pip install 'hfsvc[ray]'" in str(caught.value)
+
+
+async def test_workers_of_another_engine_are_refused(dataset: DownloadedDataset, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="Ray has workers of its own"):
+        await export_with_ray(dataset, ReadOptions(), ExportRequest(path=tmp_path / "a.jsonl", workers=2))
 
 
 # ---- with Ray -------------------------------------------------------------------------------------------------------

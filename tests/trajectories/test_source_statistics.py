@@ -9,7 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from hfsvc.errors import InvalidArgument
+from hfsvc.trajectories import divided_reading, reading_order
 from hfsvc.trajectories.layouts.message_counts import count_characters
+from hfsvc.trajectories.selection import RowRange
 
 from .tables import broken_text, open_source, parquet, row, rows, table_of
 
@@ -115,3 +118,43 @@ async def test_what_the_style_structured_recovers_is_counted_in_any_style(root: 
     found = (await source.statistics()).recovered
     assert (found.reasoning, found.calls, found.answered, found.observations, found.kept_as_text) == (3, 3, 3, 3, 3)
     assert found.notations == {"tool_call": 3}
+
+
+MANY = {
+    "a.parquet": parquet(
+        [
+            row(n, conversations=[] if n % 50 == 3 else row(n)["conversations"], model=f"m{n % 7}", result=str(n))
+            for n in range(400)
+        ],
+        row_group_size=30,
+    ),
+    "b.parquet": parquet(rows(90, 400)),
+}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"style": "structured"}, {"shuffle": True, "seed": 3}, {"where": "model:m3"}], ids=str
+)
+async def test_several_workers_count_what_one_does(
+    root: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(divided_reading, "LEAST_BYTES", 2000)
+    monkeypatch.setattr(reading_order, "WINDOW_BYTES", 1)
+    alone = await (await open_source(root, MANY, **options)).statistics()
+    source = await open_source(root, MANY, **options)
+    told = list[tuple[int, int]]()
+    source.use_workers(2)
+    source.watch(lambda done, total: told.append((done, total)))
+    assert len((await source.divide(RowRange())).begins) > 2
+    together = await source.statistics()
+    assert together == alone
+    # Dictionaries are equal in any order, and are shown in one.
+    assert str(together) == str(alone)
+    assert told
+    assert {total for _, total in told} == {490}
+
+
+async def test_workers_are_a_number(root: Path) -> None:
+    source = await open_source(root, MANY)
+    with pytest.raises(InvalidArgument, match="from 0 on"):
+        source.use_workers(-1)

@@ -1,3 +1,4 @@
+import pickle
 from bisect import bisect_right
 from collections import Counter
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hfsvc.models import Fidelity
 from hfsvc.trajectories.layouts.conversation import Conversation, Message, Unreadable
 from hfsvc.trajectories.layouts.message_counts import MessageCounts, count_characters, count_text, counts_of_rows
 from hfsvc.trajectories.statistics import EDGES, MAX_VALUES, OTHERS, UNNAMED, Histogram, StatisticsBuilder
@@ -137,3 +139,25 @@ def test_columns_that_name_every_row_are_counted_in_bounded_memory() -> None:
     assert len(found.models) == len(found.roles) == MAX_VALUES + 1
     assert found.models[OTHERS] == found.roles[OTHERS].messages == 50
     assert found.models["model 0"] == found.roles["role 0"].messages == 2
+
+
+batches = st.lists(st.tuples(st.integers(0, 3), st.lists(st.sampled_from("abcdef"), max_size=4)), max_size=4)
+
+
+@given(st.lists(batches, max_size=5))
+def test_parts_that_were_counted_elsewhere_make_the_same(parts: list[list[tuple[int, list[str]]]]) -> None:
+    def add(statistics: StatisticsBuilder, length: int, values: list[str]) -> None:
+        counts = MessageCounts([length or None], [*values[:length], *["x"] * (length - len(values))], [7] * length)
+        statistics.add(counts, {"agent": values})
+        statistics.recovered.add(
+            Fidelity(style="structured", messages=1, calls=length, notations=dict.fromkeys(values, 1))
+        )
+
+    alone, together = StatisticsBuilder(most_values=3), StatisticsBuilder(most_values=3)
+    for part in parts:
+        elsewhere = StatisticsBuilder(most_values=None)
+        for length, values in part:
+            add(alone, length, values)
+            add(elsewhere, length, values)
+        together.merge(pickle.loads(pickle.dumps(elsewhere)))
+    assert str(together.result()) == str(alone.result())

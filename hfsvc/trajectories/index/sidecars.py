@@ -42,7 +42,7 @@ class Sidecars:
     """
 
     def __init__(self, repo: str, folder: Path | None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._repo = repo
         self._idle = PerProcess(_IdleSidecars)
 
@@ -50,16 +50,16 @@ class Sidecars:
         """Whether there is one of this name."""
         # A folder that must not be looked into has none, as far as readers are concerned.
         with suppress(OSError):
-            return self._folder is not None and (self._folder / name).exists()
+            return self.folder is not None and (self.folder / name).exists()
         return False
 
     def write(self, name: str, schema: pa.Schema, blocks: Iterable[pa.RecordBatch]) -> None:
         """Write blocks; readers see all of them or nothing. Where the disk refuses, there is nothing."""
-        if self._folder is None:
+        if self.folder is None:
             return
         try:
-            make_folder(self._folder)
-            _write(self._folder / name, schema, blocks)
+            make_folder(self.folder)
+            _write(self.folder / name, schema, blocks)
         except (HfsvcError, OSError) as error:
             # They are a convenience: without them, rows are read as they lie.
             logger.warning("rows of %s are read slowly: %s", self._repo, error)
@@ -90,10 +90,10 @@ class Sidecars:
                 self._idle().put(key, sidecar)
 
     def _opened(self, name: str, columns: tuple[int, ...] | None) -> "tuple[_Key, Sidecar] | None":
-        if self._folder is None:
+        if self.folder is None:
             return None
         try:
-            path = self._folder / name
+            path = self.folder / name
             status = path.stat()
             key = _Key(path, columns, status.st_ino, status.st_size, status.st_mtime_ns)
             return key, self._idle().pop(key) or Sidecar(path, columns)
@@ -107,14 +107,14 @@ class Sidecars:
         # Written anew the next time.
         logger.warning("what was written down of rows of %s is removed: %s", self._repo, error)
         with suppress(OSError):
-            if self._folder is not None:
-                (self._folder / name).unlink(missing_ok=True)
+            if self.folder is not None:
+                (self.folder / name).unlink(missing_ok=True)
 
     def prune(self, contents: Iterable[str]) -> None:
         """Remove those that were made of other content than this."""
         wanted = set(contents)
         with suppress(OSError):
-            for path in self._folder.iterdir() if self._folder else ():
+            for path in self.folder.iterdir() if self.folder else ():
                 # One that is being written has a dot before its name.
                 if path.name.lstrip(".").partition(".")[0] not in wanted:
                     path.unlink(missing_ok=True)

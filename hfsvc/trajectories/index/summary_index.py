@@ -18,9 +18,22 @@ from hfsvc.trajectories.index.query import one_space
 from hfsvc.trajectories.index.row_cache import reblocked
 from hfsvc.trajectories.index.sidecars import Sidecars, short_digest
 from hfsvc.trajectories.index.summaries import SCHEMA, having, matching, summaries_of, summarise, summary_columns
+from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.selection import RowSelection
 
 BLOCK_ROWS = 2048
+ShareWork = Callable[
+    [
+        Sequence[DataFile],
+        Callable[[DataFile], list[str]],
+        Callable[[pa.RecordBatch, Layout], pa.RecordBatch],
+        Callable[[DataFile, Iterable[tuple[int, pa.RecordBatch]]], None],
+    ],
+    None,
+]
+"""Shares the making of an index: given its files, the columns that it is made of, what makes it of a batch, and what takes the
+batches of each file in turn."""
+
 KEPT_ANSWERS = 4
 KEPT_COUNTS = 32
 KEPT_BLOCKS = 8
@@ -35,6 +48,7 @@ class SummaryIndex:
         sidecars: Where summaries are written down.
         variant: Stands for how rows are read, where they can be read in several ways.
         on_rows: Told, while summaries are made, how many rows are done of how many; in the thread that makes them.
+        share: Makes those of all files that have none, where others share that work; None to make them file by file.
     """
 
     def __init__(
@@ -44,7 +58,9 @@ class SummaryIndex:
         sidecars: Sidecars,
         variant: str,
         on_rows: Callable[[int, int], None] = lambda _done, _total: None,
+        share: "ShareWork | None" = None,
     ) -> None:
+        self._share = share
         self._files = files
         self._open_file = open_file
         self._sidecars = sidecars
@@ -123,9 +139,9 @@ class SummaryIndex:
                 yield file.first + index * BLOCK_ROWS, block
 
     def _file_blocks(self, file: DataFile, begin: int, *columns: str) -> Iterator[pa.RecordBatch]:
-        name = f"{file.content}.{self._variant}.summaries"
+        name = self._name(file)
         if not self._sidecars.has(name):
-            self._sidecars.write(name, SCHEMA, self._made(file))
+            self._make_missing(file)
         with self._sidecars.open(name, map(SCHEMA.get_field_index, columns or SCHEMA.names)) as stored:
             for block in map(stored.block, range(begin, stored.count)) if stored else ():
                 yield block
@@ -133,12 +149,24 @@ class SummaryIndex:
         if begin * BLOCK_ROWS < file.stop - file.first:
             yield from islice(self._made(file), begin, None)
 
+    def _name(self, file: DataFile) -> str:
+        return f"{file.content}.{self._variant}.summaries"
+
+    def _make_missing(self, file: DataFile) -> None:
+        share, self._share = self._share, None
+        if share:
+            missing = [each for each in self._files if not self._sidecars.has(self._name(each))]
+            share(missing, columns_of_file, summarise, self._write)
+        if not self._sidecars.has(self._name(file)):
+            self._sidecars.write(self._name(file), SCHEMA, self._made(file))
+
+    def _write(self, file: DataFile, batches: Iterable[tuple[int, pa.RecordBatch]]) -> None:
+        self._sidecars.write(self._name(file), SCHEMA, reblocked(batches, BLOCK_ROWS))
+
     def _made(self, file: DataFile) -> Iterator[pa.RecordBatch]:
         with self._open_file(file) as rows:
-            layout = file.layout
-            columns = summary_columns(file.leaves, layout)
-            found = ((row, summarise(batch, layout)) for row, batch in self._told(file, rows.batches(columns, 0)))
-            yield from reblocked(found, BLOCK_ROWS)
+            batches = self._told(file, rows.batches(columns_of_file(file), 0))
+            yield from reblocked(((row, summarise(batch, file.layout)) for row, batch in batches), BLOCK_ROWS)
 
     def _told(
         self, file: DataFile, batches: Iterable[tuple[int, pa.RecordBatch]]
@@ -146,3 +174,8 @@ class SummaryIndex:
         for row, batch in batches:
             yield row, batch
             self._on_rows(file.first + row + batch.num_rows, self._files[-1].stop)
+
+
+def columns_of_file(file: DataFile) -> list[str]:
+    """The columns that summaries of a file are made of."""
+    return summary_columns(file.leaves, file.layout)
