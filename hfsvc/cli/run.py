@@ -232,10 +232,11 @@ def _set_up_logs(*, verbose: bool, quiet: bool) -> None:
     logging.getLogger("hfsvc").setLevel(level)
     choices = logging.getLogger(CHOICE_LOGGER)
     choices.setLevel(logging.ERROR if quiet else logging.WARNING)
-    if not any(isinstance(each, _ChoiceNotes) for each in choices.handlers):
-        notes = _ChoiceNotes()
+    context = click.get_current_context()
+    if CHOICE_LOGGER not in context.meta:
+        notes = context.meta[CHOICE_LOGGER] = _ChoiceNotes()
         choices.handlers, choices.propagate = [notes], False
-        click.get_current_context().call_on_close(notes.tell)
+        context.call_on_close(notes.tell)
     # It warns of every piece that is written to a reader that has just left.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.INFO if verbose else logging.WARNING)
