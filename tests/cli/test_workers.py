@@ -78,9 +78,8 @@ def test_an_export_that_is_stopped_leaves_no_process_and_no_file(
 def test_a_reader_that_leaves_ends_a_stream_and_its_workers(hfsvc: Command, runs: Path) -> None:
     with hfsvc.start("export", f"./{NAME}", "-o", "-", "--workers", "2", "-q") as process:
         assert process.stdout is not None
+        workers = until_found(lambda: children_of(process.pid))
         assert process.stdout.read(1) == b"{"
-        workers = children_of(process.pid)
-        assert workers
         process.stdout.close()
         assert process.wait() == 0
         assert process.stderr is not None
