@@ -217,13 +217,16 @@ class _ChoiceNotes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self._sentences[record.getMessage()] = None
 
-    def tell(self) -> None:
-        """Say what was gathered."""
+    def end(self) -> None:
+        """Say what was gathered, and leave the loggers as they were."""
         from hfsvc.cli.output import say
 
+        choices = logging.getLogger(CHOICE_LOGGER)
+        choices.handlers, choices.propagate = [], True
+        for name in (CHOICE_LOGGER, "hfsvc"):
+            logging.getLogger(name).setLevel(logging.NOTSET)
         for sentence in self._sentences:
             say(sentence[0].upper() + sentence[1:] + ".")
-        self._sentences.clear()
 
 
 def _set_up_logs(*, verbose: bool, quiet: bool) -> None:
@@ -236,7 +239,7 @@ def _set_up_logs(*, verbose: bool, quiet: bool) -> None:
     if CHOICE_LOGGER not in context.meta:
         notes = context.meta[CHOICE_LOGGER] = _ChoiceNotes()
         choices.handlers, choices.propagate = [notes], False
-        context.call_on_close(notes.tell)
+        context.call_on_close(notes.end)
     # It warns of every piece that is written to a reader that has just left.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.INFO if verbose else logging.WARNING)
