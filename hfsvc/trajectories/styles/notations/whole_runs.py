@@ -37,11 +37,18 @@ class Run(NamedTuple):
 
 def run_in(text: str) -> Run | None:
     """The run that a whole message is; None where it is none, or where not all of it is understood."""
+    if not _is_observed(text):
+        return None
     for notation, read in (("react", _react), ("execute", _tagged)):
         turns = read(text)
         if turns and any(each.call and each.observation is not None for each in turns):
             return Run(turns, notation)
     return None
+
+
+def _is_observed(text: str) -> bool:
+    """A quick look, which says of most texts that nothing in them came of a call."""
+    return "<information>" in text or "<execution_results>" in text or "observation" in text.casefold()
 
 
 def _react(text: str) -> list[RunTurn] | None:
