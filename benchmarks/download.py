@@ -157,12 +157,23 @@ def blobs(bench: Bench) -> None:
     print_table("2,000 git blobs of 16 kB, 30 ms latency", results, "hf download", megabytes=32)
 
 
+def tiny(bench: Bench) -> None:
+    """20,000 git blobs of 80 bytes."""
+    folder = bench.repo_folder()
+    for number in range(20_000):
+        (folder / f"{number:05}.json").write_text('{"n":"' + "x" * 66 + f'{number:05}"}}\n')
+    with stand.hub(bench.files) as endpoint:
+        results = compare(bench.ours(endpoint), bench.runs)
+    print_table("20,000 git blobs of 80 bytes", results, "hf download", megabytes=1.6)
+
+
 SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "one-gibibyte": one_gibibyte,
     "one-gibibyte-tls": one_gibibyte_tls,
     "paced": paced,
     "many": many,
     "blobs": blobs,
+    "tiny": tiny,
 }
 
 

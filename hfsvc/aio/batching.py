@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 import anyio
-from anyio import to_thread
+from anyio import lowlevel, to_thread
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,11 +37,15 @@ class ThreadBatcher(Generic[T, R]):
 
     Args:
         work: Does one item. Called in a worker thread; what it raises is raised to whoever submitted that item.
+        prepare: Called before, with all items of a batch; what it raises is raised to all who submitted them.
         at_once: Batches at a time. With two, one can be at work while the other one waits for the disk.
     """
 
-    def __init__(self, work: Callable[[T], R], *, at_once: int = 2) -> None:
+    def __init__(
+        self, work: Callable[[T], R], *, prepare: Callable[[Sequence[T]], None] | None = None, at_once: int = 2
+    ) -> None:
         self._work = work
+        self._prepare = prepare
         self._at_once = at_once
         self._waiting: list[_Call[T, R]] = []
         self._running = 0
@@ -64,11 +68,14 @@ class ThreadBatcher(Generic[T, R]):
         return call.result[0]
 
     async def _run(self) -> None:
-        # Whoever comes first leads a batch for all who wait.
-        calls, self._waiting = self._waiting, []
+        # Whoever comes first leads a batch for all who wait, also for those whose turn on the event loop comes next.
+        calls: list[_Call[T, R]] = []
         self._running += 1
         try:
-            await to_thread.run_sync(self._run_all, calls)
+            await lowlevel.checkpoint()
+            calls, self._waiting = self._waiting, []
+            if calls:
+                await to_thread.run_sync(self._run_all, calls)
         finally:
             # Where the leader was cancelled first, they are the next batch's.
             self._waiting[:0] = [call for call in calls if call.is_open]
@@ -77,5 +84,12 @@ class ThreadBatcher(Generic[T, R]):
             self._ended = anyio.Event()
 
     def _run_all(self, calls: Sequence[_Call[T, R]]) -> None:
+        try:
+            if self._prepare is not None:
+                self._prepare([call.item for call in calls])
+        except Exception as error:
+            for call in calls:
+                call.error = error
+            return
         for call in calls:
             call.run(self._work)

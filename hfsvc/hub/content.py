@@ -12,6 +12,7 @@ import httpx
 
 from hfsvc.errors import HubUnavailable, NotAHub, RangeRefused
 from hfsvc.files.checksum import kind_of
+from hfsvc.hub.blob_addresses import BlobAddresses
 from hfsvc.hub.bodies import broken, chunks_of, finish, read_capped
 from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.rate_limit import Bucket
@@ -33,6 +34,7 @@ class HubContent:
         self._session = session
         self._dataset = dataset
         self._token = token
+        self._blobs = BlobAddresses(session.endpoint, dataset.commit)
 
     @property
     def repo(self) -> str:
@@ -40,15 +42,17 @@ class HubContent:
         return self._dataset.repo
 
     async def locate(self, file: RemoteFile) -> Location:
-        """Ask the Hub where a file's content lies. Costs one request of the ``resolvers`` bucket.
+        """Where a file's content lies: asked of the Hub, for one request of the ``resolvers`` bucket, unless it is known.
 
-        Nothing is retried here.
+        Nothing is retried here. An address that is known may be refused; the next question goes to the Hub.
 
         Raises:
             FileNotFound: A dangling entry: listed, but without content.
             NotAHub: The answer belongs to another commit, or leaves https.
             HfsvcError: As `error_from_hub` says.
         """
+        if known := self._blobs.find(file):
+            return Location(url=known, checksum=file.checksum)
         url = resolve_url(self._session.endpoint, self._dataset.repo, self._dataset.commit, file.path)
         request = HubRequest(url, self._context(file), self._token, bucket="resolvers", content=True)
         response = await self._session.request_following_redirects(request, stop=_knows_the_file)
@@ -61,6 +65,7 @@ class HubContent:
                 )
             target = redirect_target(str(response.request.url), response, self._session.endpoint)
             await read_capped(response)
+            self._blobs.learn(file, target)
             return Location(url=target, checksum=told_checksum(response, file.checksum))
 
     @asynccontextmanager

@@ -47,6 +47,13 @@ class BareClient(httpx.AsyncClient):
         super().__init__(transport=transport, trust_env=False)
         self._bare = transport
 
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """As httpx, which also puts an address and headers together of several parts."""
+        if options.keys() != {"timeout"} or self.params or str(self.base_url):
+            return super().build_request(method, url, **options)
+        extensions = {"timeout": options["timeout"].as_dict()}
+        return httpx.Request(method, url, headers=self.headers, extensions=extensions)
+
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """As httpx, which also says in its log what it sends, and tells its hooks."""
         watched = _httpx_log.isEnabledFor(logging.INFO) or any(self.event_hooks.values())

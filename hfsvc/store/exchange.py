@@ -21,9 +21,13 @@ def place(root: Path, path: str, whole: Path) -> None:
         UnsafePath: A folder or a link is in the way.
     """
     target = inside(root, path)
-    make_folder(target.parent)
     with disk_errors(target):
-        whole.replace(target)
+        try:
+            whole.replace(target)
+        except FileNotFoundError:
+            # Most often the folder is there: of thousands of files, few are its first one.
+            make_folder(target.parent)
+            whole.replace(target)
 
 
 def exchange(

@@ -94,7 +94,7 @@ class Staging:
         self._wholes: dict[str, Path] = {}
         self._same_content: dict[str, list[RemoteFile]] = {}
         self._numbers = itertools.count()
-        self._placing = ThreadBatcher(self._place)
+        self._placing = ThreadBatcher(self._place, prepare=self._note)
 
     # ---- a destination ----------------------------------------------------------------------------------------------
 
@@ -161,10 +161,12 @@ class Staging:
         # Also a file whose folder is a recorded file until the exchange, and the other way round.
         return path in self._recorded or path in self._recorded_folders or not self._recorded.isdisjoint(parents(path))
 
+    def _note(self, accepted: Sequence[tuple[str, Path]]) -> None:
+        # First: should the run be killed, and the next commit not have the files, they must go.
+        note_placed(self._folder, [path for path, _ in accepted])
+
     def _place(self, accepted: tuple[str, Path]) -> None:
         path, whole = accepted
-        # Noted first: should the run be killed, and the next commit not have the file, it must go.
-        note_placed(self._folder, [path])
         place(self._root, f"{self._repo}/{path}", whole)
 
 

@@ -52,14 +52,13 @@ class MemoryPart:
 
     def write_whole(self) -> str:
         """The checksum of the content; where it is right, it lies on disk. Blocks."""
-        found = checksum_of(kind_of(self._checksum), bytes(self._content))
+        content = bytes(self._content)
+        found = checksum_of(kind_of(self._checksum), content)
         if found == self._checksum:
-            scratch = self._whole.with_suffix(".scratch")
-            with disk_errors(self._whole.parent, needed=len(self._content)), scratch.open("wb") as file:
-                file.write(self._content)
-                file.flush()
+            # Under its last name at once: should a crash cut it, whoever adopts it finds another checksum.
+            with disk_errors(self._whole.parent, needed=len(content)), self._whole.open("wb", buffering=0) as file:
+                file.write(content)
                 os.fsync(file.fileno())
-                scratch.replace(self._whole)
         return found
 
     async def reset(self) -> None:

@@ -1,10 +1,11 @@
 """Work that gathers while a round runs. The first item waits for the test, so every order is the one written here."""
 
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
+import pytest
 from anyio import to_thread, wait_all_tasks_blocked
 from anyio.abc import TaskGroup
 
@@ -115,3 +116,33 @@ async def test_a_leader_cancelled_before_its_round_leaves_it_to_the_next() -> No
         group.start_soon(work.ask, 3)
     assert work.begun == [3]
     assert work.results == {3: 6}
+
+
+async def test_what_a_batch_needs_is_done_once_before_it() -> None:
+    order: list[Sequence[int] | int] = []
+
+    def prepare(items: Sequence[int]) -> None:
+        order.append(items)
+
+    rounds: ThreadBatcher[int, None] = ThreadBatcher(order.append, prepare=prepare)
+    async with anyio.create_task_group() as group:
+        for number in range(3):
+            group.start_soon(rounds.submit, number)
+    assert order == [[0, 1, 2], 0, 1, 2]
+
+
+async def test_a_batch_that_lacks_what_it_needs_is_refused_to_all() -> None:
+    def refuse(_: object) -> None:
+        raise OSError("no place")
+
+    done: list[int] = []
+    rounds = ThreadBatcher(done.append, prepare=refuse)
+
+    async def ask(number: int) -> None:
+        with pytest.raises(OSError, match="no place"):
+            await rounds.submit(number)
+
+    async with anyio.create_task_group() as group:
+        for number in range(3):
+            group.start_soon(ask, number)
+    assert not done
