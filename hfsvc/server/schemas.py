@@ -16,7 +16,7 @@ from hfsvc.models import (
     TrajectorySummary,
     ValueCounts,
 )
-from hfsvc.trajectories.files.splits import splits_of
+from hfsvc.models.splits import splits_of
 
 JobState = Literal["running", "finished", "failed", "cancelled"]
 

@@ -16,7 +16,7 @@ from hfsvc.trajectories.files.json import DOCUMENT
 from hfsvc.trajectories.files.open import open_rows
 from hfsvc.trajectories.files.run_results import result_file
 from hfsvc.trajectories.files.session_logs import SESSION
-from hfsvc.trajectories.files.splits import choose_files
+from hfsvc.models.splits import choose_files
 from hfsvc.trajectories.layouts.detect import LayoutChoice, explain_layout, refusal_of
 
 COPY = "it is a copy of {}, as its name says"
