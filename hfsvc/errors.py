@@ -6,11 +6,11 @@
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
     │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, UnusableClient,
     │                                    ContainerEnded, OtherEventLoop, OtherProcess, NotInStore
-    ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
-    │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
+    ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource, NotDownloaded,
+    │                                    ConversionNotFound, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
     ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub, ProxyRefused,
-    │                                    CertificateRefused, TransferStalled, Offline
+    │                                    CertificateRefused, TransferStalled, Offline, ConversionNotReady
     ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
     ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
@@ -310,6 +310,17 @@ class FileNotFound(NotFound):
 
 
 @dataclass(eq=False, kw_only=True)
+class ConversionNotFound(NotFound):
+    """The Hub has no parquet copy of a dataset that can stand for it: none at all, or one of a part."""
+
+    repo: str
+    reason: str = "it keeps none"
+
+    def message(self) -> str:
+        return f"The Hub has no parquet copy of {self.repo} that can be taken: {self.reason}."
+
+
+@dataclass(eq=False, kw_only=True)
 class UnknownSource(NotFound):
     """No known dataset has this alias."""
 
@@ -590,6 +601,17 @@ class Offline(TryLater):
 
     def message(self) -> str:
         return f"Offline mode is on, and {self.wanted} is needed: unset HF_HUB_OFFLINE to allow it."
+
+
+@dataclass(eq=False, kw_only=True)
+class ConversionNotReady(TryLater):
+    """The Hub's parquet copy of a dataset is still being made, or is of another commit than the dataset's."""
+
+    repo: str
+    reason: str
+
+    def message(self) -> str:
+        return f"The Hub's parquet copy of {self.repo} cannot be taken yet: {self.reason}."
 
 
 # ---- what is not what it should be: content, rows, documents ----

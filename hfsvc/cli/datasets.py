@@ -97,6 +97,7 @@ def info_command(options: Options, dataset: str) -> None:
         ("size", format_bytes(found.total_bytes)),
         ("revision", found.revision),
         ("commit", found.commit),
+        *_conversion_facts(found),
         ("license", found.license or "not stated"),
         (
             "changed" if found.revision == LOCAL_REVISION else "downloaded",
@@ -109,6 +110,11 @@ def info_command(options: Options, dataset: str) -> None:
         _print_files(found)
     else:
         write_facts([*facts, *(("file", file) for file in found.files)])
+
+
+def _conversion_facts(found: "DownloadedDataset") -> Iterator[tuple[str, str]]:
+    if copied := found.conversion:
+        yield "files of", f"{copied.about}, {copied.revision}"
 
 
 def _print_files(found: "DownloadedDataset") -> None:

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Files to leave out, may repeat.")
 @click.option("--force", is_flag=True, help="Fetch every file again.")
 @click.option(
+    "--converted/--no-converted",
+    default=None,
+    help="Take the Hub's parquet copy of the dataset, or its own files (default: as before, else its own).",
+)
+@click.option(
     "--locked",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -61,7 +66,7 @@ def download_command(options: Options, **given: Any) -> None:
     from hfsvc.cli.progress import show_progress
 
     with show_progress(progress, quiet=options.quiet or options.as_json) as listen:
-        told = _telling_names(listen, quiet=options.quiet or options.as_json)
+        told = _telling_plan(listen, quiet=options.quiet or options.as_json)
         dataset = run(options, lambda container: container.datasets().download(request, on_event=told))
     _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
     _print_dataset(options, dataset)
@@ -92,20 +97,23 @@ def _bring_locked(options: Options, path: Path, progress: str, **given: Any) -> 
         _print_dataset(options, each)
 
 
-def _telling_names(listen: "OnEvent", *, quiet: bool) -> "OnEvent":
+def _telling_plan(listen: "OnEvent", *, quiet: bool) -> "OnEvent":
     from hfsvc.models import Planned
 
     def tell(event: Any) -> None:
         if isinstance(event, Planned) and not quiet:
-            _tell_names(event.plan)
+            _tell_plan(event.plan)
         listen(event)
 
     return tell
 
 
-def _tell_names(plan: Any) -> None:
-    from hfsvc.cli.output import say
+def _tell_plan(plan: Any) -> None:
+    from hfsvc.cli.output import count_files, say
 
+    if plan.conversion:
+        gone = f", in place of {count_files(len(plan.removed))} recorded here" if plan.removed else ""
+        say(f"{plan.repo}: {plan.conversion.about} is taken, at commit {plan.commit[:12]}{gone}")
     if plan.unportable:
         first, count = plan.unportable[0], len(plan.unportable)
         say(
@@ -135,6 +143,7 @@ def _request(
     exclude: tuple[str, ...],
     *,
     force: bool,
+    converted: bool | None,
 ) -> Any:
     from hfsvc.cli.run import stored_repo_of
     from hfsvc.datasets.globs import exactly
@@ -153,6 +162,7 @@ def _request(
         include=tuple(map(exactly, files)) or include or None,
         exclude=exclude,
         force=force,
+        converted=converted,
     )
 
 
@@ -179,7 +189,9 @@ def _print_dataset(options: Options, dataset: Any) -> None:
         return
     if not options.quiet:
         count = count_files(len(dataset.files))
-        say(f"{dataset.repo}: {count}, {format_bytes(dataset.total_bytes)}, commit {dataset.commit[:12]}, verified")
+        copied = f" ({dataset.conversion.about})" if dataset.conversion else ""
+        size = format_bytes(dataset.total_bytes)
+        say(f"{dataset.repo}: {count}, {size}, commit {dataset.commit[:12]}{copied}, verified")
     click.echo(dataset.local_path)
 
 
@@ -199,7 +211,7 @@ def _print_plan(options: Options, plan: Any) -> None:
     if not options.quiet:
         fetch, total = format_bytes(plan.fetch_bytes), format_bytes(plan.total_bytes)
         say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_free(plan.free_bytes)} free")
-        _tell_names(plan)
+        _tell_plan(plan)
 
 
 def _state(file: Any) -> str:

@@ -91,6 +91,7 @@ def make_plan(
         hub_requests=sum(_requests(file) for file in to_fetch),
         hub_requests_left=requests_left,
         unportable=find_unportable(file.path for file in files if not refusal(file.path)),
+        conversion=dataset.conversion,
     )
 
 

@@ -7,7 +7,15 @@ from typing import NamedTuple
 from hfsvc.datasets.globs import covers, exactly, make_matcher
 from hfsvc.errors import InvalidPattern
 from hfsvc.hub.urls import RepoAddress, parse_repo
-from hfsvc.models import DEFAULT_INCLUDE, DEFAULT_REVISION, DatasetRequest, DownloadPlan, Globs, RemoteDataset
+from hfsvc.models import (
+    DEFAULT_INCLUDE,
+    DEFAULT_REVISION,
+    Conversion,
+    DatasetRequest,
+    DownloadPlan,
+    Globs,
+    RemoteDataset,
+)
 from hfsvc.models.file_kinds import KINDS, likely_kinds
 from hfsvc.secret import Secret
 from hfsvc.settings import Settings
@@ -25,6 +33,8 @@ class ResolvedRequest(NamedTuple):
         revision: Its name, not resolved yet.
         globs: Which files; None for those that were asked for before, else the default.
         by_kind: Whether the kinds of files decide which ones, less those that `globs` leaves out.
+        converted: Whether files of the Hub's parquet copy are meant; None for as before.
+        conversion: What the revision is known to be, where it is a commit of the copy.
         token: The request's own, else the settings'.
         force: Take nothing that is here for granted.
     """
@@ -35,6 +45,17 @@ class ResolvedRequest(NamedTuple):
     token: Secret | None
     force: bool
     by_kind: bool = False
+    converted: bool | None = None
+    conversion: Conversion | None = None
+
+    def means_conversion(self, entry: IndexEntry | None) -> bool:
+        """Whether the files of the Hub's parquet copy are meant, beside what is recorded."""
+        return bool(entry and entry.conversion) if self.converted is None else self.converted
+
+    def asked_before(self, entry: IndexEntry | None) -> tuple[Globs, ...]:
+        """What was asked for before, of the files that are meant now: those of a copy have other names."""
+        same = entry is not None and bool(entry.conversion) == self.means_conversion(entry)
+        return entry.globs if entry and same else ()
 
     def is_recorded(self, entry: IndexEntry, commit: str) -> bool:
         """True when the index holds all of it at `commit` already (the files may still be missing)."""
@@ -71,11 +92,11 @@ class ResolvedRequest(NamedTuple):
         """The globs of this request alone."""
         if self.globs is not None:
             return [self.globs]
-        return list(entry.globs) if entry and entry.globs else [Globs(include=DEFAULT_INCLUDE)]
+        return list(self.asked_before(entry)) or [Globs(include=DEFAULT_INCLUDE)]
 
     def among(self, paths: Sequence[str], entry: IndexEntry | None) -> "ResolvedRequest":
         """The same request for a dataset of these files: where the default is not all that may hold rows, for all of it."""
-        if not self.by_kind or (self.globs is None and entry and entry.globs):
+        if not self.by_kind or (self.globs is None and self.asked_before(entry)):
             return self
         exclude = self.globs.exclude if self.globs else ()
         is_excluded = make_matcher(exclude)
@@ -87,7 +108,7 @@ class ResolvedRequest(NamedTuple):
 
     def selections(self, entry: IndexEntry | None) -> list[Globs]:
         """Everything that was asked for so far, this request last."""
-        return list(dict.fromkeys([*(entry.globs if entry else ()), *self.wanted(entry)]))
+        return list(dict.fromkeys([*self.asked_before(entry), *self.wanted(entry)]))
 
     def aliases(self, entry: IndexEntry | None, repo: str) -> tuple[str, ...]:
         """Names under which the dataset `repo` was asked for, beside its own."""
@@ -111,7 +132,10 @@ def parse_request(
     inside = address.revision if request.revision == DEFAULT_REVISION else None
     revision, globs = inside or request.revision, _globs(request, address.path)
     by_kind = request.include is None and not address.path
-    return ResolvedRequest(address, revision, globs, request.secret or settings.token, request.force, by_kind)
+    token = request.secret or settings.token
+    asked = request.converted
+    conversion, converted = (asked, True) if isinstance(asked, Conversion) else (None, asked)
+    return ResolvedRequest(address, revision, globs, token, request.force, by_kind, converted, conversion)
 
 
 def _globs(request: DatasetRequest, path: str | None) -> Globs | None:
@@ -168,4 +192,5 @@ def new_entry(
         sizes={file.path: file.size for file in plan.files},
         aliases=request.aliases(entry, remote.repo),
         hub_id=remote.hub_id,
+        conversion=remote.conversion,
     )

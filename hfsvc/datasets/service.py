@@ -15,6 +15,7 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
 from hfsvc.aio.per_process import HomeLoop
 from hfsvc.arguments import check_value
+from hfsvc.datasets.conversions import ConvertedDataset, as_conversion, is_copy_of
 from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.lookups import HubLookups
 from hfsvc.datasets.plan import (
@@ -150,14 +151,34 @@ class HubDatasetService:
         entry = await self._entry(remote)
         identity = RepositoryIdentity(self._hub, request.token)
         await identity.check_recorded(request.address.repo, entry, remote)
+        found = await self._converted(request, remote, entry, on_retry)
+        remote = found.remote
         if entry and request.is_recorded(entry, remote.commit) and await self._store.is_complete(entry):
             return _State(request, remote, entry, [], await self._confirm(request, remote, entry))
         return await self._list(request, remote, entry, on_retry)
 
+    async def _converted(
+        self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry | None, on_retry: OnRetry | None
+    ) -> ConvertedDataset:
+        """The dataset itself, or its parquet copy where that is meant; whoever holds the files lends their listing."""
+        if remote.conversion or not request.means_conversion(entry):
+            return ConvertedDataset(remote, ())
+        if entry and is_copy_of(remote, entry) and not request.force:
+            here = msgspec.structs.replace(
+                remote, commit=entry.commit, configs=entry.configs, conversion=entry.conversion
+            )
+            return ConvertedDataset(here, ())
+        if request.conversion:
+            files = await self._lookups.list_files(remote, request.token, on_retry)
+            return as_conversion(remote, request.conversion, files)
+        return await self._lookups.find_conversion(remote, request.token, on_retry)
+
     async def _confirm(self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry) -> DownloadedDataset:
         await self._store.tidy(entry)
         aliases = request.aliases(entry, entry.repo)
-        known = msgspec.structs.replace(entry, revision=request.revision, aliases=aliases, configs=remote.configs)
+        known = msgspec.structs.replace(
+            entry, revision=request.revision, aliases=aliases, configs=remote.configs, conversion=remote.conversion
+        )
         if known != entry:
             # Without the lock: whoever records something else at this moment knows better. Nor is it worth an error where
             # nothing can be written: all that was asked for is here.
@@ -207,18 +228,19 @@ class HubDatasetService:
         resolved = self._parse(request)
         remote = await self._resolve(resolved, None)
         entry = await self._entry(remote)
-        return await self._plan(await self._list(resolved, remote, entry, None))
+        found = await self._converted(resolved, remote, entry, None)
+        return await self._plan(await self._list(resolved, found.remote, entry, None))
 
     async def check_update(self, repo: str) -> DatasetUpdate:
         entry = await self._recorded(repo)
         if self._settings.offline:
             raise Offline(wanted=entry.repo)
         request = self._parse(DatasetRequest(repo=typed(entry.repo), revision=entry.revision))
-        remote = await self._resolve(request, None)
-        if remote.commit == entry.commit:
+        found = await self._converted(request, await self._resolve(request, None), entry, None)
+        if found.remote.commit == entry.commit:
             return unmoved(entry)
         # Where it has another name by now, its files are still under the one that is recorded.
-        remote = msgspec.structs.replace(remote, repo=entry.repo)
+        remote = msgspec.structs.replace(found.remote, repo=entry.repo)
         return update_of(entry, await self._plan(await self._list(request, remote, entry, None)))
 
     async def _entry(self, remote: RemoteDataset) -> IndexEntry | None:
@@ -228,8 +250,9 @@ class HubDatasetService:
     async def _recorded_offline(self, request: ResolvedRequest) -> DownloadedDataset:
         entry = find_entry(await self._store.entries(), request.address.repo)
         asked_for = entry and request.revision in {entry.revision, entry.commit}
+        is_meant = entry and request.means_conversion(entry) == bool(entry.conversion)
         is_here = entry and (request.is_recorded(entry, entry.commit) or request.is_on_disk(entry))
-        if entry and asked_for and is_here and await self._store.is_complete(entry):
+        if entry and asked_for and is_meant and is_here and await self._store.is_complete(entry):
             return self._store.dataset(entry)
         raise Offline(wanted=request.address.repo)
 

@@ -18,6 +18,7 @@ from hfsvc.models.choice import (
 from hfsvc.models.datasets import (
     DEFAULT_REVISION,
     ByteRange,
+    Conversion,
     DamagedFile,
     DatasetConfig,
     DatasetRequest,
@@ -83,6 +84,7 @@ __all__ = [
     "ByteRange",
     "BytesHashed",
     "BytesReceived",
+    "Conversion",
     "DamagedFile",
     "DatasetConfig",
     "DatasetRequest",

@@ -16,6 +16,26 @@ from hfsvc.secret import Secret
 DEFAULT_REVISION = "main"
 
 
+class Conversion(Model, frozen=True, kw_only=True):
+    """Of what a dataset's files are the Hub's parquet copy, instead of being the dataset's own.
+
+    Attributes:
+        revision: The ref that the copy lies on; its commit is the `commit` of the dataset that this belongs to.
+        source_commit: The dataset's own commit that it is the copy of.
+        confirmed: Whether the Hub said so. A server that does not say leaves only that it has a copy now.
+    """
+
+    revision: str
+    source_commit: str
+    confirmed: bool
+
+    @property
+    def about(self) -> str:
+        """What it is, for people."""
+        sure = "" if self.confirmed else ", as far as the Hub tells"
+        return f"the Hub's parquet copy of commit {self.source_commit[:12]}{sure}"
+
+
 class DatasetRequest(Model, frozen=True):
     """What to bring onto disk.
 
@@ -31,6 +51,9 @@ class DatasetRequest(Model, frozen=True):
         exclude: Globs that take away from `include`, or from the default where that is None. A text is one glob.
         token: Used for this request instead of the settings' token.
         force: Fetch every file again, also those that are already verified on disk.
+        converted: Whether to bring the Hub's parquet copy of the dataset (``refs/convert/parquet``) instead of its own
+            files. None means as it was downloaded before, else its own. A `Conversion` says what `revision`, a commit
+            of the copy, is known to be, as a lock file does; then the Hub is not asked.
 
     Raises:
         InvalidArgument: A field has a value that it cannot have.
@@ -42,6 +65,7 @@ class DatasetRequest(Model, frozen=True):
     exclude: Sequence[str] | str = ()
     token: str | Secret | None = None
     force: bool = False
+    converted: bool | Conversion | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -91,7 +115,8 @@ class RemoteDataset(Model, frozen=True, kw_only=True):
         revision: As asked.
         commit: 40 hex digits; everything later is pinned to it.
         license: From the dataset card, if it names one.
-        configs: From the dataset card, if it names any.
+        configs: From the dataset card, if it names any; of a conversion from its paths.
+        conversion: Set where `commit` is one of the Hub's parquet copy.
     """
 
     repo: str
@@ -100,6 +125,7 @@ class RemoteDataset(Model, frozen=True, kw_only=True):
     commit: str
     license: str | None = None
     configs: tuple[DatasetConfig, ...] = ()
+    conversion: Conversion | None = None
 
 
 class RemoteFile(Model, frozen=True, kw_only=True):
@@ -191,6 +217,7 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
         hub_requests: Requests to the Hub that the transfer will cost at most (ranges from the CDN are not counted).
         hub_requests_left: What the Hub's rate limit leaves for them in this window, where it told.
         unportable: Paths of files whose names this system holds and others cannot.
+        conversion: Set where the files are those of the Hub's parquet copy.
     """
 
     repo: str
@@ -206,6 +233,7 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
     hub_requests: int
     hub_requests_left: int | None = None
     unportable: tuple[str, ...] = ()
+    conversion: Conversion | None = None
 
 
 class DownloadedDataset(Model, frozen=True, kw_only=True):
@@ -224,6 +252,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
         checksums: ``{path: "sha256:…" | "git-sha1:…"}`` that each file was verified against.
         sizes: ``{path: bytes}``.
         selection: What was asked for so far.
+        conversion: Set where the files are those of the Hub's parquet copy; `commit` is the copy's.
     """
 
     repo: str
@@ -238,6 +267,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
     checksums: Mapping[str, str] = msgspec.field(default_factory=dict)
     sizes: Mapping[str, int] = msgspec.field(default_factory=dict)
     selection: tuple[Globs, ...] = ()
+    conversion: Conversion | None = None
 
     @property
     def local_path(self) -> Path:

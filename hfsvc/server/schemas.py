@@ -7,6 +7,7 @@ import msgspec
 
 from hfsvc.models import (
     BytesReceived,
+    Conversion,
     DownloadedDataset,
     DownloadPlan,
     Event,
@@ -38,7 +39,10 @@ class ErrorAnswer(Model, frozen=True, kw_only=True):
 
 
 class DatasetEntry(Model, frozen=True, kw_only=True):
-    """A dataset on disk. `local` is true of files of the user's own, whose `downloaded_at` is their last change."""
+    """A dataset on disk. `local` is true of files of the user's own, whose `downloaded_at` is their last change.
+
+    `conversion` is set where the files are those of the Hub's parquet copy.
+    """
 
     repo: str
     alias: str | None
@@ -48,6 +52,7 @@ class DatasetEntry(Model, frozen=True, kw_only=True):
     downloaded_at: datetime
     file_count: int
     total_bytes: int
+    conversion: Conversion | None = None
     local: bool = False
 
 
@@ -131,6 +136,7 @@ class DownloadOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
     force: bool = False
+    converted: bool | None = None
 
 
 class Job(Model, frozen=True, kw_only=True):
@@ -172,6 +178,7 @@ class PlanEntry(Model, frozen=True, kw_only=True):
     present_bytes: int
     kept_bytes: int
     fetch_bytes: int
+    conversion: Conversion | None = None
 
 
 class SessionOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -216,6 +223,7 @@ def _entry_fields(dataset: DownloadedDataset, alias: str | None) -> dict[str, An
         "downloaded_at": dataset.downloaded_at,
         "file_count": len(dataset.files),
         "total_bytes": dataset.total_bytes,
+        "conversion": dataset.conversion,
     }
 
 
@@ -238,6 +246,7 @@ def _plan_entry(plan: DownloadPlan) -> PlanEntry:
         present_bytes=plan.present_bytes,
         kept_bytes=plan.kept_bytes,
         fetch_bytes=plan.fetch_bytes,
+        conversion=plan.conversion,
     )
 
 
