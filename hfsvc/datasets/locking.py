@@ -87,6 +87,10 @@ def _requests(repo: str, locked: LockedDataset) -> list[DatasetRequest]:
             revision=locked.commit,
             include=each.include,
             exclude=each.exclude,
+            config=each.config,
+            split=each.split,
+            max_bytes=each.max_bytes,
+            max_files=each.max_files,
             converted=locked.conversion or False,
         )
         for each in locked.selection

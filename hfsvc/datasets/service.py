@@ -19,17 +19,14 @@ from hfsvc.datasets.conversions import ConvertedDataset, as_conversion, is_copy_
 from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.lookups import HubLookups
 from hfsvc.datasets.plan import (
-    SHOWN_FILES,
     check_paths,
     check_room,
     make_plan,
     marking_refused,
-    nothing_selected,
     saying_how_to_leave_out,
-    select,
-    selects_any,
 )
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
+from hfsvc.datasets.selecting import SHOWN_FILES, SelectedFiles, check_selects, select
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
 from hfsvc.datasets.updates import unmoved, update_of
 from hfsvc.errors import DatasetChanged, NoSpace, NotDownloaded, Offline, OtherEventLoop, StoreNotWritable, typed
@@ -65,8 +62,9 @@ class _State(NamedTuple):
     dataset: DownloadedDataset | None = None
 
 
-def _selected(state: _State) -> list[RemoteFile]:
-    return [*map(marking_refused, select(state.listing, state.request.selections(state.entry)))]
+def _selected(state: _State) -> SelectedFiles:
+    found = select(state.remote, state.listing, state.request.selections(state.entry))
+    return found._replace(files=[*map(marking_refused, found.files)])
 
 
 class HubDatasetService:
@@ -192,8 +190,7 @@ class HubDatasetService:
         listing = await self._lookups.list_files(remote, request.token, on_retry)
         # In threads, here and in the plan: with 100,000 files, the loop would stand still for a second.
         request = await to_thread.run_sync(request.among, [file.path for file in listing], entry)
-        if not await to_thread.run_sync(selects_any, listing, request.wanted(entry)):
-            raise nothing_selected(remote, listing, request.wanted(entry))
+        await to_thread.run_sync(check_selects, remote, listing, request.wanted(entry))
         return _State(request, remote, entry, listing)
 
     async def _fetch(self, state: _State, on_event: OnEvent) -> DownloadedDataset:
@@ -216,12 +213,11 @@ class HubDatasetService:
         return self._store.dataset(new)
 
     async def _plan(self, state: _State) -> DownloadPlan:
-        files = await to_thread.run_sync(_selected, state)
+        files, left = await to_thread.run_sync(_selected, state)
         inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
         recorded = state.entry.files if state.entry else ()
-        left = self._hub.requests_left()
-        plan = partial(make_plan, state.remote, files, inventory, recorded=recorded, requests_left=left)
-        return await to_thread.run_sync(plan)
+        plan = partial(make_plan, state.remote, files, inventory, recorded=recorded, left=left)
+        return await to_thread.run_sync(partial(plan, requests_left=self._hub.requests_left()))
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         self._check_open()

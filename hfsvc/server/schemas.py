@@ -12,6 +12,8 @@ from hfsvc.models import (
     DownloadPlan,
     Event,
     Finished,
+    LeftFiles,
+    Limit,
     Model,
     Planned,
     TrajectorySummary,
@@ -41,7 +43,8 @@ class ErrorAnswer(Model, frozen=True, kw_only=True):
 class DatasetEntry(Model, frozen=True, kw_only=True):
     """A dataset on disk. `local` is true of files of the user's own, whose `downloaded_at` is their last change.
 
-    `conversion` is set where the files are those of the Hub's parquet copy.
+    `conversion` is set where the files are those of the Hub's parquet copy, `left` where limits have left files of what
+    was asked for.
     """
 
     repo: str
@@ -53,6 +56,7 @@ class DatasetEntry(Model, frozen=True, kw_only=True):
     file_count: int
     total_bytes: int
     conversion: Conversion | None = None
+    left: LeftFiles | None = None
     local: bool = False
 
 
@@ -136,6 +140,10 @@ class DownloadOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
     force: bool = False
+    config: str | None = None
+    split: str | None = None
+    max_bytes: Limit | None = None
+    max_files: Limit | None = None
     converted: bool | None = None
 
 
@@ -179,6 +187,7 @@ class PlanEntry(Model, frozen=True, kw_only=True):
     kept_bytes: int
     fetch_bytes: int
     conversion: Conversion | None = None
+    left: LeftFiles | None = None
 
 
 class SessionOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -224,6 +233,7 @@ def _entry_fields(dataset: DownloadedDataset, alias: str | None) -> dict[str, An
         "file_count": len(dataset.files),
         "total_bytes": dataset.total_bytes,
         "conversion": dataset.conversion,
+        "left": dataset.left,
     }
 
 
@@ -247,6 +257,7 @@ def _plan_entry(plan: DownloadPlan) -> PlanEntry:
         kept_bytes=plan.kept_bytes,
         fetch_bytes=plan.fetch_bytes,
         conversion=plan.conversion,
+        left=plan.left,
     )
 
 

@@ -28,6 +28,7 @@ def check_dataset(found: dict[str, Any], folder: Path) -> None:
         "sizes",
         "selection",
         "conversion",
+        "left",
     }
     assert found.keys() == names
     assert found["configs"] == []
