@@ -154,8 +154,8 @@ class LimitTooSmall(FixRequest):
 
     repo: str
     path: str
-    size: int
-    max_bytes: int
+    size: int = 0
+    max_bytes: int = 0
 
     def message(self) -> str:
         first = f"The first file of {self.repo}, {self.path}, is of {format_bytes(self.size)}"

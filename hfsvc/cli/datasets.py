@@ -97,7 +97,7 @@ def info_command(options: Options, dataset: str) -> None:
         ("size", format_bytes(found.total_bytes)),
         ("revision", found.revision),
         ("commit", found.commit),
-        *_conversion_facts(found),
+        *_part_facts(found),
         ("license", found.license or "not stated"),
         (
             "changed" if found.revision == LOCAL_REVISION else "downloaded",
@@ -112,9 +112,14 @@ def info_command(options: Options, dataset: str) -> None:
         write_facts([*facts, *(("file", file) for file in found.files)])
 
 
-def _conversion_facts(found: "DownloadedDataset") -> Iterator[tuple[str, str]]:
+def _part_facts(found: "DownloadedDataset") -> Iterator[tuple[str, str]]:
+    from hfsvc.cli.output import count_files
+    from hfsvc.units import format_bytes
+
     if copied := found.conversion:
         yield "files of", f"{copied.about}, {copied.revision}"
+    if left := found.left:
+        yield "left out", f"{count_files(left.files)}, {format_bytes(left.total_bytes)}; next is {left.next_path}"
 
 
 def _print_files(found: "DownloadedDataset") -> None:
