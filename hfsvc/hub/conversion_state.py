@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hfsvc.errors import NotAHub
+from hfsvc.models.conversion import is_partial, split_of
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 
@@ -61,7 +62,7 @@ def decode_viewer(body: bytes, headers: Mapping[str, str], url: str) -> Conversi
         raise NotAHub(url=url, reason=f"it sent no list of parquet files ({error})") from None
     return ConversionState(
         source_commit=_told_commit(headers),
-        files=Counter((each.config, each.split) for each in answer.parquet_files),
+        files=Counter((each.config, split_of(each.split)) for each in answer.parquet_files),
         pending=tuple(map(_named, answer.pending)),
         failed=tuple(map(_named, answer.failed)),
         is_partial=answer.partial,
@@ -78,8 +79,15 @@ def decode_listed(body: bytes, headers: Mapping[str, str], url: str) -> Conversi
         listed = _listed.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotAHub(url=url, reason=f"it sent no list of parquet files ({error})") from None
-    files = {(config, split): len(urls) for config, splits in listed.items() for split, urls in splits.items()}
-    return ConversionState(source_commit=_told_commit(headers), files=files)
+    files: Counter[tuple[str, str]] = Counter()
+    for config, folders in listed.items():
+        for folder, urls in folders.items():
+            files[config, split_of(folder)] += len(urls)
+    return ConversionState(
+        source_commit=_told_commit(headers),
+        files=files,
+        is_partial=any(map(is_partial, (folder for folders in listed.values() for folder in folders))),
+    )
 
 
 def _told_commit(headers: Mapping[str, str]) -> str | None:

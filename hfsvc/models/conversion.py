@@ -12,7 +12,8 @@ from hfsvc.models.datasets import DatasetConfig
 
 CONVERSION_REVISION: Final = "refs/convert/parquet"
 # No name of a split holds a dash.
-_PLACE = re.compile(r"([^/]+)/(partial-)?(\w+(?:\.\w+)*)(?:-part\d+)?/\d+\.parquet")
+_SPLIT = re.compile(r"(?:partial-)?(\w+(?:\.\w+)*)(?:-part\d+)?")
+_PLACE = re.compile(rf"([^/]+)/({_SPLIT.pattern})/\d+\.parquet")
 
 
 class ConvertedFile(NamedTuple):
@@ -26,7 +27,18 @@ class ConvertedFile(NamedTuple):
 def converted_file(path: str) -> ConvertedFile | None:
     """What a path says; None for one that is no converted file's."""
     found = _PLACE.fullmatch(path)
-    return found and ConvertedFile(found[1], found[3], found[2] is not None)
+    return found and ConvertedFile(found[1], split_of(found[2]), is_partial(found[2]))
+
+
+def split_of(folder: str) -> str:
+    """The split that a folder holds, as its name says."""
+    found = _SPLIT.fullmatch(folder)
+    return found[1] if found else folder
+
+
+def is_partial(folder: str) -> bool:
+    """Whether a folder's name says that only the beginning of its split was converted."""
+    return folder.startswith("partial-")
 
 
 def converted_configs(paths: Iterable[str], default: str | None) -> tuple[DatasetConfig, ...]:
