@@ -87,7 +87,7 @@ def _refuse_rows(rows: str | None, dataset: str | None) -> None:
         return
     start, colon, stop = rows.partition(":")
     bounds = [f"--{name} {value}" for name, value in (("start", start), ("stop", stop)) if value.isdigit() and colon]
-    command = " ".join(["hfsvc export", dataset or "DATASET", "--remote", *(bounds or ["--start A --stop B"])])
+    command = " ".join(["hfsvc", "export", dataset or "DATASET", "--remote", *(bounds or ["--start A --stop B"])])
     raise click.UsageError(f"A download brings whole files. For rows of the Hub: {command}")
 
 

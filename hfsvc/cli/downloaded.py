@@ -36,8 +36,8 @@ def _tell_plan(plan: Any) -> None:
         )
 
 
-def tell_left(options: Options, found: Any) -> None:
-    """Say on stderr what limits leave of a dataset, planned or on disk, and how it comes."""
+def tell_left(options: Options, found: Any, total: int) -> None:
+    """Say on stderr what limits leave of a dataset of `total` bytes, planned or on disk, and how it goes on."""
     from hfsvc.cli.output import count_files, say
     from hfsvc.cli.pasting import pasteable
     from hfsvc.errors import typed
@@ -46,8 +46,9 @@ def tell_left(options: Options, found: Any) -> None:
     if left := found.left:
         what = f"{count_files(left.files)} of what was asked for, {format_bytes(left.total_bytes)}"
         following = f"next is {left.next_path}, {format_bytes(left.next_bytes)}"
-        more = pasteable(f"hfsvc download {typed(found.repo)} --max-bytes SIZE", options)
-        say(f"{found.repo}: left out are {what}; {following}. To go on, ask for more: {more} (or --max-files N)")
+        # What is here counts, so this is enough for the next file, whichever limit there was.
+        more = pasteable(f"hfsvc download {typed(found.repo)} --max-bytes {total + left.next_bytes}", options)
+        say(f"{found.repo}: left out are {what}; {following}. It comes with: {more}")
 
 
 def print_dataset(options: Options, dataset: Any) -> None:
@@ -63,7 +64,7 @@ def print_dataset(options: Options, dataset: Any) -> None:
         copied = f" ({dataset.conversion.about})" if dataset.conversion else ""
         size = format_bytes(dataset.total_bytes)
         say(f"{dataset.repo}: {count}, {size}, commit {dataset.commit[:12]}{copied}, verified")
-        tell_left(options, dataset)
+        tell_left(options, dataset, dataset.total_bytes)
     click.echo(dataset.local_path)
 
 
@@ -85,7 +86,7 @@ def print_plan(options: Options, plan: Any) -> None:
         fetch, total = format_bytes(plan.fetch_bytes), format_bytes(plan.total_bytes)
         say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_free(plan.free_bytes)} free")
         _tell_plan(plan)
-        tell_left(options, plan)
+        tell_left(options, plan, plan.total_bytes)
 
 
 def _state(file: Any) -> str:

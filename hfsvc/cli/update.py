@@ -139,7 +139,7 @@ def _tell(options: Options, outcomes: Sequence[Outcome]) -> None:
         if each.error:
             say(f"{each.name}: {each.error}")
         if each.found and not options.quiet:
-            tell_left(options, each.found)
+            tell_left(options, each.found, each.found.fetch_bytes + each.found.kept_bytes)
     if not options.quiet and any(each.state == "new" for each in outcomes):
         say(pasteable("Bring what is new with: hfsvc update", options))
 
