@@ -5,12 +5,12 @@
     HfsvcError
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
     │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, UnusableClient,
-    │                                    ContainerEnded, OtherEventLoop, OtherProcess, NotInStore
-    ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
-    │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
+    │                                    LimitTooSmall, ContainerEnded, OtherEventLoop, OtherProcess, NotInStore
+    ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource, NotDownloaded,
+    │                                    ConversionNotFound, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
     ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub, ProxyRefused,
-    │                                    CertificateRefused, TransferStalled, Offline
+    │                                    CertificateRefused, TransferStalled, Offline, ConversionNotReady
     ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
     ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
@@ -146,6 +146,20 @@ class InvalidPattern(FixRequest):
 
     def message(self) -> str:
         return f"The pattern {self.pattern!r} cannot be used: {self.reason}."
+
+
+@dataclass(eq=False, kw_only=True)
+class LimitTooSmall(FixRequest):
+    """The first file of what is asked for is larger than what may be brought. Sizes are in bytes."""
+
+    repo: str
+    path: str
+    size: int = 0
+    max_bytes: int = 0
+
+    def message(self) -> str:
+        first = f"The first file of {self.repo}, {self.path}, is of {format_bytes(self.size)}"
+        return f"{first}, and at most {format_bytes(self.max_bytes)} are asked for: nothing is brought. Ask for more."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -310,6 +324,17 @@ class FileNotFound(NotFound):
 
 
 @dataclass(eq=False, kw_only=True)
+class ConversionNotFound(NotFound):
+    """The Hub has no parquet copy of a dataset that can stand for it: none at all, or one of a part."""
+
+    repo: str
+    reason: str = "it keeps none"
+
+    def message(self) -> str:
+        return f"The Hub has no parquet copy of {self.repo} that can be taken: {self.reason}."
+
+
+@dataclass(eq=False, kw_only=True)
 class UnknownSource(NotFound):
     """No known dataset has this alias."""
 
@@ -351,7 +376,7 @@ class NotDownloaded(NotFound):
 
 @dataclass(eq=False, kw_only=True)
 class SplitNotFound(NotFound):
-    """The files of a dataset on disk are of no such split, or of no such configuration.
+    """The files of a dataset, on disk or on the Hub, are of no such split, or of no such configuration.
 
     Attributes:
         repo: The dataset.
@@ -359,6 +384,7 @@ class SplitNotFound(NotFound):
         kind: ``split`` or ``configuration``.
         config: The configuration that was chosen, where it is a split that is missing in it.
         known: The names that there are.
+        on_hub: Whether the files are those that the Hub lists, not those on disk.
     """
 
     repo: str
@@ -366,10 +392,12 @@ class SplitNotFound(NotFound):
     kind: str = "split"
     config: str | None = None
     known: tuple[str, ...] = ()
+    on_hub: bool = False
 
     def message(self) -> str:
         where = f"The configuration {self.config!r} of {self.repo}" if self.config else self.repo
-        return f"{where} has no {self.kind} {self.name!r} on disk; it has {', '.join(self.known) or 'none'}."
+        place = "" if self.on_hub else " on disk"
+        return f"{where} has no {self.kind} {self.name!r}{place}; it has {', '.join(self.known) or 'none'}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -590,6 +618,17 @@ class Offline(TryLater):
 
     def message(self) -> str:
         return f"Offline mode is on, and {self.wanted} is needed: unset HF_HUB_OFFLINE to allow it."
+
+
+@dataclass(eq=False, kw_only=True)
+class ConversionNotReady(TryLater):
+    """The Hub's parquet copy of a dataset is still being made, or is of another commit than the dataset's."""
+
+    repo: str
+    reason: str
+
+    def message(self) -> str:
+        return f"The Hub's parquet copy of {self.repo} cannot be taken yet: {self.reason}."
 
 
 # ---- what is not what it should be: content, rows, documents ----

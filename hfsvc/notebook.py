@@ -34,6 +34,11 @@ async def download(
     root: Path | str | None = None,
     token: Secret | str | None = None,
     force: bool = False,
+    config: str | None = None,
+    split: str | None = None,
+    max_bytes: int | None = None,
+    max_files: int | None = None,
+    converted: bool | None = None,
     on_event: OnEvent | None = None,
     progress: bool | None = None,
 ) -> DownloadedDataset:
@@ -47,6 +52,11 @@ async def download(
         root: Folder of the store, instead of ``HFSVC_ROOT``.
         token: As `DatasetRequest.token`.
         force: As `DatasetRequest.force`.
+        config: As `DatasetRequest.config`.
+        split: As `DatasetRequest.split`.
+        max_bytes: As `DatasetRequest.max_bytes`.
+        max_files: As `DatasetRequest.max_files`.
+        converted: As `DatasetRequest.converted`.
         on_event: As in `DatasetService.download`.
         progress: Whether a bar is shown on stderr; None for one in a notebook, unless
             ``HF_HUB_DISABLE_PROGRESS_BARS`` says no.
@@ -54,7 +64,19 @@ async def download(
     Raises:
         HfsvcError: As `DatasetService.download`.
     """
-    request = DatasetRequest(repo, revision=revision, include=include, exclude=exclude, token=token, force=force)
+    request = DatasetRequest(
+        repo,
+        revision=revision,
+        include=include,
+        exclude=exclude,
+        token=token,
+        force=force,
+        config=config,
+        split=split,
+        max_bytes=max_bytes,
+        max_files=max_files,
+        converted=converted,
+    )
     shown = _in_notebook() if progress is None else progress
     return await in_task_group(_download(request, load_settings(os.environ, root=root), on_event, shown=shown))
 

@@ -1,4 +1,10 @@
-"""Sizes of bytes as people read them."""
+"""Sizes of bytes as people read and write them."""
+
+import math
+import re
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b?|bytes?)", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def format_free(count: int | None) -> str:
@@ -14,3 +20,12 @@ def format_bytes(count: int) -> str:
             break
         size /= 1000
     return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+
+
+def parse_bytes(text: str) -> int | None:
+    """The bytes that a size stands for: ``2GB``, ``1.5 MB``, ``500MiB``, ``1000``; None for what is no size."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or (found[3] and not found[2]):
+        return None
+    scale = math.pow(1024 if found[3] else 1000, _POWERS[(found[2] or "").lower()])
+    return round(float(found[1]) * scale)

@@ -14,7 +14,7 @@ from hfsvc.cli.options import Options, command
 if TYPE_CHECKING:
     from hfsvc.containers import Container
     from hfsvc.models import DatasetConfig, DatasetUsage, DownloadedDataset
-    from hfsvc.trajectories.files.splits import Splits
+    from hfsvc.models.splits import Splits
 
 # A terminal is shown as much of it as git shows.
 SHORT_COMMIT = 7
@@ -82,7 +82,7 @@ def info_command(options: Options, dataset: str) -> None:
     """Show what is recorded of a dataset, and the splits of its rows."""
     from hfsvc.cli.output import as_json, write_json
     from hfsvc.cli.tables import write_facts
-    from hfsvc.trajectories.files.splits import splits_of
+    from hfsvc.models.splits import splits_of
     from hfsvc.trajectories.local_files import LOCAL_REVISION
     from hfsvc.units import format_bytes
 
@@ -97,6 +97,7 @@ def info_command(options: Options, dataset: str) -> None:
         ("size", format_bytes(found.total_bytes)),
         ("revision", found.revision),
         ("commit", found.commit),
+        *_part_facts(found),
         ("license", found.license or "not stated"),
         (
             "changed" if found.revision == LOCAL_REVISION else "downloaded",
@@ -111,6 +112,16 @@ def info_command(options: Options, dataset: str) -> None:
         write_facts([*facts, *(("file", file) for file in found.files)])
 
 
+def _part_facts(found: "DownloadedDataset") -> Iterator[tuple[str, str]]:
+    from hfsvc.cli.output import count_files
+    from hfsvc.units import format_bytes
+
+    if copied := found.conversion:
+        yield "files of", f"{copied.about}, {copied.revision}"
+    if left := found.left:
+        yield "left out", f"{count_files(left.files)}, {format_bytes(left.total_bytes)}; next is {left.next_path}"
+
+
 def _print_files(found: "DownloadedDataset") -> None:
     from hfsvc.cli.file_tables import FileLine, print_files
     from hfsvc.files.atomic import size_of
@@ -122,7 +133,7 @@ def _print_files(found: "DownloadedDataset") -> None:
 
 def _split_facts(splits: "Splits", configs: "Sequence[DatasetConfig]") -> Iterator[tuple[str, str]]:
     from hfsvc.cli.output import count_files
-    from hfsvc.trajectories.files.splits import default_config
+    from hfsvc.models.splits import default_config
 
     default = default_config(configs)
     for config, found in splits.items():

@@ -1,17 +1,17 @@
-"""The command ``download``: a request from options, its progress, and what was downloaded or would be."""
+"""The command ``download``: a request from options, and its progress."""
 
-import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hfsvc.cli.downloaded import print_dataset, print_plan, telling_plan
 from hfsvc.cli.elsewhere import elsewhere_options, take_elsewhere_options
-from hfsvc.cli.options import Options, command
+from hfsvc.cli.options import ByteSize, Options, command
 
 if TYPE_CHECKING:
-    from hfsvc.models import DownloadedDataset, LockedDataset, OnEvent
+    from hfsvc.models import DownloadedDataset, LockedDataset
 
 
 @command("download", example="hfsvc download openthoughts-sft")
@@ -27,6 +27,20 @@ if TYPE_CHECKING:
 )
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Files to leave out, may repeat.")
 @click.option("--force", is_flag=True, help="Fetch every file again.")
+@click.option("--config", help="Only files of this configuration.")
+@click.option("--split", help="Only files of this split.")
+@click.option(
+    "--max-bytes", type=ByteSize(), metavar="SIZE", help="Whole files in order, up to so much in all, as 2GB or 500MiB."
+)
+@click.option(
+    "--max-files", type=click.IntRange(min=1), metavar="N", help="Whole files in order, up to so many in all."
+)
+@click.option("--rows", metavar="A:B", hidden=True)
+@click.option(
+    "--converted/--no-converted",
+    default=None,
+    help="Take the Hub's parquet copy of the dataset, or its own files (default: as before, else its own).",
+)
 @click.option(
     "--locked",
     type=click.Path(path_type=Path),
@@ -48,6 +62,7 @@ def download_command(options: Options, **given: Any) -> None:
     from hfsvc.datasets.plan import check_files
 
     take_elsewhere_options(options, given)
+    _refuse_rows(given.pop("rows"), given["dataset"] or given["repo"])
     dry_run, progress, locked = given.pop("dry_run"), given.pop("progress"), given.pop("locked")
     if locked is not None:
         _bring_locked(options, locked, progress, dry_run=dry_run, **given)
@@ -55,16 +70,25 @@ def download_command(options: Options, **given: Any) -> None:
     request = _request(options, **given)
     if dry_run:
         plan = run(options, lambda container: container.datasets().plan(request))
-        _print_plan(options, plan)
+        print_plan(options, plan)
         check_files(plan.repo, plan.files)
         return
     from hfsvc.cli.progress import show_progress
 
     with show_progress(progress, quiet=options.quiet or options.as_json) as listen:
-        told = _telling_names(listen, quiet=options.quiet or options.as_json)
+        told = telling_plan(listen, quiet=options.quiet or options.as_json)
         dataset = run(options, lambda container: container.datasets().download(request, on_event=told))
     _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
-    _print_dataset(options, dataset)
+    print_dataset(options, dataset)
+
+
+def _refuse_rows(rows: str | None, dataset: str | None) -> None:
+    if rows is None:
+        return
+    start, colon, stop = rows.partition(":")
+    bounds = [f"--{name} {value}" for name, value in (("start", start), ("stop", stop)) if value.isdigit() and colon]
+    command = " ".join(["hfsvc", "export", dataset or "DATASET", "--remote", *(bounds or ["--start A --stop B"])])
+    raise click.UsageError(f"A download brings whole files. For rows of the Hub: {command}")
 
 
 def _bring_locked(options: Options, path: Path, progress: str, **given: Any) -> None:
@@ -76,7 +100,7 @@ def _bring_locked(options: Options, path: Path, progress: str, **given: Any) -> 
     from hfsvc.datasets.locking import download_locked
 
     dataset = given.pop("dataset")
-    if others := [name for name, value in given.items() if value]:
+    if others := [name for name, value in given.items() if value not in (None, False, ())]:
         flags = ", ".join("FILE" if name == "files" else f"--{name.replace('_', '-')}" for name in sorted(others))
         raise click.UsageError(f"--locked says which files of which commit, so {flags} cannot be given too.")
 
@@ -89,28 +113,7 @@ def _bring_locked(options: Options, path: Path, progress: str, **given: Any) -> 
         write_json(brought)
         return
     for each in brought:
-        _print_dataset(options, each)
-
-
-def _telling_names(listen: "OnEvent", *, quiet: bool) -> "OnEvent":
-    from hfsvc.models import Planned
-
-    def tell(event: Any) -> None:
-        if isinstance(event, Planned) and not quiet:
-            _tell_names(event.plan)
-        listen(event)
-
-    return tell
-
-
-def _tell_names(plan: Any) -> None:
-    from hfsvc.cli.output import say
-
-    if plan.unportable:
-        first, count = plan.unportable[0], len(plan.unportable)
-        say(
-            f"{count} of these names cannot be kept on other systems, such as Windows: {first}{' …' if count > 1 else ''}"
-        )
+        print_dataset(options, each)
 
 
 def _check_files(dataset: Any, names: list[str]) -> None:
@@ -135,6 +138,11 @@ def _request(
     exclude: tuple[str, ...],
     *,
     force: bool,
+    converted: bool | None,
+    config: str | None,
+    split: str | None,
+    max_bytes: int | None,
+    max_files: int | None,
 ) -> Any:
     from hfsvc.cli.run import stored_repo_of
     from hfsvc.datasets.globs import exactly
@@ -144,6 +152,8 @@ def _request(
         raise click.UsageError("Name one dataset: DATASET or --repo OWNER/NAME.")
     if files and include:
         raise click.UsageError("Name files or give --include, not both.")
+    if files and (config or split or max_bytes or max_files):
+        raise click.UsageError("Files that are named are taken whole: leave --config, --split and limits out.")
     wanted = repo or stored_repo_of(options, dataset or "", "downloaded")
     if not (files or include):
         _say_what_is_taken(options, wanted)
@@ -153,6 +163,11 @@ def _request(
         include=tuple(map(exactly, files)) or include or None,
         exclude=exclude,
         force=force,
+        converted=converted,
+        config=config,
+        split=split,
+        max_bytes=max_bytes,
+        max_files=max_files,
     )
 
 
@@ -168,45 +183,3 @@ def _say_what_is_taken(options: Options, repo: str) -> None:
         name = typed(address.repo) + (f"@{address.revision}" if address.revision else "")
         others = pasteable(f"hfsvc download {name} --include '**'", options)
         say(f"Only {address.path} of {address.repo} is taken, as the address says; for all of it: {others}")
-
-
-def _print_dataset(options: Options, dataset: Any) -> None:
-    from hfsvc.cli.output import count_files, say, write_json
-    from hfsvc.units import format_bytes
-
-    if options.as_json:
-        write_json(dataset)
-        return
-    if not options.quiet:
-        count = count_files(len(dataset.files))
-        say(f"{dataset.repo}: {count}, {format_bytes(dataset.total_bytes)}, commit {dataset.commit[:12]}, verified")
-    click.echo(dataset.local_path)
-
-
-def _print_plan(options: Options, plan: Any) -> None:
-    from hfsvc.cli.file_tables import FileLine, print_files
-    from hfsvc.cli.output import say, write_json
-    from hfsvc.cli.tables import write_lines
-    from hfsvc.units import format_bytes, format_free
-
-    if options.as_json:
-        write_json(plan)
-        return
-    if sys.stdout.isatty():
-        print_files([FileLine(file.path, file.size, _state(file)) for file in plan.files])
-    else:
-        write_lines([(file.path, str(file.size), _state(file)) for file in plan.files])
-    if not options.quiet:
-        fetch, total = format_bytes(plan.fetch_bytes), format_bytes(plan.total_bytes)
-        say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_free(plan.free_bytes)} free")
-        _tell_names(plan)
-
-
-def _state(file: Any) -> str:
-    if file.fault:
-        return "cannot be fetched"
-    if file.present:
-        return "here"
-    if file.copy_of:
-        return f"copy of {file.copy_of}"
-    return f"{file.kept_bytes} bytes here" if file.kept_bytes else "to fetch"

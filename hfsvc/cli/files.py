@@ -20,8 +20,19 @@ EVERYTHING = ("**",)
 @click.option("--revision", metavar="REV", help="Branch, tag or commit (default: main).")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only these files, may repeat (default: all).")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files, may repeat.")
+@click.option(
+    "--converted/--no-converted",
+    default=None,
+    help="Those of the Hub's parquet copy, or its own files (default: as downloaded, else its own).",
+)
 def files_command(
-    options: Options, dataset: str, revision: str | None, include: tuple[str, ...], exclude: tuple[str, ...]
+    options: Options,
+    dataset: str,
+    revision: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    *,
+    converted: bool | None,
 ) -> None:
     """Show what a dataset holds on the Hub: sizes, hashes, and what is here of each file.
 
@@ -37,7 +48,9 @@ def files_command(
     repo = stored_repo_of(options, dataset, "listed by the Hub", f"hfsvc info {shlex.quote(dataset)} lists them.")
     inside = parse_repo(repo, settings_of(options).endpoint).path
     wanted = include or ((inside, f"{inside}/") if inside else EVERYTHING)
-    request = DatasetRequest(repo=repo, revision=revision or "main", include=wanted, exclude=exclude)
+    request = DatasetRequest(
+        repo=repo, revision=revision or "main", include=wanted, exclude=exclude, converted=converted
+    )
     plan = run(options, lambda container: container.datasets().plan(request))
     files = _among(plan, wanted, exclude)
     if options.as_json:
@@ -60,7 +73,13 @@ def _document(plan: "DownloadPlan", files: "list[PlannedFile]") -> dict[str, Any
         {"path": file.path, "size": file.size, "checksum": file.checksum, "here": file.present, "fault": file.fault}
         for file in files
     ]
-    return {"repo": plan.repo, "revision": plan.revision, "commit": plan.commit, "files": shown}
+    return {
+        "repo": plan.repo,
+        "revision": plan.revision,
+        "commit": plan.commit,
+        "conversion": plan.conversion,
+        "files": shown,
+    }
 
 
 def _print(options: Options, plan: "DownloadPlan", files: "list[PlannedFile]") -> None:

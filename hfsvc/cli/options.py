@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from hfsvc.units import parse_bytes
+
 
 class Options(NamedTuple):
     """The values of those options.
@@ -36,6 +38,18 @@ _OPTIONS = (
     click.option("-q", "--quiet", is_flag=True, help="Print only what a script wants."),
     click.option("-v", "--verbose", is_flag=True, help="Log what happens, show tracebacks."),
 )
+
+
+class ByteSize(click.ParamType[int]):
+    """A size as people write it, ``2GB`` or ``500MiB``, in bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = value if isinstance(value, int) else parse_bytes(value)
+        if found is None or found < 1:
+            self.fail(f"{value!r} is no size: write it as 2GB, 500MiB or 1000000", param, ctx)
+        return found
 
 
 workers_option = click.option(

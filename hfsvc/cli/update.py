@@ -118,6 +118,7 @@ def _updated(options: Options, outcome: Outcome, progress: str) -> Outcome:
 
 
 def _tell(options: Options, outcomes: Sequence[Outcome]) -> None:
+    from hfsvc.cli.downloaded import tell_left
     from hfsvc.cli.errors import as_document
     from hfsvc.cli.output import say, write_json
     from hfsvc.cli.pasting import pasteable
@@ -137,6 +138,8 @@ def _tell(options: Options, outcomes: Sequence[Outcome]) -> None:
     for each in outcomes:
         if each.error:
             say(f"{each.name}: {each.error}")
+        if each.found and not options.quiet:
+            tell_left(options, each.found, each.found.fetch_bytes + each.found.kept_bytes)
     if not options.quiet and any(each.state == "new" for each in outcomes):
         say(pasteable("Bring what is new with: hfsvc update", options))
 

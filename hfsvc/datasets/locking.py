@@ -26,7 +26,13 @@ def lock_of(datasets: Iterable[DownloadedDataset]) -> LockFile:
 
 def _locked(dataset: DownloadedDataset) -> LockedDataset:
     files = {path: LockedFile(size=dataset.sizes[path], checksum=dataset.checksums[path]) for path in dataset.files}
-    return LockedDataset(commit=dataset.commit, revision=dataset.revision, selection=dataset.selection, files=files)
+    return LockedDataset(
+        commit=dataset.commit,
+        revision=dataset.revision,
+        selection=dataset.selection,
+        files=files,
+        conversion=dataset.conversion,
+    )
 
 
 def encode_lock(lock: LockFile) -> bytes:
@@ -76,7 +82,17 @@ async def download_locked(
 
 def _requests(repo: str, locked: LockedDataset) -> list[DatasetRequest]:
     return [
-        DatasetRequest(repo=typed(repo), revision=locked.commit, include=each.include, exclude=each.exclude)
+        DatasetRequest(
+            repo=typed(repo),
+            revision=locked.commit,
+            include=each.include,
+            exclude=each.exclude,
+            config=each.config,
+            split=each.split,
+            max_bytes=each.max_bytes,
+            max_files=each.max_files,
+            converted=locked.conversion or False,
+        )
         for each in locked.selection
     ]
 

@@ -3,9 +3,12 @@
 from weakref import WeakValueDictionary
 
 from hfsvc.aio.coalesce import SharedCalls
+from hfsvc.datasets.conversions import ConvertedDataset, no_conversion, settle_conversion
 from hfsvc.datasets.request import ResolvedRequest
+from hfsvc.errors import RevisionNotFound
 from hfsvc.hub.client import HubClient
 from hfsvc.models import RemoteDataset, RemoteFile
+from hfsvc.models.conversion import CONVERSION_REVISION
 from hfsvc.secret import Secret
 from hfsvc.transfer.progress import OnRetry
 
@@ -15,7 +18,7 @@ class CommitFiles(list[RemoteFile]):
 
 
 class HubLookups:
-    """Commits and listings. Only who makes a call hears of its retries.
+    """Commits, listings and conversions. Only who makes a call hears of its retries.
 
     Args:
         hub: Is asked.
@@ -24,6 +27,7 @@ class HubLookups:
     def __init__(self, hub: HubClient) -> None:
         self._hub = hub
         self._resolving: SharedCalls[RemoteDataset] = SharedCalls()
+        self._converting: SharedCalls[ConvertedDataset] = SharedCalls()
         self._reading: SharedCalls[CommitFiles] = SharedCalls()
         # That of a commit never changes: whoever still holds it lends it.
         self._listings: WeakValueDictionary[tuple[str, str, Secret | None], CommitFiles] = WeakValueDictionary()
@@ -34,6 +38,27 @@ class HubLookups:
         return await self._resolving.get(
             (repo, revision, token), lambda: self._hub.resolve(repo, revision, token=token, on_retry=on_retry)
         )
+
+    async def find_conversion(
+        self, source: RemoteDataset, token: Secret | None, on_retry: OnRetry | None
+    ) -> ConvertedDataset:
+        """The Hub's parquet copy of a dataset at a commit. Costs its commit, its state and its listing.
+
+        Raises:
+            ConversionNotFound, ConversionNotReady: There is none that is whole and of this commit.
+        """
+
+        async def find() -> ConvertedDataset:
+            try:
+                copy = await self._hub.resolve(source.repo, CONVERSION_REVISION, token=token, on_retry=on_retry)
+            except RevisionNotFound:
+                raise no_conversion(source.repo) from None
+            # After the commit: where the copy is made anew meanwhile, its state is of another one.
+            state = await self._hub.conversion_state(source, token=token)
+            files = await self.list_files(copy, token, on_retry)
+            return ConvertedDataset(settle_conversion(source, copy.commit, state, files), files)
+
+        return await self._converting.get((source.repo, source.commit, token), find)
 
     async def list_files(self, remote: RemoteDataset, token: Secret | None, on_retry: OnRetry | None) -> CommitFiles:
         """Every file of a commit; see `HubClient.list_files`."""

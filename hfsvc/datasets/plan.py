@@ -3,57 +3,16 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 
 import msgspec
 
-from hfsvc.datasets.globs import leaving_out, make_matcher, would_match_deeper
-from hfsvc.errors import BadListing, FileNotFound, NoSpace, UnsafePath
-from hfsvc.models import DownloadPlan, Globs, PlannedFile, RemoteDataset, RemoteFile
+from hfsvc.datasets.globs import leaving_out
+from hfsvc.errors import BadListing, NoSpace, UnsafePath
+from hfsvc.models import DownloadPlan, LeftFiles, PlannedFile, RemoteDataset, RemoteFile
 from hfsvc.store.inventory import Inventory
 from hfsvc.store.safe_paths import find_unportable, refusal
 
-SHOWN_FILES = 10
 MOST_EXCLUDES = 20
-
-
-def select(files: Sequence[RemoteFile], selections: Sequence[Globs]) -> list[RemoteFile]:
-    """The files that any of the selections means, in byte order of paths."""
-    return sorted(
-        {file.path: file for file in _chosen(files, selections)}.values(), key=lambda file: file.path.encode()
-    )
-
-
-def selects_any(files: Sequence[RemoteFile], selections: Sequence[Globs]) -> bool:
-    """Whether `select` gives anything."""
-    return next(_chosen(files, selections), None) is not None
-
-
-def _chosen(files: Sequence[RemoteFile], selections: Sequence[Globs]) -> Iterator[RemoteFile]:
-    matchers = [(make_matcher(each.include), make_matcher(each.exclude)) for each in selections]
-    for file in files:
-        if any(include(file.path) and not exclude(file.path) for include, exclude in matchers):
-            yield file
-
-
-def nothing_selected(dataset: RemoteDataset, files: Sequence[RemoteFile], selections: Sequence[Globs]) -> FileNotFound:
-    """The error that says what is there and what to pass, where a request matches no file."""
-    include = tuple(dict.fromkeys(pattern for each in selections for pattern in each.include))
-    paths = sorted((file.path for file in files), key=lambda path: (path.startswith("."), path))
-    hint = None
-    if meant := get_close_matches(" ".join(include), paths, 1, 0.75):
-        hint = f"Did you mean {meant[0]}?"
-    elif deeper := would_match_deeper(paths, include):
-        hint = f"Did you mean --include '{deeper}'?"
-    elif paths:
-        hint = "Pass --include '**' for all of it, or the names of files."
-    return FileNotFound(
-        repo=dataset.repo,
-        patterns=include,
-        available=tuple(paths[:SHOWN_FILES]),
-        total=len(paths),
-        hint=hint,
-    )
 
 
 def make_plan(
@@ -63,6 +22,7 @@ def make_plan(
     *,
     recorded: Sequence[str] = (),
     requests_left: int | None = None,
+    left: LeftFiles | None = None,
 ) -> DownloadPlan:
     """The plan for the selected `files`.
 
@@ -72,6 +32,7 @@ def make_plan(
         inventory: What is here.
         recorded: Paths that the index names now; those that are not selected any more go.
         requests_left: From the Hub's rate limit.
+        left: What limits leave of what was asked for.
     """
     first_path: dict[str, str] = {}
     planned = [_planned(file, inventory, first_path) for file in files]
@@ -91,6 +52,8 @@ def make_plan(
         hub_requests=sum(_requests(file) for file in to_fetch),
         hub_requests_left=requests_left,
         unportable=find_unportable(file.path for file in files if not refusal(file.path)),
+        conversion=dataset.conversion,
+        left=left,
     )
 
 

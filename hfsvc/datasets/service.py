@@ -15,20 +15,18 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
 from hfsvc.aio.per_process import HomeLoop
 from hfsvc.arguments import check_value
+from hfsvc.datasets.conversions import ConvertedDataset, as_conversion, is_copy_of
 from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.lookups import HubLookups
 from hfsvc.datasets.plan import (
-    SHOWN_FILES,
     check_paths,
     check_room,
     make_plan,
     marking_refused,
-    nothing_selected,
     saying_how_to_leave_out,
-    select,
-    selects_any,
 )
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
+from hfsvc.datasets.selecting import SHOWN_FILES, SelectedFiles, check_selects, select
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
 from hfsvc.datasets.updates import unmoved, update_of
 from hfsvc.errors import DatasetChanged, NoSpace, NotDownloaded, Offline, OtherEventLoop, StoreNotWritable, typed
@@ -64,8 +62,9 @@ class _State(NamedTuple):
     dataset: DownloadedDataset | None = None
 
 
-def _selected(state: _State) -> list[RemoteFile]:
-    return [*map(marking_refused, select(state.listing, state.request.selections(state.entry)))]
+def _selected(state: _State) -> SelectedFiles:
+    found = select(state.remote, state.listing, state.request.selections(state.entry))
+    return found._replace(files=[*map(marking_refused, found.files)])
 
 
 class HubDatasetService:
@@ -150,14 +149,34 @@ class HubDatasetService:
         entry = await self._entry(remote)
         identity = RepositoryIdentity(self._hub, request.token)
         await identity.check_recorded(request.address.repo, entry, remote)
+        found = await self._converted(request, remote, entry, on_retry)
+        remote = found.remote
         if entry and request.is_recorded(entry, remote.commit) and await self._store.is_complete(entry):
             return _State(request, remote, entry, [], await self._confirm(request, remote, entry))
         return await self._list(request, remote, entry, on_retry)
 
+    async def _converted(
+        self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry | None, on_retry: OnRetry | None
+    ) -> ConvertedDataset:
+        """The dataset itself, or its parquet copy where that is meant; whoever holds the files lends their listing."""
+        if remote.conversion or not request.means_conversion(entry):
+            return ConvertedDataset(remote, ())
+        if entry and is_copy_of(remote, entry) and not request.force:
+            here = msgspec.structs.replace(
+                remote, commit=entry.commit, configs=entry.configs, conversion=entry.conversion
+            )
+            return ConvertedDataset(here, ())
+        if request.conversion:
+            files = await self._lookups.list_files(remote, request.token, on_retry)
+            return as_conversion(remote, request.conversion, files)
+        return await self._lookups.find_conversion(remote, request.token, on_retry)
+
     async def _confirm(self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry) -> DownloadedDataset:
         await self._store.tidy(entry)
         aliases = request.aliases(entry, entry.repo)
-        known = msgspec.structs.replace(entry, revision=request.revision, aliases=aliases, configs=remote.configs)
+        known = msgspec.structs.replace(
+            entry, revision=request.revision, aliases=aliases, configs=remote.configs, conversion=remote.conversion
+        )
         if known != entry:
             # Without the lock: whoever records something else at this moment knows better. Nor is it worth an error where
             # nothing can be written: all that was asked for is here.
@@ -171,8 +190,7 @@ class HubDatasetService:
         listing = await self._lookups.list_files(remote, request.token, on_retry)
         # In threads, here and in the plan: with 100,000 files, the loop would stand still for a second.
         request = await to_thread.run_sync(request.among, [file.path for file in listing], entry)
-        if not await to_thread.run_sync(selects_any, listing, request.wanted(entry)):
-            raise nothing_selected(remote, listing, request.wanted(entry))
+        await to_thread.run_sync(check_selects, remote, listing, request.wanted(entry))
         return _State(request, remote, entry, listing)
 
     async def _fetch(self, state: _State, on_event: OnEvent) -> DownloadedDataset:
@@ -195,30 +213,30 @@ class HubDatasetService:
         return self._store.dataset(new)
 
     async def _plan(self, state: _State) -> DownloadPlan:
-        files = await to_thread.run_sync(_selected, state)
+        files, left = await to_thread.run_sync(_selected, state)
         inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
         recorded = state.entry.files if state.entry else ()
-        left = self._hub.requests_left()
-        plan = partial(make_plan, state.remote, files, inventory, recorded=recorded, requests_left=left)
-        return await to_thread.run_sync(plan)
+        plan = partial(make_plan, state.remote, files, inventory, recorded=recorded, left=left)
+        return await to_thread.run_sync(partial(plan, requests_left=self._hub.requests_left()))
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         self._check_open()
         resolved = self._parse(request)
         remote = await self._resolve(resolved, None)
         entry = await self._entry(remote)
-        return await self._plan(await self._list(resolved, remote, entry, None))
+        found = await self._converted(resolved, remote, entry, None)
+        return await self._plan(await self._list(resolved, found.remote, entry, None))
 
     async def check_update(self, repo: str) -> DatasetUpdate:
         entry = await self._recorded(repo)
         if self._settings.offline:
             raise Offline(wanted=entry.repo)
         request = self._parse(DatasetRequest(repo=typed(entry.repo), revision=entry.revision))
-        remote = await self._resolve(request, None)
-        if remote.commit == entry.commit:
+        found = await self._converted(request, await self._resolve(request, None), entry, None)
+        if found.remote.commit == entry.commit:
             return unmoved(entry)
         # Where it has another name by now, its files are still under the one that is recorded.
-        remote = msgspec.structs.replace(remote, repo=entry.repo)
+        remote = msgspec.structs.replace(found.remote, repo=entry.repo)
         return update_of(entry, await self._plan(await self._list(request, remote, entry, None)))
 
     async def _entry(self, remote: RemoteDataset) -> IndexEntry | None:
@@ -228,8 +246,9 @@ class HubDatasetService:
     async def _recorded_offline(self, request: ResolvedRequest) -> DownloadedDataset:
         entry = find_entry(await self._store.entries(), request.address.repo)
         asked_for = entry and request.revision in {entry.revision, entry.commit}
+        is_meant = entry and request.means_conversion(entry) == bool(entry.conversion)
         is_here = entry and (request.is_recorded(entry, entry.commit) or request.is_on_disk(entry))
-        if entry and asked_for and is_here and await self._store.is_complete(entry):
+        if entry and asked_for and is_meant and is_here and await self._store.is_complete(entry):
             return self._store.dataset(entry)
         raise Offline(wanted=request.address.repo)
 

@@ -34,4 +34,5 @@ def update_of(entry: IndexEntry, plan: DownloadPlan) -> DatasetUpdate:
         removed=plan.removed,
         fetch_bytes=plan.fetch_bytes,
         kept_bytes=plan.total_bytes - plan.fetch_bytes,
+        left=plan.left,
     )

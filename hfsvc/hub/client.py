@@ -2,14 +2,27 @@
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
-from hfsvc.errors import AuthenticationRequired, DatasetNotFound, HfsvcError, NotAHub, RevisionNotFound
+from hfsvc.errors import (
+    AuthenticationRequired,
+    DatasetNotFound,
+    HfsvcError,
+    HubUnavailable,
+    NoAccess,
+    NotAHub,
+    NotFound,
+    RevisionNotFound,
+)
 from hfsvc.hub.content import HubContent
+from hfsvc.hub.conversion_state import ConversionState, decode_listed, decode_viewer
 from hfsvc.hub.errors import RequestContext
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.urls import (
     NO_REVISIONS,
     RepoKind,
+    conversion_files_url,
+    conversion_state_url,
     following_page,
     info_url,
     resolve_url,
@@ -89,6 +102,24 @@ class HubClient:
                 if entry.type == "file":
                     yield remote_file(entry)
             url = _next_page(url, response.headers.get("link"))
+
+    async def conversion_state(self, dataset: RemoteDataset, *, token: Secret | None) -> ConversionState:
+        """What is told of the parquet copy of a dataset; nothing where nobody tells. One request, or two.
+
+        Raises:
+            ConversionNotReady: It is still being made.
+            HfsvcError: As `HubSession.call` says, where the Hub limits, or the caller may not ask.
+        """
+        for url, decode in (
+            (conversion_state_url(self.endpoint, dataset.repo), decode_viewer),
+            (conversion_files_url(self.endpoint, dataset.repo), decode_listed),
+        ):
+            # Mirrors have no viewer, the viewer may be shut off, and it knows no token of this caller.
+            with suppress(NotFound, NoAccess, NotAHub, HubUnavailable):
+                context = RequestContext(dataset.repo, dataset.commit, "its parquet copy")
+                response = await self._session.call(url, context, token=token)
+                return decode(response.body, response.headers, without_query(url))
+        return ConversionState()
 
     async def whoami(self, *, token: Secret | None) -> str:
         """The name of the token's owner. The Hub limits this call tightly: for diagnosis, never per download."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from hfsvc.errors import (
     AccessDenied,
     AuthenticationRequired,
+    ConversionNotReady,
     DatasetNotFound,
     FileNotFound,
     GatedDataset,
@@ -61,6 +62,8 @@ def error_from_hub(response: ErrorResponse, context: RequestContext) -> HfsvcErr
     code = response.headers.get("x-error-code")
     message = hub_message(response)
     repo, request_id = context.repo, response.request_id
+    if code == "ResponseNotReady":
+        return ConversionNotReady(repo=repo, reason="the Hub is still making it", request_id=request_id)
     if code == "RevisionNotFound":
         return RevisionNotFound(repo=repo, revision=context.revision or "main", request_id=request_id)
     if code == "EntryNotFound":

@@ -10,6 +10,7 @@ from hfsvc.errors import InvalidRepoId
 PUBLIC_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 NO_REVISIONS = frozenset({"", ".", ".."})
 """What nothing is called: as a segment of an address they vanish, and what is asked for is something else."""
+_VIEWER = "https://datasets-server.huggingface.co"
 _PART = re.compile(r"\w(?:[\w.-]{0,94}\w)?", re.ASCII)
 _GREEDY_REVISION = re.compile(r"(refs/(?:convert|pr)/[^/]+)(?:/(.*))?")
 # A sign behind the name begins a revision; further on it belongs to a file's name.
@@ -145,6 +146,17 @@ def resolve_url(endpoint: str, repo: str, commit: str, path: str, kind: RepoKind
     """Where the content of a file begins. The path is encoded part by part and never normalised."""
     place = f"{endpoint}/{repo}" if kind == "models" else f"{endpoint}/{kind}/{repo}"
     return f"{place}/resolve/{quote(commit, safe='')}/{quote(path, safe='/')}"
+
+
+def conversion_state_url(endpoint: str, repo: str) -> str:
+    """Where the state of the Hub's parquet copy is told: by the viewer's server, a mirror's at its own address."""
+    public = urlsplit(endpoint).hostname in PUBLIC_HOSTS
+    return f"{_VIEWER if public else endpoint}/parquet?dataset={quote(repo, safe='')}"
+
+
+def conversion_files_url(endpoint: str, repo: str) -> str:
+    """Where the files of the Hub's parquet copy are listed by configuration and split."""
+    return f"{endpoint}/api/datasets/{repo}/parquet"
 
 
 def whoami_url(endpoint: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -14,6 +14,28 @@ from hfsvc.models.base import Model
 from hfsvc.secret import Secret
 
 DEFAULT_REVISION = "main"
+Limit = Annotated[int, msgspec.Meta(ge=1)]
+"""How much is brought at most."""
+
+
+class Conversion(Model, frozen=True, kw_only=True):
+    """Of what a dataset's files are the Hub's parquet copy, instead of being the dataset's own.
+
+    Attributes:
+        revision: The ref that the copy lies on; its commit is the `commit` of the dataset that this belongs to.
+        source_commit: The dataset's own commit that it is the copy of.
+        confirmed: Whether the Hub said so. A server that does not say leaves only that it has a copy now.
+    """
+
+    revision: str
+    source_commit: str
+    confirmed: bool
+
+    @property
+    def about(self) -> str:
+        """What it is, for people."""
+        sure = "" if self.confirmed else ", as far as the Hub tells"
+        return f"the Hub's parquet copy of commit {self.source_commit[:12]}{sure}"
 
 
 class DatasetRequest(Model, frozen=True):
@@ -31,6 +53,16 @@ class DatasetRequest(Model, frozen=True):
         exclude: Globs that take away from `include`, or from the default where that is None. A text is one glob.
         token: Used for this request instead of the settings' token.
         force: Fetch every file again, also those that are already verified on disk.
+        config: Only files of this configuration, as the card or the names of files say; of those that may hold rows,
+            where `include` is None.
+        split: Only files of this split, likewise; in all configurations that have it, unless one is named.
+        max_bytes: Of what is asked for, so many bytes at most in all: whole files in byte order of their paths, up to
+            the first that does not fit. Those that are here count. Where nothing else is said, what was limited before
+            goes on up to this.
+        max_files: So many files at most, likewise.
+        converted: Whether to bring the Hub's parquet copy of the dataset (``refs/convert/parquet``) instead of its own
+            files. None means as it was downloaded before, else its own. A `Conversion` says what `revision`, a commit
+            of the copy, is known to be, as a lock file does; then the Hub is not asked.
 
     Raises:
         InvalidArgument: A field has a value that it cannot have.
@@ -42,10 +74,15 @@ class DatasetRequest(Model, frozen=True):
     exclude: Sequence[str] | str = ()
     token: str | Secret | None = None
     force: bool = False
+    config: str | None = None
+    split: str | None = None
+    max_bytes: Limit | None = None
+    max_files: Limit | None = None
+    converted: bool | Conversion | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name in ("revision", "token"):
+        for name in ("revision", "token", "config", "split"):
             if getattr(self, name) == "":
                 reason = "it is empty: leave it out for the usual one"
                 raise InvalidArgument(name=name, given="''", reason=reason)
@@ -59,11 +96,51 @@ class DatasetRequest(Model, frozen=True):
         return Secret(self.token) if isinstance(self.token, str) else self.token
 
 
+class LeftFiles(Model, frozen=True, kw_only=True):
+    """What the limits of requests leave of what was asked for.
+
+    Attributes:
+        files: How many.
+        total_bytes: Their size.
+        next_path: The one that comes next.
+        next_bytes: Its size.
+    """
+
+    files: int
+    total_bytes: int
+    next_path: str
+    next_bytes: int
+
+
 class Globs(Model, frozen=True, kw_only=True):
     """One request's selection, kept so that a new commit is selected the same way."""
 
     include: tuple[str, ...]
     exclude: tuple[str, ...] = ()
+    config: str | None = None
+    split: str | None = None
+    max_bytes: int | None = None
+    max_files: int | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether only the first of the files may be meant."""
+        return self.max_bytes is not None or self.max_files is not None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether not all files may be meant that the globs mean."""
+        return self.is_limited or self.config is not None or self.split is not None
+
+    def with_limits(self, max_bytes: int | None, max_files: int | None) -> "Globs":
+        """The same selection up to other limits."""
+        return msgspec.structs.replace(self, max_bytes=max_bytes, max_files=max_files)
+
+    def covers(self, other: "Globs") -> bool:
+        """Whether it is the same selection, up to limits that are no narrower."""
+        limits = ((self.max_bytes, other.max_bytes), (self.max_files, other.max_files))
+        same = self.with_limits(None, None) == other.with_limits(None, None)
+        return same and all(ours is None or (theirs is not None and theirs <= ours) for ours, theirs in limits)
 
 
 class DatasetConfig(Model, frozen=True, kw_only=True):
@@ -91,7 +168,8 @@ class RemoteDataset(Model, frozen=True, kw_only=True):
         revision: As asked.
         commit: 40 hex digits; everything later is pinned to it.
         license: From the dataset card, if it names one.
-        configs: From the dataset card, if it names any.
+        configs: From the dataset card, if it names any; of a conversion from its paths.
+        conversion: Set where `commit` is one of the Hub's parquet copy.
     """
 
     repo: str
@@ -100,6 +178,7 @@ class RemoteDataset(Model, frozen=True, kw_only=True):
     commit: str
     license: str | None = None
     configs: tuple[DatasetConfig, ...] = ()
+    conversion: Conversion | None = None
 
 
 class RemoteFile(Model, frozen=True, kw_only=True):
@@ -191,6 +270,8 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
         hub_requests: Requests to the Hub that the transfer will cost at most (ranges from the CDN are not counted).
         hub_requests_left: What the Hub's rate limit leaves for them in this window, where it told.
         unportable: Paths of files whose names this system holds and others cannot.
+        conversion: Set where the files are those of the Hub's parquet copy.
+        left: What limits leave of what was asked for; None where they leave nothing.
     """
 
     repo: str
@@ -206,6 +287,8 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
     hub_requests: int
     hub_requests_left: int | None = None
     unportable: tuple[str, ...] = ()
+    conversion: Conversion | None = None
+    left: LeftFiles | None = None
 
 
 class DownloadedDataset(Model, frozen=True, kw_only=True):
@@ -224,6 +307,8 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
         checksums: ``{path: "sha256:…" | "git-sha1:…"}`` that each file was verified against.
         sizes: ``{path: bytes}``.
         selection: What was asked for so far.
+        conversion: Set where the files are those of the Hub's parquet copy; `commit` is the copy's.
+        left: What limits have left of what was asked for; None where they have left nothing.
     """
 
     repo: str
@@ -238,6 +323,8 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
     checksums: Mapping[str, str] = msgspec.field(default_factory=dict)
     sizes: Mapping[str, int] = msgspec.field(default_factory=dict)
     selection: tuple[Globs, ...] = ()
+    conversion: Conversion | None = None
+    left: LeftFiles | None = None
 
     @property
     def local_path(self) -> Path:

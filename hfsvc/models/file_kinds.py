@@ -8,6 +8,7 @@ Source: the Hub's rules for file names, as documented and as `datasets` has them
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import Final, Literal, NamedTuple
 
 KindName = Literal["parquet", "Arrow", "JSON Lines", "documents of runs", "JSON", "CSV"]
@@ -92,6 +93,13 @@ def kind_of(path: str) -> FileKind | None:
     if ending == "json" and _RUN.fullmatch(path):
         return RUNS
     return next((kind for kind in KINDS if ending in kind.endings and (kind.is_packed or not packed)), None)
+
+
+def result_file(path: str) -> str | None:
+    """Where the result of a document's run would be; None for files that are no documents of trials."""
+    place = PurePosixPath(path)
+    is_document = kind_of(path) is RUNS and place.parent.name == "agent"
+    return str(place.parent.with_name("result.json")) if is_document else None
 
 
 def files_by_kind(files: Iterable[str]) -> dict[FileKind, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 import msgspec
 
 from hfsvc.models.base import Model
-from hfsvc.models.datasets import Globs
+from hfsvc.models.datasets import Conversion, Globs
 
 LOCK_VERSION = 1
 
@@ -23,12 +23,14 @@ class LockedDataset(Model, frozen=True, kw_only=True):
         revision: Branch, tag or commit that it was downloaded from, for whoever reads the file.
         selection: What was asked for; together the globs mean `files`.
         files: By their paths.
+        conversion: Set where they are those of the Hub's parquet copy.
     """
 
     commit: str
     revision: str
     selection: tuple[Globs, ...]
     files: dict[str, LockedFile]
+    conversion: Conversion | None = None
 
 
 class LockFile(Model, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """What the Hub has of a dataset that is on disk, beside what is here."""
 
 from hfsvc.models.base import Model
+from hfsvc.models.datasets import LeftFiles
 
 
 class DatasetUpdate(Model, frozen=True, kw_only=True):
@@ -16,6 +17,7 @@ class DatasetUpdate(Model, frozen=True, kw_only=True):
         removed: Files that go.
         fetch_bytes: To fetch from the Hub.
         kept_bytes: Of files that stay as they are, or whose content is here under another name.
+        left: What limits leave of what was asked for; None where they leave nothing, and where nothing has moved.
     """
 
     repo: str
@@ -27,6 +29,7 @@ class DatasetUpdate(Model, frozen=True, kw_only=True):
     removed: tuple[str, ...] = ()
     fetch_bytes: int = 0
     kept_bytes: int = 0
+    left: LeftFiles | None = None
 
     @property
     def is_new(self) -> bool:

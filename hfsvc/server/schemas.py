@@ -7,16 +7,19 @@ import msgspec
 
 from hfsvc.models import (
     BytesReceived,
+    Conversion,
     DownloadedDataset,
     DownloadPlan,
     Event,
     Finished,
+    LeftFiles,
+    Limit,
     Model,
     Planned,
     TrajectorySummary,
     ValueCounts,
 )
-from hfsvc.trajectories.files.splits import splits_of
+from hfsvc.models.splits import splits_of
 
 JobState = Literal["running", "finished", "failed", "cancelled"]
 
@@ -38,7 +41,11 @@ class ErrorAnswer(Model, frozen=True, kw_only=True):
 
 
 class DatasetEntry(Model, frozen=True, kw_only=True):
-    """A dataset on disk. `local` is true of files of the user's own, whose `downloaded_at` is their last change."""
+    """A dataset on disk. `local` is true of files of the user's own, whose `downloaded_at` is their last change.
+
+    `conversion` is set where the files are those of the Hub's parquet copy, `left` where limits have left files of what
+    was asked for.
+    """
 
     repo: str
     alias: str | None
@@ -48,6 +55,8 @@ class DatasetEntry(Model, frozen=True, kw_only=True):
     downloaded_at: datetime
     file_count: int
     total_bytes: int
+    conversion: Conversion | None = None
+    left: LeftFiles | None = None
     local: bool = False
 
 
@@ -131,6 +140,11 @@ class DownloadOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
     force: bool = False
+    config: str | None = None
+    split: str | None = None
+    max_bytes: Limit | None = None
+    max_files: Limit | None = None
+    converted: bool | None = None
 
 
 class Job(Model, frozen=True, kw_only=True):
@@ -172,6 +186,8 @@ class PlanEntry(Model, frozen=True, kw_only=True):
     present_bytes: int
     kept_bytes: int
     fetch_bytes: int
+    conversion: Conversion | None = None
+    left: LeftFiles | None = None
 
 
 class SessionOrder(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -216,6 +232,8 @@ def _entry_fields(dataset: DownloadedDataset, alias: str | None) -> dict[str, An
         "downloaded_at": dataset.downloaded_at,
         "file_count": len(dataset.files),
         "total_bytes": dataset.total_bytes,
+        "conversion": dataset.conversion,
+        "left": dataset.left,
     }
 
 
@@ -238,6 +256,8 @@ def _plan_entry(plan: DownloadPlan) -> PlanEntry:
         present_bytes=plan.present_bytes,
         kept_bytes=plan.kept_bytes,
         fetch_bytes=plan.fetch_bytes,
+        conversion=plan.conversion,
+        left=plan.left,
     )
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
-from hfsvc.datasets.plan import make_plan, nothing_selected, select
+from hfsvc.datasets.plan import make_plan
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
+from hfsvc.datasets.selecting import check_selects, select
 from hfsvc.datasets.updates import unmoved, update_of
 from hfsvc.errors import DatasetNotFound, NotDownloaded, RevisionNotFound, typed
 from hfsvc.files.atomic import free_bytes, prune_empty, size_of
@@ -129,15 +130,14 @@ class FakeDatasetService:
         entry = self._entries.get(remote.repo)
         listing = [_remote_file(path, content[path]) for path in content]
         resolved = resolved.among([*content], entry)
-        if not select(listing, resolved.wanted(entry)):
-            raise nothing_selected(remote, listing, resolved.wanted(entry))
-        files = select(listing, resolved.selections(entry))
+        check_selects(remote, listing, resolved.wanted(entry))
+        files, left = select(remote, listing, resolved.selections(entry))
         folder = self._root / remote.repo
         present = frozenset(
             file.path for file in files if not resolved.force and _checksum(folder / file.path) == file.checksum
         )
         inventory = Inventory(present, {}, {}, free_bytes(self._root))
-        return make_plan(remote, files, inventory, recorded=entry.files if entry else ())
+        return make_plan(remote, files, inventory, recorded=entry.files if entry else (), left=left)
 
     def _bring(self, plan: DownloadPlan, content: _Files, notify: OnEvent) -> None:
         received = 0

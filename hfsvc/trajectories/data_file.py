@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from hfsvc.models import DownloadedDataset
+from hfsvc.models.file_kinds import result_file
 from hfsvc.trajectories.files.base import RowFile, RowGroup
-from hfsvc.trajectories.files.run_results import result_file
 from hfsvc.trajectories.layouts.base import Layout
 
 

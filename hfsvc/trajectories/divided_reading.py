@@ -12,10 +12,10 @@ from typing import NamedTuple
 import msgspec
 
 from hfsvc.models import DownloadedDataset
+from hfsvc.models.file_kinds import result_file
 from hfsvc.trajectories.chooser import Chosen
 from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.files.base import RowGroup
-from hfsvc.trajectories.files.run_results import result_file
 from hfsvc.trajectories.positions import Positions
 
 LEAST_BYTES, MOST_BYTES = 8 << 20, 128 << 20

@@ -9,14 +9,23 @@ from typing import NamedTuple
 
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset, FileLayout, ReadOptions, RuledOutLayout
-from hfsvc.models.file_kinds import DOCUMENTS, KINDS, RUNS, FileKind, files_by_kind, is_sample, kind_of, stem_of
+from hfsvc.models.file_kinds import (
+    DOCUMENTS,
+    KINDS,
+    RUNS,
+    FileKind,
+    files_by_kind,
+    is_sample,
+    kind_of,
+    result_file,
+    stem_of,
+)
+from hfsvc.models.splits import choose_files
 from hfsvc.trajectories.data_file import DataFile, content_of
 from hfsvc.trajectories.files.base import RowFile
 from hfsvc.trajectories.files.json import DOCUMENT
 from hfsvc.trajectories.files.open import open_rows
-from hfsvc.trajectories.files.run_results import result_file
 from hfsvc.trajectories.files.session_logs import SESSION
-from hfsvc.trajectories.files.splits import choose_files
 from hfsvc.trajectories.layouts.detect import LayoutChoice, explain_layout, refusal_of
 
 COPY = "it is a copy of {}, as its name says"

@@ -27,6 +27,8 @@ def check_dataset(found: dict[str, Any], folder: Path) -> None:
         "checksums",
         "sizes",
         "selection",
+        "conversion",
+        "left",
     }
     assert found.keys() == names
     assert found["configs"] == []

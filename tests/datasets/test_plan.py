@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from hfsvc.datasets.plan import check_room, make_plan, nothing_selected, select
+from hfsvc.datasets.plan import check_room, make_plan
+from hfsvc.datasets.selecting import nothing_selected, select
 from hfsvc.errors import NoSpace
 from hfsvc.models import Globs
 from hfsvc.store.inventory import Inventory
@@ -11,12 +12,19 @@ from tests.builders import dataset, lfs
 
 def test_a_selection_is_sorted_by_bytes_and_has_each_path_once() -> None:
     listing = [lfs(name) for name in ("b", "ä", "B", "a/b", "a", "b")]
-    assert [file.path for file in select(listing, [Globs(include=("**",))])] == ["B", "a", "a/b", "b", "ä"]
+    assert [file.path for file in select(dataset(), listing, [Globs(include=("**",))]).files] == [
+        "B",
+        "a",
+        "a/b",
+        "b",
+        "ä",
+    ]
 
 
 def test_what_one_selection_leaves_out_another_may_mean() -> None:
     listing = [lfs(name) for name in ("a.txt", "b.txt", "c.md")]
-    chosen = select(listing, [Globs(include=("*.txt",), exclude=("b*",)), Globs(include=("b.txt",))])
+    selections = [Globs(include=("*.txt",), exclude=("b*",)), Globs(include=("b.txt",))]
+    chosen = select(dataset(), listing, selections).files
     assert [file.path for file in chosen] == ["a.txt", "b.txt"]
 
 

@@ -125,7 +125,8 @@ def commands() -> dict[str, click.Command]:
 
 
 def options_of(command: click.Command) -> set[str]:
-    return {name for each in command.params if isinstance(each, click.Option) for name in each.opts}
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    return {name for each in options for name in (*each.opts, *each.secondary_opts)}
 
 
 def options_in(section: str) -> set[str]:

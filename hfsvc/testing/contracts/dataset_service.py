@@ -10,7 +10,16 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from hfsvc.errors import DatasetNotFound, FileNotFound, InvalidPattern, InvalidRepoId, NotDownloaded, RevisionNotFound
+from hfsvc.errors import (
+    DatasetNotFound,
+    FileNotFound,
+    InvalidPattern,
+    InvalidRepoId,
+    LimitTooSmall,
+    NotDownloaded,
+    RevisionNotFound,
+    SplitNotFound,
+)
 from hfsvc.models import (
     BytesHashed,
     BytesReceived,
@@ -20,12 +29,14 @@ from hfsvc.models import (
     FileStarted,
     FileVerified,
     Finished,
+    LeftFiles,
     Planned,
 )
 from hfsvc.protocols import DatasetService
 
 REPO = "acme/notes"
 EVERYTHING = DatasetRequest(repo=REPO, include=("**",))
+SHARDS = tuple(f"data/train-{number:05}-of-00004.parquet" for number in range(4))
 FORMS = (REPO, REPO.upper(), f"datasets/{REPO}", f"hf://datasets/{REPO}@v1")
 E = TypeVar("E")
 
@@ -157,6 +168,83 @@ class DatasetServiceContract:
         await world.service.download(DatasetRequest(repo=REPO))
         found = await world.service.download(DatasetRequest(repo=REPO, include=("*.txt",)))
         assert found.files == ("a.parquet", "b.txt")
+
+    # ---- a part -----------------------------------------------------------------------------------------------------
+
+    async def test_a_limit_takes_whole_files_in_order_and_tells_what_is_left(self, world: DatasetWorld) -> None:
+        _publish_shards(world, 4)
+        events: list[Event] = []
+        request = DatasetRequest(repo=REPO, max_bytes=25)
+        found = await world.service.download(request, on_event=events.append)
+        assert found.files == SHARDS[:2]
+        left = LeftFiles(files=2, total_bytes=20, next_path=SHARDS[2], next_bytes=10)
+        assert found.left == left
+        assert [event.plan.left for event in _of_kind(events, Planned)] == [left]
+        assert await world.service.get_download_info(REPO) == found
+        assert await world.service.download(request) == found
+
+    async def test_a_part_goes_on_when_more_is_asked_for(self, world: DatasetWorld) -> None:
+        _publish_shards(world, 4)
+        await world.service.download(DatasetRequest(repo=REPO, split="train", max_files=1))
+        plan = await world.service.plan(DatasetRequest(repo=REPO, max_files=3))
+        assert (plan.present_bytes, plan.fetch_bytes) == (10, 20)
+        events: list[Event] = []
+        more = await world.service.download(DatasetRequest(repo=REPO, max_files=3), on_event=events.append)
+        assert more.files == SHARDS[:3]
+        assert {event.path for event in _of_kind(events, FileStarted)} == {*SHARDS[1:3]}
+        assert [each.max_files for each in more.selection] == [3]
+        less = await world.service.download(DatasetRequest(repo=REPO, split="train", max_files=2))
+        assert less.files == SHARDS[:3]
+        whole = await world.service.download(DatasetRequest(repo=REPO, split="train"))
+        assert (whole.files, whole.left) == (SHARDS[:4], None)
+        assert not any(each.is_limited for each in whole.selection)
+
+    async def test_a_limit_stops_at_the_first_file_that_is_too_large(self, world: DatasetWorld) -> None:
+        for path, size in (("a.parquet", 5), ("b.parquet", 50), ("c.parquet", 5)):
+            world.publish(REPO, path, bytes(size))
+        found = await world.service.download(DatasetRequest(repo=REPO, max_bytes=20))
+        assert found.files == ("a.parquet",)
+        assert found.left
+        assert (found.left.files, found.left.next_path, found.left.next_bytes) == (2, "b.parquet", 50)
+
+    async def test_a_limit_below_the_first_file_is_refused_and_leaves_nothing(self, world: DatasetWorld) -> None:
+        _publish_shards(world, 2)
+        request = DatasetRequest(repo=REPO, max_bytes=9)
+        for call in (world.service.plan(request), world.service.download(request)):
+            with pytest.raises(LimitTooSmall, match="10 bytes"):
+                await call
+        assert await world.service.list_downloaded() == []
+        assert await world.service.disk_usage() == []
+
+    async def test_a_split_is_what_is_brought(self, world: DatasetWorld) -> None:
+        _publish_shards(world, 2)
+        world.publish(REPO, "data/test-00000-of-00001.parquet", b"test")
+        world.publish(REPO, "README.md", b"about")
+        found = await world.service.download(DatasetRequest(repo=REPO, split="test"))
+        assert found.files == ("data/test-00000-of-00001.parquet",)
+        both = await world.service.download(DatasetRequest(repo=REPO, config="default", split="train"))
+        assert both.files == ("data/test-00000-of-00001.parquet", *SHARDS[:2])
+
+    async def test_a_split_that_there_is_not_is_told_with_those_that_there_are(self, world: DatasetWorld) -> None:
+        _publish_shards(world, 1)
+        world.publish(REPO, "data/test-00000-of-00001.parquet", b"test")
+        missing = (DatasetRequest(repo=REPO, split="dev"), "train"), (DatasetRequest(repo=REPO, config="en"), "default")
+        for request, known in missing:
+            with pytest.raises(SplitNotFound, match=known):
+                await world.service.download(request)
+        assert await world.service.list_downloaded() == []
+
+    async def test_a_new_commit_is_cut_as_the_old_one_was(self, world: DatasetWorld) -> None:
+        _publish_shards(world, 3)
+        await world.service.download(DatasetRequest(repo=REPO, split="train", max_bytes=20))
+        world.publish(REPO, "data/extra-00000-of-00001.parquet", b"x")
+        world.publish(REPO, SHARDS[0], b"new")
+        update = await world.service.check_update(REPO)
+        assert (update.added, update.changed, update.removed) == ((), (SHARDS[0],), ())
+        found = await world.service.download(DatasetRequest(repo=REPO))
+        assert (found.files, found.left) == (SHARDS[:2], update.left)
+
+    # ---- a new commit -----------------------------------------------------------------------------------------------
 
     async def test_a_new_commit_is_selected_by_all_globs_so_far(self, world: DatasetWorld) -> None:
         for path in ("a.parquet", "b.txt", "c.md"):
@@ -413,6 +501,12 @@ def _requests(world: DatasetWorld) -> int:
     if sent is None:
         pytest.skip("a service without a network")
     return sent
+
+
+def _publish_shards(world: DatasetWorld, count: int) -> None:
+    """Files of ten bytes each, of the split ``train``."""
+    for number, path in enumerate(SHARDS[:count]):
+        world.publish(REPO, path, b"%010d" % number)
 
 
 def _files(folder: Path) -> dict[str, bytes]:

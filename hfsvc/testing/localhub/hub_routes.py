@@ -19,7 +19,7 @@ from hfsvc.testing.localhub.http_messages import Request, Response, content_resp
 from hfsvc.testing.localhub.rate_limit import FixedWindow
 from hfsvc.testing.localhub.records import Bucket, RecordedRequest
 from hfsvc.testing.localhub.repo_registry import Caller, RepoRegistry, Tokens, caller_of
-from hfsvc.testing.localhub.repos import CommitTree, Repository, StoredFile
+from hfsvc.testing.localhub.repos import CONVERSION, CommitTree, Repository, StoredFile
 from hfsvc.testing.localhub.stored_content import StoredContent
 from hfsvc.testing.localhub.wire import HubError
 
@@ -98,6 +98,7 @@ class Hub:
             "paths-info": self._paths_info,
             "refs": self._refs,
             "commits": self._commits,
+            "parquet": self._parquet,
             "resolve": self._resolve,
             "resolve-cache": self._cached,
             "raw": self._raw,
@@ -130,6 +131,8 @@ class Hub:
         caller = caller_of(request, self._options.tokens)
         if request.raw_path == "/api/whoami-v2":
             return RoutedResponse(_whoami(caller))
+        if request.raw_path == "/parquet":
+            return RoutedResponse(self._viewer(request, caller))
         head, parts = _split(request.raw_path)
         if head is None or not parts:
             raise HubError(404, "Sorry, we can't find the page you are looking for.")
@@ -207,6 +210,35 @@ class Hub:
         page, limit = int(query.get("p", 0)), int(query.get("limit", COMMITS_PAGE))
         shown = [wire.commit_entry(commit) for commit in commits[page * limit : (page + 1) * limit]]
         return json_response(shown, headers={"X-Total-Count": str(len(commits))})
+
+    def _parquet(self, visit: Visit) -> Response:
+        """The files of the parquet copy by configuration and split, or the way to one of them."""
+        files = wire.converted_files(visit.tree)
+        config, split, number = (*visit.path.split("/"), "", "")[:3]
+        if number:
+            return self._to_converted(visit, files.get((config, split), []), number)
+        base = f"{self.origin}/api/datasets/{visit.repo.id}/parquet"
+        listed = wire.listed_parquet(files, base)
+        found = listed if not config else listed.get(config, {}) if not split else listed.get(config, {}).get(split, [])
+        return json_response(found)
+
+    def _to_converted(self, visit: Visit, files: Sequence[StoredFile], number: str) -> Response:
+        stem = number.removesuffix(".parquet")
+        if not stem.isdigit() or int(stem) >= len(files):
+            raise wire.entry_not_found(visit.tree.commit)
+        place = wire.converted_place(self.origin, visit.repo.id, files[int(stem)])
+        return text_response(f"Found. Redirecting to {place}", 302, Location=place)
+
+    def _viewer(self, request: Request, caller: Caller) -> Response:
+        """What the viewer's own server tells of a parquet copy; it knows datasets by their ids only."""
+        asked = dict(request.query).get("dataset", "")
+        repo = self._registries["datasets"].get(asked)
+        if repo is None or repo.conversion is None or (repo.state.private and not caller.sees(repo.id)):
+            raise HubError(404, "The dataset does not exist, or is not accessible.", "ResponseNotFound")
+        tree = repo.refresh(CONVERSION)
+        files = wire.converted_files(tree) if tree else {}
+        document = wire.viewer_parquet(repo, files, repo.conversion, self.origin)
+        return json_response(document, headers={"X-Revision": repo.conversion.source_commit})
 
     def _entry(self, file: StoredFile) -> dict[str, Any]:
         return wire.file_entry(file, xet=self._options.xet)
@@ -307,6 +339,8 @@ def _verb(head: str, rest: list[str]) -> tuple[str, str, str]:
         rest = ["resolve-cache", *rest]
     if not rest:
         return "info", "main", ""
+    if rest[0] == "parquet" and head.startswith("/api/"):
+        return "parquet", CONVERSION, "/".join(rest[1:]).strip("/")
     if len(rest) == 1:
         return rest[0], "main", ""
     return rest[0], rest[1], "/".join(rest[2:]).strip("/")

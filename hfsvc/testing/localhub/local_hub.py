@@ -21,7 +21,16 @@ from hfsvc.testing.localhub.hub_routes import Hub, HubOptions
 from hfsvc.testing.localhub.rate_limit import DEFAULT_QUOTA, FixedWindow
 from hfsvc.testing.localhub.records import Bucket, RecordedRequest, ServerName, matches
 from hfsvc.testing.localhub.repo_registry import RepoRegistry, Tokens
-from hfsvc.testing.localhub.repos import Gated, LfsRule, Repository, RepoState, is_lfs, lfs_file
+from hfsvc.testing.localhub.repos import (
+    CONVERSION,
+    ConversionFacts,
+    Gated,
+    LfsRule,
+    Repository,
+    RepoState,
+    is_lfs,
+    lfs_file,
+)
 from hfsvc.testing.localhub.stored_content import StoredContent
 
 HOST = "127.0.0.1"
@@ -183,6 +192,40 @@ class LocalHub:
             found.refresh(name)
         found.branches[name] = Path(folder)
         return self.refresh(repo, name)
+
+    def convert(
+        self,
+        repo: str,
+        folder: str | Path,
+        *,
+        source_commit: str | None = None,
+        pending: Iterable[tuple[str, str]] = (),
+        failed: Iterable[tuple[str, str]] = (),
+        partial: bool = False,
+    ) -> str:
+        """Let a folder be the parquet copy of a dataset, ``refs/convert/parquet``, and the viewer tell of it.
+
+        A copy that `add_revision` adds is one that no viewer tells of, as behind a mirror.
+
+        Args:
+            repo: The dataset.
+            folder: Holds ``CONFIG/SPLIT/0000.parquet`` and so on.
+            source_commit: The commit that it is the copy of; None for that of ``main`` now.
+            pending: Configurations and splits that are still to be converted.
+            failed: Those that could not be.
+            partial: Whether only the beginning was converted.
+
+        Returns:
+            The commit of the copy.
+        """
+        told = ConversionFacts(
+            source_commit=source_commit or self.refresh(repo),
+            pending=tuple(pending),
+            failed=tuple(failed),
+            partial=partial,
+        )
+        self._repo(repo).conversion = told
+        return self.add_revision(repo, CONVERSION, folder)
 
     def declare_sha256(self, repo: str, path: str, sha256: str) -> None:
         """Take this for an LFS file's hash instead of reading the file; for very large ones."""

@@ -19,6 +19,7 @@ LFS_SUFFIX = re.compile(
     r"|wasm|wav|webp|xz|zip|zst)$",
     re.IGNORECASE,
 )
+CONVERSION = "refs/convert/parquet"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 LfsRule = Callable[[str, int], bool]
@@ -86,6 +87,23 @@ class RepoState:
     hub_id: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConversionFacts:
+    """What the viewer tells of a repository's parquet copy.
+
+    Attributes:
+        source_commit: The commit that it is of.
+        pending: ``(configuration, split)`` that are still to be converted.
+        failed: Those that could not be.
+        partial: Whether only the beginning was converted.
+    """
+
+    source_commit: str
+    pending: tuple[tuple[str, str], ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    partial: bool = False
+
+
 @dataclass
 class Repository:
     """A repository: a folder for each branch, and every commit seen so far.
@@ -97,6 +115,7 @@ class Repository:
         extra: Files that every commit has too, under paths that no disk would take.
         injected: Raw tree entries that every listing of the root carries too.
         kind: What it is a repository of.
+        conversion: What the viewer tells of its parquet copy; None where it has no answer.
     """
 
     id: str
@@ -108,6 +127,7 @@ class Repository:
     injected: list[dict[str, Any]] = field(default_factory=list)
     hub_id: str = ""
     kind: Kind = "datasets"
+    conversion: ConversionFacts | None = None
     _commits: dict[str, CommitTree] = field(default_factory=dict)
     _heads: dict[str, CommitTree] = field(default_factory=dict)
     _kept_bytes: int = 0

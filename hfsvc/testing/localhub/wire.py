@@ -2,6 +2,7 @@
 
 import base64
 import mimetypes
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 
 from hfsvc.testing.localhub.distortions import masked
 from hfsvc.testing.localhub.http_messages import Request, Response, json_response, text_response
-from hfsvc.testing.localhub.repos import CommitTree, Repository, StoredFile
+from hfsvc.testing.localhub.repos import CommitTree, ConversionFacts, Repository, StoredFile
 
 DATE = "2026-01-01T00:00:00.000Z"
 EXPANDED_PAGE = 50
@@ -37,6 +38,7 @@ INFO_FIELDS = [
     "trendingScore",
     "usedStorage",
 ]
+_CONVERTED = re.compile(r"([^/]+)/(?:partial-)?(\w+(?:\.\w+)*)(?:-part\d+)?/\d+\.parquet")
 TEXT_SUFFIXES = (".md", ".txt", ".json", ".jsonl", ".csv", ".tsv", ".yaml", ".yml", ".gitattributes", ".py", ".xml")
 
 
@@ -197,6 +199,60 @@ def refs(commits: Mapping[str, str], *, pull_requests: bool) -> dict[str, Any]:
         if kind in found:
             found[kind].append({**ref, "targetCommit": commit})
     return found
+
+
+def converted_files(tree: CommitTree) -> dict[tuple[str, str], list[StoredFile]]:
+    """The files of a parquet copy by configuration and split, in order."""
+    found: dict[tuple[str, str], list[StoredFile]] = {}
+    for path, file in sorted(tree.files.items()):
+        if place := _CONVERTED.fullmatch(path):
+            found.setdefault((place[1], place[2]), []).append(file)
+    return found
+
+
+def converted_place(origin: str, repo: str, file: StoredFile) -> str:
+    """Where a file of a parquet copy is resolved."""
+    return f"{origin}/datasets/{repo}/resolve/refs%2Fconvert%2Fparquet/{quote(file.path)}"
+
+
+def listed_parquet(files: Mapping[tuple[str, str], Sequence[StoredFile]], base: str) -> dict[str, dict[str, list[str]]]:
+    """The files of a parquet copy as the Hub lists them, by addresses below `base`."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for (config, split), each in files.items():
+        places = [f"{base}/{quote(config)}/{quote(split)}/{number}.parquet" for number in range(len(each))]
+        found.setdefault(config, {})[split] = places
+    return found
+
+
+def viewer_parquet(
+    repo: Repository,
+    files: Mapping[tuple[str, str], Sequence[StoredFile]],
+    facts: ConversionFacts,
+    origin: str,
+) -> dict[str, Any]:
+    """The files of a parquet copy as the viewer lists them, with what is missing."""
+
+    def named(parts: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+        return [{"dataset": repo.id, "config": config, "split": split} for config, split in parts]
+
+    listed = [
+        {
+            "dataset": repo.id,
+            "config": config,
+            "split": split,
+            "url": converted_place(origin, repo.id, file),
+            "filename": file.path.rpartition("/")[2],
+            "size": file.size,
+        }
+        for (config, split), each in files.items()
+        for file in each
+    ]
+    return {
+        "parquet_files": listed,
+        "pending": named(facts.pending),
+        "failed": named(facts.failed),
+        "partial": facts.partial,
+    }
 
 
 def commit_entry(commit: str) -> dict[str, Any]:

@@ -5,12 +5,12 @@ Source: Harbor's folders of jobs, ``TRIAL/agent/trajectory.json`` and ``TRIAL/re
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from hfsvc.models.file_kinds import RUNS, kind_of
+from hfsvc.models.file_kinds import result_file
 from hfsvc.trajectories.files.base import RowFile, RowGroup
 from hfsvc.trajectories.files.lenient_json import read_json
 
@@ -19,12 +19,6 @@ RUN_RESULT = "(result)"
 """The column that holds what the trial says of its result."""
 RUN_COLUMNS = {"result": RUN_RESULT, "task": "(task)", "trial_name": "(trial_name)"}
 """The columns that hold what the trial says, by what summaries call it."""
-
-
-def result_file(file: str) -> str | None:
-    """Where the result of a document's run would be; None for files that are no documents of trials. Pure."""
-    path = PurePosixPath(file)
-    return str(path.parent.with_name("result.json")) if kind_of(file) is RUNS and path.parent.name == "agent" else None
 
 
 def with_result(rows: RowFile, folder: Path, file: str) -> RowFile:

@@ -49,6 +49,17 @@ async def all_events(world: World, job_id: str, after: int | None = None) -> lis
 
 
 class TestJobs:
+    async def test_a_part_is_ordered_and_what_is_left_is_told(self, world: World) -> None:
+        job = await start(world, split="train", maxFiles=1)
+        events = await all_events(world, job["id"])
+        told = [events[0].data["plan"], events[-1].data["dataset"]]
+        assert [(each["left"], each["conversion"], each["fileCount"]) for each in told] == [(None, None, 1)] * 2
+        job = await start(world, split="nowhere")
+        ended = (await all_events(world, job["id"]))[-1].data
+        assert (ended["state"], ended["error"]["code"]) == ("failed", "split_not_found")
+        refused = await world.client.post("/api/jobs", json={"repo": REPO, "maxBytes": 0})
+        assert refused.status_code == 400
+
     async def test_a_download_is_started_and_finishes(self, world: World, root: Path) -> None:
         job = await start(world, include=["**"])
         assert (job["repo"], job["state"]) == (REPO, "running")

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from hfsvc.errors import SplitNotFound
 from hfsvc.models import DatasetConfig
-from hfsvc.trajectories.files.file_names import data_files, infer_splits
-from hfsvc.trajectories.files.splits import (
+from hfsvc.models.file_names import data_files, infer_splits
+from hfsvc.models.splits import (
     choose_files,
     default_config,
     make_matcher,

@@ -13,7 +13,7 @@ from wcmatch import glob
 
 from hfsvc.errors import SplitNotFound
 from hfsvc.models import DatasetConfig
-from hfsvc.trajectories.files.file_names import data_files, infer_splits
+from hfsvc.models.file_names import data_files, infer_splits
 
 Splits = dict[str, dict[str, tuple[str, ...]]]
 """``{configuration: {split: its files}}``, files in byte order."""
