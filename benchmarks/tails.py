@@ -12,9 +12,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import hfsvc
 from benchmarks import stand
@@ -22,6 +23,8 @@ from benchmarks.download import MB, REPO, Bench, write_random
 from benchmarks.measure import Run, run
 from hfsvc.models import Event, FileVerified
 from hfsvc.testing import LocalHub, SlowConnection
+from hfsvc.transfer.part_file import PartFile
+from hfsvc.transfer.recent_blocks import FileBlock
 
 LISTED = 100_000
 
@@ -62,11 +65,30 @@ async def download(endpoint: str, root: Path, on_event: Callable[[Event], None])
 
 def verdict(bench: Bench) -> None:
     """From the last byte of one GiB to the file in its place, and how long ranges took."""
+    print("\n### One GiB: from the last byte to the verdict\n")
+    _trace(bench)
+
+
+def held(bench: Bench) -> None:
+    """The same with a hash that takes a tenth of a second longer for each block: no range waits for it."""
+    print("\n### One GiB, its hash held up\n")
+    with patch.object(PartFile, "hash", _hash_late):
+        _trace(bench)
+
+
+_hash = PartFile.hash
+
+
+def _hash_late(part: PartFile, blocks: Sequence[FileBlock]) -> None:
+    time.sleep(0.1 * len(blocks))
+    _hash(part, blocks)
+
+
+def _trace(bench: Bench) -> None:
     write_random(bench.repo_folder() / "big.bin", 1 << 30)
     log = logging.getLogger("hfsvc.transfer")
     log.setLevel(logging.DEBUG)
     log.propagate = False
-    print("\n### One GiB: from the last byte to the verdict\n")
     print("| run | all s | last byte to file in place, s | longest range s | median range s |\n|---|---|---|---|---|")
     with stand.nginx(bench.files, bench.work) as cdn, stand.hub(bench.files, "--cdn-url", cdn) as endpoint:
         for number in range(bench.runs + 1):
@@ -130,7 +152,7 @@ def _medians(bench: Bench, endpoint: str) -> Run:
     return Run(*(statistics.median(values) for values in zip(*runs, strict=True)))
 
 
-SCENARIOS: dict[str, Callable[[Bench], None]] = {"verdict": verdict, "slow": slow, "listing": listing}
+SCENARIOS: dict[str, Callable[[Bench], None]] = {"verdict": verdict, "held": held, "slow": slow, "listing": listing}
 
 
 def main() -> None:
