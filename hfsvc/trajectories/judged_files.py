@@ -10,8 +10,9 @@ from typing import NamedTuple
 from hfsvc.errors import BadParquet
 from hfsvc.models import DownloadedDataset, FileLayout, ReadOptions, RuledOutLayout
 from hfsvc.models.file_kinds import DOCUMENTS, KINDS, RUNS, FileKind, files_by_kind, is_sample, kind_of, stem_of
-from hfsvc.trajectories.data_file import DataFile, content_of
+from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.files.base import RowFile
+from hfsvc.trajectories.files.dataset_files import DatasetFiles, folder_files
 from hfsvc.trajectories.files.json import DOCUMENT
 from hfsvc.trajectories.files.open import open_rows
 from hfsvc.trajectories.files.run_results import result_file
@@ -55,14 +56,16 @@ class JudgedFile(NamedTuple):
         return self.data is None and self.told.rows != 0
 
 
-def find_data_files(dataset: DownloadedDataset, options: ReadOptions) -> tuple[list[DataFile], list[FileLayout]]:
+def find_data_files(
+    dataset: DownloadedDataset, options: ReadOptions, files: DatasetFiles
+) -> tuple[list[DataFile], list[FileLayout]]:
     """The files to read, in order, each opened to count its rows; and those that are left out though they hold something.
 
     Raises:
         BadParquet: A file is damaged, or none has a layout that is known.
         InvalidSettings, NotDownloaded, SplitNotFound: As `judge_files`.
     """
-    judged = judge_files(dataset, options)
+    judged = judge_files(dataset, options, files)
     if refusal := refusal_among(judged):
         raise refusal
     return [*_numbered(each.data for each in judged)], [each.told for each in judged if each.is_left_out]
@@ -76,8 +79,10 @@ def _numbered(files: Iterable[DataFile | None]) -> Iterator[DataFile]:
             first += file.stop
 
 
-def judge_files(dataset: DownloadedDataset, options: ReadOptions) -> list[JudgedFile]:
-    """Every file that may hold rows, in byte order of paths.
+def judge_files(
+    dataset: DownloadedDataset, options: ReadOptions, files: DatasetFiles | None = None
+) -> list[JudgedFile]:
+    """Every file that may hold rows, in byte order of paths; of `files`, or of those on disk.
 
     Names tell where to look first. Where no file there holds trajectories, and no configuration and no split is asked for,
     the files of the other kinds are looked at, too.
@@ -88,7 +93,9 @@ def judge_files(dataset: DownloadedDataset, options: ReadOptions) -> list[Judged
         SplitNotFound: There is no such configuration or split.
     """
     likely = choose_files(dataset.repo, dataset.files, dataset.configs, config=options.config, split=options.split)
-    judged = [_look_at(dataset, path, options) for path in likely]
+    files = files or folder_files(dataset)
+    files.prepare(likely)
+    judged = [_look_at(files, path, options) for path in likely]
     others: list[str] = []
     if options.config is None and options.split is None:
         others = [path for paths in files_by_kind(dataset.files).values() for path in paths if path not in {*likely}]
@@ -97,7 +104,8 @@ def judge_files(dataset: DownloadedDataset, options: ReadOptions) -> list[Judged
         read = {result_file(each.told.file) for each in judged if each.data}
         judged += [_unread(path, OTHER_KIND.format(kinds)) for path in others if path not in read]
     else:
-        judged += [_look_at(dataset, path, options) for path in others]
+        files.prepare(others)
+        judged += [_look_at(files, path, options) for path in others]
     return sorted(without_repeats(judged), key=lambda each: each.told.file.encode(errors="surrogateescape"))
 
 
@@ -142,10 +150,10 @@ def _unread(path: str, reason: str) -> JudgedFile:
     return JudgedFile(FileLayout(file=path, rows=None, layout=None, column=None, reason=reason))
 
 
-def _look_at(dataset: DownloadedDataset, path: str, options: ReadOptions) -> JudgedFile:
+def _look_at(files: DatasetFiles, path: str, options: ReadOptions) -> JudgedFile:
     try:
-        with open_rows(dataset.local_path, path, dataset.repo) as rows:
-            return _judged(path, content_of(dataset, path) or "", rows, options)
+        with open_rows(files, path) as rows:
+            return _judged(path, files.content(path) or "", rows, options)
     except BadParquet as error:
         return _unread(path, error.reason)._replace(refusal=error, is_damaged=True)
 
