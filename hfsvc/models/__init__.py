@@ -29,6 +29,7 @@ from hfsvc.models.datasets import (
     PlannedFile,
     RemoteDataset,
     RemoteFile,
+    RemoteTraffic,
     VerifyReport,
 )
 from hfsvc.models.events import (
@@ -119,6 +120,7 @@ __all__ = [
     "RecoveryStatistics",
     "RemoteDataset",
     "RemoteFile",
+    "RemoteTraffic",
     "ResultFilter",
     "Retried",
     "RoleStatistics",

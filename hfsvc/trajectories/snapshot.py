@@ -30,6 +30,7 @@ from hfsvc.trajectories.divided_index import SharedIndex
 from hfsvc.trajectories.duplicates import DigestIndex
 from hfsvc.trajectories.field_texts import FieldTexts
 from hfsvc.trajectories.files.dataset_files import DatasetFiles, folder_files
+from hfsvc.trajectories.index.held_sidecars import HeldSidecars
 from hfsvc.trajectories.index.row_cache import RowCache
 from hfsvc.trajectories.index.sidecars import Sidecars, sidecars_of
 from hfsvc.trajectories.index.summary_index import SummaryIndex
@@ -197,7 +198,7 @@ class Snapshot:
         self._stored = files or folder_files(dataset)
         self.files, self.left_out = find_data_files(dataset, options, self._stored)
         self.numbering = _numbering(dataset, self.files)
-        written = Sidecars(dataset.repo, sidecars or sidecars_of(dataset))
+        written = self._sidecars(sidecars)
         written.prune(file.content for file in self.files)
         self.row_cache = RowCache(self._stored, written)
         variant = f"{ROWS_ARE_READ} {options.layout} {sorted(options.columns.items())}"
@@ -209,6 +210,16 @@ class Snapshot:
         texts = FieldTexts(self.files, self.row_cache.open_data, self.index)
         chooser = Chooser(dataset.repo, self.rows, self.index, digests, texts)
         self._chosen = lru_cache(KEPT_CHOICES)(partial(chooser.choose, options))
+
+    def _sidecars(self, folder: Path | None) -> Sidecars:
+        if self._stored.is_remote:
+            return HeldSidecars(self.dataset.repo)
+        return Sidecars(self.dataset.repo, folder or sidecars_of(self.dataset))
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its files are fetched as they are read."""
+        return self._stored.is_remote
 
     @property
     def rows(self) -> int:

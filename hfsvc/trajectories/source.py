@@ -15,13 +15,14 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.process_map import processes_of
 from hfsvc.arguments import check_rows, check_value
 from hfsvc.atif import Trajectory
-from hfsvc.errors import BadRow
+from hfsvc.errors import BadRow, InvalidArgument
 from hfsvc.models import (
     DatasetRequest,
     DatasetStatistics,
     FileLayout,
     KeyColumn,
     ReadOptions,
+    RemoteTraffic,
     SummaryField,
     SummaryPage,
     TrajectoryRow,
@@ -40,6 +41,7 @@ from hfsvc.trajectories.batch_mapper import (
 from hfsvc.trajectories.chooser import check_choice
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.divided_stream import DividedStream
+from hfsvc.trajectories.files.dataset_files import folder_files
 from hfsvc.trajectories.index.facets import check_count, cut
 from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.kept_columns import check_kept
@@ -48,7 +50,7 @@ from hfsvc.trajectories.reading_order import Pass, passes
 from hfsvc.trajectories.row_counts import count_divided, map_counts
 from hfsvc.trajectories.row_stream import CountedStream, StreamTally
 from hfsvc.trajectories.selection import RowRange, SelectedRows, selected
-from hfsvc.trajectories.snapshot import DatasetLookup, LatestSnapshot, OnRows, Snapshot
+from hfsvc.trajectories.snapshot import DatasetLookup, FilesOf, LatestSnapshot, OnRows, Snapshot
 from hfsvc.trajectories.statistics import StatisticsBuilder
 
 logger = logging.getLogger(__name__)
@@ -65,6 +67,8 @@ class FileTrajectorySource:
         datasets: Says what is on disk, and downloads it when asked to.
         options: How to read it.
         sidecars: Where its sidecars lie; None for the store that holds it.
+        files_of: Gives its files, to be read; those on disk unless given.
+        traffic: Tells what was moved to read them; None where they are on disk.
 
     Attributes:
         options: As given.
@@ -72,19 +76,32 @@ class FileTrajectorySource:
     """
 
     def __init__(
-        self, repo: str, *, datasets: DatasetLookup, options: ReadOptions | None = None, sidecars: Path | None = None
+        self,
+        repo: str,
+        *,
+        datasets: DatasetLookup,
+        options: ReadOptions | None = None,
+        sidecars: Path | None = None,
+        files_of: FilesOf = folder_files,
+        traffic: Callable[[], RemoteTraffic] | None = None,
     ) -> None:
+        self._traffic = traffic
         self.skipped_rows = 0
         self._repo = repo
         self._datasets = datasets
         self.options = options or ReadOptions()
         check_choice(self.options)
-        self._latest = LatestSnapshot(repo, datasets, self.options, sidecars)
+        self._latest = LatestSnapshot(repo, datasets, self.options, sidecars, files_of)
 
     @property
     def left_out(self) -> tuple[FileLayout, ...]:
         """As `hfsvc.protocols.TrajectorySource.left_out`."""
         return self._latest.left_out
+
+    @property
+    def traffic(self) -> RemoteTraffic | None:
+        """What was moved over the network so far to read it; None where it is on disk."""
+        return self._traffic() if self._traffic else None
 
     def watch(self, on_rows: OnRows) -> None:
         """Have `on_rows` told, while `statistics` or a first list or look-up goes over all rows, how far it has come.
@@ -103,7 +120,7 @@ class FileTrajectorySource:
 
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):
-            await self._datasets.download(DatasetRequest(repo=self._repo))
+            return (await self._datasets.download(DatasetRequest(repo=self._repo))).local_path
         return (await self._latest.dataset()).local_path
 
     async def count(self, *, where: str | None = None) -> int:
@@ -187,6 +204,8 @@ class FileTrajectorySource:
     async def divide(self, rows: RowRange) -> DividedStream:
         """The stream of `stream_rows` in pieces, to be read elsewhere."""
         snapshot = await self._latest.open(await self._latest.dataset())
+        if snapshot.is_remote:
+            raise one_process()
         return await in_task_group(to_thread.run_sync(self._divided, snapshot, rows.check()))
 
     def _divided(self, snapshot: Snapshot, rows: RowRange) -> DividedStream:
@@ -228,8 +247,9 @@ class FileTrajectorySource:
             snapshot.files_with(chosen.first, chosen.last),
             chosen,
             mapper if some.ordered else row_by_row(mapper),
-            snapshot.row_cache.open_data if some.ordered else snapshot.row_cache.open,
+            partial(snapshot.row_cache.open_data, chosen=chosen) if some.ordered else snapshot.row_cache.open,
             lambda: self._latest.check_unchanged(snapshot.dataset),
+            decodes_ahead=not snapshot.is_remote,
         )
 
     def _taken(self, chunk: list[Placed[T]], some: Pass, limit: int | None, tally: StreamTally) -> Iterator[T]:
@@ -307,6 +327,12 @@ class FileTrajectorySource:
     async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
         check_count(field, query, limit)
         return cut(await self._latest.read(lambda snapshot: snapshot.count_values(field, query)), limit)
+
+
+def one_process() -> InvalidArgument:
+    """What is said where several processes are to read a remote source."""
+    reason = "a remote source is read by one process: the others would have connections of their own"
+    return InvalidArgument(name="workers", given="more than 1", reason=reason)
 
 
 def _cursor_after(reading: Reading, place: Callable[[int], int], row: int) -> str:

@@ -11,6 +11,8 @@ from hfsvc.trajectories.files.base import MAX_BATCH_ROWS, RowGroup, small_pieces
 from hfsvc.trajectories.files.dataset_files import OpenedFile
 
 _MAGIC = b"ARROW1"
+# The magic, padded to eight bytes: https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
+_HEAD_BYTES = 8
 
 
 class ArrowRowFile:
@@ -22,7 +24,9 @@ class ArrowRowFile:
 
     def __init__(self, file: OpenedFile) -> None:
         self._file = file
-        self._has_footer = file.arrow().read(len(_MAGIC)) == _MAGIC
+        self._is_framed = file.arrow().read(len(_MAGIC)) == _MAGIC
+        # A stream stands between its head and its footer: where bytes come one after the other, that is read.
+        self._has_footer = self._is_framed and file.ranges is None
         self.schema: pa.Schema = self._open().schema
         self.rows = sum(batch.num_rows for batch in self._stored())
 
@@ -46,6 +50,8 @@ class ArrowRowFile:
 
     def _open(self) -> pa.RecordBatchFileReader | pa.RecordBatchStreamReader:
         source = self._file.arrow()
+        if self._is_framed and not self._has_footer:
+            source.seek(_HEAD_BYTES)
         return pa.ipc.open_file(source) if self._has_footer else pa.ipc.open_stream(source)
 
     def _stored(self) -> Iterator[pa.RecordBatch]:

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,9 @@ import pyarrow as pa
 
 from hfsvc.models import DownloadedDataset
 from hfsvc.trajectories.files.run_results import result_file
+
+REMOTE_LOGGER = "hfsvc.remote.notes"
+"""The name of the logger that tells what reading remotely is going to cost."""
 
 Span = tuple[int, int]
 """Bytes of a file: the first one, and the one after the last."""
@@ -38,6 +41,10 @@ class RangeAccess(Protocol):
 
     def read(self, spans: Sequence[Span]) -> list[bytes]:
         """The bytes of each range; those that lie near each other are fetched together, the others side by side."""
+        ...
+
+    def hold(self, spans: Sequence[Span]) -> None:
+        """Fetch ranges, and hold them until others are to be held: `read` gives them without asking."""
         ...
 
     def begin(self, spans: Sequence[Span]) -> Fetching:
@@ -114,8 +121,8 @@ class DatasetFiles(Protocol):
         """Stands for what a file holds; None where it is gone. What stands of a run beside its document belongs to it."""
         ...
 
-    def prepare(self, paths: Sequence[str]) -> None:
-        """Told which files are opened next: what that needs of all of them may be fetched together."""
+    def prepare(self, paths: Sequence[str]) -> Iterable[str]:
+        """The paths of files that are opened next, in order: what that needs of several may be fetched together."""
         ...
 
 
@@ -206,8 +213,8 @@ class FolderFiles:
             return None
         return f"{self._checksums.get(path)} {status.st_size} {status.st_mtime_ns}"
 
-    def prepare(self, paths: Sequence[str]) -> None:
-        """Nothing need be fetched."""
+    def prepare(self, paths: Sequence[str]) -> Sequence[str]:
+        return paths
 
 
 def folder_files(dataset: DownloadedDataset) -> FolderFiles:

@@ -13,6 +13,7 @@ from hfsvc.trajectories.files.dataset_files import DatasetFiles, OpenedFile
 from hfsvc.trajectories.files.delimited import DelimitedRowFile
 from hfsvc.trajectories.files.json import JsonRowFile
 from hfsvc.trajectories.files.parquet import ParquetRowFile, open_parquet
+from hfsvc.trajectories.files.ranged_parquet import RangedParquetRowFile
 from hfsvc.trajectories.files.run_results import with_result
 from hfsvc.trajectories.files.session_logs import SessionRowFile, is_session
 from hfsvc.trajectories.files.turn_rows import TurnRowFile, session_column
@@ -65,7 +66,10 @@ def _opened(files: DatasetFiles, file: str, will_read: WillRead | None) -> Itera
             _check_fetched(opened, file)
         if kind is PARQUET:
             with open_parquet(opened, file, files.repo) as parquet:
-                yield ParquetRowFile(parquet)
+                if opened.ranges is None:
+                    yield ParquetRowFile(parquet)
+                else:
+                    yield RangedParquetRowFile(parquet, file, opened.ranges, will_read)
             return
         try:
             if kind is ARROW:

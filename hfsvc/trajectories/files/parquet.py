@@ -94,6 +94,13 @@ def iter_batches(parquet: pq.ParquetFile, columns: list[str], start: int) -> Ite
     A batch holds at most `BATCH_BYTES`, or a single row. Row groups before `start` are not read.
     """
     groups, first = groups_from(parquet, start)
+    yield from group_batches(parquet, groups, columns, first, start)
+
+
+def group_batches(
+    parquet: pq.ParquetFile, groups: list[int], columns: list[str], first: int, start: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The same of some row groups that follow each other, whose first row is `first`."""
     for batch in _decoded(parquet, groups, columns):
         skipped = min(max(0, start - first), batch.num_rows)
         for piece in small_pieces(batch.slice(skipped)):
