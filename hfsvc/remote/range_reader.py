@@ -131,9 +131,11 @@ class RangeReader:
         piece = await self._fetcher.fetch(file, flight.span)
         flight.piece = piece
         self.cache.put(file.path, piece)
-        flight.done.set()
         if self._keep:
-            await self._keep(file, piece)
+            # What came is kept, whoever waits no longer for it.
+            with anyio.CancelScope(shield=True):
+                await self._keep(file, piece)
+        flight.done.set()
 
 
 def _span(piece: Bytes) -> Span:

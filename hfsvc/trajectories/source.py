@@ -19,6 +19,7 @@ from hfsvc.errors import BadRow, InvalidArgument
 from hfsvc.models import (
     DatasetRequest,
     DatasetStatistics,
+    DownloadedDataset,
     FileLayout,
     KeyColumn,
     ReadOptions,
@@ -86,6 +87,7 @@ class FileTrajectorySource:
         traffic: Callable[[], RemoteTraffic] | None = None,
     ) -> None:
         self._traffic = traffic
+        self._files_of = files_of
         self.skipped_rows = 0
         self._repo = repo
         self._datasets = datasets
@@ -102,6 +104,20 @@ class FileTrajectorySource:
     def traffic(self) -> RemoteTraffic | None:
         """What was moved over the network so far to read it; None where it is on disk."""
         return self._traffic() if self._traffic else None
+
+    async def dataset(self) -> DownloadedDataset:
+        """What is read: the dataset as it is on disk, or on the Hub.
+
+        Raises:
+            NotDownloaded: Nothing is on disk.
+        """
+        return await self._latest.dataset()
+
+    def read_as(self, options: ReadOptions) -> "FileTrajectorySource":
+        """Another source of the same dataset, at the same commit where it is remote, that is read in another way."""
+        return FileTrajectorySource(
+            self._repo, datasets=self._datasets, options=options, files_of=self._files_of, traffic=self._traffic
+        )
 
     def watch(self, on_rows: OnRows) -> None:
         """Have `on_rows` told, while `statistics` or a first list or look-up goes over all rows, how far it has come.

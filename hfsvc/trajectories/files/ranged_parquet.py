@@ -44,9 +44,12 @@ class RangedParquetRowFile(ParquetRowFile):
         ahead: Fetching | None = None
         try:
             for group in groups:
+                goes_on = group != groups[0]
                 stop = first + self._parquet.metadata.row_group(group).num_rows
                 coming, ahead = ahead, None
                 for row, batch in self._group_rows(group, columns, first, start, coming):
+                    if goes_on and ahead is None:
+                        ahead = self._begin(group + 1, columns, stop)
                     yield row, batch
                     # Not before: who wants the first rows only is not to pay for the next group.
                     if ahead is None and row + batch.num_rows >= (first + stop) / 2:
