@@ -20,6 +20,8 @@ from hfsvc.transfer.ranges import cut
 
 GAP_BYTES = 16 << 10
 """A request for what lies between two ranges costs more than so many bytes."""
+PIECE_BYTES = 4 << 20
+"""So that a long footer is one request, however small the ranges of downloads are."""
 Keep = Callable[[RemoteFile, Bytes], Awaitable[None]]
 
 
@@ -58,7 +60,7 @@ class RangeReader:
         self.cache = ByteCache(settings.remote_cache_bytes)
         self._keep = keep
         # A piece that is larger than what is held could not be held at all.
-        self._piece_bytes = max(1, min(settings.chunk_bytes, settings.remote_cache_bytes // 4))
+        self._piece_bytes = max(1, min(max(settings.chunk_bytes, PIECE_BYTES), settings.remote_cache_bytes // 4))
         self._fetcher = SpanFetcher(source, settings, metrics, clock)
         self._flights: defaultdict[str, list[_Flight]] = defaultdict(list)
 

@@ -15,7 +15,7 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.process_map import processes_of
 from hfsvc.arguments import check_rows, check_value
 from hfsvc.atif import Trajectory
-from hfsvc.errors import BadRow, InvalidArgument
+from hfsvc.errors import BadRow
 from hfsvc.models import (
     DatasetRequest,
     DatasetStatistics,
@@ -220,8 +220,6 @@ class FileTrajectorySource:
     async def divide(self, rows: RowRange) -> DividedStream:
         """The stream of `stream_rows` in pieces, to be read elsewhere."""
         snapshot = await self._latest.open(await self._latest.dataset())
-        if snapshot.is_remote:
-            raise one_process()
         return await in_task_group(to_thread.run_sync(self._divided, snapshot, rows.check()))
 
     def _divided(self, snapshot: Snapshot, rows: RowRange) -> DividedStream:
@@ -343,12 +341,6 @@ class FileTrajectorySource:
     async def count_values(self, field: SummaryField, query: str | None = None, *, limit: int = 100) -> ValueCounts:
         check_count(field, query, limit)
         return cut(await self._latest.read(lambda snapshot: snapshot.count_values(field, query)), limit)
-
-
-def one_process() -> InvalidArgument:
-    """What is said where several processes are to read a remote source."""
-    reason = "a remote source is read by one process: the others would have connections of their own"
-    return InvalidArgument(name="workers", given="more than 1", reason=reason)
 
 
 def _cursor_after(reading: Reading, place: Callable[[int], int], row: int) -> str:

@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hfsvc.errors import InvalidArgument
 from hfsvc.testing import LocalHub
+from hfsvc.testing.localhub.distortions import MaskedHashes
 from hfsvc.testing.samples import rows_table, sample_rows
+from hfsvc.trajectories.source import FileTrajectorySource
 from tests.builders import REPO, open_container_for
 from tests.remote.worlds import content_requests, everything_of, long_rows, publish
 from tests.trajectories.tables import parquet
@@ -123,3 +127,75 @@ async def test_a_source_keeps_its_commit(local_hub: LocalHub, root: Path) -> Non
         local_hub.refresh(REPO)
         assert len([each async for each in source.stream_rows()]) == 5
         assert await container.source(REPO, remote=True).count() == 9
+
+
+async def test_several_processes_are_refused_in_words(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, FORMATS["parquet"])
+    async with open_container_for(local_hub, root) as container:
+        source = container.source(REPO, remote=True)
+        assert isinstance(source, FileTrajectorySource)
+        source.use_workers(2)
+        assert await source.count(where="task_1") == 11
+        with pytest.raises(InvalidArgument, match="one process"):
+            await source.statistics()
+
+
+async def test_ten_readers_of_one_row_fetch_it_once(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, FORMATS["one group"])
+    async with open_container_for(local_hub, root) as container:
+        source = container.source(REPO, remote=True)
+        await source.count()
+        local_hub.reset()
+        found: list[object] = []
+
+        async def read() -> None:
+            found.append(await source.get_trajectory(7))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(read)
+        assert all(each == found[0] for each in found)
+        assert local_hub.bytes_sent() <= len(FORMATS["one group"]["train.parquet"])
+
+
+async def test_a_revision_may_be_named(local_hub: LocalHub, root: Path, tmp_path: Path) -> None:
+    publish(local_hub, {"train.parquet": parquet(sample_rows(5))})
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "train.parquet").write_bytes(parquet(sample_rows(3)))
+    local_hub.add_revision(REPO, "v2", other)
+    async with open_container_for(local_hub, root) as container:
+        assert await container.source(f"hf://datasets/{REPO}@v2", remote=True).count() == 3
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "./data"])
+async def test_files_of_ones_own_are_not_read_remotely(root: Path, local_hub: LocalHub, name: str) -> None:
+    async with open_container_for(local_hub, root) as container:
+        with pytest.raises(InvalidArgument, match="on this disk"):
+            container.source(name, remote=True)
+        with pytest.raises(InvalidArgument, match="remote"):
+            container.source(REPO, keep_bytes=True)
+
+
+async def test_a_hub_that_masks_hashes_is_read_too(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, FORMATS["parquet"])
+    local_hub.fault(MaskedHashes(), server="hub")
+    async with open_container_for(local_hub, root) as container:
+        assert len([each async for each in container.source(REPO, remote=True).stream_rows()]) == 60
+
+
+async def test_a_footer_that_is_longer_costs_one_request_more(local_hub: LocalHub, root: Path) -> None:
+    content = parquet(sample_rows(600), row_group_size=1)
+    publish(local_hub, {"train.parquet": content})
+    async with open_container_for(local_hub, root) as container:
+        assert await container.source(REPO, remote=True).count() == 600
+        assert len(content_requests(local_hub)) == 3
+
+
+async def test_a_stop_is_not_read_over(local_hub: LocalHub, root: Path) -> None:
+    content = parquet(long_rows(400, characters=8_000), row_group_size=100)
+    publish(local_hub, {"train.parquet": content})
+    async with open_container_for(local_hub, root) as container:
+        source = container.source(REPO, remote=True)
+        assert len([each async for each in source.stream_rows(start=100, stop=200)]) == 100
+        assert local_hub.bytes_sent() < len(content) // 4 + 200_000
