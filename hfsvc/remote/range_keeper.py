@@ -10,6 +10,7 @@ from hfsvc.remote.spans import Bytes
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.transfer.part_folder import SMALL_FILE_BYTES
 
+KEEP_WITHIN_S = 10.0
 logger = logging.getLogger(__name__)
 
 
@@ -32,7 +33,9 @@ class RangeKeeper:
         if file.size <= SMALL_FILE_BYTES or len(piece.data) == file.size:
             return
         try:
-            async with self._writing:
-                await self._store.keep_range(self._remote, file, piece.start, piece.data)
+            # All threads may be waiting for what is read, and for each other, where many read at once.
+            with anyio.move_on_after(KEEP_WITHIN_S):
+                async with self._writing:
+                    await self._store.keep_range(self._remote, file, piece.start, piece.data)
         except LocalStorage as error:
             logger.warning("bytes of %s that were read are not kept: %s", file.path, error)

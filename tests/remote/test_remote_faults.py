@@ -7,10 +7,10 @@ import anyio
 import pyarrow.parquet as pq
 import pytest
 
-from hfsvc.errors import BadParquet, FileNotFound, NoRanges, TransferStalled
+from hfsvc.errors import BadParquet, DatasetChanged, FileNotFound, NoRanges, TransferStalled
 from hfsvc.models import DatasetRequest
 from hfsvc.testing import LocalHub
-from hfsvc.testing.localhub.distortions import IgnoreRange
+from hfsvc.testing.localhub.distortions import IgnoreRange, OtherTotal
 from hfsvc.testing.localhub.faults import Cut, HangUp, Missing, Stall, Status
 from tests.builders import REPO, MiB, open_container_for
 from tests.remote.worlds import long_rows, publish
@@ -55,6 +55,41 @@ async def test_a_file_that_is_gone_is_told(local_hub: LocalHub, root: Path, shor
         local_hub.fault(Missing(), server="hub", path="*train.parquet")
         with pytest.raises(FileNotFound, match=r"train\.parquet"):
             await source.count()
+
+
+async def test_a_commit_that_the_hub_has_no_more_is_told(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, FILES)
+    async with open_container_for(local_hub, root) as container:
+        source = container.source(REPO, remote=True)
+        gone = Status(404, "json", "gone", {"X-Error-Code": "RevisionNotFound"})
+        local_hub.fault(gone, server="hub", path="*/resolve/*")
+        with pytest.raises(DatasetChanged, match=r"no commit [0-9a-f]{12} any more"):
+            await source.count()
+
+
+async def test_a_footer_that_is_cut_is_told(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, {"train.parquet": CONTENT[:-20]})
+    async with open_container_for(local_hub, root) as container:
+        with pytest.raises(BadParquet, match=r"train\.parquet.*hfsvc download"):
+            await container.source(REPO, remote=True).count()
+
+
+async def test_a_file_of_another_size_is_told(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, FILES)
+    local_hub.fault(OtherTotal(), server="cdn")
+    async with open_container_for(local_hub, root) as container:
+        with pytest.raises(NoRanges, match="the listing says"):
+            await container.source(REPO, remote=True).count()
+
+
+async def test_a_download_under_way_is_not_disturbed_by_what_is_kept(local_hub: LocalHub, root: Path) -> None:
+    content = parquet(long_rows(400, characters=8_000), row_group_size=100)
+    publish(local_hub, {"train.parquet": content})
+    async with open_container_for(local_hub, root) as container:
+        source = container.source(REPO, remote=True, keep_bytes=True)
+        async with container.store().hold(REPO):
+            assert len([each async for each in source.stream_rows()]) == 400
+        assert (await container.datasets().plan(DatasetRequest(repo=REPO))).kept_bytes == 0
 
 
 async def test_a_server_that_is_gone_is_told_after_the_last_try(
