@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         PlannedFile,
         ReadOptions,
         RecoveryStatistics,
+        RemoteTraffic,
         Retried,
         RoleStatistics,
         RowChoice,
@@ -88,7 +89,7 @@ _NAMES = {
     "models": (
         "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUpdate DatasetUsage Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished FitRecord Globs KeptText LockFile LockedDataset LockedFile SharedResult OnEvent "
-        "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
+        "Planned PlannedFile ReadOptions RecoveryStatistics RemoteTraffic Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
     "containers": "Container open_container",
@@ -153,6 +154,7 @@ __all__ = [
     "PlannedFile",
     "ReadOptions",
     "RecoveryStatistics",
+    "RemoteTraffic",
     "Retried",
     "RoleStatistics",
     "RowChoice",

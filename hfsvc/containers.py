@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -13,6 +14,7 @@ from dependency_injector import containers, providers
 from hfsvc.aio.per_process import PerProcess
 from hfsvc.aio.throttle import Throttle
 from hfsvc.arguments import check_name, check_value
+from hfsvc.datasets.request import parse_request
 from hfsvc.datasets.service import HubDatasetService
 from hfsvc.datasets.transfer import TransferServices
 from hfsvc.errors import ContainerEnded, InvalidArgument, typed
@@ -22,6 +24,7 @@ from hfsvc.hub.transport import make_client
 from hfsvc.hub.urls import parse_repo
 from hfsvc.metrics import Counters, MetricsRecorder
 from hfsvc.models import (
+    DatasetRequest,
     EpisodeFilter,
     LayoutName,
     OnBadRow,
@@ -42,6 +45,7 @@ from hfsvc.trajectories.local_files import LocalFiles
 from hfsvc.trajectories.registry import Registry, open_registry
 
 if TYPE_CHECKING:
+    from hfsvc.remote.pinned_dataset import PinnedDataset
     from hfsvc.trajectories.source import FileTrajectorySource
 
 
@@ -98,23 +102,70 @@ def _make_datasets(
     )
 
 
+def _make_pinned(
+    name: str,
+    services: TransferServices,
+    *,
+    session: HubSession,
+    datasets: DatasetService,
+    registry: Registry,
+    store: DatasetStore,
+    lifetime: Lifetime,
+    keep_bytes: bool,
+) -> "PinnedDataset":
+    from hfsvc.remote.pinned_dataset import PinnedDataset
+    from hfsvc.remote.range_keeper import RangeKeeper
+
+    request = parse_request(DatasetRequest(repo=name), services.settings, full_name=registry.expand)
+    counters = Counters()
+    return PinnedDataset(
+        request,
+        HubClient(session.counting_in(counters)),
+        services.settings,
+        counters=counters,
+        service=datasets,
+        check_open=lifetime.check,
+        open_keeper=partial(RangeKeeper, store) if keep_bytes else None,
+    )
+
+
 def _make_source(
-    name: str | os.PathLike[str], *, datasets: DatasetService, registry: Registry, settings: Settings, **options: Any
+    name: str | os.PathLike[str],
+    *,
+    datasets: DatasetService,
+    registry: Registry,
+    settings: Settings,
+    pin: "Callable[..., PinnedDataset]",
+    remote: bool = False,
+    keep_bytes: bool = False,
+    **options: Any,
 ) -> "FileTrajectorySource":
     # Late: a process that only downloads needs no pyarrow.
     from hfsvc.trajectories.source import FileTrajectorySource
 
     for option in options:
-        check_name("source() option", option, ReadOptions.__struct_fields__)
+        check_name("source() option", option, (*ReadOptions.__struct_fields__, "remote", "keep_bytes"))
     if not isinstance(name, os.PathLike):
         check_value("repo", name, str)
+    check_value("remote", remote, bool)
+    check_value("keep_bytes", keep_bytes, bool)
     if registry.means_files(name):
+        if remote:
+            raise InvalidArgument(name="remote", given="True", reason=f"{name} lies on this disk already")
         files = LocalFiles(name)
         cache = files.sidecars(settings.root)
         return FileTrajectorySource(files.name, datasets=files, options=ReadOptions(**options), sidecars=cache)
     name, endpoint = str(name), settings.endpoint
     repo = parse_repo(registry.repo_of(name), endpoint).repo
     read_as = registry.read_options(repo, ReadOptions(**options))
+    if remote:
+        registry.repo_of(name)
+        pinned = pin(name, keep_bytes=keep_bytes)
+        return FileTrajectorySource(
+            typed(repo), datasets=pinned, options=read_as, files_of=pinned.files_of, traffic=lambda: pinned.traffic
+        )
+    if keep_bytes:
+        raise InvalidArgument(name="keep_bytes", given="True", reason="only what is read remotely is kept: give remote")
     return FileTrajectorySource(typed(repo), datasets=datasets, options=read_as)
 
 
@@ -144,8 +195,13 @@ class OpenSource(Protocol):
         sample: int | None = None,
         shuffle: bool = False,
         seed: int | None = None,
+        remote: bool = False,
+        keep_bytes: bool = False,
     ) -> BatchSource:
         """A new source each time.
+
+        With `remote`, rows are read where they lie on the Hub, at the commit that it has when the source is first used; with
+        `keep_bytes`, what was read is left for a later download to reuse.
 
         Raises:
             UnknownSource: A bare word that is no alias.
@@ -192,7 +248,21 @@ class Container(containers.DeclarativeContainer):
     # What a provider takes no type checker sees.
     source: OpenSource = cast(
         "OpenSource",
-        providers.Callable(_make_source, datasets=datasets, registry=registry, settings=settings),
+        providers.Callable(
+            _make_source,
+            datasets=datasets,
+            registry=registry,
+            settings=settings,
+            pin=providers.Factory(
+                _make_pinned,
+                services=services,
+                session=session,
+                datasets=datasets,
+                registry=registry,
+                store=store,
+                lifetime=lifetime,
+            ).provider,
+        ),
     )
 
 

@@ -5,7 +5,7 @@
     HfsvcError
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
     │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, UnusableClient,
-    │                                    LimitTooSmall, ContainerEnded, OtherEventLoop, OtherProcess, NotInStore
+    │                                    LimitTooSmall, ContainerEnded, OtherEventLoop, OtherProcess, NotInStore, NoRanges
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource, NotDownloaded,
     │                                    ConversionNotFound, SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
@@ -235,6 +235,19 @@ class OtherProcess(FixRequest):
 
     def message(self) -> str:
         return "These rows are read by another process, which this one was forked from: call iter_rows in each process."
+
+
+@dataclass(eq=False, kw_only=True)
+class NoRanges(FixRequest):
+    """A server of content gives no ranges of a file, so that nothing can be read of it where it lies."""
+
+    repo: str
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        download = f"hfsvc download {typed(self.repo)} brings it whole"
+        return f"{self.path} of {self.repo} cannot be read remotely: its server gives no ranges ({self.reason}); {download}."
 
 
 @dataclass(eq=False, kw_only=True)

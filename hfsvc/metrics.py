@@ -11,6 +11,7 @@ MetricName = Literal[
     "files_verified",
     "hedges",
     "hub_requests",
+    "requests",
     "retries",
     "stalls",
     "wait_seconds",
@@ -31,6 +32,21 @@ def count_retry(metrics: MetricsRecorder, error: TryLater) -> None:
     metrics.add("retries")
     if isinstance(error, HubUnavailable) and error.stalled:
         metrics.add("stalls")
+
+
+class SharedCounts:
+    """`MetricsRecorder` that hands on to several.
+
+    Args:
+        recorders: Take what is counted.
+    """
+
+    def __init__(self, *recorders: MetricsRecorder) -> None:
+        self._recorders = recorders
+
+    def add(self, name: MetricName, value: float = 1) -> None:
+        for each in self._recorders:
+            each.add(name, value)
 
 
 class Counters:

@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         max_connections: Content streams at once, over all files.
         connections_per_file: Content streams at once for one file.
         chunk_bytes: Length of the ranges that a large file is fetched in.
+        remote_cache_bytes: Bytes that a remote source holds of what it read.
         bandwidth_limit: Bytes of content a second, over all downloads of a container; None for no limit.
         connect_timeout_s: Seconds to wait for a connection.
         api_timeout_s: Seconds to wait for each read of an API answer.
@@ -60,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_connections: int = 16
     connections_per_file: int = 8
     chunk_bytes: int = 8 * MiB
+    remote_cache_bytes: int = 64 * MiB
     bandwidth_limit: int | None = None
     connect_timeout_s: float = 10.0
     api_timeout_s: float = 30.0
@@ -81,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             hint = _FORMER.get((error.name, getattr(self, error.name))) or error.hint
             raise InvalidSettings(setting=error.name, reason=error.why(), hint=hint) from None
         _check_endpoint(self.endpoint)
-        for name in ("max_connections", "connections_per_file", "chunk_bytes", "bandwidth_limit"):
+        for name in ("max_connections", "connections_per_file", "chunk_bytes", "remote_cache_bytes", "bandwidth_limit"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise InvalidSettings(setting=name, reason="it must be at least 1")
         for name in ("connect_timeout_s", "api_timeout_s", "stall_timeout_s", "give_up_after_s"):

@@ -46,6 +46,8 @@ ALLOWED: dict[str, set[str]] = {
     "store": FOUNDATION | {"transfer"},
     "datasets": FOUNDATION | {"protocols", "hub", "transfer", "store"},
     "trajectories": FOUNDATION | {"atif", "opaque_text", "protocols", "store"},
+    # Stands between the Hub and the rows: it implements what rows are read from by what datasets are downloaded with.
+    "remote": FOUNDATION | {"protocols", "hub", "transfer", "store", "datasets", "trajectories"},
     "pages": {"atif"},
     "export": FOUNDATION | {"atif", "protocols", "trajectories"},
 }
@@ -61,6 +63,7 @@ FORBIDDEN_LIBRARIES = {
     "hub": {"pyarrow", "filelock", "shutil", "tempfile"},
     "datasets": {"httpx", "pyarrow", "filelock"},
     "trajectories": {"httpx", "filelock"},
+    "remote": {"httpx", "filelock"},
     "export": {"httpx", "filelock"},
     "pages": {"httpx", "pyarrow", "anyio", "asyncio", "filelock", "litestar"},
 }

@@ -29,6 +29,7 @@ def test_every_field_has_a_variable(field: str) -> None:
         "max_connections",
         "connections_per_file",
         "chunk_bytes",
+        "remote_cache_bytes",
         "connect_timeout_s",
         "api_timeout_s",
         "stall_timeout_s",

@@ -13,6 +13,7 @@ from hfsvc.cli.export_options import STDOUT, check_export, export_options, joine
 from hfsvc.cli.exported import say_records, sentence_of, tell_exported, write_report
 from hfsvc.cli.options import Options, command
 from hfsvc.cli.read_options import writing_options
+from hfsvc.cli.remote import remote_option, traffic_facts
 from hfsvc.cli.token_options import TokenPlan, token_options
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.argument("dataset")
 @export_options
 @token_options
+@remote_option
 @writing_options
 def export_command(options: Options, dataset: str, reading: "ReadOptions", **given: Any) -> None:
     """Write a dataset's trajectories into a file or a folder.
@@ -47,7 +49,7 @@ def export_command(options: Options, dataset: str, reading: "ReadOptions", **giv
     if report:
         write_report(report, done)
     if options.as_json:
-        write_json(done)
+        write_json([msgspec.to_builtins(each, enc_hook=str) | traffic_facts() for each in done])
         return
     tell_exported(options, done)
     if not any(each.rows or each.kept for each in done):

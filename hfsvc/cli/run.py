@@ -7,13 +7,14 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 import msgspec
 
 from hfsvc.cli.errors import Terminated
 from hfsvc.cli.options import Options
+from hfsvc.cli.remote import remote_reading, tell_traffic
 from hfsvc.containers import Container, open_container
 from hfsvc.errors import NotDownloaded, NotInStore, typed
 from hfsvc.hub.urls import parse_repo
@@ -111,7 +112,7 @@ def source_name(options: Options, dataset: str) -> str:
     from hfsvc.cli.output import say
 
     given = repo_of(options, dataset)
-    if is_path(given):
+    if is_path(given) or remote_reading():
         return given
     address = parse_repo(given, settings_of(options).endpoint)
     if address.path or address.revision:
@@ -139,7 +140,11 @@ def open_source(
     """
     from hfsvc.trajectories.source import FileTrajectorySource
 
-    source = container.source(dataset, **msgspec.structs.asdict(reading))
+    remote = remote_reading()
+    where: dict[str, Any] = {"remote": True, "keep_bytes": remote.keep_bytes} if remote else {}
+    source = container.source(dataset, **msgspec.structs.asdict(reading), **where)
+    if remote:
+        remote.add(source)
     if isinstance(source, FileTrajectorySource):
         source.use_workers(workers)
         if on_rows:
@@ -162,7 +167,9 @@ def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: S
             return await work(container)
 
     try:
-        return asyncio.run(_until_terminated(main()))
+        done = asyncio.run(_until_terminated(main()))
+        tell_traffic(options)
+        return done
     except NotDownloaded as error:
         error.looked_in, error.other_root = str(_absolute(chosen.root)), other_root(chosen.root)
         if Path(error.repo).exists():

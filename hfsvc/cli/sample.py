@@ -8,6 +8,7 @@ import click
 
 from hfsvc.cli.options import Options, command
 from hfsvc.cli.read_options import reading_options
+from hfsvc.cli.remote import remote_option
 from hfsvc.cli.trajectories import one_dataset, print_trajectory
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class NumberedTrajectory(NamedTuple):
 @click.option("--dataset", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
 @click.option("--seed", type=int, help="The same seed draws the same rows; another one each time unless given.")
 @click.option("--first", is_flag=True, help="The first rows instead of random ones.")
+@remote_option
 @reading_options
 def sample_command(
     options: Options, words: tuple[str, ...], dataset: str | None, seed: int | None, first: bool, reading: "ReadOptions"

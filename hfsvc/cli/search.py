@@ -6,6 +6,7 @@ import click
 
 from hfsvc.cli.options import Options, command, workers_option
 from hfsvc.cli.read_options import storage_options
+from hfsvc.cli.remote import remote_option, traffic_facts
 from hfsvc.cli.tables import TableColumn, write_table
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ COLUMNS = (
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Longest list.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, help="Matches to leave out before it.")
 @workers_option
+@remote_option
 @storage_options
 def search_command(
     options: Options,
@@ -57,7 +59,7 @@ def search_command(
             ),
         )
     if options.as_json:
-        write_json({"source": name, "query": query, "page": page})
+        write_json({"source": name, "query": query, "page": page} | traffic_facts())
     elif options.quiet:
         click.echo("".join(f"{each.row}\n" for each in page.items), nl=False)
     else:

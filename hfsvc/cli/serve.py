@@ -36,6 +36,12 @@ OPEN = (
 )
 @click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Let pages of this origin in, may repeat.")
 @click.option("--source", metavar="DATASET", help="Instead of the default source (HFSVC_DEFAULT_SOURCE).")
+@click.option(
+    "--remote",
+    multiple=True,
+    metavar="DATASET",
+    help="Serve a dataset that is read on the Hub, without a download; may repeat.",
+)
 @click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
 @click.option("--demo", is_flag=True, help="Serve made-up trajectories from a temporary folder.")
 def serve_command(
@@ -46,6 +52,7 @@ def serve_command(
     server_token: str | None,
     allow_origin: tuple[str, ...],
     source: str | None,
+    remote: tuple[str, ...],
     *,
     open_browser: bool,
     demo: bool,
@@ -56,8 +63,8 @@ def serve_command(
     glob, or several of them. Prints the address, and answers until it is interrupted.
     """
     _check_extra()
-    if demo and (source or words):
-        raise click.UsageError("The demo serves rows of its own: leave out --source and DATASET, or --demo.")
+    if demo and (source or words or remote):
+        raise click.UsageError("The demo serves rows of its own: leave out --source, --remote and DATASET, or --demo.")
     from hfsvc.cli.run import run, settings_of
     from hfsvc.server.runner.uvicorn import bind, choose_allocator
 
@@ -65,9 +72,14 @@ def serve_command(
     access = _access(host, server_token, allow_origin)
     with ExitStack() as stack:
         settings = stack.enter_context(_demo_settings(options)) if demo else settings_of(options)
-        settings, files = _sources(settings, [*words, *([source] if source else [])])
+        named = [*words, *([source] if source else [])]
+        settings, files = _sources(settings, named or [*remote[:1]])
         bound = stack.enter_context(bind(host, port))
-        run(options, lambda container: _serve(container, options, access, bound, files, open_browser, demo), settings)
+        run(
+            options,
+            lambda container: _serve(container, options, access, bound, files, open_browser, demo, remote),
+            settings,
+        )
 
 
 def _sources(settings: "Settings", named: list[str]) -> "tuple[Settings, tuple[str, ...]]":
@@ -139,6 +151,7 @@ async def _serve(
     files: tuple[str, ...],
     open_browser: bool,
     demo: bool,
+    remote: tuple[str, ...],
 ) -> None:
     import anyio
 
@@ -149,7 +162,7 @@ async def _serve(
         await container.source(container.settings().default_source).ensure_downloaded()
     address = address_of(bound)
     _tell(options, address)
-    app = create_app(container, access=access, files=files)
+    app = create_app(container, access=access, files=files, remote=remote)
     async with anyio.create_task_group() as group:
         if open_browser:
             # Others see the addresses that programs are started with.

@@ -9,6 +9,7 @@ import msgspec
 
 from hfsvc.cli.options import Options, command, workers_option
 from hfsvc.cli.read_options import counting_options
+from hfsvc.cli.remote import remote_option, traffic_facts
 from hfsvc.cli.tables import TableColumn, print_table, terminal, write_lines
 from hfsvc.cli.token_options import TOKENIZER
 from hfsvc.cli.token_stats import count_tokens_of, say_refused, show_tokens, token_lines
@@ -30,6 +31,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 @click.argument("dataset", required=False)
 @TOKENIZER
 @workers_option
+@remote_option
 @counting_options
 def stats_command(
     options: Options, dataset: str | None, reading: "ReadOptions", tokenizer: str | None, workers: int
@@ -46,7 +48,7 @@ def stats_command(
     name = source_of(options, dataset)
     found, tokens = _counted(options, name, reading, tokenizer, workers)
     if options.as_json:
-        write_json(msgspec.to_builtins(found) | ({"tokens": tokens} if tokens else {}))
+        write_json(msgspec.to_builtins(found) | ({"tokens": tokens} if tokens else {}) | traffic_facts())
         return
     if sys.stdout.isatty():
         _show(found, tokens)

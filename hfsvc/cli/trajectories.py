@@ -11,6 +11,7 @@ import msgspec
 
 from hfsvc.cli.options import Options, command, workers_option
 from hfsvc.cli.read_options import choosing_options, row_options
+from hfsvc.cli.remote import remote_option, traffic_facts
 
 if TYPE_CHECKING:
     from hfsvc.atif import Content, Step, Trajectory
@@ -25,6 +26,7 @@ STDOUT = Path("-")
 @command("count", example="hfsvc count openthoughts-sft --filter success")
 @click.argument("dataset", required=False)
 @workers_option
+@remote_option
 @choosing_options
 def count_command(options: Options, dataset: str | None, reading: "ReadOptions", workers: int) -> None:
     """Count a dataset's trajectories, from the footers of its files."""
@@ -38,7 +40,7 @@ def count_command(options: Options, dataset: str | None, reading: "ReadOptions",
             options, lambda container: _count(open_source(container, name, reading, on_rows, workers=workers))
         )
     if options.as_json:
-        write_json({"source": name, "count": count} | ({"leftOut": left_out} if left_out else {}))
+        write_json({"source": name, "count": count} | ({"leftOut": left_out} if left_out else {}) | traffic_facts())
         return
     click.echo(count)
     say_left_out(left_out, name)
@@ -64,6 +66,7 @@ async def _count(source: "TrajectorySource") -> "tuple[int, tuple[FileLayout, ..
     metavar="FILE",
     help="Write it as one page instead, which needs no server, - for stdout; steps are rebuilt unless --style says otherwise.",
 )
+@remote_option
 @row_options
 def show_command(
     options: Options,

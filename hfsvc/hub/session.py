@@ -7,6 +7,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from copy import copy
 from typing import Final, NamedTuple
 
 import anyio
@@ -43,7 +44,7 @@ from hfsvc.hub.urls import (
     shown_origin,
     without_query,
 )
-from hfsvc.metrics import MetricsRecorder, count_retry
+from hfsvc.metrics import MetricsRecorder, SharedCounts, count_retry
 from hfsvc.secret import Secret
 from hfsvc.settings import Settings
 from hfsvc.transfer.progress import OnRetry
@@ -123,6 +124,12 @@ class HubSession:
         self.limiter = Limiter()
         self.endpoint = settings.endpoint
 
+    def counting_in(self, recorder: MetricsRecorder) -> "HubSession":
+        """The same session, whose requests from now on are counted in `recorder` too."""
+        other = copy(self)
+        other._metrics = SharedCounts(self._metrics, recorder)
+        return other
+
     async def call(
         self, url: str, context: RequestContext, *, token: Secret | None, on_retry: OnRetry | None = None
     ) -> ApiResponse:
@@ -176,6 +183,7 @@ class HubSession:
         if bucket and same_origin(url, self.endpoint):
             await self._ready(bucket, url, token_set=request.token is not None)
         sent = self._build(request)
+        self._metrics.add("requests")
         response = await self._answer(sent, url)
         _log_response(sent, response)
         if self.is_hub(url):

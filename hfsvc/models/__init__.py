@@ -32,6 +32,7 @@ from hfsvc.models.datasets import (
     PlannedFile,
     RemoteDataset,
     RemoteFile,
+    RemoteTraffic,
     VerifyReport,
 )
 from hfsvc.models.events import (
@@ -125,6 +126,7 @@ __all__ = [
     "RecoveryStatistics",
     "RemoteDataset",
     "RemoteFile",
+    "RemoteTraffic",
     "ResultFilter",
     "Retried",
     "RoleStatistics",

@@ -337,6 +337,20 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
         return tuple(self.local_path / file for file in self.files)
 
 
+class RemoteTraffic(Model, frozen=True, kw_only=True):
+    """What was moved over the network to read a dataset without downloading it.
+
+    Attributes:
+        bytes_moved: Of content.
+        requests: All of them: to the Hub, also those for the listing, and to servers of content; each try counts.
+        total_bytes: Of the files that may be read.
+    """
+
+    bytes_moved: int = 0
+    requests: int = 0
+    total_bytes: int = 0
+
+
 class DatasetUsage(Model, frozen=True, kw_only=True):
     """What a dataset takes of the disk, in bytes.
 

@@ -95,6 +95,7 @@ def create_app(
     access: ServerAccess | None = None,
     limits: ServerLimits | None = None,
     files: Sequence[str | os.PathLike[str]] = (),
+    remote: Sequence[str] = (),
 ) -> ServerApp:
     """The server over a container, which the caller opens before and closes after it.
 
@@ -104,13 +105,14 @@ def create_app(
         limits: How much it takes on at once.
         files: Paths of files of your own, folders or globs: each is a dataset besides, called ``local:`` and the last part of
             its path, and the first one is the default source.
+        remote: Datasets that are read on the Hub, without a download, by alias, id or address.
 
     Raises:
         InvalidArgument: One of them is something else.
     """
     check_value("access", access, ServerAccess | None)
     check_value("limits", limits, ServerLimits | None)
-    sources = OpenSources(container, files)
+    sources = OpenSources(container, files, remote)
     return ServerApp(_make_state(container, sources, access or ServerAccess(), limits or ServerLimits()))
 
 

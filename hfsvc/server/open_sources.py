@@ -4,16 +4,20 @@ import os
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from hfsvc.containers import Container
-from hfsvc.errors import InvalidRepoId, NotInStore, PathNotFound, UnknownSource
+from hfsvc.errors import InvalidRepoId, NotInStore, PathNotFound, UnknownSource, typed
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import DownloadedDataset, ReadOptions
 from hfsvc.protocols import TrajectorySource
 from hfsvc.trajectories.known_datasets import KnownDataset
 from hfsvc.trajectories.local_files import LocalFiles
+
+if TYPE_CHECKING:
+    from hfsvc.trajectories.source import FileTrajectorySource
 
 # Each keeps files open and parts of them in memory.
 KEPT = 16
@@ -28,13 +32,19 @@ class OpenSources:
         container: Makes them.
         files: Paths of files of the user's own, folders or globs, that are served as datasets beside those of the store.
             Where the settings' default source is one, it is served too.
+        remote: Datasets that are read on the Hub, each at the commit that it has when it is first asked for.
     """
 
-    def __init__(self, container: Container, files: Iterable[str | os.PathLike[str]] = ()) -> None:
+    def __init__(
+        self, container: Container, files: Iterable[str | os.PathLike[str]] = (), remote: Iterable[str] = ()
+    ) -> None:
         self._container = container
         self._registry = container.registry()
         self._endpoint = container.settings().endpoint
         self._kept: OrderedDict[tuple[str, bytes], TrajectorySource] = OrderedDict()
+        self._remote = {parse_repo(self._registry.repo_of(each), self._endpoint).repo: each for each in remote}
+        self._called: dict[str, str] = {}
+        self._pinned: dict[str, FileTrajectorySource] = {}
         default = container.settings().default_source
         own = [default] if self._registry.means_files(default) else []
         self._files = named_files(map(LocalFiles, [*files, *own]))
@@ -100,6 +110,8 @@ class OpenSources:
         Raises:
             PathNotFound: Files of the user's own are gone.
         """
+        if (remote := self._remote_name(repo)) is not None:
+            return await self._find_remote(remote)
         if repo not in self._files:
             return await self._container.datasets().get_download_info(repo)
         found = await self._files[repo].get_download_info(repo)
@@ -113,7 +125,29 @@ class OpenSources:
                 found.append(await self.find(name))
             except PathNotFound:
                 continue
-        return [each for each in found if each] + await self._container.datasets().list_downloaded()
+        found += [await self._find_remote(name) for name in self._remote]
+        stored = await self._container.datasets().list_downloaded()
+        return [each for each in found if each] + [each for each in stored if self._remote_name(each.repo) is None]
+
+    def _remote_name(self, repo: str) -> str | None:
+        """What a dataset was named as that is read on the Hub; None for all others."""
+        try:
+            asked = parse_repo(typed(repo), self._endpoint).repo.casefold()
+        except InvalidRepoId:
+            return None
+        return next((name for name in self._remote if asked in {name.casefold(), self._called.get(name)}), None)
+
+    async def _find_remote(self, name: str) -> DownloadedDataset:
+        found = await self._pin(name).dataset()
+        # The Hub may call it otherwise.
+        self._called[name] = found.repo.casefold()
+        return found
+
+    def _pin(self, repo: str) -> "FileTrajectorySource":
+        """The source that says at which commit a dataset is read on the Hub."""
+        if repo not in self._pinned:
+            self._pinned[repo] = cast("FileTrajectorySource", self._container.source(self._remote[repo], remote=True))
+        return self._pinned[repo]
 
     def open(self, name: str, reading: ReadOptions) -> TrajectorySource:
         """The source of a dataset, by its alias or id, or of files by their name, that is read in one way.
@@ -124,11 +158,16 @@ class OpenSources:
         repo = self._readable(name)
         key = (repo, msgspec.json.encode(reading))
         if key not in self._kept:
-            self._kept[key] = self._container.source(self._opened(repo), **msgspec.structs.asdict(reading))
+            self._kept[key] = self._make(repo, reading)
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return self._kept[key]
+
+    def _make(self, repo: str, reading: ReadOptions) -> TrajectorySource:
+        if (remote := self._remote_name(repo)) is not None:
+            return self._pin(remote).read_as(self._registry.read_options(remote, reading))
+        return self._container.source(self._opened(repo), **msgspec.structs.asdict(reading))
 
     def _opened(self, repo: str) -> str | Path:
         if repo in self._files:

@@ -126,6 +126,10 @@ class DatasetStore(Protocol):
         """
         ...
 
+    async def keep_range(self, remote: RemoteDataset, file: RemoteFile, start: int, data: bytes) -> bool:
+        """Leave bytes of a file for a later download to reuse; False where one is under way. Takes the lock itself."""
+        ...
+
     async def clear(self, repo: str) -> None:
         """Remove what downloads of a dataset left on the way."""
         ...

@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from hfsvc.aio.coalesce import CoalescedCall
 from hfsvc.aio.per_process import PerProcess
-from hfsvc.disk import check_same_disk, make_folder
+from hfsvc.disk import check_same_disk, disk_errors, make_folder
 from hfsvc.errors import LocalStorage, StoreNotWritable
 from hfsvc.files.atomic import free_bytes
 from hfsvc.models import DamagedFile, DatasetUsage, DownloadedDataset, DownloadPlan, RemoteDataset, RemoteFile
@@ -22,8 +22,9 @@ from hfsvc.store.inventory import Inventory, find_copies, find_kept, find_presen
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.safe_paths import check_names, check_together, inside, is_case_sensitive
 from hfsvc.store.staging import Staging, keep_notes_only, note_placed, only_notes_of, placed_paths
+from hfsvc.transfer.part_file import keep_range
 from hfsvc.transfer.part_folder import PartFolder
-from hfsvc.transfer.part_paths import left_behind, part_name
+from hfsvc.transfer.part_paths import PartPaths, left_behind, part_name
 
 
 class FolderStore:
@@ -137,6 +138,18 @@ class FolderStore:
         keep_notes_only(parts)
         names = {part_name(entry.repo, entry.commit, path, checksum) for path, checksum in entry.checksums.items()}
         keep_digests(self.root, entry.repo, names)
+
+    async def keep_range(self, remote: RemoteDataset, file: RemoteFile, start: int, data: bytes) -> bool:
+        async with self._locks.hold_if_free(remote.repo) as held:
+            if held:
+                await to_thread.run_sync(self._keep_range, remote, file, start, data)
+            return held
+
+    def _keep_range(self, remote: RemoteDataset, file: RemoteFile, start: int, data: bytes) -> None:
+        name = part_name(remote.repo, remote.commit, file.path, file.checksum)
+        folder = make_folder(parts_folder(self.root, remote.repo))
+        with disk_errors(folder, needed=len(data)):
+            keep_range(PartPaths(folder, digests_folder(self.root, remote.repo), name), file.size, start, data)
 
     async def clear(self, repo: str) -> None:
         await to_thread.run_sync(clear_parts, self.root, repo)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from hfsvc.errors import BadParquet, BadRow, NotDownloaded
+from hfsvc.errors import BadParquet, BadRow, InvalidArgument, NotDownloaded
 from hfsvc.models import StreamRecord
 from hfsvc.trajectories.chooser import Chosen
 from hfsvc.trajectories.cursor import Reading
@@ -52,7 +52,14 @@ class DividedStream:
         self._tally.begin(chosen, reading)
 
     def pieces(self) -> Iterator[ReadingPiece]:
-        """The pieces, in order, each made when it is asked for."""
+        """The pieces, in order, each made when it is asked for.
+
+        Raises:
+            InvalidArgument: The source is remote.
+        """
+        if self._snapshot.is_remote:
+            reason = "a remote source is read by one process: others would have connections of their own"
+            raise InvalidArgument(name="workers", given="more than 1", reason=reason)
         folder = self._snapshot.row_cache.sidecars.folder
         for stretch in self._stretches:
             yield piece_of(

@@ -12,6 +12,7 @@ from hfsvc.models import DownloadedDataset, FileLayout, ReadOptions, RuledOutLay
 from hfsvc.models.file_kinds import (
     DOCUMENTS,
     KINDS,
+    PARQUET,
     RUNS,
     FileKind,
     files_by_kind,
@@ -21,8 +22,9 @@ from hfsvc.models.file_kinds import (
     stem_of,
 )
 from hfsvc.models.splits import choose_files
-from hfsvc.trajectories.data_file import DataFile, content_of
+from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.files.base import RowFile
+from hfsvc.trajectories.files.dataset_files import DatasetFiles, folder_files
 from hfsvc.trajectories.files.json import DOCUMENT
 from hfsvc.trajectories.files.open import open_rows
 from hfsvc.trajectories.files.session_logs import SESSION
@@ -64,14 +66,40 @@ class JudgedFile(NamedTuple):
         return self.data is None and self.told.rows != 0
 
 
-def find_data_files(dataset: DownloadedDataset, options: ReadOptions) -> tuple[list[DataFile], list[FileLayout]]:
+class _LayoutJudge:
+    """Finds the layouts of files. Where rows must be fetched, parquet files of the same columns are taken to be alike.
+
+    Args:
+        options: How to read them.
+        by_types: As `explain_layout`.
+    """
+
+    def __init__(self, options: ReadOptions, *, by_types: bool) -> None:
+        self._options = options
+        self._by_types = by_types
+        self._known: dict[bytes, LayoutChoice] = {}
+
+    def explain(self, rows: RowFile, path: str) -> LayoutChoice:
+        if not self._by_types or kind_of(path) is not PARQUET:
+            return explain_layout(rows, path, self._options)
+        columns = rows.schema.remove_metadata().serialize().to_pybytes()
+        if (choice := self._known.get(columns)) is None:
+            choice = explain_layout(rows, path, self._options, by_types=True)
+            if rows.rows:
+                self._known[columns] = choice
+        return choice
+
+
+def find_data_files(
+    dataset: DownloadedDataset, options: ReadOptions, files: DatasetFiles
+) -> tuple[list[DataFile], list[FileLayout]]:
     """The files to read, in order, each opened to count its rows; and those that are left out though they hold something.
 
     Raises:
         BadParquet: A file is damaged, or none has a layout that is known.
         InvalidSettings, NotDownloaded, SplitNotFound: As `judge_files`.
     """
-    judged = judge_files(dataset, options)
+    judged = judge_files(dataset, options, files)
     if refusal := refusal_among(judged):
         raise refusal
     return [*_numbered(each.data for each in judged)], [each.told for each in judged if each.is_left_out]
@@ -85,8 +113,10 @@ def _numbered(files: Iterable[DataFile | None]) -> Iterator[DataFile]:
             first += file.stop
 
 
-def judge_files(dataset: DownloadedDataset, options: ReadOptions) -> list[JudgedFile]:
-    """Every file that may hold rows, in byte order of paths.
+def judge_files(
+    dataset: DownloadedDataset, options: ReadOptions, files: DatasetFiles | None = None
+) -> list[JudgedFile]:
+    """Every file that may hold rows, in byte order of paths; of `files`, or of those on disk.
 
     Names tell where to look first. Where no file there holds trajectories, and no configuration and no split is asked for,
     the files of the other kinds are looked at, too.
@@ -97,7 +127,9 @@ def judge_files(dataset: DownloadedDataset, options: ReadOptions) -> list[Judged
         SplitNotFound: There is no such configuration or split.
     """
     likely = choose_files(dataset.repo, dataset.files, dataset.configs, config=options.config, split=options.split)
-    judged = [_look_at(dataset, path, options) for path in likely]
+    files = files or folder_files(dataset)
+    layouts = _LayoutJudge(options, by_types=files.is_remote)
+    judged = [_look_at(files, path, layouts) for path in files.prepare(likely)]
     others: list[str] = []
     if options.config is None and options.split is None:
         others = [path for paths in files_by_kind(dataset.files).values() for path in paths if path not in {*likely}]
@@ -106,7 +138,7 @@ def judge_files(dataset: DownloadedDataset, options: ReadOptions) -> list[Judged
         read = {result_file(each.told.file) for each in judged if each.data}
         judged += [_unread(path, OTHER_KIND.format(kinds)) for path in others if path not in read]
     else:
-        judged += [_look_at(dataset, path, options) for path in others]
+        judged += [_look_at(files, path, layouts) for path in files.prepare(others)]
     return sorted(without_repeats(judged), key=lambda each: each.told.file.encode(errors="surrogateescape"))
 
 
@@ -151,17 +183,17 @@ def _unread(path: str, reason: str) -> JudgedFile:
     return JudgedFile(FileLayout(file=path, rows=None, layout=None, column=None, reason=reason))
 
 
-def _look_at(dataset: DownloadedDataset, path: str, options: ReadOptions) -> JudgedFile:
+def _look_at(files: DatasetFiles, path: str, layouts: _LayoutJudge) -> JudgedFile:
     try:
-        with open_rows(dataset.local_path, path, dataset.repo) as rows:
-            return _judged(path, content_of(dataset, path) or "", rows, options)
+        with open_rows(files, path) as rows:
+            return _judged(path, files.content(path) or "", rows, layouts)
     except BadParquet as error:
         return _unread(path, error.reason)._replace(refusal=error, is_damaged=True)
 
 
-def _judged(path: str, content: str, rows: RowFile, options: ReadOptions) -> JudgedFile:
+def _judged(path: str, content: str, rows: RowFile, layouts: _LayoutJudge) -> JudgedFile:
     try:
-        choice = explain_layout(rows, path, options)
+        choice = layouts.explain(rows, path)
     except BadParquet as error:
         # It lacks a column that was named.
         return _unread(path, error.reason)._replace(refusal=error if rows.rows else None)
@@ -170,7 +202,7 @@ def _judged(path: str, content: str, rows: RowFile, options: ReadOptions) -> Jud
         rows=rows.rows,
         layout=choice.layout.name if choice.layout else None,
         column=choice.layout.messages if choice.layout else None,
-        reason="; ".join((_reason(choice, rows, options), *choice.notes)),
+        reason="; ".join((_reason(choice, rows), *choice.notes)),
         ruled_out=tuple(RuledOutLayout(layout=name, reason=reason) for name, reason in choice.ruled_out),
         unread=tuple(_unread_columns(choice, rows)),
     )
@@ -188,7 +220,7 @@ def _unread_columns(choice: LayoutChoice, rows: RowFile) -> Iterator[str]:
         yield from (name for name in dict.fromkeys(rows.schema.names) if name not in read)
 
 
-def _reason(choice: LayoutChoice, rows: RowFile, options: ReadOptions) -> str:
+def _reason(choice: LayoutChoice, rows: RowFile) -> str:
     if choice.layout is None:
         return f"no layout fits; try {choice.nearest.advice()}" if choice.nearest else "no layout fits"
     others = [column for _, column in dict.fromkeys(choice.held) if column != choice.layout.messages]

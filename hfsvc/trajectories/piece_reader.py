@@ -13,6 +13,7 @@ from hfsvc.trajectories.batch_mapper import BatchMapper, row_by_row
 from hfsvc.trajectories.data_file import DataFile, OpenFile
 from hfsvc.trajectories.divided_reading import ReadingPiece
 from hfsvc.trajectories.files.base import RowFile
+from hfsvc.trajectories.files.dataset_files import folder_files
 from hfsvc.trajectories.index.row_cache import RowCache
 from hfsvc.trajectories.index.sidecars import Sidecars
 from hfsvc.trajectories.reader import iter_values
@@ -37,7 +38,7 @@ def read_piece(
         NotDownloaded: One is gone.
     """
     sidecars = Sidecars(piece.dataset.repo, Path(piece.sidecars) if piece.sidecars else None)
-    cache = RowCache(piece.dataset, sidecars)
+    cache = RowCache(folder_files(piece.dataset), sidecars)
     for some in passes_of(piece.rows, piece.before, piece.window, ordered=piece.ordered):
         if some.ordered:
             yield from _placed(piece, some, mapper, lambda file: kept.open(file, cache.open_data))

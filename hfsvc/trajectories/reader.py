@@ -1,7 +1,7 @@
 """A dataset's rows, batch after batch, read and converted in a worker thread while the event loop goes on."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Generic, TypeVar
 
@@ -74,7 +74,7 @@ def iter_values(
 
 def _numbered(
     rows: RowFile, file: DataFile, mapper: BatchMapper[T], selected: SelectedRows
-) -> Iterator[tuple[int, pa.RecordBatch]]:
+) -> Generator[tuple[int, pa.RecordBatch], None, None]:
     """The batches of the selected rows, each with the number of its first row in the dataset."""
     following = selected.next_from(file.first)
     while following is not None and following < file.stop:
@@ -134,6 +134,8 @@ class RowReader(Generic[T]):
         mapper: What to make of the batches.
         open_file: Opens the files.
         check_unchanged: Awaited after a file was opened; raises when the dataset is another one by now.
+        decodes_ahead: Whether the next batch is decoded in a thread of its own: what waits for a network is cancelled with
+            the thread that asks.
     """
 
     def __init__(
@@ -144,7 +146,10 @@ class RowReader(Generic[T]):
         mapper: BatchMapper[T],
         open_file: OpenFile,
         check_unchanged: CheckUnchanged,
+        *,
+        decodes_ahead: bool = True,
     ) -> None:
+        self._decodes_ahead = decodes_ahead
         self._dataset = dataset
         self._files = iter(files)
         self._selected = selected
@@ -152,7 +157,7 @@ class RowReader(Generic[T]):
         self._open_file = open_file
         self._check_unchanged = check_unchanged
         self._opened = ExitStack()
-        self._batches: ReadAhead[Chunk] | None = None
+        self._batches: Iterator[Chunk] | None = None
         self._file: DataFile | None = None
 
     async def next(self) -> list[Placed[T]] | None:
@@ -173,8 +178,14 @@ class RowReader(Generic[T]):
         # Once open, a file stays what it is, whatever replaces it.
         rows = await read_unchanged(lambda: self._open(file), self._check_unchanged)
         self._file = file
-        self._batches = ReadAhead(_chunks(_numbered(rows, file, self._mapper, self._selected)))
-        self._opened.callback(self._batches.close)
+        batches = _numbered(rows, file, self._mapper, self._selected)
+        if self._decodes_ahead:
+            ahead = self._batches = ReadAhead(_chunks(batches))
+            self._opened.callback(ahead.close)
+        else:
+            # Chunk by chunk as they come, and the first batch alone: what is behind it may have to be fetched.
+            self._batches = ([batch] for batch in batches)
+            self._opened.callback(batches.close)
         return True
 
     def _open(self, file: DataFile) -> RowFile:

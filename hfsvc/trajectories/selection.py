@@ -95,6 +95,10 @@ class SelectedRows(NamedTuple):
             return ()
         return self.selection.runs(begin, end) if self.selection else ((begin, end),)
 
+    def any_between(self, first: int, stop: int) -> bool:
+        """Whether one of these rows lies there."""
+        return any(True for _ in self.runs(first, stop))
+
     def next_from(self, row: int) -> int | None:
         """The first of these rows that is `row` or a later one; None where there is none."""
         return next((begin for begin, _ in self.runs(row, self.last)), None)

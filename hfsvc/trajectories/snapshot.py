@@ -25,10 +25,12 @@ from hfsvc.models import (
 )
 from hfsvc.trajectories.chooser import Chooser, Chosen, depends_on_range
 from hfsvc.trajectories.cursor import Numbering, Reading, begin_reading, choice_digests, number_rows
-from hfsvc.trajectories.data_file import DataFile, content_of
+from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.divided_index import SharedIndex
 from hfsvc.trajectories.duplicates import DigestIndex
 from hfsvc.trajectories.field_texts import FieldTexts
+from hfsvc.trajectories.files.dataset_files import DatasetFiles, folder_files
+from hfsvc.trajectories.index.held_sidecars import HeldSidecars
 from hfsvc.trajectories.index.row_cache import RowCache
 from hfsvc.trajectories.index.sidecars import Sidecars, sidecars_of
 from hfsvc.trajectories.index.summary_index import SummaryIndex
@@ -39,6 +41,7 @@ from hfsvc.trajectories.selection import RowRange, RowSelection
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+FilesOf = Callable[[DownloadedDataset], DatasetFiles]
 OnRows = Callable[[int, int], None]
 """Told how many rows are done of how many."""
 # Another one for every change of what a row's summary is read from: what older ones wrote down counts no more.
@@ -69,14 +72,23 @@ class LatestSnapshot:
         datasets: Says what is on disk.
         options: How to read it.
         sidecars: As for `Snapshot`.
+        files_of: Gives the files of the dataset, to be read.
 
     Attributes:
         on_rows: Told, while a first look goes over all rows, how many are done of how many; from a worker thread.
         workers: How many processes share such a look.
     """
 
-    def __init__(self, repo: str, datasets: DatasetLookup, options: ReadOptions, sidecars: Path | None = None) -> None:
+    def __init__(
+        self,
+        repo: str,
+        datasets: DatasetLookup,
+        options: ReadOptions,
+        sidecars: Path | None = None,
+        files_of: FilesOf = folder_files,
+    ) -> None:
         self._repo = repo
+        self._files_of = files_of
         self._datasets = datasets
         self._options = options
         self._sidecars = sidecars
@@ -118,7 +130,14 @@ class LatestSnapshot:
             if fresh:
                 return known
         self._known = await read_unchanged(
-            lambda: Snapshot(dataset, self._options, self._sidecars, self.tell_rows, self.workers),
+            lambda: Snapshot(
+                dataset,
+                self._options,
+                self._sidecars,
+                self.tell_rows,
+                self.workers,
+                files=self._files_of(dataset),
+            ),
             lambda: self.check_unchanged(dataset),
         )
         for file in self._known.left_out:
@@ -155,6 +174,7 @@ class Snapshot:
         sidecars: Where its sidecars lie; None for the store that holds it.
         on_rows: As `LatestSnapshot.on_rows`.
         workers: As `LatestSnapshot.workers`.
+        files: To be read; those on disk unless given.
 
     Attributes:
         files: The files that hold rows, in order.
@@ -171,13 +191,16 @@ class Snapshot:
         sidecars: Path | None = None,
         on_rows: OnRows = lambda _done, _total: None,
         workers: int = 1,
+        *,
+        files: DatasetFiles | None = None,
     ) -> None:
         self.dataset = dataset
-        self.files, self.left_out = find_data_files(dataset, options)
+        self._stored = files or folder_files(dataset)
+        self.files, self.left_out = find_data_files(dataset, options, self._stored)
         self.numbering = _numbering(dataset, self.files)
-        written = Sidecars(dataset.repo, sidecars or sidecars_of(dataset))
+        written = self._sidecars(sidecars)
         written.prune(file.content for file in self.files)
-        self.row_cache = RowCache(dataset, written)
+        self.row_cache = RowCache(self._stored, written)
         variant = f"{ROWS_ARE_READ} {options.layout} {sorted(options.columns.items())}"
         share = SharedIndex(dataset, self.files, written, workers, on_rows) if workers > 1 and written.folder else None
         self.index = SummaryIndex(self.files, self.row_cache.open_data, written, variant, on_rows, share)
@@ -187,6 +210,16 @@ class Snapshot:
         texts = FieldTexts(self.files, self.row_cache.open_data, self.index)
         chooser = Chooser(dataset.repo, self.rows, self.index, digests, texts)
         self._chosen = lru_cache(KEPT_CHOICES)(partial(chooser.choose, options))
+
+    def _sidecars(self, folder: Path | None) -> Sidecars:
+        if self._stored.is_remote:
+            return HeldSidecars(self.dataset.repo)
+        return Sidecars(self.dataset.repo, folder or sidecars_of(self.dataset))
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its files are fetched as they are read."""
+        return self._stored.is_remote
 
     @property
     def rows(self) -> int:
@@ -205,7 +238,7 @@ class Snapshot:
 
     def is_fresh(self) -> bool:
         """Whether no file has been replaced since its rows were counted. One that is gone is missed when it is read."""
-        return all(content_of(self.dataset, each.path) in {each.content, None} for each in self.files)
+        return all(self._stored.content(each.path) in {each.content, None} for each in self.files)
 
     def files_with(self, first: int, last: int) -> list[DataFile]:
         """The files that hold rows from `first` to `last`."""

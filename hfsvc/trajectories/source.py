@@ -19,9 +19,11 @@ from hfsvc.errors import BadRow
 from hfsvc.models import (
     DatasetRequest,
     DatasetStatistics,
+    DownloadedDataset,
     FileLayout,
     KeyColumn,
     ReadOptions,
+    RemoteTraffic,
     SummaryField,
     SummaryPage,
     TrajectoryRow,
@@ -40,6 +42,7 @@ from hfsvc.trajectories.batch_mapper import (
 from hfsvc.trajectories.chooser import check_choice
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.divided_stream import DividedStream
+from hfsvc.trajectories.files.dataset_files import folder_files
 from hfsvc.trajectories.index.facets import check_count, cut
 from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.kept_columns import check_kept
@@ -48,7 +51,7 @@ from hfsvc.trajectories.reading_order import Pass, passes
 from hfsvc.trajectories.row_counts import count_divided, map_counts
 from hfsvc.trajectories.row_stream import CountedStream, StreamTally
 from hfsvc.trajectories.selection import RowRange, SelectedRows, selected
-from hfsvc.trajectories.snapshot import DatasetLookup, LatestSnapshot, OnRows, Snapshot
+from hfsvc.trajectories.snapshot import DatasetLookup, FilesOf, LatestSnapshot, OnRows, Snapshot
 from hfsvc.trajectories.statistics import StatisticsBuilder
 
 logger = logging.getLogger(__name__)
@@ -65,6 +68,8 @@ class FileTrajectorySource:
         datasets: Says what is on disk, and downloads it when asked to.
         options: How to read it.
         sidecars: Where its sidecars lie; None for the store that holds it.
+        files_of: Gives its files, to be read; those on disk unless given.
+        traffic: Tells what was moved to read them; None where they are on disk.
 
     Attributes:
         options: As given.
@@ -72,19 +77,47 @@ class FileTrajectorySource:
     """
 
     def __init__(
-        self, repo: str, *, datasets: DatasetLookup, options: ReadOptions | None = None, sidecars: Path | None = None
+        self,
+        repo: str,
+        *,
+        datasets: DatasetLookup,
+        options: ReadOptions | None = None,
+        sidecars: Path | None = None,
+        files_of: FilesOf = folder_files,
+        traffic: Callable[[], RemoteTraffic] | None = None,
     ) -> None:
+        self._traffic = traffic
+        self._files_of = files_of
         self.skipped_rows = 0
         self._repo = repo
         self._datasets = datasets
         self.options = options or ReadOptions()
         check_choice(self.options)
-        self._latest = LatestSnapshot(repo, datasets, self.options, sidecars)
+        self._latest = LatestSnapshot(repo, datasets, self.options, sidecars, files_of)
 
     @property
     def left_out(self) -> tuple[FileLayout, ...]:
         """As `hfsvc.protocols.TrajectorySource.left_out`."""
         return self._latest.left_out
+
+    @property
+    def traffic(self) -> RemoteTraffic | None:
+        """What was moved over the network so far to read it; None where it is on disk."""
+        return self._traffic() if self._traffic else None
+
+    async def dataset(self) -> DownloadedDataset:
+        """What is read: the dataset as it is on disk, or on the Hub.
+
+        Raises:
+            NotDownloaded: Nothing is on disk.
+        """
+        return await self._latest.dataset()
+
+    def read_as(self, options: ReadOptions) -> "FileTrajectorySource":
+        """Another source of the same dataset, at the same commit where it is remote, that is read in another way."""
+        return FileTrajectorySource(
+            self._repo, datasets=self._datasets, options=options, files_of=self._files_of, traffic=self._traffic
+        )
 
     def watch(self, on_rows: OnRows) -> None:
         """Have `on_rows` told, while `statistics` or a first list or look-up goes over all rows, how far it has come.
@@ -103,7 +136,7 @@ class FileTrajectorySource:
 
     async def ensure_downloaded(self) -> Path:
         if not await self._datasets.is_downloaded(self._repo):
-            await self._datasets.download(DatasetRequest(repo=self._repo))
+            return (await self._datasets.download(DatasetRequest(repo=self._repo))).local_path
         return (await self._latest.dataset()).local_path
 
     async def count(self, *, where: str | None = None) -> int:
@@ -228,8 +261,9 @@ class FileTrajectorySource:
             snapshot.files_with(chosen.first, chosen.last),
             chosen,
             mapper if some.ordered else row_by_row(mapper),
-            snapshot.row_cache.open_data if some.ordered else snapshot.row_cache.open,
+            partial(snapshot.row_cache.open_data, chosen=chosen) if some.ordered else snapshot.row_cache.open,
             lambda: self._latest.check_unchanged(snapshot.dataset),
+            decodes_ahead=not snapshot.is_remote,
         )
 
     def _taken(self, chunk: list[Placed[T]], some: Pass, limit: int | None, tally: StreamTally) -> Iterator[T]:

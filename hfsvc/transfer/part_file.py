@@ -15,6 +15,31 @@ from hfsvc.transfer.ranges import RangeSet
 from hfsvc.transfer.recent_blocks import FileBlock
 
 
+def keep_range(paths: PartPaths, size: int, start: int, data: bytes) -> None:
+    """Put bytes of a file into its part, without looking at what else is there. Whoever calls holds the dataset's lock.
+
+    Args:
+        paths: In the parts folder, which exists.
+        size: Bytes of the whole file.
+        start: Where the bytes stand in it.
+        data: They.
+    """
+    if not paths.part.exists() or not paths.read_journal(size):
+        os.close(paths.write_journal(size, []))
+    part = os.open(paths.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    journal = os.open(paths.journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        os.ftruncate(part, size)
+        written = 0
+        while written < len(data):
+            written += os.pwrite(part, memoryview(data)[written:], start + written)
+        # A line that was cut must not swallow this one.
+        os.write(journal, b"\n" + extent_line(Extent(start, start + len(data), digest_of([data]))))
+    finally:
+        os.close(part)
+        os.close(journal)
+
+
 class PartFile:
     """A part file that is open, with its journal.
 

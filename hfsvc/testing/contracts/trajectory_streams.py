@@ -9,7 +9,14 @@ import pytest
 from hfsvc import atif
 from hfsvc.errors import BadParquet, BadRow, CursorMismatch, InvalidArgument
 from hfsvc.models import SummaryPage
-from hfsvc.testing.contracts.trajectory_world import TrajectoryWorld, numbers_of, read_until, task_of, tasks_of
+from hfsvc.testing.contracts.trajectory_world import (
+    TrajectoryWorld,
+    numbers_of,
+    read_until,
+    reads_remotely,
+    task_of,
+    tasks_of,
+)
 from hfsvc.testing.samples import sample_row, sample_rows
 from hfsvc.trajectories.cursor import join_cursors
 
@@ -187,6 +194,9 @@ class RowStreamContract:
         source = await world.open(sample_rows(3))
         first, *_ = [each.cursor async for each in source.stream_rows()]
         await world.move(sample_rows(3, 1))
+        if reads_remotely(source):
+            assert await tasks_of(source, cursor=first) == ["task_1", "task_2"]
+            return
         with pytest.raises(CursorMismatch):
             await tasks_of(source, cursor=first)
 

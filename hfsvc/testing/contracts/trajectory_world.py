@@ -36,6 +36,11 @@ class TrajectoryWorld(Protocol):
         ...
 
 
+def reads_remotely(source: TrajectorySource) -> bool:
+    """Whether a source reads where its rows lie, at one commit for its life, and nothing need be downloaded."""
+    return getattr(source, "traffic", None) is not None
+
+
 async def numbers_of(source: TrajectorySource, **where: Any) -> list[int]:
     """The numbers of the rows that a stream gives."""
     return [each.row async for each in source.stream_rows(**where)]

@@ -4,26 +4,29 @@ Source: `datasets` writes streams into its cache and in ``save_to_disk``; others
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pyarrow as pa
 
 from hfsvc.trajectories.files.base import MAX_BATCH_ROWS, RowGroup, small_pieces
+from hfsvc.trajectories.files.dataset_files import OpenedFile
 
 _MAGIC = b"ARROW1"
+# The magic, padded to eight bytes: https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
+_HEAD_BYTES = 8
 
 
 class ArrowRowFile:
-    """An open Arrow file. Its bytes are mapped into memory, so that passing over rows costs nothing.
+    """An open Arrow file. Where its bytes are mapped into memory, passing over rows costs nothing.
 
     Args:
-        mapped: All of it.
+        file: Stays open.
     """
 
-    def __init__(self, mapped: pa.Buffer) -> None:
-        self._mapped = mapped
-        self._has_footer = mapped.slice(0, min(len(_MAGIC), mapped.size)).to_pybytes() == _MAGIC
+    def __init__(self, file: OpenedFile) -> None:
+        self._file = file
+        self._is_framed = file.arrow().read(len(_MAGIC)) == _MAGIC
+        # A stream stands between its head and its footer: where bytes come one after the other, that is read.
+        self._has_footer = self._is_framed and file.ranges is None
         self.schema: pa.Schema = self._open().schema
         self.rows = sum(batch.num_rows for batch in self._stored())
 
@@ -33,7 +36,7 @@ class ArrowRowFile:
 
     @property
     def groups(self) -> tuple[RowGroup, ...]:
-        return (RowGroup(0, self.rows, self._mapped.size),) if self.rows else ()
+        return (RowGroup(0, self.rows, self._file.size),) if self.rows else ()
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         row = 0
@@ -46,7 +49,9 @@ class ArrowRowFile:
             row += batch.num_rows
 
     def _open(self) -> pa.RecordBatchFileReader | pa.RecordBatchStreamReader:
-        source = pa.BufferReader(self._mapped)
+        source = self._file.arrow()
+        if self._is_framed and not self._has_footer:
+            source.seek(_HEAD_BYTES)
         return pa.ipc.open_file(source) if self._has_footer else pa.ipc.open_stream(source)
 
     def _stored(self) -> Iterator[pa.RecordBatch]:
@@ -54,14 +59,3 @@ class ArrowRowFile:
         if self._has_footer:
             return (reader.get_batch(index) for index in range(reader.num_record_batches))
         return iter(reader)
-
-
-@contextmanager
-def open_arrow(path: Path) -> Iterator[ArrowRowFile]:
-    """An Arrow file.
-
-    Raises:
-        pa.ArrowException, OSError: It cannot be read.
-    """
-    with pa.memory_map(str(path)) as mapped:
-        yield ArrowRowFile(mapped.read_buffer())

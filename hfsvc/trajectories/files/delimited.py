@@ -5,17 +5,16 @@ The first row names the columns. An empty cell is null.
 
 import csv
 import io
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import BinaryIO
 
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet
 from hfsvc.models.file_kinds import stem_of
 from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup, with_unreadable
+from hfsvc.trajectories.files.dataset_files import OpenedFile
 from hfsvc.trajectories.files.json_documents import decompressed
 
 # The library's own limit is that of a cell in a spreadsheet; a cell with a whole conversation is longer.
@@ -26,14 +25,14 @@ class DelimitedRowFile:
     """An open table in text. A pass over it counts its rows.
 
     Args:
-        file: Unbuffered; stays open.
+        file: Stays open.
         name: Its ending tells the delimiter; also for errors.
 
     Raises:
         BadParquet: It is damaged, or no table.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: OpenedFile, name: str) -> None:
         self._file = file
         self._name = name
         self._delimiter = "\t" if name[len(stem_of(name)) :].lower().startswith(".tsv") else ","
@@ -48,7 +47,7 @@ class DelimitedRowFile:
 
     @property
     def groups(self) -> tuple[RowGroup, ...]:
-        return (RowGroup(0, self.rows, os.fstat(self._file.fileno()).st_size),) if self.rows else ()
+        return (RowGroup(0, self.rows, self._file.size),) if self.rows else ()
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         for group in _grouped(islice(self._lines(), start + 1, None)):
@@ -66,10 +65,8 @@ class DelimitedRowFile:
         return with_unreadable(pa.RecordBatch.from_arrays(arrays, names=names), wrong)
 
     def _lines(self) -> Iterator[list[str]]:
-        self._file.seek(0)
-        stream = io.FileIO(self._file.fileno(), closefd=False)
         try:
-            with decompressed(stream) as raw:
+            with decompressed(self._file.stream()) as raw:
                 text = io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
                 yield from (row for row in csv.reader(text, delimiter=self._delimiter) if row)
         except (csv.Error, OSError, EOFError) as error:

@@ -4,19 +4,18 @@ A file holds one row a line, or an array of rows, or a single row, or an object 
 Strings are what they are, any other value is its JSON text, null is null.
 """
 
-import io
 import json
-import os
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
 
 from hfsvc.errors import BadDocuments, BadParquet
 from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup, with_unreadable
+from hfsvc.trajectories.files.dataset_files import OpenedFile
 from hfsvc.trajectories.files.json_documents import Document, read_documents
 from hfsvc.trajectories.files.wrapped_rows import unwrapped
 
@@ -41,7 +40,7 @@ class FileScan(NamedTuple):
 
 
 # By what tells a file, and its content, from others and from what it was before.
-_surveys: dict[tuple[int, ...], FileScan] = {}
+_surveys: dict[tuple[int | str, ...], FileScan] = {}
 
 
 class JsonRowFile:
@@ -51,14 +50,14 @@ class JsonRowFile:
     keys of all rows, by first appearance, up to `MAX_COLUMNS`, and `DOCUMENT`.
 
     Args:
-        file: Unbuffered; stays open.
+        file: Stays open.
         name: For errors.
 
     Raises:
         BadParquet: It breaks off, is damaged, or is an array that does not end as it should.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: OpenedFile, name: str) -> None:
         self._file = file
         self._name = name
         self._survey = self._find_survey()
@@ -74,7 +73,7 @@ class JsonRowFile:
     @property
     def groups(self) -> tuple[RowGroup, ...]:
         # Lines can only be found by passing over those before them.
-        return (RowGroup(0, self.rows, os.fstat(self._file.fileno()).st_size),) if self.rows else ()
+        return (RowGroup(0, self.rows, self._file.size),) if self.rows else ()
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         for documents in group_documents(islice(self.documents(), start, None), len(columns)):
@@ -88,8 +87,7 @@ class JsonRowFile:
             raise BadParquet(file=self._name, reason=words, hint="Write it in UTF-8, an object a line.")
 
     def _find_survey(self) -> FileScan:
-        stat = os.fstat(self._file.fileno())
-        key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        key = self._file.identity
         if (known := _surveys.get(key)) is None:
             known = survey(each.text for each in self.documents())
             if len(_surveys) >= _MOST_SURVEYS:
@@ -99,11 +97,8 @@ class JsonRowFile:
 
     def documents(self) -> Iterator[Document]:
         """Its rows as they stand in it."""
-        self._file.seek(0)
-        # Whoever reads it to its end closes it, and this file is read again.
-        stream = io.FileIO(self._file.fileno(), closefd=False)
         try:
-            yield from unwrapped(read_documents(stream, self._name, as_rows=True))
+            yield from unwrapped(read_documents(self._file.stream(), self._name, as_rows=True))
         except BadDocuments as error:
             raise BadParquet(file=error.file, reason=error.reason) from error
 

@@ -1,31 +1,37 @@
 """The one place that opens a file of rows by its format, which its name tells. Everything here blocks: call it from a worker thread."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.models.file_kinds import ARROW, PARQUET, TABLES, kind_of
-from hfsvc.trajectories.files.arrow_ipc import open_arrow
+from hfsvc.trajectories.files.arrow_ipc import ArrowRowFile
 from hfsvc.trajectories.files.base import RowFile, bad_parquet, damage_hint
+from hfsvc.trajectories.files.dataset_files import DatasetFiles, OpenedFile
 from hfsvc.trajectories.files.delimited import DelimitedRowFile
 from hfsvc.trajectories.files.json import JsonRowFile
 from hfsvc.trajectories.files.parquet import ParquetRowFile, open_parquet
+from hfsvc.trajectories.files.ranged_parquet import RangedParquetRowFile
 from hfsvc.trajectories.files.run_results import with_result
 from hfsvc.trajectories.files.session_logs import SessionRowFile, is_session
 from hfsvc.trajectories.files.turn_rows import TurnRowFile, session_column
 
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 _POINTER = b"version https://git-lfs.github.com/spec/"
+WillRead = Callable[[int, int], bool]
+"""Whether any of a file's rows is going to be read, from the first one to the one before the last."""
 
 
 @contextmanager
-def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
+def open_rows(files: DatasetFiles, file: str, will_read: WillRead | None = None) -> Iterator[RowFile]:
     """A file of a dataset, by the ending of its name: parquet, Arrow, CSV, else JSON. Rows that are turns come by session.
+
+    Args:
+        files: Of the dataset.
+        file: Its path.
+        will_read: Which rows come next, so that they can be fetched ahead; None where few rows are read.
 
     Raises:
         BadParquet: It is damaged, or cut.
@@ -33,19 +39,19 @@ def open_rows(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
     """
     with ExitStack() as opened:
         try:
-            rows = opened.enter_context(_opened(folder, file, repo))
+            rows = opened.enter_context(_opened(files, file, will_read))
         except BadParquet as error:
-            error.hint = error.hint or damage_hint(repo)
+            if files.is_remote or not error.hint:
+                error.hint = damage_hint(files.repo, is_remote=files.is_remote)
             raise
         session = session_column(rows.schema)
-        yield with_result(rows, folder, file) if session is None else TurnRowFile(rows, session)
+        yield with_result(rows, files.read, file) if session is None else TurnRowFile(rows, session)
 
 
-def _check_fetched(path: Path, file: str) -> None:
+def _check_fetched(opened: OpenedFile, file: str) -> None:
     """Refuse what Git leaves in the place of a large file. What else is wrong with a file, opening it tells."""
     try:
-        with path.open("rb") as content:
-            head = content.read(len(_POINTER))
+        head = opened.stream().read(len(_POINTER))
     except OSError:
         return
     if head == _POINTER:
@@ -53,28 +59,32 @@ def _check_fetched(path: Path, file: str) -> None:
 
 
 @contextmanager
-def _opened(folder: Path, file: str, repo: str) -> Iterator[RowFile]:
-    _check_fetched(folder / file, file)
+def _opened(files: DatasetFiles, file: str, will_read: WillRead | None) -> Iterator[RowFile]:
     kind = kind_of(file)
-    if kind is PARQUET:
-        with open_parquet(folder, file, repo) as parquet:
-            yield ParquetRowFile(parquet)
-        return
-    try:
-        if kind is ARROW:
-            with open_arrow(folder / file) as rows:
-                yield rows
+    with files.open(file) as opened:
+        if not files.is_remote:
+            # The Hub gives the files that pointers stand for.
+            _check_fetched(opened, file)
+        if kind is PARQUET:
+            with open_parquet(opened, file, files.repo) as parquet:
+                if opened.ranges is None:
+                    yield ParquetRowFile(parquet)
+                else:
+                    yield RangedParquetRowFile(parquet, file, opened.ranges, will_read)
             return
-        with (folder / file).open("rb", buffering=0) as content:
-            yield DelimitedRowFile(content, file) if kind is TABLES else _json_or_session(content, file)
-    except FileNotFoundError as error:
-        raise NotDownloaded(repo=repo, missing=(file,)) from error
-    except (OSError, pa.ArrowException) as error:
-        raise bad_parquet(file, error, repo) from error
+        try:
+            if kind is ARROW:
+                yield ArrowRowFile(opened)
+            else:
+                yield DelimitedRowFile(opened, file) if kind is TABLES else _json_or_session(opened, file)
+        except FileNotFoundError as error:
+            raise NotDownloaded(repo=files.repo, missing=(file,)) from error
+        except (OSError, pa.ArrowException) as error:
+            raise bad_parquet(file, error, files.repo) from error
 
 
-def _json_or_session(content: BinaryIO, file: str) -> RowFile:
-    rows = JsonRowFile(content, file)
+def _json_or_session(opened: OpenedFile, file: str) -> RowFile:
+    rows = JsonRowFile(opened, file)
     if rows.rows > 1 and is_session(rows.documents()):
-        return SessionRowFile(rows.documents, os.fstat(content.fileno()).st_size)
+        return SessionRowFile(rows.documents, opened.size)
     return rows

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hfsvc.errors import NotDownloaded
 from hfsvc.trajectories.files.base import MAX_BATCH_ROWS, RowGroup, bad_parquet, small_pieces
+from hfsvc.trajectories.files.dataset_files import OpenedFile
 
 # Larger batches are no quicker, and Arrow keeps several times the size of one.
 USUAL_BYTES = 1 << 20
@@ -36,18 +36,23 @@ class ParquetRowFile:
 
 
 @contextmanager
-def open_parquet(folder: Path, file: str, repo: str) -> Iterator[pq.ParquetFile]:
+def open_parquet(opened: OpenedFile, file: str, repo: str) -> Iterator[pq.ParquetFile]:
     """A parquet file of a dataset.
 
     ``pre_buffer=False`` and a small buffer keep memory at the size of a batch for any layout of row groups, where the
-    defaults hold whole column chunks.
+    defaults hold whole column chunks. Files here were verified; of others the checksums of pages are, where there are any.
 
     Raises:
         BadParquet: It is no parquet file, or is cut.
         NotDownloaded: It is gone.
     """
     try:
-        with pq.ParquetFile(folder / file, pre_buffer=False, buffer_size=BUFFER_BYTES) as parquet:
+        with pq.ParquetFile(
+            opened.seekable(),
+            pre_buffer=False,
+            buffer_size=BUFFER_BYTES,
+            page_checksum_verification=opened.ranges is not None,
+        ) as parquet:
             yield parquet
     except FileNotFoundError as error:
         raise NotDownloaded(repo=repo, missing=(file,)) from error
@@ -89,6 +94,13 @@ def iter_batches(parquet: pq.ParquetFile, columns: list[str], start: int) -> Ite
     A batch holds at most `BATCH_BYTES`, or a single row. Row groups before `start` are not read.
     """
     groups, first = groups_from(parquet, start)
+    yield from group_batches(parquet, groups, columns, first, start)
+
+
+def group_batches(
+    parquet: pq.ParquetFile, groups: list[int], columns: list[str], first: int, start: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The same of some row groups that follow each other, whose first row is `first`."""
     for batch in _decoded(parquet, groups, columns):
         skipped = min(max(0, start - first), batch.num_rows)
         for piece in small_pieces(batch.slice(skipped)):

@@ -4,8 +4,7 @@ Source: Harbor's folders of jobs, ``TRIAL/agent/trajectory.json`` and ``TRIAL/re
 """
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -21,17 +20,20 @@ RUN_COLUMNS = {"result": RUN_RESULT, "task": "(task)", "trial_name": "(trial_nam
 """The columns that hold what the trial says, by what summaries call it."""
 
 
-def with_result(rows: RowFile, folder: Path, file: str) -> RowFile:
-    """The rows of a file; with those of `RUN_COLUMNS` that its trial tells, where it is the document of one run."""
+def with_result(rows: RowFile, read: Callable[[str], bytes], file: str) -> RowFile:
+    """The rows of a file; with those of `RUN_COLUMNS` that its trial tells, where it is the document of one run.
+
+    `read` gives the content of another file of the dataset.
+    """
     beside = result_file(file)
-    told = read_told(folder / beside) if beside and rows.rows == 1 else {}
+    told = _read_told(read, beside) if beside and rows.rows == 1 else {}
     return _ToldRowFile(rows, told) if told else rows
 
 
-def read_told(path: Path) -> dict[str, str]:
+def _read_told(read: Callable[[str], bytes], path: str) -> dict[str, str]:
     """What a trial says, by the columns of `RUN_COLUMNS`; those of which it says nothing are missing."""
     try:
-        found = read_json(path.read_bytes()).value
+        found = read_json(read(path)).value
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:

@@ -1,13 +1,12 @@
 """A guard for files that are written to while they are read: their rows are refused. Everything here blocks: call it from a worker thread."""
 
-import os
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet
 from hfsvc.trajectories.files.base import RowFile, RowGroup
+from hfsvc.trajectories.files.dataset_files import OpenedFile
 
 
 class UnmodifiedRowFile:
@@ -21,11 +20,11 @@ class UnmodifiedRowFile:
         name: For errors.
     """
 
-    def __init__(self, rows: RowFile, file: BinaryIO, name: str) -> None:
+    def __init__(self, rows: RowFile, file: OpenedFile, name: str) -> None:
         self._rows = rows
         self._file = file
         self._name = name
-        self._before = self._state()
+        self._before = file.identity
 
     @property
     def schema(self) -> pa.Schema:
@@ -50,10 +49,6 @@ class UnmodifiedRowFile:
             BadParquet: The file has been written to since it was opened.
         """
         for row, batch in self._rows.batches(columns, start):
-            if self._state() != self._before:
+            if self._file.identity != self._before:
                 raise BadParquet(file=self._name, reason="it was written to while it was read")
             yield row, batch
-
-    def _state(self) -> tuple[int, int]:
-        status = os.fstat(self._file.fileno())
-        return status.st_size, status.st_mtime_ns

@@ -9,18 +9,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
-from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet
-from hfsvc.models import DownloadedDataset
-from hfsvc.trajectories.data_file import DataFile, content_of
+from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.files.base import RowFile, RowGroup
+from hfsvc.trajectories.files.dataset_files import DatasetFiles
+from hfsvc.trajectories.files.fetched import FetchedRowFile
 from hfsvc.trajectories.files.open import open_rows
 from hfsvc.trajectories.files.unmodified import UnmodifiedRowFile
 from hfsvc.trajectories.index.sidecars import Sidecar, Sidecars, short_digest
+from hfsvc.trajectories.selection import SelectedRows
 
 BLOCK_BYTES = 128 << 10
 MAX_BLOCK_ROWS = 1024
@@ -44,13 +44,13 @@ class RowCache:
     """The row groups of a dataset that were written to sidecars, and the files of all others.
 
     Args:
-        dataset: Whose rows they are.
+        files: Of the dataset.
         sidecars: Where they are written down.
     """
 
-    def __init__(self, dataset: DownloadedDataset, sidecars: Sidecars) -> None:
+    def __init__(self, files: DatasetFiles, sidecars: Sidecars) -> None:
         self.sidecars = sidecars
-        self._dataset = dataset
+        self._files = files
         self._asked: Counter[str] = Counter()
 
     @contextmanager
@@ -61,26 +61,43 @@ class RowCache:
             BadParquet, NotDownloaded: As `open_data`.
         """
         with ExitStack() as opened:
-            if content_of(self._dataset, file.path) == file.content:
+            if self._files.is_remote:
+                # Whoever asks for one row is not to wait for all of its group.
+                yield opened.enter_context(self._open_fetched(file, None))
+            elif self._files.content(file.path) == file.content:
                 yield _CachedRowFile(self, file, opened)
             else:
                 yield opened.enter_context(self.open_data(file))
 
     @contextmanager
-    def open_data(self, file: DataFile) -> Iterator[RowFile]:
-        """A file to read many rows of.
+    def open_data(self, file: DataFile, chosen: SelectedRows | None = None) -> Iterator[RowFile]:
+        """A file to read many rows of: these, or all.
 
         Raises:
             BadParquet: It cannot be read, or is another one than that whose rows were counted.
             NotDownloaded: It is gone.
         """
-        folder = self._dataset.local_path
-        with open_rows(folder, file.path, self._dataset.repo) as rows, ExitStack() as opened:
-            data = _opened(folder / file.path, opened)
+        if self._files.is_remote:
+            with self._open_fetched(file, chosen.any_between if chosen else lambda _first, _stop: True) as rows:
+                yield rows
+            return
+        with open_rows(self._files, file.path) as rows, self._files.open(file.path) as data:
+            try:
+                unmodified = UnmodifiedRowFile(rows, data, file.path)
+            except FileNotFoundError:
+                raise _replaced(file.path) from None
             # Only now, so that what is guarded is what was counted.
-            if data is None or content_of(self._dataset, file.path) != file.content:
-                raise BadParquet(file=file.path, reason="it was replaced since its rows were counted")
-            yield UnmodifiedRowFile(rows, data, file.path)
+            if self._files.content(file.path) != file.content:
+                raise _replaced(file.path)
+            yield unmodified
+
+    @contextmanager
+    def _open_fetched(self, file: DataFile, any_between: Callable[[int, int], bool] | None) -> Iterator[RowFile]:
+        def will_read(first: int, stop: int) -> bool:
+            return any_between is not None and any_between(file.first + first, file.first + stop)
+
+        with open_rows(self._files, file.path, will_read) as rows, self._files.open(file.path) as data:
+            yield FetchedRowFile(rows, data.ranges, file.path, self._files.repo)
 
     def blocks_of(self, content: str, group: RowGroup, columns: list[str], rows: Callable[[], RowFile]) -> str:
         """The name of a group's sidecar, which is written when that is worth it."""
@@ -129,11 +146,8 @@ class _CachedRowFile:
         return self._data
 
 
-def _opened(path: Path, opened: ExitStack) -> BinaryIO | None:
-    try:
-        return opened.enter_context(path.open("rb", buffering=0))
-    except FileNotFoundError:
-        return None
+def _replaced(file: str) -> BadParquet:
+    return BadParquet(file=file, reason="it was replaced since its rows were counted")
 
 
 def _within(batches: Iterator[tuple[int, pa.RecordBatch]], stop: int) -> Iterator[tuple[int, pa.RecordBatch]]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from hfsvc.atif import Trajectory
 from hfsvc.errors import BadParquet
 from hfsvc.models import LayoutName, ReadOptions
+from hfsvc.trajectories.files.arrow_values import is_list
 from hfsvc.trajectories.files.base import RowFile
 from hfsvc.trajectories.layouts import (
     adp_actions,
@@ -64,6 +65,8 @@ LAYOUTS: Mapping[LayoutName, Fit] = {
 
 # What tells once more, in another form, what other columns of a file tell.
 _LAST = frozenset({"query-answers", "prompt-completion", "transcript"})
+# Structs of a role and a content.
+_TYPED = frozenset({"harbor", "openai", "sharegpt"})
 # Of any type, so that only rows tell; and some of them may be plain messages.
 _LOOSE = "frameworks"
 
@@ -88,18 +91,24 @@ class LayoutChoice(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def explain_layout(rows: RowFile, file: str, options: ReadOptions) -> LayoutChoice:
+def explain_layout(rows: RowFile, file: str, options: ReadOptions, *, by_types: bool = False) -> LayoutChoice:
     """Which layout an open file has, and why. Blocks while the first rows are read: call it from a worker thread.
+
+    Args:
+        rows: The file.
+        file: Its path.
+        options: How to read it.
+        by_types: Leave its rows alone where the types of its columns tell.
 
     Raises:
         BadParquet: It has no column of a name that was asked for.
         InvalidSettings: There is no layout of the name that was asked for.
     """
     options, notes = without_assumed(options, rows.schema)
-    choice = _explained(rows, file, options)
+    choice = _explained(rows, file, options, by_types)
     if choice.layout is None and "layout" in options.assumed:
         notes = (*notes, f"it is not of the layout {options.layout}, as is known of the dataset")
-        choice = _explained(rows, file, msgspec.structs.replace(options, layout=None))
+        choice = _explained(rows, file, msgspec.structs.replace(options, layout=None), by_types)
     return choice._replace(notes=notes)
 
 
@@ -117,8 +126,10 @@ def without_assumed(options: ReadOptions, schema: pa.Schema) -> tuple[ReadOption
     return msgspec.structs.replace(options, columns=kept), notes
 
 
-def _explained(rows: RowFile, file: str, options: ReadOptions) -> LayoutChoice:
+def _explained(rows: RowFile, file: str, options: ReadOptions, by_types: bool) -> LayoutChoice:
     candidates, ruled_out = fitting_layouts(rows.schema, file, options)
+    if by_types and (typed := told_by_types(candidates, rows.schema)):
+        return judge_layouts(typed, ruled_out, None, options)
     choice = judge_layouts(candidates, ruled_out, None, options)
     columns = [*dict.fromkeys(column for layout in candidates for column in layout.columns)]
     for head in _heads(rows, columns) if candidates else ():
@@ -129,6 +140,17 @@ def _explained(rows: RowFile, file: str, options: ReadOptions) -> LayoutChoice:
         once = [name for name in rows.schema.names if rows.schema.names.count(name) == 1]
         return choice._replace(nearest=nearest_column(rows.schema, next(_heads(rows, once), None)))
     return choice
+
+
+def told_by_types(candidates: Sequence[Layout], schema: pa.Schema) -> list[Layout]:
+    """The layouts of the one column whose type says that it holds messages; none where it takes rows to tell. Pure.
+
+    What tells once more in another form what messages tell is not looked at, as where the first rows hold messages.
+    """
+    typed = [each for each in candidates if each.name in _TYPED and is_list(schema.field(each.messages).type)]
+    columns = {each.messages for each in typed}
+    others = [each for each in candidates if each.messages not in columns and each.name not in _LAST]
+    return typed if len(columns) == 1 and not others else []
 
 
 def _heads(rows: RowFile, columns: list[str]) -> Iterator[pa.RecordBatch]:

@@ -16,6 +16,7 @@ from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.trajectories.files import json as json_lines
 from hfsvc.trajectories.files.arrow_values import texts_of
 from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowFile, unreadable_rows
+from hfsvc.trajectories.files.dataset_files import FolderFiles
 from hfsvc.trajectories.files.json import DOCUMENT, MAX_COLUMNS, read_cell, survey
 from hfsvc.trajectories.files.open import open_rows
 
@@ -38,7 +39,7 @@ def lines(rows: Sequence[Any], end: str = "\n") -> bytes:
 @contextmanager
 def opened(folder: Path, content: bytes, name: str = "a.jsonl") -> Iterator[RowFile]:
     (folder / name).write_bytes(content)
-    with open_rows(folder, name, "acme/notes") as rows:
+    with open_rows(FolderFiles(folder, "acme/notes"), name) as rows:
         yield rows
 
 
@@ -251,7 +252,7 @@ def test_a_file_that_breaks_off_is_named(tmp_path: Path, name: str, content: byt
 
 
 def test_a_file_that_is_gone_is_not_downloaded(tmp_path: Path) -> None:
-    with pytest.raises(NotDownloaded), open_rows(tmp_path, "a.jsonl", "acme/notes"):
+    with pytest.raises(NotDownloaded), open_rows(FolderFiles(tmp_path, "acme/notes"), "a.jsonl"):
         pass
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.trajectories.files.base import BATCH_BYTES
+from hfsvc.trajectories.files.dataset_files import LocalFile
 from hfsvc.trajectories.files.parquet import groups_from, iter_batches, open_parquet
 from tests.builders import MiB
 from tests.trajectories.tables import MESSAGES, parquet, table_of
@@ -27,7 +28,7 @@ def put(folder: Path, content: bytes) -> Path:
 
 
 def read(folder: Path, columns: list[str], start: int = 0) -> Iterator[tuple[int, pa.RecordBatch]]:
-    with open_parquet(folder, "a.parquet", "acme/notes") as opened:
+    with open_parquet(LocalFile(folder / "a.parquet"), "a.parquet", "acme/notes") as opened:
         yield from iter_batches(opened, columns, start)
 
 
