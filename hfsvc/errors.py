@@ -7,11 +7,11 @@
     │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, UnusableClient,
     │                                    ContainerEnded, OtherEventLoop, OtherProcess, NotInStore
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
-    │                                    NotDownloaded, SplitNotFound, TrajectoryNotFound, PathNotFound
+    │                                    NotDownloaded (ShardsMissing), SplitNotFound, TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
     ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub, ProxyRefused,
     │                                    CertificateRefused, TransferStalled, Offline
-    ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
+    ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, MergeConflict, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
     ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
     │                                    TooManyOpenFiles, WorkerLost
@@ -350,6 +350,40 @@ class NotDownloaded(NotFound):
 
 
 @dataclass(eq=False, kw_only=True)
+class ShardsMissing(NotDownloaded):
+    """Shards of the dataset are on disk, and not all of them: so it is not there.
+
+    Attributes:
+        commit: That the shards are of.
+        count: Of shards that its files are divided into.
+        missing_shards: Those that are not there, counted from 0; none where only their joining is left to do.
+    """
+
+    commit: str
+    count: int
+    missing_shards: tuple[int, ...]
+
+    def message(self) -> str:
+        where = f" in {self.looked_in}" if self.looked_in else ""
+        if not self.missing_shards:
+            some = f"all {self.count} shards of it are here, and were not joined: run once more: hfsvc download --shard 0/{self.count} {typed(self.repo)}"
+            return f"{self.repo} is not whole{where}: {some}"
+        named = ", ".join(f"{index}/{self.count}" for index in self.missing_shards[:SHOWN_SHARDS])
+        more = len(self.missing_shards) - SHOWN_SHARDS
+        others = f" and {more} more" if more > 0 else ""
+        first = f"--shard {self.missing_shards[0]}/{self.count}"
+        revision = f"--revision {self.commit}"
+        return (
+            f"{self.repo} is not whole{where}: of its {self.count} shards {named}{others} did not come. "
+            f"Run what is missing (hfsvc download {typed(self.repo)} {first} {revision}), or name the roots that have it "
+            "(hfsvc merge ROOT...)"
+        )
+
+
+SHOWN_SHARDS = 10
+
+
+@dataclass(eq=False, kw_only=True)
 class SplitNotFound(NotFound):
     """The files of a dataset on disk are of no such split, or of no such configuration.
 
@@ -634,6 +668,17 @@ class LockMismatch(Damaged):
             f"{self.repo} is not what is locked: {shown}{others}. Take another folder (HFSVC_ROOT), or remove it first: "
             f"hfsvc delete {typed(self.repo)}"
         )
+
+
+@dataclass(eq=False, kw_only=True)
+class MergeConflict(Damaged):
+    """What several stores hold of a dataset cannot be one dataset. Nothing was changed."""
+
+    repo: str
+    reason: str
+
+    def message(self) -> str:
+        return f"What there is of {self.repo} cannot be merged: {self.reason}. Nothing was changed."
 
 
 @dataclass(eq=False, kw_only=True)

@@ -34,6 +34,7 @@ async def download(
     root: Path | str | None = None,
     token: Secret | str | None = None,
     force: bool = False,
+    shard: tuple[int, int] | None = None,
     on_event: OnEvent | None = None,
     progress: bool | None = None,
 ) -> DownloadedDataset:
@@ -47,6 +48,7 @@ async def download(
         root: Folder of the store, instead of ``HFSVC_ROOT``.
         token: As `DatasetRequest.token`.
         force: As `DatasetRequest.force`.
+        shard: As `DatasetRequest.shard`.
         on_event: As in `DatasetService.download`.
         progress: Whether a bar is shown on stderr; None for one in a notebook, unless
             ``HF_HUB_DISABLE_PROGRESS_BARS`` says no.
@@ -54,7 +56,9 @@ async def download(
     Raises:
         HfsvcError: As `DatasetService.download`.
     """
-    request = DatasetRequest(repo, revision=revision, include=include, exclude=exclude, token=token, force=force)
+    request = DatasetRequest(
+        repo, revision=revision, include=include, exclude=exclude, token=token, force=force, shard=shard
+    )
     shown = _in_notebook() if progress is None else progress
     return await in_task_group(_download(request, load_settings(os.environ, root=root), on_event, shown=shown))
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hfsvc.cli.elsewhere import elsewhere_options, take_elsewhere_options
+from hfsvc.cli.export_options import ShardType
 from hfsvc.cli.options import Options, command
+
+SHOWN_SHARDS = 10
 
 if TYPE_CHECKING:
     from hfsvc.models import DownloadedDataset, LockedDataset, OnEvent
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     help="Files to take, may repeat (default: as before, else **/*.parquet).",
 )
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Files to leave out, may repeat.")
+@click.option(
+    "--shard", type=ShardType(), help="Bring the i-th of n parts of the files, counted from 0, of about the same bytes."
+)
 @click.option("--force", is_flag=True, help="Fetch every file again.")
 @click.option(
     "--locked",
@@ -63,7 +69,8 @@ def download_command(options: Options, **given: Any) -> None:
     with show_progress(progress, quiet=options.quiet or options.as_json) as listen:
         told = _telling_names(listen, quiet=options.quiet or options.as_json)
         dataset = run(options, lambda container: container.datasets().download(request, on_event=told))
-    _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
+    if not dataset.shard:
+        _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
     _print_dataset(options, dataset)
 
 
@@ -134,6 +141,7 @@ def _request(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     *,
+    shard: tuple[int, int] | None,
     force: bool,
 ) -> Any:
     from hfsvc.cli.run import stored_repo_of
@@ -153,6 +161,7 @@ def _request(
         include=tuple(map(exactly, files)) or include or None,
         exclude=exclude,
         force=force,
+        shard=shard,
     )
 
 
@@ -179,8 +188,18 @@ def _print_dataset(options: Options, dataset: Any) -> None:
         return
     if not options.quiet:
         count = count_files(len(dataset.files))
+        _say_missing(dataset)
         say(f"{dataset.repo}: {count}, {format_bytes(dataset.total_bytes)}, commit {dataset.commit[:12]}, verified")
     click.echo(dataset.local_path)
+
+
+def _say_missing(dataset: "DownloadedDataset") -> None:
+    from hfsvc.cli.output import say
+
+    if dataset.shard:
+        index, shards, missing = dataset.shard.index, dataset.shard.count, dataset.shard.missing
+        named = ", ".join(map(str, missing[:SHOWN_SHARDS])) + (" …" if len(missing) > SHOWN_SHARDS else "")
+        say(f"This is shard {index} of {shards}; the dataset is there once all are. Not here yet: {named or 'none'}.")
 
 
 def _print_plan(options: Options, plan: Any) -> None:

@@ -7,7 +7,15 @@ from typing import NamedTuple
 from hfsvc.datasets.globs import covers, exactly, make_matcher
 from hfsvc.errors import InvalidPattern
 from hfsvc.hub.urls import RepoAddress, parse_repo
-from hfsvc.models import DEFAULT_INCLUDE, DEFAULT_REVISION, DatasetRequest, DownloadPlan, Globs, RemoteDataset
+from hfsvc.models import (
+    DEFAULT_INCLUDE,
+    DEFAULT_REVISION,
+    DatasetRequest,
+    DatasetShard,
+    DownloadPlan,
+    Globs,
+    RemoteDataset,
+)
 from hfsvc.models.file_kinds import KINDS, likely_kinds
 from hfsvc.secret import Secret
 from hfsvc.settings import Settings
@@ -25,6 +33,8 @@ class ResolvedRequest(NamedTuple):
         revision: Its name, not resolved yet.
         globs: Which files; None for those that were asked for before, else the default.
         by_kind: Whether the kinds of files decide which ones, less those that `globs` leaves out.
+        shard: Which of how many shards of the files; None for all.
+        before: What a shard's dataset was asked for before, beside this request.
         token: The request's own, else the settings'.
         force: Take nothing that is here for granted.
     """
@@ -35,10 +45,14 @@ class ResolvedRequest(NamedTuple):
     token: Secret | None
     force: bool
     by_kind: bool = False
+    shard: tuple[int, int] | None = None
+    before: tuple[Globs, ...] = ()
 
     def is_recorded(self, entry: IndexEntry, commit: str) -> bool:
         """True when the index holds all of it at `commit` already (the files may still be missing)."""
-        asked_before = self.globs is None or any(map(self._is_same, entry.globs))
+        same = {globs for globs in entry.globs if self.globs is None or self._is_same(globs)}
+        # A shard is one of certain files: of more, or of fewer, it is another one.
+        asked_before = same | {*self.before} == {*entry.globs} if self.shard else self.globs is None or bool(same)
         return not self.force and not entry.updating_to and entry.commit == commit and asked_before
 
     def _is_same(self, recorded: Globs) -> bool:
@@ -87,7 +101,8 @@ class ResolvedRequest(NamedTuple):
 
     def selections(self, entry: IndexEntry | None) -> list[Globs]:
         """Everything that was asked for so far, this request last."""
-        return list(dict.fromkeys([*(entry.globs if entry else ()), *self.wanted(entry)]))
+        before = self.before if self.shard else entry.globs if entry else ()
+        return list(dict.fromkeys([*before, *self.wanted(entry)]))
 
     def aliases(self, entry: IndexEntry | None, repo: str) -> tuple[str, ...]:
         """Names under which the dataset `repo` was asked for, beside its own."""
@@ -111,7 +126,8 @@ def parse_request(
     inside = address.revision if request.revision == DEFAULT_REVISION else None
     revision, globs = inside or request.revision, _globs(request, address.path)
     by_kind = request.include is None and not address.path
-    return ResolvedRequest(address, revision, globs, request.secret or settings.token, request.force, by_kind)
+    token = request.secret or settings.token
+    return ResolvedRequest(address, revision, globs, token, request.force, by_kind, request.shard)
 
 
 def _globs(request: DatasetRequest, path: str | None) -> Globs | None:
@@ -142,6 +158,7 @@ def new_entry(
     *,
     learned: Mapping[str, str],
     now: datetime,
+    shard: DatasetShard | None = None,
 ) -> IndexEntry:
     """What to record once the plan is done.
 
@@ -152,6 +169,7 @@ def new_entry(
         entry: What was recorded before.
         learned: Checksums by path that the listing hid and the transfer brought.
         now: When it was done.
+        shard: Which shard it is.
     """
     return IndexEntry(
         repo=remote.repo,
@@ -168,4 +186,5 @@ def new_entry(
         sizes={file.path: file.size for file in plan.files},
         aliases=request.aliases(entry, remote.repo),
         hub_id=remote.hub_id,
+        shard=shard,
     )

@@ -31,6 +31,8 @@ class DatasetRequest(Model, frozen=True):
         exclude: Globs that take away from `include`, or from the default where that is None. A text is one glob.
         token: Used for this request instead of the settings' token.
         force: Fetch every file again, also those that are already verified on disk.
+        shard: ``(i, n)``: bring the i-th of n shards of the files, counted from 0, of about the same bytes; all of them
+            together are the dataset. None brings all.
 
     Raises:
         InvalidArgument: A field has a value that it cannot have.
@@ -42,9 +44,13 @@ class DatasetRequest(Model, frozen=True):
     exclude: Sequence[str] | str = ()
     token: str | Secret | None = None
     force: bool = False
+    shard: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.shard and not 0 <= self.shard[0] < self.shard[1]:
+            reason = "the first number counts from 0 and is less than the second one, the number of shards"
+            raise InvalidArgument(name="shard", given=str(self.shard), reason=reason)
         for name in ("revision", "token"):
             if getattr(self, name) == "":
                 reason = "it is empty: leave it out for the usual one"
@@ -64,6 +70,22 @@ class Globs(Model, frozen=True, kw_only=True):
 
     include: tuple[str, ...]
     exclude: tuple[str, ...] = ()
+
+
+class DatasetShard(Model, frozen=True, kw_only=True):
+    """Which of the shards of a dataset's files something is.
+
+    Attributes:
+        index: Counted from 0.
+        count: Of shards that the files are divided into.
+        division: Short text of all files that are divided; only shards of one division belong together.
+        missing: Which shards are not here yet.
+    """
+
+    index: int
+    count: int
+    division: str
+    missing: tuple[int, ...] = ()
 
 
 class DatasetConfig(Model, frozen=True, kw_only=True):
@@ -224,6 +246,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
         checksums: ``{path: "sha256:…" | "git-sha1:…"}`` that each file was verified against.
         sizes: ``{path: bytes}``.
         selection: What was asked for so far.
+        shard: Where it is one shard of the dataset, and the others are not all here; None for the dataset itself.
     """
 
     repo: str
@@ -238,6 +261,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
     checksums: Mapping[str, str] = msgspec.field(default_factory=dict)
     sizes: Mapping[str, int] = msgspec.field(default_factory=dict)
     selection: tuple[Globs, ...] = ()
+    shard: DatasetShard | None = None
 
     @property
     def local_path(self) -> Path:

@@ -10,7 +10,7 @@ import msgspec
 from hfsvc.disk import disk_errors, make_folder
 from hfsvc.errors import DamagedIndex, HfsvcError
 from hfsvc.files.atomic import size_of, write_whole
-from hfsvc.models import DatasetConfig, DownloadedDataset, Globs, Model, RemoteDataset, RemoteFile
+from hfsvc.models import DatasetConfig, DatasetShard, DownloadedDataset, Globs, Model, RemoteDataset, RemoteFile
 from hfsvc.store.directories import locks_folder
 from hfsvc.store.locks import make_file_lock
 from hfsvc.store.safe_paths import INDEX_NAME, check_path
@@ -28,6 +28,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
         globs: Every selection that was asked for.
         aliases: Other names under which it was asked for: the Hub renames repositories and ignores case.
         hub_id: The Hub's own id of the repository.
+        shard: Which shard of the dataset's files these are; None for all.
         updating_to: Commit whose files are being put in place right now (or were, when the process was killed).
     """
 
@@ -45,6 +46,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
     sizes: dict[str, int]
     aliases: tuple[str, ...] = ()
     hub_id: str | None = None
+    shard: DatasetShard | None = None
     updating_to: str | None = msgspec.field(default=None, name="changingTo")
 
     def dataset(self, root: Path) -> DownloadedDataset:
@@ -62,6 +64,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
             checksums=self.checksums,
             sizes=self.sizes,
             selection=self.globs,
+            shard=self.shard,
         )
 
     def remote(self) -> RemoteDataset:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from copy import copy
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -40,11 +41,23 @@ class DatasetLocks:
         timeout_s: How long to wait for another process; None waits for ever.
     """
 
+    _ending = ""
+
     def __init__(self, root: Path, *, timeout_s: float | None = None) -> None:
         self._root = root
         self._folder = locks_folder(root)
         self._timeout_s = timeout_s
         self._tasks = PerProcess[WeakValueDictionary[str, anyio.Lock]](WeakValueDictionary)
+
+    def of_shard(self, index: int, count: int) -> "DatasetLocks":
+        """The locks of one shard of datasets, which others do not wait for. In the same folder, for that of a shard goes."""
+        other = copy(self)
+        other._ending = f"-shard-{index}-of-{count}"
+        return other
+
+    def of_root(self, root: Path) -> "DatasetLocks":
+        """The locks of another store, held in the same way."""
+        return DatasetLocks(root, timeout_s=self._timeout_s)
 
     def hold(self, name: str) -> AbstractAsyncContextManager[bool]:
         """Hold `name` (a dataset's id) until the context ends; gives True when somebody else had it before.
@@ -55,7 +68,7 @@ class DatasetLocks:
             StoreLocked: The wait took longer than allowed.
             StoreNotWritable: Lock files cannot be made here.
         """
-        return self._hold(name, flat_name(name).casefold())
+        return self._hold(name, self._key(name))
 
     @asynccontextmanager
     async def hold_if_free(self, name: str) -> AsyncIterator[bool]:
@@ -64,7 +77,7 @@ class DatasetLocks:
         Raises:
             StoreNotWritable: Lock files cannot be made here.
         """
-        key = flat_name(name).casefold()
+        key = self._key(name)
         task_lock = self._tasks().setdefault(key, anyio.Lock())
         if task_lock.locked():
             yield False
@@ -89,6 +102,9 @@ class DatasetLocks:
                 yield waited
             finally:
                 file_lock.release()
+
+    def _key(self, name: str) -> str:
+        return flat_name(name).casefold() + self._ending
 
     def _file_lock(self, key: str) -> filelock.BaseFileLock:
         make_root(self._root)

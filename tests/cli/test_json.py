@@ -27,6 +27,7 @@ def check_dataset(found: dict[str, Any], folder: Path) -> None:
         "checksums",
         "sizes",
         "selection",
+        "shard",
     }
     assert found.keys() == names
     assert found["configs"] == []
