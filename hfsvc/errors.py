@@ -13,7 +13,7 @@
     │                                    CertificateRefused, TransferStalled, Offline
     ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, MergeConflict, BadListing, InvalidTrajectory, BadRow, BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
-    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
+    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, LeaseExpired, DamagedIndex, UnsafePath,
     │                                    TooManyOpenFiles, WorkerLost
     └── DownloadFailed          the highest exit code among its `failures`
 
@@ -853,6 +853,26 @@ class StoreLocked(LocalStorage):
 
     def message(self) -> str:
         return f"Another process has held {self.repo} for {self.waited_s:.0f} s: wait for it, or stop it."
+
+
+@dataclass(eq=False, kw_only=True)
+class LeaseExpired(LocalStorage):
+    """This process was stopped for longer than its lease lasts, so another one may have its turn. It has changed nothing since.
+
+    Attributes:
+        what: Was held: a dataset, or the index.
+        lasts_s: How long the lease lasts, where it is known.
+    """
+
+    what: str
+    lasts_s: float | None = None
+
+    def message(self) -> str:
+        lasts = f" of {self.lasts_s:g} s" if self.lasts_s else ""
+        return (
+            f"The lease{lasts} on {self.what} was not renewed in time: this process was stopped, or the disk did not "
+            "answer. Another one may hold it by now; run again to go on with what is here."
+        )
 
 
 @dataclass(eq=False, kw_only=True)

@@ -16,7 +16,7 @@ from hfsvc.store.directories import (
     shards_folder,
 )
 from hfsvc.store.exchange import remove_file
-from hfsvc.store.index import IndexEntry
+from hfsvc.store.index import Fence, IndexEntry
 from hfsvc.store.staging import placed_paths
 
 
@@ -60,9 +60,10 @@ def _on_disk(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
-def remove_unfinished(root: Path, repo: str, entry: IndexEntry | None) -> None:
+def remove_unfinished(root: Path, repo: str, entry: IndexEntry | None, fence: Fence) -> None:
     """Remove what unfinished downloads have left of a dataset. Only the holder of its lock may."""
     for path in _placed(root, repo, entry):
-        remove_file(root, path.relative_to(root).as_posix())
+        remove_file(root, path.relative_to(root).as_posix(), fence)
+    fence()
     clear_parts(root, repo)
     shutil.rmtree(shards_folder(root, repo), ignore_errors=True)

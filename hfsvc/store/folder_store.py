@@ -29,7 +29,7 @@ from hfsvc.store.directories import (
 from hfsvc.store.disk_usage import remove_unfinished, usage_of
 from hfsvc.store.exchange import exchange, move_dataset, remove_file
 from hfsvc.store.gathering import FileGatherer, StoredDataset, stored_shards
-from hfsvc.store.index import IndexEntry, StoreIndex, find_moved
+from hfsvc.store.index import Fence, IndexEntry, StoreIndex, find_moved
 from hfsvc.store.inventory import Inventory, find_copies, find_kept, find_present, hash_file
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.merging import belong_together, merged_entry, missing_shards
@@ -92,6 +92,9 @@ class FolderStore:
                 await held.enter_async_context(self._locks.hold(repo))
             yield
 
+    def _fence(self, repo: str) -> Fence:
+        return partial(self._locks.check, repo)
+
     async def follow_rename(self, remote: RemoteDataset, is_renamed: IsRenamed) -> None:
         moved = find_moved(await self.entries(), remote)
         if moved is None or not await is_renamed(moved, remote):
@@ -99,7 +102,9 @@ class FolderStore:
         async with self._locks.hold(remote.repo):
             if find_moved(await self.entries(), remote) == moved:
                 async with self._locks.hold(moved.repo):
-                    await to_thread.run_sync(move_dataset, self._index, self.root, moved, remote.repo)
+                    await to_thread.run_sync(
+                        move_dataset, self._index, self.root, moved, remote.repo, self._fence(moved.repo)
+                    )
 
     async def tidy(self, entry: IndexEntry) -> None:
         parts = parts_folder(self.root, entry.repo)
@@ -128,7 +133,8 @@ class FolderStore:
     def shard(self, repo: str, index: int, count: int) -> "FolderStore":
         root = shard_root(self.root, repo, index, count)
         locks = self._locks.of_shard(index, count)
-        return FolderStore(root, index=StoreIndex(root), locks=locks, hf_cache=self._hf_cache, whole=self)
+        records = StoreIndex(root, locks=locks.between_processes)
+        return FolderStore(root, index=records, locks=locks, hf_cache=self._hf_cache, whole=self)
 
     async def shards(self, repo: str) -> list[IndexEntry]:
         return [each.entry for each in await to_thread.run_sync(stored_shards, self.root, repo)]
@@ -150,6 +156,7 @@ class FolderStore:
             return None
         new = self._take_in(shards, move=True, trusted=True, on_block=lambda: None)
         for each in shards:
+            self._locks_of(each).check(part.repo)
             shutil.rmtree(each.root, ignore_errors=True)
         prune_empty(shards_folder(self.root, part.repo), self.root)
         return new
@@ -165,24 +172,30 @@ class FolderStore:
         async with AsyncExitStack() as held:
             await held.enter_async_context(self._locks.hold(repo))
             own = await to_thread.run_sync(stored_shards, self.root, repo)
-            for each in (*sources, *own):
-                await held.enter_async_context(self._locks_of(each).hold(repo))
+            locks = [self._locks_of(each) for each in (*sources, *own)]
+            # Where nothing can be written nobody has to be kept out.
+            refused = () if move else (StoreNotWritable,)
+            for each in locks:
+                with suppress(*refused):
+                    await held.enter_async_context(each.hold(repo))
             take_in = partial(self._take_in, [*sources, *own], move=move, trusted=False, on_block=on_block)
             new = await to_thread.run_sync(take_in)
-            for each in (*(sources if move else ()), *own):
-                await to_thread.run_sync(self._take_away, each)
+            for stored, lock in zip((*sources, *own), locks, strict=True):
+                if move or stored.base == self.root:
+                    await to_thread.run_sync(self._take_away, stored, lock)
         return new
 
     def _locks_of(self, stored: StoredDataset) -> DatasetLocks:
         locks = self._locks if stored.base == self.root else self._locks.of_root(stored.base)
         return locks.of_shard(stored.entry.shard.index, stored.entry.shard.count) if stored.entry.shard else locks
 
-    def _take_away(self, stored: StoredDataset) -> None:
+    def _take_away(self, stored: StoredDataset, locks: DatasetLocks) -> None:
+        locks.check(stored.entry.repo)
         if stored.entry.shard:
             shutil.rmtree(stored.root, ignore_errors=True)
             prune_empty(stored.root.parent, stored.base)
         else:
-            index, locks = StoreIndex(stored.root), self._locks_of(stored)
+            index = StoreIndex(stored.root, locks=locks.between_processes)
             FolderStore(stored.root, index=index, locks=locks)._remove(stored.entry)
 
     def _take_in(
@@ -247,22 +260,28 @@ class FolderStore:
             shutil.rmtree(folder, ignore_errors=True)
         digests = make_folder(digests_folder(self.root, remote.repo))
         parts = PartFolder(remote, make_folder(folder), digests, left_behind(folder))
-        return Staging(self.root, remote.repo, folder, parts, recorded=recorded, exchange=self._exchange)
+        fence = self._fence(remote.repo)
+        return Staging(self.root, remote.repo, folder, parts, recorded=recorded, exchange=self._exchange, fence=fence)
 
     def _exchange(self, old: IndexEntry | None, new: IndexEntry, held: Mapping[str, Path]) -> None:
-        exchange(self._index, self.root, old, new, held, before_record=lambda: self._clean_up(new))
-        clear_parts(self.root, new.repo)
+        fence = self._fence(new.repo)
+        exchange(self._index, self.root, old, new, held, before_record=lambda: self._clean_up(new), fence=fence)
+        self._clear(new.repo)
 
     def _clean_up(self, entry: IndexEntry) -> None:
         parts = parts_folder(self.root, entry.repo)
         for path in placed_paths(parts) - set(entry.files):
-            remove_file(self.root, f"{entry.repo}/{path}")
+            remove_file(self.root, f"{entry.repo}/{path}", self._fence(entry.repo))
         keep_notes_only(parts)
         names = {part_name(entry.repo, entry.commit, path, checksum) for path, checksum in entry.checksums.items()}
         keep_digests(self.root, entry.repo, names)
 
     async def clear(self, repo: str) -> None:
-        await to_thread.run_sync(clear_parts, self.root, repo)
+        await to_thread.run_sync(self._clear, repo)
+
+    def _clear(self, repo: str) -> None:
+        self._locks.check(repo)
+        clear_parts(self.root, repo)
 
     # ---- what is there ----------------------------------------------------------------------------------------------
 
@@ -288,7 +307,7 @@ class FolderStore:
                     locks = self._locks.of_shard(index, count)
                     if not await free.enter_async_context(locks.hold_if_free(repo)):
                         return False
-                await to_thread.run_sync(remove_unfinished, self.root, repo, entry)
+                await to_thread.run_sync(remove_unfinished, self.root, repo, entry, self._fence(repo))
             return True
 
     async def remove(self, entry: IndexEntry) -> None:
@@ -300,9 +319,9 @@ class FolderStore:
             inside(self.root, place)
         # Noted, then out of the index: after a crash a later download adopts the files, or removes them.
         note_placed(make_folder(parts_folder(self.root, entry.repo)), entry.files)
-        self._index.remove(entry.repo)
+        self._index.remove(entry.repo, fence=self._fence(entry.repo))
         for place in places:
-            remove_file(self.root, place)
+            remove_file(self.root, place, self._fence(entry.repo))
         clear_parts(self.root, entry.repo)
         clear_rows(self.root, entry.repo)
         keep_digests(self.root, entry.repo, ())
