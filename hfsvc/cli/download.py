@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 @click.option(
     "--shard", type=ShardType(), help="Bring the i-th of n parts of the files, counted from 0, of about the same bytes."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What brings it: this process, or tasks of a Ray cluster, a shard each.",
+)
+@click.option("--shards", type=click.IntRange(min=1), help="How many tasks of --engine ray (default: one a machine).")
 @click.option("--force", is_flag=True, help="Fetch every file again.")
 @click.option(
     "--locked",
@@ -55,6 +63,8 @@ def download_command(options: Options, **given: Any) -> None:
 
     take_elsewhere_options(options, given)
     dry_run, progress, locked = given.pop("dry_run"), given.pop("progress"), given.pop("locked")
+    with_ray, shards = given.pop("engine") == "ray", given.pop("shards")
+    _check_engine(given, shards, with_ray=with_ray, locked=locked is not None)
     if locked is not None:
         _bring_locked(options, locked, progress, dry_run=dry_run, **given)
         return
@@ -64,6 +74,13 @@ def download_command(options: Options, **given: Any) -> None:
         _print_plan(options, plan)
         check_files(plan.repo, plan.files)
         return
+    if with_ray:
+        from hfsvc.cli.run import settings_of
+        from hfsvc.ray_download import download_with_ray
+
+        settings = settings_of(options)
+        _print_dataset(options, run(options, lambda _: download_with_ray(request, settings, shards)))
+        return
     from hfsvc.cli.progress import show_progress
 
     with show_progress(progress, quiet=options.quiet or options.as_json) as listen:
@@ -72,6 +89,13 @@ def download_command(options: Options, **given: Any) -> None:
     if not dataset.shard:
         _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
     _print_dataset(options, dataset)
+
+
+def _check_engine(given: dict[str, Any], shards: int | None, *, with_ray: bool, locked: bool) -> None:
+    if shards and not with_ray:
+        raise click.UsageError("--shards says how many tasks --engine ray has: for one of n parts, give --shard i/n.")
+    if with_ray and (given["shard"] or locked):
+        raise click.UsageError("--engine ray brings all shards of a dataset: leave --shard and --locked out.")
 
 
 def _bring_locked(options: Options, path: Path, progress: str, **given: Any) -> None:
