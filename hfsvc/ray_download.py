@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import os
 import pickle
+import socket
 from typing import Any, cast
 
 import msgspec
@@ -15,6 +16,7 @@ from hfsvc.models import DatasetRequest, DownloadedDataset
 from hfsvc.settings import Settings, make_absolute
 
 ADDRESS = "RAY_ADDRESS"
+CONNECT_S = 10
 
 
 async def download_with_ray(
@@ -59,12 +61,20 @@ def _joined_cluster() -> Any:
         address = os.environ.get(ADDRESS) or "local"
         own = {"include_dashboard": False} if address == "local" else {}
         try:
+            _check_answers(address)
             ray.init(address=address, log_to_driver=False, logging_level="error", **own)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             reason = f"no Ray cluster answers there ({type(error).__name__})"
             hint = "Start one with ray start --head, or unset it for one of this machine alone."
             raise InvalidArgument(name=ADDRESS, given=address, reason=reason, hint=hint) from None
     return ray
+
+
+def _check_answers(address: str) -> None:
+    # Ray itself tries for minutes where nobody listens.
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), CONNECT_S).close()
 
 
 def _work(packed: bytes) -> bytes:

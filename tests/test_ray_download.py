@@ -39,6 +39,15 @@ async def test_one_shard_is_no_work_for_a_cluster(hub: LocalHub, root: Path) -> 
         await download_with_ray(everything(shard=(0, 2)), settings_for(hub, root))
 
 
+@needs_ray
+async def test_a_cluster_that_does_not_answer_is_one_sentence(
+    hub: LocalHub, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(InvalidArgument, match=r"RAY_ADDRESS cannot be 127\.0\.0\.1:1: no Ray cluster answers there"):
+        await download_with_ray(everything(), settings_for(hub, root))
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     ray = pytest.importorskip("ray")
