@@ -223,7 +223,8 @@ def _say_missing(dataset: "DownloadedDataset") -> None:
     if dataset.shard:
         index, shards, missing = dataset.shard.index, dataset.shard.count, dataset.shard.missing
         named = ", ".join(map(str, missing[:SHOWN_SHARDS])) + (" …" if len(missing) > SHOWN_SHARDS else "")
-        say(f"This is shard {index} of {shards}; the dataset is there once all are. Not here yet: {named or 'none'}.")
+        others = f"Not here yet: {named}." if missing else "All are here; one is worked on, and joins them afterwards."
+        say(f"This is shard {index} of {shards}; the dataset is there once all are. {others}")
 
 
 def _print_plan(options: Options, plan: Any) -> None:

@@ -59,8 +59,11 @@ def merged_entry(entries: Sequence[IndexEntry], old: IndexEntry | None, *, may_r
         _check_same(one, other)
     sizes = _together([each.sizes for each in known])
     repo, aliases = entries[0].repo, {alias for each in [*known, *([old] if old else [])] for alias in each.aliases}
+    branches = [each.revision for each in known if each.revision != each.commit]
     return msgspec.structs.replace(
         entries[-1],
+        # A shard that was brought by its commit, to go with the others, is still one of their branch.
+        revision=branches[0] if branches else entries[-1].revision,
         files=tuple(sorted(sizes, key=str.encode)),
         total_bytes=sum(sizes.values()),
         downloaded_at=max(each.downloaded_at for each in known),

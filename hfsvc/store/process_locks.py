@@ -119,12 +119,21 @@ def _find_kind(folder: Path) -> LockKind:
             found = "flock" if exclude_each_other(folder) else "lease"
             scratch = folder / scratch_name(KIND_NAME)
             scratch.write_text(f"{found}\n", encoding="ascii")
-            # Whoever is first: a rename would replace what others go by already.
-            with suppress(FileExistsError):
-                os.link(scratch, known)
-            scratch.unlink()
+            _put_first(scratch, known)
             written = _written(known)
     return "flock" if written == "flock" else "lease"
+
+
+def _put_first(scratch: Path, known: Path) -> None:
+    try:
+        # Whoever is first: a rename would replace what others go by already.
+        os.link(scratch, known)
+    except FileExistsError:
+        pass
+    except OSError:
+        # There are disks without links.
+        scratch.replace(known)
+    scratch.unlink(missing_ok=True)
 
 
 def _written(known: Path) -> str | None:

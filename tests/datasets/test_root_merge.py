@@ -227,3 +227,12 @@ async def test_a_merge_that_is_killed_before_any_change_of_the_disk_is_gone_on_w
         assert code == "0" or "no dataset and no shard" in words, words
         assert files_below(tmp_path / str(step) / "store" / REPO) == FILES, step
     await check_whole(hub, tmp_path / str(len(codes) // 2) / "store")
+
+
+async def test_a_shard_that_was_brought_by_its_commit_is_still_of_the_branch(
+    hub: LocalHub, roots: list[Path], root: Path
+) -> None:
+    part = await bring(hub, roots[0], everything(shard=(0, 3)))
+    await bring(hub, roots[2], everything(shard=(2, 3), revision=part.commit, force=True))
+    (dataset,) = await merge(hub, root, *roots)
+    assert (dataset.revision, dataset.commit) == ("main", part.commit)
