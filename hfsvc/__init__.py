@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         DamagedFile,
         DatasetConfig,
         DatasetRequest,
+        DatasetShard,
         DatasetStatistics,
         DatasetUpdate,
         DatasetUsage,
@@ -87,7 +88,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "models": (
-        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUpdate DatasetUsage Distribution "
+        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetShard DatasetStatistics DatasetUpdate DatasetUsage Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished FitRecord Globs KeptText LockFile LockedDataset LockedFile SharedResult OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics RemoteTraffic Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
@@ -124,6 +125,7 @@ __all__ = [
     "DatasetConfig",
     "DatasetRequest",
     "DatasetService",
+    "DatasetShard",
     "DatasetStatistics",
     "DatasetUpdate",
     "DatasetUsage",

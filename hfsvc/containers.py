@@ -41,6 +41,7 @@ from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.folder_store import FolderStore
 from hfsvc.store.index import StoreIndex
 from hfsvc.store.locks import DatasetLocks
+from hfsvc.store.process_locks import ProcessLocks
 from hfsvc.trajectories.local_files import LocalFiles
 from hfsvc.trajectories.registry import Registry, open_registry
 
@@ -86,9 +87,10 @@ def _client_of(clients: PerProcess[httpx.AsyncClient]) -> httpx.AsyncClient:
 
 
 def _make_store(settings: Settings) -> FolderStore:
-    locks = DatasetLocks(settings.root, timeout_s=settings.lock_timeout_s)
+    kinds = ProcessLocks(settings.locks, settings.lease_s)
+    locks = DatasetLocks(settings.root, timeout_s=settings.lock_timeout_s, locks=kinds)
     cache = settings.hf_cache if settings.reuse_hf_cache else None
-    return FolderStore(settings.root, index=StoreIndex(settings.root), locks=locks, hf_cache=cache)
+    return FolderStore(settings.root, index=StoreIndex(settings.root, locks=kinds), locks=locks, hf_cache=cache)
 
 
 def _make_datasets(

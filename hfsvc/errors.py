@@ -6,14 +6,16 @@
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
     │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, UnusableClient,
     │                                    LimitTooSmall, ContainerEnded, OtherEventLoop, OtherProcess, NotInStore, NoRanges
-    ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource, NotDownloaded,
-    │                                    ConversionNotFound, SplitNotFound, TrajectoryNotFound, PathNotFound
+    ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
+    │                                    NotDownloaded (ShardsMissing), ConversionNotFound, SplitNotFound,
+    │                                    TrajectoryNotFound, PathNotFound
     ├── NoAccess                exit 4   AuthenticationRequired, GatedDataset, AccessDenied, HubRefused
     ├── TryLater                exit 5   RateLimited, HubUnavailable (RangeRefused), NotAHub, ProxyRefused,
     │                                    CertificateRefused, TransferStalled, Offline, ConversionNotReady
-    ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, BadListing, InvalidTrajectory, BadRow, BadParquet,
+    ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, MergeConflict, BadListing, InvalidTrajectory, BadRow,
+    │                                    BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
-    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, DamagedIndex, UnsafePath,
+    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, LeaseExpired, DamagedIndex, UnsafePath,
     │                                    TooManyOpenFiles, WorkerLost
     └── DownloadFailed          the highest exit code among its `failures`
 
@@ -388,6 +390,40 @@ class NotDownloaded(NotFound):
 
 
 @dataclass(eq=False, kw_only=True)
+class ShardsMissing(NotDownloaded):
+    """Shards of the dataset are on disk, and not all of them: so it is not there.
+
+    Attributes:
+        commit: That the shards are of.
+        count: Of shards that its files are divided into.
+        missing_shards: Those that are not there, counted from 0; none where only their joining is left to do.
+    """
+
+    commit: str
+    count: int
+    missing_shards: tuple[int, ...]
+
+    def message(self) -> str:
+        where = f" in {self.looked_in}" if self.looked_in else ""
+        if not self.missing_shards:
+            some = f"all {self.count} shards of it are here, and were not joined: run once more: hfsvc download --shard 0/{self.count} {typed(self.repo)}"
+            return f"{self.repo} is not whole{where}: {some}"
+        named = ", ".join(f"{index}/{self.count}" for index in self.missing_shards[:SHOWN_SHARDS])
+        more = len(self.missing_shards) - SHOWN_SHARDS
+        others = f" and {more} more" if more > 0 else ""
+        first = f"--shard {self.missing_shards[0]}/{self.count}"
+        revision = f"--revision {self.commit}"
+        return (
+            f"{self.repo} is not whole{where}: of its {self.count} shards {named}{others} did not come. "
+            f"Run what is missing (hfsvc download {typed(self.repo)} {first} {revision}), or name the roots that have it "
+            "(hfsvc merge ROOT...)"
+        )
+
+
+SHOWN_SHARDS = 10
+
+
+@dataclass(eq=False, kw_only=True)
 class SplitNotFound(NotFound):
     """The files of a dataset, on disk or on the Hub, are of no such split, or of no such configuration.
 
@@ -689,6 +725,17 @@ class LockMismatch(Damaged):
 
 
 @dataclass(eq=False, kw_only=True)
+class MergeConflict(Damaged):
+    """What several stores hold of a dataset cannot be one dataset. Nothing was changed."""
+
+    repo: str
+    reason: str
+
+    def message(self) -> str:
+        return f"What there is of {self.repo} cannot be merged: {self.reason}. Nothing was changed."
+
+
+@dataclass(eq=False, kw_only=True)
 class BadListing(Damaged):
     """The Hub lists a file in a way that nobody can fetch it by."""
 
@@ -860,6 +907,26 @@ class StoreLocked(LocalStorage):
 
     def message(self) -> str:
         return f"Another process has held {self.repo} for {self.waited_s:.0f} s: wait for it, or stop it."
+
+
+@dataclass(eq=False, kw_only=True)
+class LeaseExpired(LocalStorage):
+    """This process was stopped for longer than its lease lasts, so another one may have its turn. It has changed nothing since.
+
+    Attributes:
+        what: Was held: a dataset, or the index.
+        lasts_s: How long the lease lasts, where it is known.
+    """
+
+    what: str
+    lasts_s: float | None = None
+
+    def message(self) -> str:
+        lasts = f" of {self.lasts_s:g} s" if self.lasts_s else ""
+        return (
+            f"The lease{lasts} on {self.what} was not renewed in time: this process was stopped, or the disk did not "
+            "answer. Another one may hold it by now; run again to go on with what is here."
+        )
 
 
 @dataclass(eq=False, kw_only=True)

@@ -39,6 +39,7 @@ async def download(
     max_bytes: int | None = None,
     max_files: int | None = None,
     converted: bool | None = None,
+    shard: tuple[int, int] | None = None,
     on_event: OnEvent | None = None,
     progress: bool | None = None,
 ) -> DownloadedDataset:
@@ -57,6 +58,7 @@ async def download(
         max_bytes: As `DatasetRequest.max_bytes`.
         max_files: As `DatasetRequest.max_files`.
         converted: As `DatasetRequest.converted`.
+        shard: As `DatasetRequest.shard`.
         on_event: As in `DatasetService.download`.
         progress: Whether a bar is shown on stderr; None for one in a notebook, unless
             ``HF_HUB_DISABLE_PROGRESS_BARS`` says no.
@@ -76,6 +78,7 @@ async def download(
         max_bytes=max_bytes,
         max_files=max_files,
         converted=converted,
+        shard=shard,
     )
     shown = _in_notebook() if progress is None else progress
     return await in_task_group(_download(request, load_settings(os.environ, root=root), on_event, shown=shown))

@@ -46,6 +46,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         give_up_after_s: Seconds without any progress after which a call or a file fails. Waits that the Hub asks for
             count.
         lock_timeout_s: Seconds to wait for another process that works on the same dataset; None waits for ever.
+        locks: What keeps processes apart: ``flock``, the system's locks; ``lease``, files that are renewed, for disks where those
+            do not exclude; ``auto``, whichever of them is found to hold on the root's disk. All who share a root take the same.
+        lease_s: Seconds that a lease lasts which is not renewed.
         reuse_hf_cache: Copy blobs that lie in `hf_cache` with the right hash instead of fetching them.
         hf_cache: Cache of Hugging Face's own tools (``HF_HUB_CACHE``, else ``$HF_HOME/hub``); None for none.
         transport: ``httpx`` (its own), or ``auto``: sockets of this project's, and httpx's own behind a proxy and under trio.
@@ -68,6 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stall_timeout_s: float = 20.0
     give_up_after_s: float = 600.0
     lock_timeout_s: float | None = None
+    locks: Literal["flock", "lease", "auto"] = "flock"
+    lease_s: float = 30.0
     reuse_hf_cache: bool = True
     hf_cache: Path | None = None
     transport: Literal["auto", "httpx"] = "auto"
@@ -86,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for name in ("max_connections", "connections_per_file", "chunk_bytes", "remote_cache_bytes", "bandwidth_limit"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise InvalidSettings(setting=name, reason="it must be at least 1")
-        for name in ("connect_timeout_s", "api_timeout_s", "stall_timeout_s", "give_up_after_s"):
+        for name in ("connect_timeout_s", "api_timeout_s", "stall_timeout_s", "give_up_after_s", "lease_s"):
             if not getattr(self, name) > 0:
                 raise InvalidSettings(setting=name, reason="it must be more than 0 seconds")
         if self.lock_timeout_s is not None and not self.lock_timeout_s >= 0:

@@ -68,7 +68,7 @@ FORBIDDEN_LIBRARIES = {
     "pages": {"httpx", "pyarrow", "anyio", "asyncio", "filelock", "litestar"},
 }
 # The edges: they may know everything, and nothing below knows them.
-EDGES = {"hfsvc", "__init__", "__main__", "cli", "containers", "notebook", "server", "testing", "train"}
+EDGES = {"hfsvc", "__init__", "__main__", "cli", "containers", "notebook", "ray_download", "server", "testing", "train"}
 
 
 def room_of(module: str) -> str:

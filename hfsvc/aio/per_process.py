@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from anyio.lowlevel import current_token
 
@@ -41,3 +41,12 @@ class HomeLoop:
     def is_running(self) -> bool:
         """Whether the caller runs on it."""
         return self._token() == current_token()
+
+
+def soon_on_this_loop() -> Callable[..., Any]:
+    """What other threads call to have something run on this event loop."""
+    token: Any = current_token()
+    # The loop itself on asyncio; later versions of anyio wrap it.
+    native: Any = getattr(token, "native_token", token)
+    found: Callable[..., Any] = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon
+    return found

@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "lock": ("hfsvc.cli.lock", "Write down what makes up datasets, to bring the same elsewhere."),
     "manifest": ("hfsvc.cli.lock", "Print SHA256SUMS of a dataset."),
     "du": ("hfsvc.cli.usage", "Show how much of the disk each dataset takes."),
+    "merge": ("hfsvc.cli.merge", "Bring what other roots have into this one."),
     "delete": ("hfsvc.cli.usage", "Remove a dataset from disk."),
     "prune": ("hfsvc.cli.usage", "Remove what unfinished downloads have left."),
     "count": ("hfsvc.cli.trajectories", "Count a dataset's trajectories."),

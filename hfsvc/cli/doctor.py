@@ -56,8 +56,11 @@ def doctor_command(options: Options, repo: str | None) -> None:
 
 
 async def examine(container: "Container", repo: str) -> AsyncIterator[Check]:
-    """All checks, one after the other; none of them raises."""
+    """All checks, one after the other; none of them raises. Of locks only what does not work is told."""
     yield await _try("root", lambda: _check_root(container))
+    locks = await _try("locks", lambda: _check_locks(container))
+    if not locks.ok:
+        yield locks
     yield await _try("proxy", lambda: _check_proxy(container))
     yield await _try("ca", lambda: _check_ca(container))
     yield await _try("token", lambda: _check_token(container))
@@ -94,6 +97,23 @@ async def _check_root(container: "Container") -> str:
     unfinished = f", {format_bytes(leftovers)} of unfinished downloads" if leftovers else ""
     free = format_free(await to_thread.run_sync(free_bytes, root))
     return f"{root}: writable, {free} free, {recorded} dataset{'s' * (recorded != 1)}{unfinished}"
+
+
+async def _check_locks(container: "Container") -> str:
+    from anyio import to_thread
+
+    from hfsvc.disk import make_folder
+    from hfsvc.errors import StoreNotWritable
+    from hfsvc.store.directories import locks_folder
+    from hfsvc.store.process_locks import exclude_each_other
+
+    root = container.settings().root
+    if container.settings().locks != "flock":
+        return container.settings().locks
+    if await to_thread.run_sync(exclude_each_other, await to_thread.run_sync(make_folder, locks_folder(root))):
+        return "flock"
+    reason = "locks of two processes do not exclude each other on its disk: set HFSVC_LOCKS=lease for all who share it"
+    raise StoreNotWritable(path=str(root), reason=reason, verb="shared")
 
 
 async def _check_proxy(container: "Container") -> str:

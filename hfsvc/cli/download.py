@@ -8,6 +8,7 @@ import click
 
 from hfsvc.cli.downloaded import print_dataset, print_plan, telling_plan
 from hfsvc.cli.elsewhere import elsewhere_options, take_elsewhere_options
+from hfsvc.cli.export_options import ShardType
 from hfsvc.cli.options import ByteSize, Options, command
 
 if TYPE_CHECKING:
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     help="Files to take, may repeat (default: as before, else **/*.parquet).",
 )
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Files to leave out, may repeat.")
+@click.option(
+    "--shard", type=ShardType(), help="Bring the i-th of n parts of the files, counted from 0, of about the same bytes."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What brings it: this process, or tasks of a Ray cluster, a shard each.",
+)
+@click.option("--shards", type=click.IntRange(min=1), help="How many tasks of --engine ray (default: one a machine).")
 @click.option("--force", is_flag=True, help="Fetch every file again.")
 @click.option("--config", help="Only files of this configuration.")
 @click.option("--split", help="Only files of this split.")
@@ -64,6 +76,8 @@ def download_command(options: Options, **given: Any) -> None:
     take_elsewhere_options(options, given)
     _refuse_rows(given.pop("rows"), given["dataset"] or given["repo"])
     dry_run, progress, locked = given.pop("dry_run"), given.pop("progress"), given.pop("locked")
+    with_ray, shards = given.pop("engine") == "ray", given.pop("shards")
+    _check_engine(given, shards, with_ray=with_ray, locked=locked is not None)
     if locked is not None:
         _bring_locked(options, locked, progress, dry_run=dry_run, **given)
         return
@@ -73,12 +87,20 @@ def download_command(options: Options, **given: Any) -> None:
         print_plan(options, plan)
         check_files(plan.repo, plan.files)
         return
+    if with_ray:
+        from hfsvc.cli.run import settings_of
+        from hfsvc.ray_download import download_with_ray
+
+        settings = settings_of(options)
+        print_dataset(options, run(options, lambda _: download_with_ray(request, settings, shards)))
+        return
     from hfsvc.cli.progress import show_progress
 
     with show_progress(progress, quiet=options.quiet or options.as_json) as listen:
         told = telling_plan(listen, quiet=options.quiet or options.as_json)
         dataset = run(options, lambda container: container.datasets().download(request, on_event=told))
-    _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
+    if not dataset.shard:
+        _check_files(dataset, [name for name in given["files"] if not name.endswith("/")])
     print_dataset(options, dataset)
 
 
@@ -89,6 +111,13 @@ def _refuse_rows(rows: str | None, dataset: str | None) -> None:
     bounds = [f"--{name} {value}" for name, value in (("start", start), ("stop", stop)) if value.isdigit() and colon]
     command = " ".join(["hfsvc", "export", dataset or "DATASET", "--remote", *(bounds or ["--start A --stop B"])])
     raise click.UsageError(f"A download brings whole files. For rows of the Hub: {command}")
+
+
+def _check_engine(given: dict[str, Any], shards: int | None, *, with_ray: bool, locked: bool) -> None:
+    if shards and not with_ray:
+        raise click.UsageError("--shards says how many tasks --engine ray has: for one of n parts, give --shard i/n.")
+    if with_ray and (given["shard"] or locked):
+        raise click.UsageError("--engine ray brings all shards of a dataset: leave --shard and --locked out.")
 
 
 def _bring_locked(options: Options, path: Path, progress: str, **given: Any) -> None:
@@ -137,6 +166,7 @@ def _request(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     *,
+    shard: tuple[int, int] | None,
     force: bool,
     converted: bool | None,
     config: str | None,
@@ -168,6 +198,7 @@ def _request(
         split=split,
         max_bytes=max_bytes,
         max_files=max_files,
+        shard=shard,
     )
 
 

@@ -10,6 +10,8 @@ from hfsvc.cli.options import Options
 if TYPE_CHECKING:
     from hfsvc.models import OnEvent
 
+SHOWN_SHARDS = 10
+
 
 def telling_plan(listen: "OnEvent", *, quiet: bool) -> "OnEvent":
     """The same listener, after people were told on stderr what is special about the plan."""
@@ -60,12 +62,23 @@ def print_dataset(options: Options, dataset: Any) -> None:
         write_json(dataset)
         return
     if not options.quiet:
+        _tell_missing(dataset)
         count = count_files(len(dataset.files))
         copied = f" ({dataset.conversion.about})" if dataset.conversion else ""
         size = format_bytes(dataset.total_bytes)
         say(f"{dataset.repo}: {count}, {size}, commit {dataset.commit[:12]}{copied}, verified")
         tell_left(options, dataset, dataset.total_bytes)
     click.echo(dataset.local_path)
+
+
+def _tell_missing(dataset: Any) -> None:
+    from hfsvc.cli.output import say
+
+    if dataset.shard:
+        index, shards, missing = dataset.shard.index, dataset.shard.count, dataset.shard.missing
+        named = ", ".join(map(str, missing[:SHOWN_SHARDS])) + (" …" if len(missing) > SHOWN_SHARDS else "")
+        others = f"Not here yet: {named}." if missing else "All are here; one is worked on, and joins them afterwards."
+        say(f"This is shard {index} of {shards}; the dataset is there once all are. {others}")
 
 
 def print_plan(options: Options, plan: Any) -> None:

@@ -33,6 +33,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("env", "whoami", "status", "diagnose"), "doctor"),
     "where": "path",
     "wc": "count",
+    "join": "merge",
     "fsck": "verify",
 }
 

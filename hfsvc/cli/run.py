@@ -23,6 +23,8 @@ from hfsvc.models.choice import CHOICE_LOGGER
 from hfsvc.protocols import TrajectorySource
 from hfsvc.secret import Secret
 from hfsvc.settings import DEFAULT_ROOT, Settings, load_settings
+from hfsvc.store.gathering import stored_shards
+from hfsvc.store.merging import unfinished
 from hfsvc.trajectories.local_files import LocalFiles, is_path
 
 T = TypeVar("T")
@@ -170,11 +172,17 @@ def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: S
         done = asyncio.run(_until_terminated(main()))
         tell_traffic(options)
         return done
-    except NotDownloaded as error:
+    except NotDownloaded as found:
+        error = _with_shards(found, _absolute(chosen.root))
         error.looked_in, error.other_root = str(_absolute(chosen.root)), other_root(chosen.root)
         if Path(error.repo).exists():
             error.hint = f"There is a folder {error.repo} here: ./{error.repo} names that."
-        raise
+        raise error from found
+
+
+def _with_shards(error: NotDownloaded, root: Path) -> NotDownloaded:
+    """The same error, or, where shards of the dataset are here, the one that says which are not."""
+    return error if error.missing else unfinished([each.entry for each in stored_shards(root, error.repo)]) or error
 
 
 def other_root(root: Path) -> str | None:

@@ -14,6 +14,7 @@ from hfsvc.models import (
     DEFAULT_REVISION,
     Conversion,
     DatasetRequest,
+    DatasetShard,
     DownloadPlan,
     Globs,
     RemoteDataset,
@@ -39,6 +40,8 @@ class ResolvedRequest(NamedTuple):
         converted: Whether files of the Hub's parquet copy are meant; None for as before.
         goes_on: Whether it only says up to which limits what was limited before goes on, where something was.
         conversion: What the revision is known to be, where it is a commit of the copy.
+        shard: Which of how many shards of the files; None for all.
+        before: What a shard's dataset was asked for before, beside this request.
         token: The request's own, else the settings'.
         force: Take nothing that is here for granted.
     """
@@ -52,6 +55,8 @@ class ResolvedRequest(NamedTuple):
     converted: bool | None = None
     conversion: Conversion | None = None
     goes_on: bool = False
+    shard: tuple[int, int] | None = None
+    before: tuple[Globs, ...] = ()
 
     def means_conversion(self, entry: IndexEntry | None) -> bool:
         """Whether the files of the Hub's parquet copy are meant, beside what is recorded."""
@@ -59,14 +64,26 @@ class ResolvedRequest(NamedTuple):
 
     def asked_before(self, entry: IndexEntry | None) -> tuple[Globs, ...]:
         """What was asked for before, of the files that are meant now: those of a copy have other names."""
+        if self.shard:
+            return self.before
         same = entry is not None and bool(entry.conversion) == self.means_conversion(entry)
         return entry.globs if entry and same else ()
+
+    def in_shard(self, entry: IndexEntry | None) -> "ResolvedRequest":
+        """The same request in the store of its shard, which does not know what is recorded of the whole dataset."""
+        whole = self._replace(shard=None)
+        return self._replace(before=whole.asked_before(entry), converted=whole.means_conversion(entry))
 
     def is_recorded(self, entry: IndexEntry, commit: str) -> bool:
         """True when the index holds all of it at `commit` already (the files may still be missing)."""
         if self.force or entry.updating_to or entry.commit != commit:
             return False
-        return all(any(self._is_same(recorded, each) for recorded in entry.globs) for each in self.wanted(entry))
+        wanted = self.wanted(entry)
+        if self.shard:
+            # A shard is one of certain files: of more, or of fewer, it is another one.
+            same = {globs for globs in entry.globs if any(self._is_same(globs, each) for each in wanted)}
+            return same | {*self.before} == {*entry.globs}
+        return all(any(self._is_same(recorded, each) for recorded in entry.globs) for each in wanted)
 
     def _is_same(self, recorded: Globs, wanted: Globs) -> bool:
         if self.by_kind and OF_KINDS.issuperset(recorded.include):
@@ -145,7 +162,18 @@ def parse_request(
     token = request.secret or settings.token
     asked = request.converted
     conversion, converted = (asked, True) if isinstance(asked, Conversion) else (None, asked)
-    return ResolvedRequest(address, revision, globs, token, request.force, by_kind, converted, conversion, goes_on)
+    return ResolvedRequest(
+        address,
+        revision,
+        globs,
+        token,
+        request.force,
+        by_kind,
+        converted,
+        conversion,
+        goes_on,
+        request.shard,
+    )
 
 
 def _names_split(request: DatasetRequest) -> bool:
@@ -190,6 +218,7 @@ def new_entry(
     *,
     learned: Mapping[str, str],
     now: datetime,
+    shard: DatasetShard | None = None,
 ) -> IndexEntry:
     """What to record once the plan is done.
 
@@ -200,6 +229,7 @@ def new_entry(
         entry: What was recorded before.
         learned: Checksums by path that the listing hid and the transfer brought.
         now: When it was done.
+        shard: Which shard it is.
     """
     return IndexEntry(
         repo=remote.repo,
@@ -218,4 +248,5 @@ def new_entry(
         hub_id=remote.hub_id,
         conversion=remote.conversion,
         left=plan.left,
+        shard=shard,
     )

@@ -16,6 +16,7 @@ from hfsvc.aio.listening import listening
 from hfsvc.aio.per_process import HomeLoop
 from hfsvc.arguments import check_value
 from hfsvc.datasets.conversions import ConvertedDataset, as_conversion, is_copy_of
+from hfsvc.datasets.division import divide
 from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.lookups import HubLookups
 from hfsvc.datasets.plan import (
@@ -27,12 +28,14 @@ from hfsvc.datasets.plan import (
 )
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.selecting import SHOWN_FILES, SelectedFiles, check_selects, select
+from hfsvc.datasets.sharded import ShardDownload
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
 from hfsvc.datasets.updates import unmoved, update_of
 from hfsvc.errors import DatasetChanged, NoSpace, NotDownloaded, Offline, OtherEventLoop, StoreNotWritable, typed
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     DatasetRequest,
+    DatasetShard,
     DatasetUpdate,
     DatasetUsage,
     DownloadedDataset,
@@ -46,6 +49,7 @@ from hfsvc.models import (
 )
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.index import IndexEntry, find_entry
+from hfsvc.store.merging import division_of, unfinished
 from hfsvc.store.safe_paths import check_dataset_folder
 from hfsvc.transfer.progress import HashProgress, OnRetry, retry_events
 
@@ -64,7 +68,18 @@ class _State(NamedTuple):
 
 def _selected(state: _State) -> SelectedFiles:
     found = select(state.remote, state.listing, state.request.selections(state.entry))
-    return found._replace(files=[*map(marking_refused, found.files)])
+    files = [*map(marking_refused, found.files)]
+    index, count = state.request.shard or (0, 1)
+    return found._replace(files=divide(files, count)[index] if count > 1 else files)
+
+
+def _shard_of(state: _State) -> DatasetShard | None:
+    if state.request.shard is None:
+        return None
+    index, count = state.request.shard
+    files = select(state.remote, state.listing, state.request.selections(state.entry)).files
+    division = division_of(((file.path, file.size) for file in files), count)
+    return DatasetShard(index=index, count=count, division=division)
 
 
 class HubDatasetService:
@@ -115,8 +130,34 @@ class HubDatasetService:
         self._check_open()
         if self._settings.offline:
             return await self._recorded_offline(request)
+        remote = await self._resolve(request, retry_events(on_event))
+        if request.shard and request.shard[1] > 1:
+            dataset = await self._bring_shard(request, remote, on_event)
+        else:
+            dataset = await self._bring(request._replace(shard=None), remote, on_event)
+        on_event(Finished(dataset=dataset))
+        return dataset
+
+    async def _bring_shard(
+        self, request: ResolvedRequest, remote: RemoteDataset, on_event: OnEvent
+    ) -> DownloadedDataset:
+        entry, whole = await self._entry(remote), request._replace(shard=None)
+        if entry and whole.is_recorded(entry, remote.commit) and await self._store.is_complete(entry):
+            return await self._confirm(whole, remote, entry)
+
+        async def bring(store: DatasetStore, asked: ResolvedRequest, at: RemoteDataset) -> DownloadedDataset:
+            return await self._over(store)._bring(asked, at, on_event)
+
+        async def at_commit(commit: str) -> RemoteDataset:
+            return await self._resolve(request._replace(revision=commit), retry_events(on_event))
+
+        return await ShardDownload(self._store, bring=bring, at_commit=at_commit).run(request, remote, entry)
+
+    def _over(self, store: DatasetStore) -> "HubDatasetService":
+        return HubDatasetService(services=self._services, store=store, check_open=self._check_open, now=self._now)
+
+    async def _bring(self, request: ResolvedRequest, remote: RemoteDataset, on_event: OnEvent) -> DownloadedDataset:
         on_retry = retry_events(on_event)
-        remote = await self._resolve(request, on_retry)
         identity = RepositoryIdentity(self._hub, request.token)
         await self._store.follow_rename(remote, identity.is_renamed)
         # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
@@ -124,11 +165,8 @@ class HubDatasetService:
         if state.dataset is None:
             async with self._store.hold(remote.repo):
                 state = await self._look_again(request, state, on_retry)
-                dataset = state.dataset or await self._fetch(state, on_event)
-        else:
-            dataset = state.dataset
-        on_event(Finished(dataset=dataset))
-        return dataset
+                return state.dataset or await self._fetch(state, on_event)
+        return state.dataset
 
     async def _look_again(self, request: ResolvedRequest, state: _State, on_retry: OnRetry | None) -> _State:
         """The state now that the dataset is held: whoever held it before may have brought this commit, or another."""
@@ -208,7 +246,8 @@ class HubDatasetService:
         staging = await self._store.open_staging(remote, entry.files if entry else (), empty=request.force)
         transfer = DatasetTransfer(self._services, remote, request.token, on_event)
         await transfer.run(plan, staging, force=request.force)
-        new = new_entry(request, remote, plan, entry, learned=staging.checksums, now=self._now())
+        shard = await to_thread.run_sync(_shard_of, state)
+        new = new_entry(request, remote, plan, entry, learned=staging.checksums, now=self._now(), shard=shard)
         await staging.publish(entry, new)
         return self._store.dataset(new)
 
@@ -224,8 +263,15 @@ class HubDatasetService:
         resolved = self._parse(request)
         remote = await self._resolve(resolved, None)
         entry = await self._entry(remote)
-        found = await self._converted(resolved, remote, entry, None)
-        return await self._plan(await self._list(resolved, found.remote, entry, None))
+        if request.shard and request.shard[1] > 1:
+            store = self._over(self._store.shard(remote.repo, *request.shard))
+            return await store._plan_shard(resolved.in_shard(entry), remote)
+        return await self._plan_shard(resolved, remote)
+
+    async def _plan_shard(self, request: ResolvedRequest, remote: RemoteDataset) -> DownloadPlan:
+        entry = await self._entry(remote)
+        found = await self._converted(request, remote, entry, None)
+        return await self._plan(await self._list(request, found.remote, entry, None))
 
     async def check_update(self, repo: str) -> DatasetUpdate:
         entry = await self._recorded(repo)
@@ -288,7 +334,8 @@ class HubDatasetService:
     async def _recorded(self, repo: str) -> IndexEntry:
         entry = await self._find(repo)
         if entry is None:
-            raise NotDownloaded(repo=self._repo_of(repo))
+            name = self._repo_of(repo)
+            raise unfinished(await self._store.shards(name)) or NotDownloaded(repo=name)
         return entry
 
     # ---- verify, delete ---------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,8 +12,13 @@ LONGEST_NAME = 255
 """Bytes of a file's name, as most file systems take it."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, before_rename: Callable[[], None] = lambda: None) -> None:
     """Replace a file by new content: a reader, or a crash at any moment, sees the old or the new, never a part.
+
+    Args:
+        path: Of the file.
+        content: What it is to hold.
+        before_rename: Called last; what it raises leaves all as it was.
 
     Raises:
         OSError: Nothing was changed.
@@ -22,6 +27,7 @@ def write_whole(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+        before_rename()
     sync_folder(path.parent)
 
 

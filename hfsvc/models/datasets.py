@@ -63,6 +63,8 @@ class DatasetRequest(Model, frozen=True):
         converted: Whether to bring the Hub's parquet copy of the dataset (``refs/convert/parquet``) instead of its own
             files. None means as it was downloaded before, else its own. A `Conversion` says what `revision`, a commit
             of the copy, is known to be, as a lock file does; then the Hub is not asked.
+        shard: ``(i, n)``: bring the i-th of n shards of the files, counted from 0, of about the same bytes; all of them
+            together are the dataset. None brings all.
 
     Raises:
         InvalidArgument: A field has a value that it cannot have.
@@ -79,9 +81,13 @@ class DatasetRequest(Model, frozen=True):
     max_bytes: Limit | None = None
     max_files: Limit | None = None
     converted: bool | Conversion | None = None
+    shard: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.shard and not 0 <= self.shard[0] < self.shard[1]:
+            reason = "the first number counts from 0 and is less than the second one, the number of shards"
+            raise InvalidArgument(name="shard", given=str(self.shard), reason=reason)
         for name in ("revision", "token", "config", "split"):
             if getattr(self, name) == "":
                 reason = "it is empty: leave it out for the usual one"
@@ -141,6 +147,22 @@ class Globs(Model, frozen=True, kw_only=True):
         limits = ((self.max_bytes, other.max_bytes), (self.max_files, other.max_files))
         same = self.with_limits(None, None) == other.with_limits(None, None)
         return same and all(ours is None or (theirs is not None and theirs <= ours) for ours, theirs in limits)
+
+
+class DatasetShard(Model, frozen=True, kw_only=True):
+    """Which of the shards of a dataset's files something is.
+
+    Attributes:
+        index: Counted from 0.
+        count: Of shards that the files are divided into.
+        division: Short text of all files that are divided; only shards of one division belong together.
+        missing: Which shards are not here yet.
+    """
+
+    index: int
+    count: int
+    division: str
+    missing: tuple[int, ...] = ()
 
 
 class DatasetConfig(Model, frozen=True, kw_only=True):
@@ -309,6 +331,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
         selection: What was asked for so far.
         conversion: Set where the files are those of the Hub's parquet copy; `commit` is the copy's.
         left: What limits have left of what was asked for; None where they have left nothing.
+        shard: Where it is one shard of the dataset, and the others are not all here; None for the dataset itself.
     """
 
     repo: str
@@ -325,6 +348,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
     selection: tuple[Globs, ...] = ()
     conversion: Conversion | None = None
     left: LeftFiles | None = None
+    shard: DatasetShard | None = None
 
     @property
     def local_path(self) -> Path:

@@ -14,6 +14,7 @@ from hfsvc.models import (
     RemoteDataset,
     RemoteFile,
 )
+from hfsvc.store.gathering import StoredDataset
 from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import Inventory
 from hfsvc.transfer.interfaces import Destination
@@ -102,6 +103,44 @@ class DatasetStore(Protocol):
 
     async def tidy(self, entry: IndexEntry) -> None:
         """Finish what a run left to do that was killed right after it had recorded the dataset, if nobody holds it."""
+        ...
+
+    # ---- shards -----------------------------------------------------------------------------------------------------
+
+    def shard(self, repo: str, index: int, count: int) -> "DatasetStore":
+        """The store of one shard of a dataset: what comes in there is not this store's until all shards are joined."""
+        ...
+
+    async def shards(self, repo: str) -> list[IndexEntry]:
+        """What is recorded in the stores of a dataset's shards."""
+        ...
+
+    async def join(self, part: IndexEntry) -> IndexEntry | None:
+        """Record a dataset all of whose shards are here, and put their files in place. Takes the locks itself.
+
+        Args:
+            part: One of the shards.
+
+        Returns:
+            None where one of them is missing, or under way.
+        """
+        ...
+
+    async def merge(
+        self, repo: str, sources: Sequence[StoredDataset], *, move: bool, on_block: Callable[[], None] = ...
+    ) -> IndexEntry:
+        """Record what other stores have of a dataset, and put its files in place. Takes the locks itself.
+
+        Args:
+            repo: The dataset.
+            sources: What they have of it, one at least.
+            move: Take it away from there, instead of copying it.
+            on_block: Called in a worker thread of `anyio`, about every megabyte that is hashed.
+
+        Raises:
+            ShardsMissing, MergeConflict, ChecksumMismatch: It is not one dataset, or not what was recorded; nothing was
+                changed.
+        """
         ...
 
     # ---- a download -------------------------------------------------------------------------------------------------

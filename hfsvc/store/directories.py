@@ -8,6 +8,7 @@
     .hfsvc/parts/<dataset>/   what is on its way, and its journals
     .hfsvc/digests/<dataset>/ a digest of every range of the files that are here, for repairs
     .hfsvc/rows/<dataset>/    rows in small blocks and their summaries, for single rows and lists
+    .hfsvc/shards/<dataset>/  a store for every shard that is here while others are not, ``<index>-of-<count>/``
     .hfsvc/tokenizers/<model>/ the tokenizers of models, a folder a commit
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hfsvc.disk import disk_errors, make_folder
-from hfsvc.files.atomic import write_whole
+from hfsvc.files.atomic import replacement, write_whole
 from hfsvc.store.safe_paths import STATE_FOLDER
 
 
@@ -60,6 +61,22 @@ def rows_folder(root: Path, repo: str) -> Path:
     return root / STATE_FOLDER / "rows" / flat_name(repo)
 
 
+def shards_folder(root: Path, repo: str) -> Path:
+    """Holds the stores of one dataset's shards."""
+    return root / STATE_FOLDER / "shards" / flat_name(repo)
+
+
+def shard_root(root: Path, repo: str, index: int, count: int) -> Path:
+    """The root of the store of one shard."""
+    return shards_folder(root, repo) / f"{index}-of-{count}"
+
+
+def shard_names(root: Path, repo: str) -> list[tuple[int, int]]:
+    """Index and count of the shards of a dataset that have a store here."""
+    found = (folder.name.partition("-of-") for folder in shards_folder(root, repo).glob("*-of-*"))
+    return sorted((int(index), int(count)) for index, _, count in found if index.isdecimal() and count.isdecimal())
+
+
 def tokenizers_folder(root: Path, model: str) -> Path:
     """Holds the tokenizer of one model, a folder a commit."""
     return root / STATE_FOLDER / "tokenizers" / flat_name(model)
@@ -77,6 +94,13 @@ def keep_digests(root: Path, repo: str, names: Collection[str]) -> None:
             path.unlink(missing_ok=True)
 
 
+def keep_journals(source: Path, target: Path) -> None:
+    """Keep the digests that another store has of its files, too."""
+    for path in source.glob("*.journal"):
+        with disk_errors(target), replacement(target / path.name) as scratch:
+            shutil.copyfile(path, scratch)
+
+
 def clear_parts(root: Path, repo: str) -> None:
     """Remove what earlier runs left of a dataset. Only the holder of its lock may."""
     shutil.rmtree(parts_folder(root, repo), ignore_errors=True)
@@ -84,7 +108,9 @@ def clear_parts(root: Path, repo: str) -> None:
 
 def repos_with_state(root: Path) -> set[str]:
     """Ids of the datasets of which anything is on its way, or written down."""
-    folders = (folder for kind in ("parts", "digests", "rows") for folder in (root / STATE_FOLDER / kind).glob("*"))
+    folders = (
+        folder for kind in ("parts", "digests", "rows", "shards") for folder in (root / STATE_FOLDER / kind).glob("*")
+    )
     return {folder.name.replace("--", "/") for folder in folders if folder.is_dir()}
 
 

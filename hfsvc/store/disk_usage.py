@@ -1,14 +1,22 @@
 """What each dataset takes of the disk, and what unfinished downloads have left of it. All of it blocks."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hfsvc.disk import disk_errors
 from hfsvc.files.atomic import size_of
 from hfsvc.models import DatasetUsage
-from hfsvc.store.directories import clear_parts, digests_folder, parts_folder, repos_with_state, rows_folder
+from hfsvc.store.directories import (
+    clear_parts,
+    digests_folder,
+    parts_folder,
+    repos_with_state,
+    rows_folder,
+    shards_folder,
+)
 from hfsvc.store.exchange import remove_file
-from hfsvc.store.index import IndexEntry
+from hfsvc.store.index import Fence, IndexEntry
 from hfsvc.store.staging import placed_paths
 
 
@@ -26,13 +34,14 @@ def usage_of(root: Path, entries: Mapping[str, IndexEntry]) -> list[DatasetUsage
 
 def _usage(root: Path, repo: str, entry: IndexEntry | None) -> DatasetUsage:
     sizes = [*_sizes(root / repo / path for path in entry.files)] if entry else []
+    unfinished = [parts_folder(root, repo), shards_folder(root, repo)]
     beside = [digests_folder(root, repo), rows_folder(root, repo)]
     return DatasetUsage(
         repo=repo,
         recorded=entry is not None,
         files=len(sizes),
         file_bytes=sum(sizes),
-        unfinished_bytes=_on_disk(parts_folder(root, repo)) + sum(_sizes(_placed(root, repo, entry))),
+        unfinished_bytes=sum(map(_on_disk, unfinished)) + sum(_sizes(_placed(root, repo, entry))),
         index_bytes=sum(map(_on_disk, beside)),
     )
 
@@ -51,8 +60,10 @@ def _on_disk(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
-def remove_unfinished(root: Path, repo: str, entry: IndexEntry | None) -> None:
+def remove_unfinished(root: Path, repo: str, entry: IndexEntry | None, fence: Fence) -> None:
     """Remove what unfinished downloads have left of a dataset. Only the holder of its lock may."""
     for path in _placed(root, repo, entry):
-        remove_file(root, path.relative_to(root).as_posix())
+        remove_file(root, path.relative_to(root).as_posix(), fence)
+    fence()
     clear_parts(root, repo)
+    shutil.rmtree(shards_folder(root, repo), ignore_errors=True)

@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 
 from hfsvc.disk import disk_errors, make_folder
-from hfsvc.errors import DamagedIndex, HfsvcError
+from hfsvc.errors import DamagedIndex, HfsvcError, LeaseExpired
 from hfsvc.files.atomic import size_of, write_whole
 from hfsvc.models import (
     Conversion,
     DatasetConfig,
+    DatasetShard,
     DownloadedDataset,
     Globs,
     LeftFiles,
@@ -21,10 +22,16 @@ from hfsvc.models import (
     RemoteFile,
 )
 from hfsvc.store.directories import locks_folder
-from hfsvc.store.locks import make_file_lock
+from hfsvc.store.process_locks import ProcessLock, ProcessLocks, wait_for
 from hfsvc.store.safe_paths import INDEX_NAME, check_path
 
 INDEX_VERSION = 1
+Fence = Callable[[], None]
+"""Raises where the lock of the dataset that is changed is not held any more."""
+
+
+def unfenced() -> None:
+    """For changes that need no lock of a dataset."""
 
 
 class IndexEntry(Model, frozen=True, kw_only=True):
@@ -39,6 +46,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
         hub_id: The Hub's own id of the repository.
         conversion: Set where the files are those of the Hub's parquet copy; `commit` is the copy's.
         left: What limits have left of what was asked for.
+        shard: Which shard of the dataset's files these are; None for all.
         updating_to: Commit whose files are being put in place right now (or were, when the process was killed).
     """
 
@@ -58,6 +66,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
     hub_id: str | None = None
     conversion: Conversion | None = None
     left: LeftFiles | None = None
+    shard: DatasetShard | None = None
     updating_to: str | None = msgspec.field(default=None, name="changingTo")
 
     def dataset(self, root: Path) -> DownloadedDataset:
@@ -77,6 +86,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
             selection=self.globs,
             conversion=self.conversion,
             left=self.left,
+            shard=self.shard,
         )
 
     def remote(self) -> RemoteDataset:
@@ -133,10 +143,18 @@ class StoreIndex:
     Args:
         root: Absolute folder of the store.
         clock: Gives the time of a change, UTC.
+        locks: Between processes that change it.
     """
 
-    def __init__(self, root: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        locks: ProcessLocks | None = None,
+    ) -> None:
         self._root = root
+        self._locks = locks or ProcessLocks()
         self._path = root / INDEX_NAME
         self._clock = clock
         self._read: tuple[tuple[int, ...], dict[str, IndexEntry]] | None = None
@@ -185,13 +203,16 @@ class StoreIndex:
         except HfsvcError as error:
             raise DamagedIndex(path=str(self._path), reason=str(error)) from error
 
-    def rename(self, old: IndexEntry, new: IndexEntry) -> None:
+    def rename(self, old: IndexEntry, new: IndexEntry, *, fence: Fence = unfenced) -> None:
         """Put one entry in another's place."""
-        self._change(lambda datasets: {**{k: each for k, each in datasets.items() if k != old.repo}, new.repo: new})
+        others = {old.repo, new.repo}
+        self._change(
+            lambda datasets: {**{k: each for k, each in datasets.items() if k not in others}, new.repo: new}, fence
+        )
 
-    def record(self, entry: IndexEntry) -> None:
+    def record(self, entry: IndexEntry, *, fence: Fence = unfenced) -> None:
         """Add or replace one entry."""
-        self._change(lambda datasets: {**datasets, entry.repo: entry})
+        self._change(lambda datasets: {**datasets, entry.repo: entry}, fence)
 
     def amend(self, known: IndexEntry, amended: IndexEntry) -> bool:
         """Replace an entry by `amended`, unless it is no longer what the caller knows; for callers without the lock."""
@@ -202,17 +223,37 @@ class StoreIndex:
             done = datasets.get(known.repo) == known
             return {**datasets, amended.repo: amended} if done else dict(datasets)
 
-        self._change(change)
+        self._change(change, unfenced)
         return done
 
-    def remove(self, repo: str) -> None:
+    def remove(self, repo: str, *, fence: Fence = unfenced) -> None:
         """Take one entry out; files are not touched."""
-        self._change(lambda datasets: {name: entry for name, entry in datasets.items() if name != repo})
+        self._change(lambda datasets: {name: entry for name, entry in datasets.items() if name != repo}, fence)
 
-    def _change(self, change: Callable[[Mapping[str, IndexEntry]], dict[str, IndexEntry]]) -> None:
-        lock = make_file_lock(make_folder(locks_folder(self._root)) / "index.lock")
-        with disk_errors(self._path), lock:
+    def _change(self, change: Callable[[Mapping[str, IndexEntry]], dict[str, IndexEntry]], fence: Fence) -> None:
+        """Change the index as the only one who does. Whoever loses a turn on the way has changed nothing, and takes another."""
+        lock = self._locks.make(make_folder(locks_folder(self._root)) / "index.lock", str(self._path))
+        while True:
+            wait_for(lock)
+            try:
+                self._write(change, lock, fence)
+            except LeaseExpired:
+                # Of the dataset, that is the end.
+                fence()
+            else:
+                return
+            finally:
+                lock.release()
+
+    def _write(
+        self, change: Callable[[Mapping[str, IndexEntry]], dict[str, IndexEntry]], lock: ProcessLock, fence: Fence
+    ) -> None:
+        def before_rename() -> None:
+            fence()
+            lock.check()
+
+        with disk_errors(self._path):
             index = IndexFile(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))
             content = msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n"
             with disk_errors(self._path, needed=len(content)):
-                write_whole(self._path, content)
+                write_whole(self._path, content, before_rename=before_rename)

@@ -16,7 +16,7 @@ from hfsvc.files.atomic import size_of
 from hfsvc.files.checksum import kind_of, make_hasher, read_blocks
 from hfsvc.models import PlannedFile, RemoteFile
 from hfsvc.store.exchange import place
-from hfsvc.store.index import IndexEntry
+from hfsvc.store.index import Fence, IndexEntry
 from hfsvc.store.inventory import hash_file
 from hfsvc.store.safe_paths import parents
 from hfsvc.transfer.interfaces import Part
@@ -67,6 +67,7 @@ class Staging:
         parts: The parts in it.
         recorded: Paths that readers know of: their new content is held back, and what needs their place.
         exchange: Puts files that were held back in place, and records the dataset. Blocks.
+        fence: Raises where the dataset is another holder's by now.
 
     Attributes:
         checksums: What each accepted file was verified against, by path.
@@ -81,10 +82,12 @@ class Staging:
         *,
         recorded: Collection[str],
         exchange: Callable[[IndexEntry | None, IndexEntry, Mapping[str, Path]], None],
+        fence: Fence,
     ) -> None:
         self.checksums: dict[str, str] = {}
         self._held: dict[str, Path] = {}
         self._exchange = exchange
+        self._fence = fence
         self._root = root
         self._repo = repo
         self._folder = folder
@@ -162,12 +165,13 @@ class Staging:
         return path in self._recorded or path in self._recorded_folders or not self._recorded.isdisjoint(parents(path))
 
     def _note(self, accepted: Sequence[tuple[str, Path]]) -> None:
+        self._fence()
         # First: should the run be killed, and the next commit not have the files, they must go.
         note_placed(self._folder, [path for path, _ in accepted])
 
     def _place(self, accepted: tuple[str, Path]) -> None:
         path, whole = accepted
-        place(self._root, f"{self._repo}/{path}", whole)
+        place(self._root, f"{self._repo}/{path}", whole, self._fence)
 
 
 def copy_verified(source: Path, target: Path, checksum: str, on_block: Callable[[], None]) -> bool:

@@ -11,7 +11,7 @@ from hfsvc.datasets.plan import make_plan
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.selecting import check_selects, select
 from hfsvc.datasets.updates import unmoved, update_of
-from hfsvc.errors import DatasetNotFound, NotDownloaded, RevisionNotFound, typed
+from hfsvc.errors import DatasetNotFound, InvalidArgument, NotDownloaded, RevisionNotFound, typed
 from hfsvc.files.atomic import free_bytes, prune_empty, size_of
 from hfsvc.files.checksum import checksum_of
 from hfsvc.hub.urls import parse_repo
@@ -122,6 +122,8 @@ class FakeDatasetService:
         return unmoved(entry) if plan.commit == entry.commit else update_of(entry, plan)
 
     def _parse(self, request: DatasetRequest) -> ResolvedRequest:
+        if request.shard:
+            raise InvalidArgument(name="shard", given=str(request.shard), reason="the fake brings whole datasets only")
         return parse_request(request, self._settings, full_name=_KNOWN.expand)
 
     def _plan(self, request: DatasetRequest) -> DownloadPlan:

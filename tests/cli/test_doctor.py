@@ -1,5 +1,7 @@
 """The command ``doctor``."""
 
+import fcntl
+
 import pytest
 
 from hfsvc.testing import LocalHub
@@ -20,6 +22,14 @@ def test_doctor_says_what_does_not(hfsvc: Command, nowhere: str) -> None:
     assert ended.code == 5
     assert "PROBLEM  endpoint" in ended.out
     assert "ok       root" in ended.out
+
+
+def test_doctor_tells_of_a_disk_on_which_locks_do_not_exclude(hfsvc: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    ended = hfsvc("doctor")
+    assert ended.code == 7
+    assert "PROBLEM  locks" in ended.out
+    assert "HFSVC_LOCKS=lease" in ended.out
 
 
 def test_doctor_shows_which_proxy_holds_for_the_hub_and_for_its_cdn(

@@ -29,6 +29,7 @@ def check_dataset(found: dict[str, Any], folder: Path) -> None:
         "selection",
         "conversion",
         "left",
+        "shard",
     }
     assert found.keys() == names
     assert found["configs"] == []

@@ -26,6 +26,7 @@ EXAMPLES = {
     "reuse_hf_cache": "0",
     "hf_cache": "/cache",
     "transport": "httpx",
+    "locks": "lease",
     "trust_env": "0",
     "sources": "/sources.toml",
 }

@@ -1,0 +1,109 @@
+"""A download in shards that are tasks of Ray. Run where Ray is installed."""
+
+import importlib.util
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from hfsvc.errors import DatasetNotFound, InvalidArgument, MissingExtra
+from hfsvc.ray_download import download_with_ray
+from hfsvc.testing import LocalHub
+from hfsvc.testing.localhub import Stall
+
+from .builders import REPO, KiB, everything, files_below, noise, settings_for
+
+WITH_RAY = importlib.util.find_spec("ray") is not None
+needs_ray = pytest.mark.skipif(not WITH_RAY, reason="Ray is not installed")
+FILES = {f"{number}.parquet": noise(300 * KiB, number) for number in range(7)}
+
+
+@pytest.fixture
+def hub(local_hub: LocalHub) -> LocalHub:
+    for path, content in FILES.items():
+        local_hub.write(REPO, path, content)
+    return local_hub
+
+
+@pytest.mark.skipif(WITH_RAY, reason="Ray is installed")
+async def test_without_ray_the_extra_is_named(hub: LocalHub, root: Path) -> None:
+    with pytest.raises(MissingExtra, match=r"hfsvc\[ray\]"):
+        await download_with_ray(everything(), settings_for(hub, root))
+
+
+async def test_one_shard_is_no_work_for_a_cluster(hub: LocalHub, root: Path) -> None:
+    with pytest.raises(InvalidArgument, match="shard"):
+        await download_with_ray(everything(shard=(0, 2)), settings_for(hub, root))
+
+
+@needs_ray
+async def test_a_cluster_that_does_not_answer_is_one_sentence(
+    hub: LocalHub, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(InvalidArgument, match=r"RAY_ADDRESS cannot be 127\.0\.0\.1:1: no Ray cluster answers there"):
+        await download_with_ray(everything(), settings_for(hub, root))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="error")
+    yield
+    ray.shutdown()
+
+
+@needs_ray
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.filterwarnings("ignore")
+async def test_shards_are_tasks(hub: LocalHub, root: Path) -> None:
+    dataset = await download_with_ray(everything(), settings_for(hub, root), 3)
+    assert dataset.shard is None
+    assert files_below(root / REPO) == FILES
+
+
+@needs_ray
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.filterwarnings("ignore")
+async def test_an_error_of_a_task_is_the_error(hub: LocalHub, root: Path) -> None:
+    with pytest.raises(DatasetNotFound):
+        await download_with_ray(everything("acme/nothing"), settings_for(hub, root), 2)
+
+
+@needs_ray
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.filterwarnings("ignore")
+async def test_a_worker_that_is_killed_costs_a_second_try(hub: LocalHub, root: Path) -> None:
+    hub.fault(Stall(after=KiB), server="cdn", times=1)
+    settings = settings_for(hub, root, stall_timeout_s=60.0)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(download_with_ray, everything(), settings, 2)
+        await hub.until(lambda: hub.stalled > 0)
+        workers = workers_at_work()
+        assert workers
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        hub.release()
+    assert files_below(root / REPO) == FILES
+
+
+def workers_at_work() -> list[int]:
+    """Processes of this cluster that run a task of ours; others may have clusters on this machine."""
+    found = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
+    return [each for each in found if told(each, "cmdline").startswith("ray::_work") and os.getpid() in ancestors(each)]
+
+
+def ancestors(process: int) -> Iterator[int]:
+    while process > 1 and (status := told(process, "status")):
+        process = int(status.partition("PPid:")[2].split()[0])
+        yield process
+
+
+def told(process: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{process}/{name}").read_text(encoding="utf-8")
+    except OSError:
+        return ""
