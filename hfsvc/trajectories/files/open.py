@@ -59,6 +59,17 @@ def _check_fetched(opened: OpenedFile, file: str) -> None:
 
 
 @contextmanager
+def _forgetting_damage(opened: OpenedFile) -> Iterator[None]:
+    """Hold no bytes that were damaged on their way: who opens the file again has them fetched again."""
+    try:
+        yield
+    except BadParquet:
+        if opened.ranges:
+            opened.ranges.forget()
+        raise
+
+
+@contextmanager
 def _opened(files: DatasetFiles, file: str, will_read: WillRead | None) -> Iterator[RowFile]:
     kind = kind_of(file)
     with files.open(file) as opened:
@@ -66,7 +77,7 @@ def _opened(files: DatasetFiles, file: str, will_read: WillRead | None) -> Itera
             # The Hub gives the files that pointers stand for.
             _check_fetched(opened, file)
         if kind is PARQUET:
-            with open_parquet(opened, file, files.repo) as parquet:
+            with _forgetting_damage(opened), open_parquet(opened, file, files.repo) as parquet:
                 if opened.ranges is None:
                     yield ParquetRowFile(parquet)
                 else:
