@@ -13,8 +13,10 @@ from litestar.openapi.config import OpenAPIConfig
 from hfsvc import __version__
 from hfsvc.arguments import check_value
 from hfsvc.containers import Container
+from hfsvc.errors import NotDownloaded
 from hfsvc.server.codes import OneTimeCodes
-from hfsvc.server.errors import ErrorRenderer, http_exception_response
+from hfsvc.server.effuse.trial_names import TrialNames
+from hfsvc.server.errors import ErrorRenderer, ToldFailures, http_exception_response
 from hfsvc.server.jobs import Jobs
 from hfsvc.server.limits import ByteBudget, ServerLimits, Slots
 from hfsvc.server.metrics import ServerCounters
@@ -65,6 +67,8 @@ class ServerApp:
     """
 
     def __init__(self, state: AppState) -> None:
+        self._sources = state.sources
+        self._datasets = state.datasets
         self._jobs = state.jobs
         self._codes = state.codes
         tags = AnswerTags(state.sources)
@@ -79,6 +83,12 @@ class ServerApp:
         """Downloads can be started while it is open; at its end those that run are cancelled, what they have is kept."""
         async with self._jobs.open():
             yield
+
+    async def find_missing(self) -> NotDownloaded | None:
+        """That the default source is not on disk, for whoever starts a server: the socket reads nothing else."""
+        repo = self._sources.repo(None)
+        here = self._sources.is_local(repo) or await self._datasets.is_downloaded(repo)
+        return None if here else NotDownloaded(repo=repo)
 
     def issue_code(self) -> str:
         """A code that opens one session, once, within five minutes: for an address, in place of the token."""
@@ -130,6 +140,8 @@ def _make_state(container: Container, sources: OpenSources, access: ServerAccess
         limits=limits,
         errors=errors,
         counters=ServerCounters(),
+        trial_names=TrialNames(),
+        socket_failures=ToldFailures(),
     )
 
 

@@ -129,6 +129,19 @@ class ErrorRenderer:
         return text
 
 
+class ToldFailures:
+    """Says in the server's log why the socket cannot answer, once for each reason: its UI shows none of them."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def tell(self, sentence: str) -> None:
+        """Say why, unless that was said last."""
+        if sentence != self._last:
+            self._last = sentence
+            logger.error("the Effuse socket cannot answer: %s", sentence)
+
+
 def http_exception_response(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """The response where Litestar itself refuses: addresses, methods, parameters and bodies."""
     code = CODES.get(error.status_code, "failed")

@@ -9,7 +9,8 @@ from litestar.params import SkipValidation
 from hfsvc.containers import Container
 from hfsvc.protocols import DatasetService
 from hfsvc.server.codes import OneTimeCodes
-from hfsvc.server.errors import ErrorRenderer
+from hfsvc.server.effuse.trial_names import TrialNames
+from hfsvc.server.errors import ErrorRenderer, ToldFailures
 from hfsvc.server.jobs import Jobs
 from hfsvc.server.limits import ByteBudget, ServerLimits, Slots
 from hfsvc.server.metrics import ServerCounters
@@ -24,6 +25,8 @@ class AppState(NamedTuple):
         lists: Lets so many lists be read, or their values counted, at once: each takes a thread, and threads keep memory.
         exports: How many streams of trajectories there may be.
         watchers: How many streams of events there may be.
+        trial_names: What rows are called on the socket.
+        socket_failures: Why the socket could not answer.
     """
 
     container: Container
@@ -39,6 +42,8 @@ class AppState(NamedTuple):
     limits: ServerLimits
     errors: ErrorRenderer
     counters: ServerCounters
+    trial_names: TrialNames
+    socket_failures: ToldFailures
 
 
 AppStateDep = NamedDependency[SkipValidation[AppState]]
