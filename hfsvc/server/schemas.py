@@ -87,6 +87,8 @@ class SummaryList(Model, frozen=True, kw_only=True):
 
     Attributes:
         source: As asked, or the default source.
+        commit: That the rows are of, 40 hex digits.
+        snapshot: Stands for the commit and its files on disk, by which rows are numbered; `commit` of a request takes it.
         total: Rows that match the query.
         offset: Matches before this page.
         items: The page, in row order.
@@ -94,6 +96,8 @@ class SummaryList(Model, frozen=True, kw_only=True):
     """
 
     source: str
+    commit: str | None
+    snapshot: str | None
     total: int
     offset: int
     items: tuple[TrajectorySummary, ...]
@@ -101,9 +105,11 @@ class SummaryList(Model, frozen=True, kw_only=True):
 
 
 class FacetList(Model, frozen=True, kw_only=True):
-    """Values of fields. `source` is as asked, or the default source; `facets` are by field."""
+    """Values of fields. `source` is as asked, or the default source; `facets` are by field; the rest as in `SummaryList`."""
 
     source: str
+    commit: str | None
+    snapshot: str | None
     facets: dict[str, ValueCounts]
 
 
@@ -112,12 +118,16 @@ class StepPage(Model, frozen=True, kw_only=True):
 
     Attributes:
         row: Of the trajectory.
+        commit: That the rows are of, 40 hex digits.
+        snapshot: Stands for the commit and its files on disk, by which rows are numbered; `commit` of a request takes it.
         total: Steps that it has.
         offset: Steps before this page.
         trajectory: Its ATIF document, with these steps only.
     """
 
     row: int
+    commit: str | None
+    snapshot: str | None
     total: int
     offset: int
     trajectory: dict[str, Any]

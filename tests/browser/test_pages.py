@@ -36,7 +36,7 @@ def test_from_the_datasets_to_a_step(served: Served, open_page: Open, shoot: Sho
     expect(page.get_by_role("gridcell", name="terminus-2").first).to_be_visible()
     shoot(page, "list")
     page.get_by_role("row").filter(has_text="inferredbugs").nth(2).click()
-    expect(page).to_have_url(re.compile(r"#/openthoughts-sft/\d+$"))
+    expect(page).to_have_url(re.compile(r"#/openthoughts-sft/\d+\?commit="))
     page.get_by_role("button", name=re.compile("^2 Agent")).click()
     shown = page.locator(".step").nth(1)
     expect(shown).to_contain_text("Tool call bash_command")
@@ -81,7 +81,7 @@ def test_an_address_of_a_step_survives_a_reload(served: Served, open_page: Open)
 def test_a_name_leads_to_its_row(served: Served, open_page: Open) -> None:
     page = open_page(list_of(served, "/task_0"))
     expect(page.get_by_role("heading", name="task_0", exact=True)).to_be_visible()
-    expect(page).to_have_url(re.compile(r"#/openthoughts-sft/\d+$"))
+    expect(page).to_have_url(re.compile(r"#/openthoughts-sft/\d+\?commit="))
 
 
 def test_without_a_mouse(served: Served, open_page: Open) -> None:
@@ -89,7 +89,7 @@ def test_without_a_mouse(served: Served, open_page: Open) -> None:
     expect(page.locator("hf-rows .spacer .row").first).to_contain_text("terminus-2")
     for key in ("j", "j", "k", "Enter"):
         page.keyboard.press(key)
-    expect(page).to_have_url(re.compile("/1$"))
+    expect(page).to_have_url(re.compile(r"/1\?commit="))
     expect(page.locator("hf-trajectory h2")).to_be_focused()
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -101,7 +101,7 @@ def test_without_a_mouse(served: Served, open_page: Open) -> None:
     page.keyboard.press("c")
     expect(page.locator(".summary[aria-expanded=true]")).to_have_count(0)
     page.keyboard.press("n")
-    expect(page).to_have_url(re.compile("/2$"))
+    expect(page).to_have_url(re.compile(r"/2\?commit="))
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile(f"#/{ALIAS}$"))
     expect(page.locator("hf-rows")).to_be_focused()
@@ -138,7 +138,7 @@ def test_copies_and_the_document_behind_it(served: Served, open_page: Open) -> N
     expect(step.locator(".disclosed:visible")).to_contain_text('"step_id": 2')
     step.get_by_role("link", name="Copy link").click()
     expect(step.get_by_role("link", name="Copied")).to_be_visible()
-    page.wait_for_function("navigator.clipboard.readText().then((text) => text.endsWith('/4/2'))")
+    page.wait_for_function("navigator.clipboard.readText().then((text) => /.4.2.commit=[-0-9a-f]+$/.test(text))")
     address = page.get_by_role("link", name="Raw JSON").get_attribute("href")
     assert address is not None
     document = page.request.get(served.address + address).json()

@@ -4,6 +4,7 @@ import { address, ask } from "./api.js";
 import { announce, button, copyButton, h } from "./dom.js";
 import "./list-pane.js";
 import { documentParts, isSameDocument, writeRoute } from "./route.js";
+import { empty } from "./states.js";
 import { oneLine } from "./text.js";
 import "./trajectory.js";
 
@@ -17,18 +18,20 @@ class Browser extends HTMLElement {
     this._detail = h("section.detailpane", { "aria-label": "Trajectory" });
     this.replaceChildren(this._title, this._listPane, this._detail);
     this._list.addEventListener("refine", ({ detail }) => this._refine(detail));
+    this._list.addEventListener("read", () => this._agree());
   }
 
   /** Show what a route says. */
   show(route) {
     const before = this._route;
-    this._route = route;
+    const same = before && isSameDocument({ ...before, commit: null }, { ...route, commit: null });
+    this._route = same ? { ...route, commit: route.commit ?? before.commit } : route;
     this._title.textContent = `Trajectories of ${oneLine(route.source, 80)}`;
     this.classList.toggle("opened", route.key !== null);
-    this._list.show(route);
+    this._list.show(this._route);
     if (route.key === null) {
       this._showNone(before);
-    } else if (this._trajectory && before && isSameDocument(before, route)) {
+    } else if (this._trajectory && before && isSameDocument(before, this._route)) {
       route.step !== before.step && this._trajectory.goTo(route.step);
     } else {
       this._openTrajectory();
@@ -90,6 +93,7 @@ class Browser extends HTMLElement {
   _showNone(before) {
     this._detail.replaceChildren();
     this._trajectory = null;
+    this._version = null;
     this._list.choose(null);
     document.title = `${oneLine(this._route.source, 80)} · hfsvc`;
     before?.key && this._list.rows.focus();
@@ -97,7 +101,8 @@ class Browser extends HTMLElement {
 
   _openTrajectory() {
     const { key, step } = this._route;
-    const parts = documentParts(this._route);
+    this._version = null;
+    const parts = documentParts({ ...this._route, commit: this._route.commit ?? this._list.version });
     const path = `api/trajectories/${encodeURIComponent(key)}`;
     document.title = `${oneLine(key, 80)} · hfsvc`;
     if (!this._trajectory) {
@@ -106,23 +111,56 @@ class Browser extends HTMLElement {
     }
     this._trajectory.show({
       step,
-      fetchSteps: (offset, limit, signal) => ask(address(`${path}/steps`, { ...parts, offset, limit }), { signal }),
-      link: (row, number) => writeRoute({ ...this._route, key: row, step: number }),
+      fetchSteps: async (offset, limit, signal) => {
+        const page = await ask(address(`${path}/steps`, { ...parts, offset, limit }), { signal });
+        parts.commit = page.snapshot;
+        return page;
+      },
+      link: (row, number) => writeRoute({ ...this._route, key: row, step: number, commit: parts.commit }),
       tools: (row) => this._tools(row, path, parts),
       opened: (page) => this._hasOpened(page),
+      moved: () => this._moved(parts.commit),
       back: () => h("a.button", { href: writeRoute({ ...this._route, key: null, step: null }) }, "Show the list"),
     });
   }
 
-  _hasOpened({ row, trajectory }) {
-    if (String(row) !== this._route.key) {
-      this._route = { ...this._route, key: String(row) };
-      history.replaceState(null, "", writeRoute(this._route));
-    }
+  _hasOpened({ row, snapshot, trajectory }) {
+    // A row is named by its number, which means nothing without the commit.
+    this._version = snapshot;
+    this._route = { ...this._route, key: String(row), commit: snapshot };
+    history.replaceState(null, "", writeRoute(this._route));
+    this._list.version !== snapshot && this._list.leave(this._list.version);
     this._list.choose(row);
     const task = trajectory.extra?.task;
     document.title = `${typeof task === "string" ? oneLine(task, 80) : `row ${row}`} · hfsvc`;
     announce(`Row ${row} opened`);
+  }
+
+  /** Drop what is opened where the list has turned out to be of another commit. */
+  _agree() {
+    const { version } = this._list;
+    if (this._trajectory && this._version && version && this._version !== version) {
+      this._trajectory.drop(this._moved(this._version));
+    }
+  }
+
+  /** What stands in the place of a row of another commit than the dataset is at. */
+  _moved(version) {
+    const { key } = this._route;
+    this._version = null;
+    this._list.leave(version);
+    announce("The dataset has changed");
+    const reopen = () => {
+      this._route = { ...this._route, commit: null };
+      history.replaceState(null, "", writeRoute(this._route));
+      this._openTrajectory();
+    };
+    return empty(
+      "This dataset has changed",
+      `It was updated after the row was shown, or its address made (${version}): what was ${oneLine(key, 80)} may be another row now.`,
+      button(`Open ${oneLine(key, 80)} as it is now`, reopen, { class: "primary" }),
+      h("a.button", { href: writeRoute({ ...this._route, key: null, step: null }) }, "Show the list"),
+    );
   }
 
   _tools(row, path, parts) {
@@ -156,6 +194,9 @@ class Browser extends HTMLElement {
       return;
     }
     const row = await this._list.neighbour(Number(key), by);
+    if (row === undefined) {
+      return;
+    }
     if (row === null) {
       announce(by > 0 ? "This is the last one" : "This is the first one");
     } else if (key === this._route.key) {

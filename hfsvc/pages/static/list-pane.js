@@ -17,10 +17,12 @@ class ListPane extends HTMLElement {
     this._filters = document.createElement("hf-filters");
     this._rows = document.createElement("hf-rows");
     this._state = h("div.overlay");
+    this._notice = h("p.notice", { role: "status", hidden: true });
     this._count = h("p.count", { role: "status" });
     this._all = button("Show all", () => this._showAll(), { class: "quiet", hidden: true });
     this.replaceChildren(
       this._filters,
+      this._notice,
       h("div.counts", {}, this._count, this._all),
       h("div.listbox", {}, this._rows, this._state),
     );
@@ -49,6 +51,7 @@ class ListPane extends HTMLElement {
     this._filters.show(route);
     this._all.hidden = !isFiltered(route);
     if (!before || !isSameList(before, route)) {
+      this._notice.hidden = true;
       this._open();
     }
   }
@@ -62,11 +65,29 @@ class ListPane extends HTMLElement {
     }
   }
 
-  /** The row so many places before or after a row of the list; null where there is none. */
+  /** The row so many places before or after a row of the list; null where there is none, undefined where that is not known. */
   async neighbour(row, by) {
     const place = await this._placeOf(row);
-    const summary = place === null || place + by < 0 ? null : await this._summary(place + by);
-    return summary?.row ?? null;
+    if (place === null || place + by < 0) {
+      return null;
+    }
+    const summary = await this._summary(place + by);
+    return summary && summary.row;
+  }
+
+  /** What the rows of the list are numbered by; null while that is not known. */
+  get version() {
+    return this._version;
+  }
+
+  /** Read the list anew, and say why, where it is of a version that the dataset has left. */
+  leave(version) {
+    if (this._version && this._version === version) {
+      this._notice.textContent = "The dataset was updated meanwhile: the list was read anew.";
+      this._notice.hidden = false;
+      this._filters.forget();
+      this._open();
+    }
   }
 
   _showAll() {
@@ -82,14 +103,15 @@ class ListPane extends HTMLElement {
     this._cache?.close();
     const parts = listParts(this._route);
     const fetchPage = (offset, limit, signal) =>
-      ask(address("api/trajectories", { ...parts, offset, limit }), { signal });
+      ask(address("api/trajectories", { ...parts, commit: this._version, offset, limit }), { signal });
     const cache = new RowCache(fetchPage, (page, error) => cache === this._cache && this._heard(page, error));
     this._cache = cache;
     this._fetchPage = fetchPage;
     this._opened = false;
+    this._version = null;
     this._count.textContent = "Searching …";
     this._wait();
-    this._rows.show(cache, (row) => writeRoute({ ...this._route, key: row, step: null }));
+    this._rows.show(cache, (row) => writeRoute({ ...this._route, key: row, step: null, commit: this._version }));
   }
 
   _wait() {
@@ -102,12 +124,17 @@ class ListPane extends HTMLElement {
 
   _heard(page, error) {
     clearTimeout(this._patience);
+    if (error?.code === "dataset_changed" || (page && this._version && page.snapshot !== this._version)) {
+      this.leave(this._version);
+      return;
+    }
     if (error) {
       this._count.textContent = "";
       this._state.replaceChildren(this._failure(error));
       return;
     }
     this._total = page.total;
+    this._version = page.snapshot;
     this._rows.refresh(page.total);
     this._count.textContent = isFiltered(this._route)
       ? counted(page.total, "match", "matches")
@@ -116,6 +143,7 @@ class ListPane extends HTMLElement {
     this._state.replaceChildren(...(page.total ? [] : [this._nothing()]));
     if (!this._opened) {
       this._opened = true;
+      this.dispatchEvent(new CustomEvent("read"));
       this._filters.learn();
       this._rows.choice !== null && this.choose(this._rows.choice);
     }
@@ -163,6 +191,9 @@ class ListPane extends HTMLElement {
       if (found === row) {
         return middle;
       }
+      if (found === undefined) {
+        return null;
+      }
       [low, high] = found < row ? [middle + 1, high] : [low, middle];
     }
     return null;
@@ -177,7 +208,8 @@ class ListPane extends HTMLElement {
       return (await this._fetchPage(place, 1)).items[0] ?? null;
     } catch (error) {
       announce(error.message);
-      return null;
+      error.code === "dataset_changed" && this.leave(this._version);
+      return undefined;
     }
   }
 }

@@ -15,14 +15,20 @@ export const PARTS = ["config", "split"];
 /** Filters that leave all rows in. */
 export const UNFILTERED = { query: "", ...blank(FIELDS), result: "all", episodes: "all" };
 
+/** What names a commit in addresses: some of its digits, and perhaps which files of it are meant. */
+const COMMIT = /^[0-9a-f]{7,40}(-[0-9a-f]{6})?$/;
 const QUOTED = /^"(?:[^"]|"")*"$/;
 
-/** The route of an address: `source` and `key` are null where it names none, `step` is a number from 1 or null. */
+/**
+ * The route of an address: `source`, `key` and `commit`, by which rows are numbered, are null where it names none, `step` is a
+ * number from 1 or null.
+ */
 export function readRoute(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const [source = null, key = null, step = null] = path.split("/").filter(Boolean).map(decoded);
   const given = new URLSearchParams(query);
   const route = { source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
+  route.commit = key !== null && COMMIT.test(given.get("commit")) ? given.get("commit") : null;
   for (const name of ["query", ...FIELDS, ...PARTS]) {
     route[name] = given.get(name) ?? "";
   }
@@ -37,6 +43,9 @@ export function readRoute(hash) {
 export function writeRoute(route) {
   const parts = [route.source, route.key, route.step].filter((each) => each !== null && each !== undefined);
   const given = new URLSearchParams();
+  if (route.key !== null && route.commit) {
+    given.set("commit", route.commit);
+  }
   for (const name of [...PARTS, "query", ...FIELDS, ...Object.keys(CHOICES)]) {
     const value = route[name];
     if (value && value !== CHOICES[name]?.[0]) {
@@ -85,7 +94,7 @@ export function listParts(route) {
 
 /** What documents are asked for. */
 export function documentParts(route) {
-  return { ...partsOf(route), style: route.style };
+  return { ...partsOf(route), style: route.style, commit: route.commit };
 }
 
 /** Whether two routes show the same list. */

@@ -27,6 +27,7 @@ class TrajectoryView extends HTMLElement {
    * @param {(row: number) => (Node|null)[]} given.tools More for the head.
    * @param {(page: {row, total, trajectory}) => void} [given.opened] Called once the document is here.
    * @param {() => Node} [given.back] Leads elsewhere, where there is no such document.
+   * @param {() => Node} [given.moved] Stands here once the dataset has moved to another commit.
    * @param {boolean} [given.here] Whether all steps are here: then the browser's own search finds those far away, too.
    */
   async show(given) {
@@ -43,10 +44,24 @@ class TrajectoryView extends HTMLElement {
       given.opened?.(page);
       this.goTo(this._step);
     } catch (error) {
-      if (!isAborted(error)) {
+      if (!isAborted(error) && !this._leave(error)) {
         this.replaceChildren(failed(error, () => this.show(given), given.back?.()));
       }
     }
+  }
+
+  /** Drop the document where its dataset has moved: nothing of one commit is shown beside another. */
+  _leave(error) {
+    const moved = error.code === "dataset_changed" && this._given.moved;
+    moved && this.drop(moved());
+    return Boolean(moved);
+  }
+
+  /** Show something else in the place of the document. */
+  drop(node) {
+    this._stop.abort();
+    this._parts = null;
+    this.replaceChildren(node);
   }
 
   /** Open a step, bring it into view and give it the focus; without one the focus goes to the title. */
@@ -203,7 +218,7 @@ class TrajectoryView extends HTMLElement {
       const page = await this._given.fetchSteps(number * PART_STEPS, PART_STEPS, this._stop.signal);
       part.take(page.trajectory.steps);
     } catch (error) {
-      if (isAborted(error)) {
+      if (isAborted(error) || this._leave(error)) {
         return;
       }
       part.replaceChildren(failed(error, () => part.fill()));

@@ -15,10 +15,11 @@ LONGEST_TEXT = 1000
 
 
 class SourceRequest(NamedTuple):
-    """A dataset, by its alias or id as asked for, and how it is read."""
+    """A dataset, by its alias or id as asked for, how it is read, and the commit that is meant, where one is."""
 
     name: str
     options: ReadOptions
+    commit: str | None
 
 
 Source = Annotated[
@@ -50,6 +51,15 @@ Result = Annotated[Literal["all", "success", "failure"], QueryParameter(descript
 Lines = Annotated[
     Literal["atif", "rows"], QueryParameter(description="Documents alone, or each with its row, file and cursor.")
 ]
+NamedCommit = Annotated[
+    str | None,
+    QueryParameter(
+        name="commit",
+        pattern=r"^[0-9a-f]{7,40}(-[0-9a-f]{6})?$",
+        description="The commit that rows are numbered by, 7 of its digits or more, or the `snapshot` of an answer: "
+        "409 where the dataset is at another one.",
+    ),
+]
 
 
 Wanted = NamedDependency[SkipValidation[SourceRequest]]
@@ -63,7 +73,8 @@ def read_source(
     split: Part = None,
     episodes: Episodes = "all",
     result: Result = "all",
+    commit: NamedCommit = None,
 ) -> SourceRequest:
     """The source that a request's query asks for."""
     options = ReadOptions(style=style, config=config, split=split, episodes=episodes, result=result)
-    return SourceRequest(app.sources.name(source), options)
+    return SourceRequest(app.sources.name(source), options, commit)

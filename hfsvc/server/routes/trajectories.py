@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
-from hfsvc.models import FACETS, KeyColumn, SummaryField, TrajectoryRow, ValueCounts
+from hfsvc.models import FACETS, KeyColumn, SummaryField, SummaryPage, TrajectoryRow, ValueCounts
+from hfsvc.server.one_commit import RowsVersion, check_version, read_at_one
 from hfsvc.server.responses import BudgetedResponse, Headers, Payload, StreamedResponse
 from hfsvc.server.routes.openapi import error_responses, success_response
-from hfsvc.server.routes.page_cursor import listing_of, read_cursor, write_cursor
+from hfsvc.server.routes.page_cursor import Listing, listing_of, read_cursor, write_cursor
 from hfsvc.server.routes.parameters import (
     LARGEST,
     By,
@@ -57,15 +58,20 @@ async def list_trajectories(
     cursor: Cursor = None,
 ) -> SummaryList:
     """Rows without their messages: by offset, or page after page by cursor, which then says where."""
-    source = app.sources.open(*wanted)
+    source = app.sources.open(wanted.name, wanted.options)
     repo = app.sources.repo(wanted.name)
-    listing = listing_of(repo, await app.sources.find(repo), wanted.options, search)
-    start = offset if cursor is None else read_cursor(cursor, listing)
-    async with app.lists:
-        page = await source.list_summaries(start, limit, search)
-    after = start + len(page.items)
+
+    async def read() -> tuple[SummaryPage, Listing]:
+        listing = listing_of(repo, await app.sources.find(repo), wanted.options, search)
+        start = offset if cursor is None else read_cursor(cursor, listing)
+        async with app.lists:
+            return await source.list_summaries(start, limit, search), listing
+
+    (page, listing), version = await read_at_one(app.sources, repo, wanted.commit, read)
+    after = page.offset + len(page.items)
     return SummaryList(
         source=wanted.name,
+        **version._asdict(),
         total=page.total,
         offset=page.offset,
         items=page.items,
@@ -78,19 +84,21 @@ async def list_facets(
     app: AppStateDep, wanted: Wanted, fields: Fields = None, search: Query = None, limit: Limit = 100
 ) -> FacetList:
     """The values of fields over the rows that a list with this query has, the most frequent first."""
-    source = app.sources.open(*wanted)
-    async with app.lists:
-        counts: dict[str, ValueCounts] = {
-            field: await source.count_values(field, search, limit=limit) for field in fields or FACETS
-        }
-    return FacetList(source=wanted.name, facets=counts)
+    source = app.sources.open(wanted.name, wanted.options)
+
+    async def count() -> dict[str, ValueCounts]:
+        async with app.lists:
+            return {field: await source.count_values(field, search, limit=limit) for field in fields or FACETS}
+
+    counts, version = await read_at_one(app.sources, app.sources.repo(wanted.name), wanted.commit, count)
+    return FacetList(source=wanted.name, **version._asdict(), facets=counts)
 
 
 @get("/api/trajectories/{key:str}", responses={**error_responses(404, 409), **success_response(Trajectory)})
 async def get_trajectory(app: AppStateDep, wanted: Wanted, key: Key, by: By = None) -> ASGIApp:
-    """One trajectory as ATIF. Headers tell its row (``Hfsvc-Row``), and how many answer (``Hfsvc-Matches``)."""
+    """One trajectory as ATIF. Headers tell its row, how many answer to the key, and the commit."""
 
-    def make(found: LocatedTrajectory) -> bytes:
+    def make(found: LocatedTrajectory, _: RowsVersion) -> bytes:
         return atif.encode(found.trajectory)
 
     return _one_trajectory(app, wanted, key, by, make)
@@ -102,8 +110,8 @@ async def list_steps(
 ) -> ASGIApp:
     """Some steps of one trajectory, with the rest of its document."""
 
-    def make(found: LocatedTrajectory) -> bytes:
-        return _step_page(found, offset, limit)
+    def make(found: LocatedTrajectory, version: RowsVersion) -> bytes:
+        return _step_page(found, version, offset, limit)
 
     return _one_trajectory(app, wanted, key, by, make)
 
@@ -129,10 +137,17 @@ async def stream_trajectories(
     check_query(search)
     source = app.sources.open(wanted.name, replace(wanted.options, on_bad_row="skip" if skip_bad else "raise"))
     encode = _encode_row if lines == "rows" else _encode_document
+    repo = app.sources.repo(wanted.name)
+    version = await check_version(app.sources, repo, wanted.commit)
 
     async def chunks() -> AsyncGenerator[bytes, None]:
         rows = source.stream_rows(start=start, stop=stop, cursor=cursor, where=search, limit=most)
         try:
+            first = await anext(rows, None)
+            # The head, which is sent with the first row, names the commit.
+            await check_version(app.sources, repo, version.snapshot)
+            if first is not None:
+                yield encode(first)
             async for row in rows:
                 yield encode(row)
             if record:
@@ -143,17 +158,26 @@ async def stream_trajectories(
     def error_trailer(error: Exception) -> bytes:
         return msgspec.json.encode({"error": app.errors.document(error)}) + b"\n"
 
-    return StreamedResponse(chunks, NDJSON, slots=app.exports, error_trailer=error_trailer)
+    headers = _version_headers(version)
+    return StreamedResponse(chunks, NDJSON, slots=app.exports, error_trailer=error_trailer, headers=headers)
 
 
 def _one_trajectory(
-    app: AppState, wanted: SourceRequest, key: str, by: KeyColumn | None, encode: Callable[[LocatedTrajectory], bytes]
+    app: AppState,
+    wanted: SourceRequest,
+    key: str,
+    by: KeyColumn | None,
+    encode: Callable[[LocatedTrajectory, RowsVersion], bytes],
 ) -> ASGIApp:
-    source = app.sources.open(*wanted)
+    source = app.sources.open(wanted.name, wanted.options)
+    repo = app.sources.repo(wanted.name)
 
     async def make() -> Payload:
-        found = await look_up(source, unquote(key), by=by, name=wanted.name)
-        return Payload(encode(found), _row_headers(found))
+        async def read() -> LocatedTrajectory:
+            return await look_up(source, unquote(key), by=by, name=wanted.name)
+
+        found, version = await read_at_one(app.sources, repo, wanted.commit, read)
+        return Payload(encode(found, version), [*_row_headers(found), *_version_headers(version)])
 
     return BudgetedResponse(make, budget=app.budget, limits=app.limits)
 
@@ -162,10 +186,21 @@ def _row_headers(found: LocatedTrajectory) -> Headers:
     return [(b"hfsvc-row", str(found.row).encode()), (b"hfsvc-matches", str(found.matches).encode())]
 
 
-def _step_page(found: LocatedTrajectory, offset: int, limit: int) -> bytes:
+def _version_headers(version: RowsVersion) -> Headers:
+    told = {b"hfsvc-commit": version.commit, b"hfsvc-snapshot": version.snapshot}
+    return [(name, value.encode()) for name, value in told.items() if value]
+
+
+def _step_page(found: LocatedTrajectory, version: RowsVersion, offset: int, limit: int) -> bytes:
     steps = found.trajectory.steps
     cut = replace(found.trajectory, steps=steps[offset : offset + limit])
-    page = {"row": found.row, "total": len(steps), "offset": offset, "trajectory": msgspec.Raw(atif.encode(cut))}
+    page = {
+        "row": found.row,
+        **version._asdict(),
+        "total": len(steps),
+        "offset": offset,
+        "trajectory": msgspec.Raw(atif.encode(cut)),
+    }
     return msgspec.json.encode(page)
 
 

@@ -13,7 +13,7 @@ from tests.server.worlds import World, error_of
         ("/api/trajectories?=5", "''"),
         ("/api/trajectories?limit=5&limit=6", "'limit'.*2 times"),
         ("/api/trajectories?source=a&source=a", "'source'.*2 times"),
-        ("/api/trajectories/0?offset=1", "'offset'.*by, config"),
+        ("/api/trajectories/0?offset=1", "'offset'.*by, commit, config"),
         ("/api/trajectories/0/steps?start=1", "'start'"),
         ("/api/trajectories.jsonl?offset=5", "'offset'.*skip_bad"),
         ("/api/facets?fields=task", "'fields'.*Did you mean field"),
