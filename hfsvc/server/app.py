@@ -28,7 +28,7 @@ from hfsvc.server.open_sources import OpenSources
 from hfsvc.server.responses import Receive, Scope, Send
 from hfsvc.server.routes import datasets, effuse, system, trajectories
 from hfsvc.server.routes import jobs as downloads
-from hfsvc.server.routes.openapi import OpenApiPlugin
+from hfsvc.server.routes.openapi import OpenApiPlugin, operation_id
 from hfsvc.server.routes.parameters import read_source
 from hfsvc.server.routes.query_names import QueryNames
 from hfsvc.server.state import AppState
@@ -166,6 +166,7 @@ def _make_litestar(state: AppState) -> Litestar:
             path="/api/openapi.json",
             render_plugins=[OpenApiPlugin(path="/")],
             use_handler_docstrings=True,
+            operation_id_creator=operation_id,
         ),
         request_max_body_size=state.limits.body_bytes,
         logging_config=None,

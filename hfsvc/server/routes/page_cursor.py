@@ -65,7 +65,7 @@ def read_cursor(cursor: str, listing: Listing) -> int:
     """
     found = unpack(cursor, _PageCursor)
     if found.version != VERSION or found.offset < 0:
-        raise CursorMismatch(reason="it is no cursor of a list")
+        raise CursorMismatch(reason="it is no cursor of a list", malformed=True)
     if (found.repo, found.rows) != (listing.repo, listing.rows):
         raise CursorMismatch(reason="it belongs to another list")
     if (found.commit, found.files) != (listing.commit, listing.files):

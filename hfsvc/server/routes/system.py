@@ -9,7 +9,7 @@ from litestar.response import Response
 
 from hfsvc.models import FACETS, SUMMARY_FIELDS
 from hfsvc.pages.files import index_page, load_files
-from hfsvc.server.errors import recursion_error_response
+from hfsvc.server.errors import recursion_error_response, refuse_other_bodies
 from hfsvc.server.metrics import MetricFamily, as_prometheus, transfer_families
 from hfsvc.server.middleware.conditional import has_tag
 from hfsvc.server.routes.openapi import NO_CONTENT, error_responses
@@ -45,7 +45,8 @@ def _static(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
 @post(
     "/session",
     status_code=204,
-    responses={**error_responses(413), 204: NO_CONTENT},
+    guards=[refuse_other_bodies],
+    responses={**error_responses(413, 415), 204: NO_CONTENT},
     exception_handlers={RecursionError: recursion_error_response},
 )
 async def open_session(

@@ -48,7 +48,7 @@ Fields = Annotated[
 ]
 
 
-@get("/api/trajectories", responses=error_responses(404, 409))
+@get("/api/trajectories", responses=error_responses(404, 409, 422))
 async def list_trajectories(
     app: AppStateDep,
     wanted: Wanted,
@@ -79,7 +79,7 @@ async def list_trajectories(
     )
 
 
-@get("/api/facets", responses=error_responses(404, 409))
+@get("/api/facets", responses=error_responses(404, 409, 422))
 async def list_facets(
     app: AppStateDep, wanted: Wanted, fields: Fields = None, search: Query = None, limit: Limit = 100
 ) -> FacetList:
@@ -94,7 +94,7 @@ async def list_facets(
     return FacetList(source=wanted.name, **version._asdict(), facets=counts)
 
 
-@get("/api/trajectories/{key:str}", responses={**error_responses(404, 409), **success_response(Trajectory)})
+@get("/api/trajectories/{key:str}", responses={**error_responses(404, 409, 422), **success_response(Trajectory)})
 async def get_trajectory(app: AppStateDep, wanted: Wanted, key: Key, by: By = None) -> ASGIApp:
     """One trajectory as ATIF. Headers tell its row, how many answer to the key, and the commit."""
 
@@ -104,7 +104,7 @@ async def get_trajectory(app: AppStateDep, wanted: Wanted, key: Key, by: By = No
     return _one_trajectory(app, wanted, key, by, make)
 
 
-@get("/api/trajectories/{key:str}/steps", responses={**error_responses(404, 409), **success_response(StepPage)})
+@get("/api/trajectories/{key:str}/steps", responses={**error_responses(404, 409, 422), **success_response(StepPage)})
 async def list_steps(
     app: AppStateDep, wanted: Wanted, key: Key, by: By = None, offset: Offset = 0, limit: Limit = 100
 ) -> ASGIApp:
@@ -116,7 +116,7 @@ async def list_steps(
     return _one_trajectory(app, wanted, key, by, make)
 
 
-@get("/api/trajectories.jsonl", responses={**error_responses(404, 409), **success_response(Trajectory, NDJSON)})
+@get("/api/trajectories.jsonl", responses={**error_responses(404, 409, 422), **success_response(Trajectory, NDJSON)})
 async def stream_trajectories(
     app: AppStateDep,
     wanted: Wanted,
