@@ -1,5 +1,6 @@
 """Bodies of the REST API: the library's structs without what is nobody's business outside."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from hfsvc.models import (
     DownloadedDataset,
     DownloadPlan,
     Event,
+    FileLayout,
     Finished,
     Model,
     Planned,
@@ -82,6 +84,14 @@ class SourceEntry(Model, frozen=True, kw_only=True):
     downloaded: bool
 
 
+class LeftOutFiles(Model, frozen=True, kw_only=True):
+    """Files of a dataset that hold something and are not read: how many, and the first of them, with the reason."""
+
+    files: int
+    first: str
+    reason: str
+
+
 class SummaryList(Model, frozen=True, kw_only=True):
     """A page of rows without their messages.
 
@@ -93,6 +103,7 @@ class SummaryList(Model, frozen=True, kw_only=True):
         offset: Matches before this page.
         items: The page, in row order.
         next: Cursor of the page after this one; None at the end.
+        left_out: Files that hold something and are not read; None where all are.
     """
 
     source: str
@@ -102,6 +113,7 @@ class SummaryList(Model, frozen=True, kw_only=True):
     offset: int
     items: tuple[TrajectorySummary, ...]
     next: str | None
+    left_out: LeftOutFiles | None = None
 
 
 class FacetList(Model, frozen=True, kw_only=True):
@@ -202,6 +214,11 @@ class Readiness(Model, frozen=True, kw_only=True):
 
     datasets: int
     status: Literal["ready"] = "ready"
+
+
+def left_out_of(files: Sequence[FileLayout]) -> LeftOutFiles | None:
+    """What is told of files that are not read. Pure."""
+    return LeftOutFiles(files=len(files), first=files[0].file, reason=files[0].reason) if files else None
 
 
 def entry_of(dataset: DownloadedDataset, alias: str | None, *, local: bool = False) -> DatasetEntry:

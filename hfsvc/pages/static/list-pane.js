@@ -7,7 +7,7 @@ import "./row-list.js";
 import { RowCache } from "./row-cache.js";
 import { SEARCHED, UNFILTERED, isFiltered, isSameList, listParts, writeRoute } from "./route.js";
 import { empty, failed, loading } from "./states.js";
-import { spoken } from "./text.js";
+import { oneLine, spoken } from "./text.js";
 import { counted } from "./units.js";
 
 const PATIENCE_MS = 1500;
@@ -17,6 +17,7 @@ class ListPane extends HTMLElement {
     this._filters = document.createElement("hf-filters");
     this._rows = document.createElement("hf-rows");
     this._state = h("div.overlay");
+    this._leftOut = h("p.leftout", { hidden: true });
     this._notice = h("p.notice", { role: "status", hidden: true });
     this._count = h("p.count", { role: "status" });
     this._all = button("Show all", () => this._showAll(), { class: "quiet", hidden: true });
@@ -24,6 +25,7 @@ class ListPane extends HTMLElement {
       this._filters,
       this._notice,
       h("div.counts", {}, this._count, this._all),
+      this._leftOut,
       h("div.listbox", {}, this._rows, this._state),
     );
     this._filters.addEventListener("change-filters", ({ detail }) => this._refine(detail));
@@ -110,6 +112,7 @@ class ListPane extends HTMLElement {
     this._opened = false;
     this._version = null;
     this._count.textContent = "Searching …";
+    this._leftOut.hidden = true;
     this._wait();
     this._rows.show(cache, (row) => writeRoute({ ...this._route, key: row, step: null, commit: this._version }));
   }
@@ -136,6 +139,7 @@ class ListPane extends HTMLElement {
     this._total = page.total;
     this._version = page.snapshot;
     this._rows.refresh(page.total);
+    this._showLeftOut(page.leftOut);
     this._count.textContent = isFiltered(this._route)
       ? counted(page.total, "match", "matches")
       : counted(page.total, "trajectory", "trajectories");
@@ -146,6 +150,15 @@ class ListPane extends HTMLElement {
       this.dispatchEvent(new CustomEvent("read"));
       this._filters.learn();
       this._rows.choice !== null && this.choose(this._rows.choice);
+    }
+  }
+
+  /** Say which files are not read: a list that is shorter than its dataset looks whole. */
+  _showLeftOut(found) {
+    this._leftOut.hidden = !found;
+    if (found) {
+      const others = found.files > 1 ? `, and ${counted(found.files - 1, "other")}` : "";
+      this._leftOut.textContent = `${counted(found.files, "file is", "files are")} not read: ${oneLine(found.first, 80)} (${oneLine(found.reason, 200)})${others}`;
     }
   }
 

@@ -32,7 +32,7 @@ from hfsvc.server.routes.parameters import (
     Stop,
     Wanted,
 )
-from hfsvc.server.schemas import FacetList, StepPage, SummaryList
+from hfsvc.server.schemas import FacetList, StepPage, SummaryList, left_out_of
 from hfsvc.server.state import AppState, AppStateDep
 from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.lookup import LocatedTrajectory, look_up
@@ -76,6 +76,7 @@ async def list_trajectories(
         offset=page.offset,
         items=page.items,
         next=write_cursor(listing, after) if page.items and after < page.total else None,
+        left_out=left_out_of(source.left_out),
     )
 
 
