@@ -1,5 +1,6 @@
 """The pages over a real server, as a person uses them."""
 
+import json
 import os
 import re
 import sys
@@ -190,6 +191,15 @@ def test_a_download_is_watched_verified_and_deleted(hub: LocalHub, open_page: Op
         expect(page.locator('tr[data-repo="acme/nothing"] .problem')).to_be_visible()
         expect(page.locator("tr[data-repo]").first).to_contain_text("acme/nothing")
         expect(page.get_by_label("Download a dataset")).to_have_value("")
+        failed = page.locator('tr[data-repo="acme/nothing"]')
+        expect(failed).to_contain_text("There is no such dataset on the Hub, or it is private.")
+        failed.get_by_role("button", name="Details").click()
+        expect(failed).to_contain_text("acme/nothing")
+        failed.get_by_role("button", name="Dismiss acme/nothing").click()
+        expect(failed).to_have_count(0)
+        page.reload()
+        expect(line).to_contain_text(f"{ROWS}")
+        expect(failed).to_have_count(0)
         page.get_by_role("button", name=f"Delete {ALIAS}", exact=True).click()
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         expect(line).to_contain_text("not here")
@@ -244,6 +254,41 @@ def test_the_address_that_a_browser_is_opened_with_lets_it_in_once(
         expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
         stranger = open_page(address, allowed=("401",))
         expect(stranger.get_by_role("heading", name="asks for its token")).to_be_visible()
+
+
+def test_files_that_are_no_parquet_are_downloaded_and_read_in_a_layout(
+    hub_folder: Path, open_page: Open, tmp_path: Path
+) -> None:
+    odd = tmp_path / "hub" / "acme" / "odd"
+    odd.mkdir(parents=True)
+    (odd / "rows.txt").write_text("no rows")
+    said = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    (odd / "log.jsonl").write_text(json.dumps({"who": "me", "messages": said}) + "\n")
+    root = tmp_path / "served"
+    root.mkdir()
+    with LocalHub(tmp_path / "hub") as hub, serving(root, hub.endpoint) as server:
+        page = open_page(server.address, allowed=("422",))
+        page.get_by_label("Download a dataset").fill("acme/odd")
+        page.get_by_label("Files").fill("*.jsonl *.json")
+        page.get_by_role("button", name="Download", exact=True).click()
+        line = page.locator('tr[data-repo="acme/odd"]')
+        expect(line.locator("td").nth(1)).to_have_text("1")
+        page.goto(f"{server.address}#/acme%2Fodd?layout=harbor")
+        page.reload()
+        expect(page.get_by_role("alert")).to_be_visible()
+        page.get_by_label("Layout").select_option("openai")
+        expect(page.get_by_text("1 trajectory", exact=True)).to_be_visible()
+
+
+def test_the_page_recovers_by_itself_when_the_server_returns(hub: LocalHub, open_page: Open, tmp_path: Path) -> None:
+    with serving(tmp_path, hub.endpoint) as server:
+        port = server.address.rstrip("/").rpartition(":")[2]
+        page = open_page(server.address, allowed=("ERR_CONNECTION_REFUSED", "404"))
+        expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+    page.evaluate(f"location.hash = '#/{ALIAS}'")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
+    with serving(tmp_path, hub.endpoint, "--port", port):
+        expect(page.get_by_text("This dataset is not on disk")).to_be_visible(timeout=20_000)
 
 
 def test_a_server_that_has_gone_is_told(hub: LocalHub, open_page: Open, tmp_path: Path) -> None:

@@ -32,6 +32,15 @@ export async function ask(address, { method = "GET", body, signal } = {}) {
   return answer.status === 204 ? null : answer.json();
 }
 
+/** Whether the server answers. */
+export async function isThere() {
+  try {
+    return (await fetch("healthz")).ok;
+  } catch {
+    return false;
+  }
+}
+
 async function errorOf(answer) {
   try {
     return (await answer.json()).error;

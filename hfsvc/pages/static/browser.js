@@ -119,6 +119,7 @@ class Browser extends HTMLElement {
       link: (row, number) => writeRoute({ ...this._route, key: row, step: number, commit: parts.commit }),
       tools: (row) => this._tools(row, path, parts),
       opened: (page) => this._hasOpened(page),
+      messages: (row) => this._list.messagesOf(row),
       moved: () => this._moved(parts.commit),
       back: () => h("a.button", { href: writeRoute({ ...this._route, key: null, step: null }) }, "Show the list"),
     });

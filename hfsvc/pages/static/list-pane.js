@@ -5,7 +5,7 @@ import { announce, button, h } from "./dom.js";
 import "./filters.js";
 import "./row-list.js";
 import { RowCache } from "./row-cache.js";
-import { SEARCHED, UNFILTERED, isFiltered, isSameList, listParts, writeRoute } from "./route.js";
+import { LAYOUTS, SEARCHED, UNFILTERED, isFiltered, isSameList, listParts, writeRoute } from "./route.js";
 import { empty, failed, loading } from "./states.js";
 import { oneLine, spoken } from "./text.js";
 import { counted } from "./units.js";
@@ -75,6 +75,11 @@ class ListPane extends HTMLElement {
     }
     const summary = await this._summary(place + by);
     return summary && summary.row;
+  }
+
+  /** How many messages a row has, where the list has it at hand. */
+  messagesOf(row) {
+    return this._cache?.find(row)?.steps;
   }
 
   /** What the rows of the list are numbered by; null while that is not known. */
@@ -171,11 +176,24 @@ class ListPane extends HTMLElement {
       const all = button("Show all parts", () => this._refine({ config: "", split: "" }));
       return empty("There is no such part", error.message, all);
     }
-    const retry = () => {
-      this._wait();
-      this._cache.retry();
-    };
-    return failed(error, retry, datasets());
+    if (error.code === "bad_parquet" || this._route.layout) {
+      return failed(error, () => this._retry(), this._layoutChoice(), datasets());
+    }
+    return failed(error, () => this._retry(), datasets());
+  }
+
+  /** Rows that no layout was found for may be read by one that is named. */
+  _layoutChoice() {
+    const options = ["", ...LAYOUTS].map((each) => h("option", { value: each }, each || "found out"));
+    const select = h("select", { "aria-label": "Layout" }, options);
+    select.value = this._route.layout;
+    select.addEventListener("change", () => this._refine({ layout: select.value }));
+    return h("label", {}, "Read the rows as ", select);
+  }
+
+  _retry() {
+    this._wait();
+    this._cache.retry();
   }
 
   _nothing() {

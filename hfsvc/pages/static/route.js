@@ -12,6 +12,8 @@ export const SEARCHED = told("fields");
 export const FIELDS = told("facets").filter((name) => !(name in CHOICES));
 /** Parts of a dataset. */
 export const PARTS = ["config", "split"];
+/** How rows may be stored, where that is not found out. */
+export const LAYOUTS = told("layouts");
 /** Filters that leave all rows in. */
 export const UNFILTERED = { query: "", ...blank(FIELDS), result: "all", episodes: "all" };
 
@@ -29,6 +31,7 @@ export function readRoute(hash) {
   const given = new URLSearchParams(query);
   const route = { source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
   route.commit = key !== null && COMMIT.test(given.get("commit")) ? given.get("commit") : null;
+  route.layout = LAYOUTS.includes(given.get("layout")) ? given.get("layout") : "";
   for (const name of ["query", ...FIELDS, ...PARTS]) {
     route[name] = given.get(name) ?? "";
   }
@@ -46,7 +49,7 @@ export function writeRoute(route) {
   if (route.key !== null && route.commit) {
     given.set("commit", route.commit);
   }
-  for (const name of [...PARTS, "query", ...FIELDS, ...Object.keys(CHOICES)]) {
+  for (const name of [...PARTS, "layout", "query", ...FIELDS, ...Object.keys(CHOICES)]) {
     const value = route[name];
     if (value && value !== CHOICES[name]?.[0]) {
       given.set(name, value);
@@ -116,8 +119,8 @@ function blank(names) {
   return Object.fromEntries(names.map((name) => [name, ""]));
 }
 
-function partsOf({ source, config, split }) {
-  return { source, config, split };
+function partsOf({ source, config, split, layout }) {
+  return { source, config, split, layout };
 }
 
 function unlessFirst(name, route) {

@@ -14,6 +14,8 @@ import { about, marksOf, titleOf } from "./trajectory-head.js";
 export const PART_STEPS = 50;
 /** Steps of a document that are all made, so that they can be searched. */
 const SEARCHABLE_STEPS = 2000;
+/** Steps of a trajectory that is read at once, and so opened at once. */
+const SHORT_STEPS = 5;
 const KEEPS = { all: () => true, tools: ({ step }) => hasTools(step), errors: (element) => element.failed };
 const whenIdle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 50));
 
@@ -27,6 +29,7 @@ class TrajectoryView extends HTMLElement {
    * @param {(row: number) => (Node|null)[]} given.tools More for the head.
    * @param {(page: {row, total, trajectory}) => void} [given.opened] Called once the document is here.
    * @param {() => Node} [given.back] Leads elsewhere, where there is no such document.
+   * @param {(row: number) => number|undefined} [given.messages] How many messages the row has, of which steps were made.
    * @param {() => Node} [given.moved] Stands here once the dataset has moved to another commit.
    * @param {boolean} [given.here] Whether all steps are here: then the browser's own search finds those far away, too.
    */
@@ -107,7 +110,7 @@ class TrajectoryView extends HTMLElement {
 
   /** Open or close all steps; those that are fetched later follow. */
   openAll(open) {
-    this._allOpen = open;
+    this._allOpen = this._openedAll = open;
     this._steps().forEach((each) => each.toggle(open));
     announce(open ? "All steps opened" : "All steps closed");
   }
@@ -132,7 +135,7 @@ class TrajectoryView extends HTMLElement {
     this._row = row;
     this._refer = referring(trajectory);
     this._filter = { only: "all", words: "" };
-    this._allOpen ??= false;
+    this._allOpen = this._openedAll ?? total <= SHORT_STEPS;
     this._watch?.disconnect();
     this._watch = new IntersectionObserver((seen) => this._seen(seen), { root: this, rootMargin: "800px" });
     this._parts = Array.from({ length: Math.ceil(total / PART_STEPS) }, (_, number) => this._makePart(number, total));
@@ -154,7 +157,7 @@ class TrajectoryView extends HTMLElement {
   _makeHead(trajectory, total) {
     this._title = h("h2", { tabindex: -1 }, titleOf(trajectory, this._row));
     const tools = h("div.tools", {}, this._given.tools(this._row));
-    return h("header.head", {}, h("div.title", {}, this._title, tools), marksOf(trajectory, this._row, total));
+    return h("header.head", {}, h("div.title", {}, this._title, tools), marksOf(trajectory, this._row, total, this._given.messages?.(this._row)));
   }
 
   _makeBar(total) {

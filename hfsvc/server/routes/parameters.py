@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NamedTuple
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValidation
 
-from hfsvc.models import KeyColumn, ReadOptions, Style
+from hfsvc.models import KeyColumn, LayoutName, ReadOptions, Style
 from hfsvc.server.limits import PAGE_ROWS
 from hfsvc.server.state import AppStateDep
 
@@ -73,8 +73,9 @@ def read_source(
     split: Part = None,
     episodes: Episodes = "all",
     result: Result = "all",
+    layout: FromQuery[LayoutName | None] = None,
     commit: NamedCommit = None,
 ) -> SourceRequest:
     """The source that a request's query asks for."""
-    options = ReadOptions(style=style, config=config, split=split, episodes=episodes, result=result)
+    options = ReadOptions(style=style, config=config, split=split, episodes=episodes, result=result, layout=layout)
     return SourceRequest(app.sources.name(source), options, commit)

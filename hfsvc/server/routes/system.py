@@ -1,13 +1,13 @@
 """Routes of the server itself: sessions, health, metrics, and the files of its pages."""
 
-from typing import Any
+from typing import Any, get_args
 
 from litestar import MediaType, Request, get, post
 from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
-from hfsvc.models import FACETS, SUMMARY_FIELDS
+from hfsvc.models import FACETS, SUMMARY_FIELDS, LayoutName
 from hfsvc.pages.files import index_page, load_files
 from hfsvc.server.errors import recursion_error_response, refuse_other_bodies
 from hfsvc.server.metrics import MetricFamily, as_prometheus, transfer_families
@@ -17,7 +17,7 @@ from hfsvc.server.schemas import Health, Readiness, SessionOrder
 from hfsvc.server.state import AppStateDep
 
 PROMETHEUS = "text/plain; version=0.0.4"
-STATIC = {**load_files(), "index.html": index_page(fields=SUMMARY_FIELDS, facets=FACETS)}
+STATIC = {**load_files(), "index.html": index_page(fields=SUMMARY_FIELDS, facets=FACETS, layouts=get_args(LayoutName))}
 
 
 @get("/", include_in_schema=False)
