@@ -3,6 +3,7 @@
 import { address, ask } from "./api.js";
 import { announce, button, copyButton, h } from "./dom.js";
 import "./list-pane.js";
+import "./overview.js";
 import { documentParts, isSameDocument, writeRoute } from "./route.js";
 import { empty } from "./states.js";
 import { oneLine } from "./text.js";
@@ -27,9 +28,11 @@ class Browser extends HTMLElement {
     const same = before && isSameDocument({ ...before, commit: null }, { ...route, commit: null });
     this._route = same ? { ...route, commit: route.commit ?? before.commit } : route;
     this._title.textContent = `Trajectories of ${oneLine(route.source, 80)}`;
-    this.classList.toggle("opened", route.key !== null);
+    this.classList.toggle("opened", route.key !== null || route.view !== null);
     this._list.show(this._route);
-    if (route.key === null) {
+    if (route.key === null && route.view === "overview") {
+      this._showOverview();
+    } else if (route.key === null) {
       this._showNone(before);
     } else if (this._trajectory && before && isSameDocument(before, this._route)) {
       route.step !== before.step && this._trajectory.goTo(route.step);
@@ -97,6 +100,21 @@ class Browser extends HTMLElement {
     this._list.choose(null);
     document.title = `${oneLine(this._route.source, 80)} · hfsvc`;
     before?.key && this._list.rows.focus();
+  }
+
+  /** What came of the runs of the list, in pictures. */
+  _showOverview() {
+    this._trajectory = null;
+    this._version = null;
+    this._list.choose(null);
+    const overview = document.createElement("hf-overview");
+    this._detail.replaceChildren(overview);
+    document.title = `Overview of ${oneLine(this._route.source, 80)} · hfsvc`;
+    overview.show({
+      route: this._route,
+      choose: (filters) => this._goTo({ ...this._route, ...filters, view: null }),
+      close: () => this._goTo({ ...this._route, view: null }),
+    });
   }
 
   _openTrajectory() {
@@ -178,6 +196,7 @@ class Browser extends HTMLElement {
       style,
       copyButton("Copy link", link, {}),
       h("a.button", { href: address(path, parts), target: "_blank", rel: "noopener" }, "Raw JSON"),
+      h("a.button", { href: address(path, parts), download: `row-${row}.json` }, "Download"),
       h(
         "span.group",
         {},
@@ -206,8 +225,8 @@ class Browser extends HTMLElement {
   }
 
   _close() {
-    if (this._route.key !== null) {
-      this._goTo({ ...this._route, key: null, step: null });
+    if (this._route.key !== null || this._route.view !== null) {
+      this._goTo({ ...this._route, key: null, step: null, view: null });
     }
   }
 }

@@ -17,6 +17,8 @@ class ListPane extends HTMLElement {
     this._filters = document.createElement("hf-filters");
     this._rows = document.createElement("hf-rows");
     this._state = h("div.overlay");
+    this._overview = h("a.button", { href: "#/" }, "Overview");
+    this._export = h("a.button", { href: "api/trajectories.jsonl", download: "trajectories.jsonl", title: "All rows of this list as ATIF, one a line; those that cannot be read are left out" }, "Export");
     this._leftOut = h("p.leftout", { hidden: true });
     this._notice = h("p.notice", { role: "status", hidden: true });
     this._count = h("p.count", { role: "status" });
@@ -24,7 +26,7 @@ class ListPane extends HTMLElement {
     this.replaceChildren(
       this._filters,
       this._notice,
-      h("div.counts", {}, this._count, this._all),
+      h("div.counts", {}, this._count, this._all, h("span.end", {}, this._overview, this._export)),
       this._leftOut,
       h("div.listbox", {}, this._rows, this._state),
     );
@@ -51,6 +53,10 @@ class ListPane extends HTMLElement {
     const before = this._route;
     this._route = route;
     this._filters.show(route);
+    this._overview.setAttribute("href", writeRoute({ ...route, key: null, step: null, view: "overview" }));
+    const lines = { ...listParts(route), style: route.style, skip_bad: true };
+    this._export.setAttribute("href", address("api/trajectories.jsonl", lines));
+    this._export.setAttribute("download", `${oneLine(route.source, 80).replaceAll(/[^\w.-]+/g, "-")}.jsonl`);
     this._all.hidden = !isFiltered(route);
     if (!before || !isSameList(before, route)) {
       this._notice.hidden = true;
@@ -119,7 +125,7 @@ class ListPane extends HTMLElement {
     this._count.textContent = "Searching …";
     this._leftOut.hidden = true;
     this._wait();
-    this._rows.show(cache, (row) => writeRoute({ ...this._route, key: row, step: null, commit: this._version }));
+    this._rows.show(cache, (row) => writeRoute({ ...this._route, key: row, step: null, commit: this._version, view: null }));
   }
 
   _wait() {

@@ -29,7 +29,8 @@ export function readRoute(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const [source = null, key = null, step = null] = path.split("/").filter(Boolean).map(decoded);
   const given = new URLSearchParams(query);
-  const route = { source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
+  const view = given.get("view") === "overview" ? "overview" : null;
+  const route = { view, source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
   route.commit = key !== null && COMMIT.test(given.get("commit")) ? given.get("commit") : null;
   route.layout = LAYOUTS.includes(given.get("layout")) ? given.get("layout") : "";
   for (const name of ["query", ...FIELDS, ...PARTS]) {
@@ -46,6 +47,9 @@ export function readRoute(hash) {
 export function writeRoute(route) {
   const parts = [route.source, route.key, route.step].filter((each) => each !== null && each !== undefined);
   const given = new URLSearchParams();
+  if (route.view) {
+    given.set("view", route.view);
+  }
   if (route.key !== null && route.commit) {
     given.set("commit", route.commit);
   }

@@ -8,7 +8,7 @@ from tests.server.worlds import World, error_of
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/api/trajectories?lmit=5", "'lmit'.*cursor, episodes, limit.*Did you mean limit"),
+        ("/api/trajectories?lmit=5", "'lmit'.*cursor, episodes, layout, limit.*Did you mean limit"),
         ("/api/trajectories?Limit=5", "'Limit'"),
         ("/api/trajectories?=5", "''"),
         ("/api/trajectories?limit=5&limit=6", "'limit'.*2 times"),
