@@ -2,9 +2,10 @@
 
 import { address, ask } from "./api.js";
 import { announce, button, copyButton, h } from "./dom.js";
+import "./comparison.js";
 import "./list-pane.js";
 import "./overview.js";
-import { documentParts, isSameDocument, writeRoute } from "./route.js";
+import { documentParts, isSameDocument, quoted, writeRoute } from "./route.js";
 import { empty } from "./states.js";
 import { oneLine } from "./text.js";
 import "./trajectory.js";
@@ -26,6 +27,7 @@ class Browser extends HTMLElement {
   show(route) {
     const before = this._route;
     const same = before && isSameDocument({ ...before, commit: null }, { ...route, commit: null });
+    const compared = before?.other ?? null;
     this._route = same ? { ...route, commit: route.commit ?? before.commit } : route;
     this._title.textContent = `Trajectories of ${oneLine(route.source, 80)}`;
     this.classList.toggle("opened", route.key !== null || route.view !== null);
@@ -34,6 +36,8 @@ class Browser extends HTMLElement {
       this._showOverview();
     } else if (route.key === null) {
       this._showNone(before);
+    } else if (route.other !== null) {
+      (same && compared === route.other) || this._showComparison();
     } else if (this._trajectory && before && isSameDocument(before, this._route)) {
       route.step !== before.step && this._trajectory.goTo(route.step);
     } else {
@@ -117,6 +121,46 @@ class Browser extends HTMLElement {
     });
   }
 
+  /** Two runs side by side. */
+  _showComparison() {
+    const { key, other } = this._route;
+    this._trajectory = null;
+    this._version = null;
+    this._list.choose(Number(key));
+    const comparison = document.createElement("hf-comparison");
+    this._detail.replaceChildren(comparison);
+    document.title = `${oneLine(key, 40)} and ${oneLine(other, 40)} · hfsvc`;
+    const parts = documentParts({ ...this._route, commit: this._route.commit ?? this._list.version });
+    comparison.show({
+      keys: [key, other],
+      fetchSteps: (row, offset, limit, signal) =>
+        ask(address(`api/trajectories/${encodeURIComponent(row)}/steps`, { ...parts, offset, limit }), { signal }),
+      link: (row, step) => writeRoute({ ...this._route, key: row, step, other: null }),
+      moved: () => this._moved(parts.commit),
+      close: () => this._goTo({ ...this._route, other: null }),
+    });
+  }
+
+  /** Offers the other runs of a task, to be set beside one of them. */
+  _comparer(row, task) {
+    const choice = h("select", { "aria-label": "Compare with", hidden: true });
+    choice.addEventListener("change", () => this._goTo({ ...this._route, key: row, step: null, other: choice.value }));
+    const offer = async () => {
+      const { source, config, split, layout, commit } = this._route;
+      const query = `task:${quoted(task)}`;
+      const page = await ask(address("api/trajectories", { source, config, split, layout, commit, query, limit: 100 }));
+      const others = page.items.filter((each) => each.row !== row);
+      const named = ({ row: number, model, agent, result }) => [`Row ${number}`, model ?? agent, result].filter(Boolean).join(" · ");
+      const title = others.length ? "Compare with …" : "No other run of this task";
+      choice.replaceChildren(h("option", { value: "" }, title), ...others.map((each) => h("option", { value: each.row }, oneLine(named(each), 120))));
+      choice.hidden = false;
+      toggle.hidden = true;
+      choice.focus();
+    };
+    const toggle = button("Compare", () => offer().catch((error) => announce(error.message)), { title: "Set another run of this task beside it" });
+    return [toggle, choice];
+  }
+
   _openTrajectory() {
     const { key, step } = this._route;
     this._version = null;
@@ -135,11 +179,11 @@ class Browser extends HTMLElement {
         return page;
       },
       link: (row, number) => writeRoute({ ...this._route, key: row, step: number, commit: parts.commit }),
-      tools: (row) => this._tools(row, path, parts),
+      tools: (row, trajectory) => this._tools(row, path, parts, trajectory),
       opened: (page) => this._hasOpened(page),
       messages: (row) => this._list.messagesOf(row),
       moved: () => this._moved(parts.commit),
-      back: () => h("a.button", { href: writeRoute({ ...this._route, key: null, step: null }) }, "Show the list"),
+      back: () => h("a.button", { href: writeRoute({ ...this._route, key: null, step: null, other: null }) }, "Show the list"),
     });
   }
 
@@ -178,11 +222,11 @@ class Browser extends HTMLElement {
       "This dataset has changed",
       `It was updated after the row was shown, or its address made (${version}): what was ${oneLine(key, 80)} may be another row now.`,
       button(`Open ${oneLine(key, 80)} as it is now`, reopen, { class: "primary" }),
-      h("a.button", { href: writeRoute({ ...this._route, key: null, step: null }) }, "Show the list"),
+      h("a.button", { href: writeRoute({ ...this._route, key: null, step: null, other: null }) }, "Show the list"),
     );
   }
 
-  _tools(row, path, parts) {
+  _tools(row, path, parts, { extra }) {
     const style = h(
       "select",
       { "aria-label": "Style" },
@@ -194,6 +238,7 @@ class Browser extends HTMLElement {
     const link = () => new URL(writeRoute({ ...this._route, key: row, step: null }), location.href).href;
     return [
       style,
+      ...(typeof extra?.task === "string" ? this._comparer(row, extra.task) : []),
       copyButton("Copy link", link, {}),
       h("a.button", { href: address(path, parts), target: "_blank", rel: "noopener" }, "Raw JSON"),
       h("a.button", { href: address(path, parts), download: `row-${row}.json` }, "Download"),
@@ -220,13 +265,15 @@ class Browser extends HTMLElement {
     if (row === null) {
       announce(by > 0 ? "This is the last one" : "This is the first one");
     } else if (key === this._route.key) {
-      this._goTo({ ...this._route, key: row, step: null });
+      this._goTo({ ...this._route, key: row, step: null, other: null });
     }
   }
 
   _close() {
     if (this._route.key !== null || this._route.view !== null) {
-      this._goTo({ ...this._route, key: null, step: null, view: null });
+      this._goTo(
+        this._route.other === null ? { ...this._route, key: null, step: null, view: null } : { ...this._route, other: null },
+      );
     }
   }
 }

@@ -125,7 +125,7 @@ class ListPane extends HTMLElement {
     this._count.textContent = "Searching …";
     this._leftOut.hidden = true;
     this._wait();
-    this._rows.show(cache, (row) => writeRoute({ ...this._route, key: row, step: null, commit: this._version, view: null }));
+    this._rows.show(cache, (row) => writeRoute({ ...this._route, key: row, step: null, commit: this._version, view: null, other: null }));
   }
 
   _wait() {

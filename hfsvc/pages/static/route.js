@@ -30,7 +30,8 @@ export function readRoute(hash) {
   const [source = null, key = null, step = null] = path.split("/").filter(Boolean).map(decoded);
   const given = new URLSearchParams(query);
   const view = given.get("view") === "overview" ? "overview" : null;
-  const route = { view, source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
+  const other = key !== null ? given.get("with") : null;
+  const route = { view, other, source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
   route.commit = key !== null && COMMIT.test(given.get("commit")) ? given.get("commit") : null;
   route.layout = LAYOUTS.includes(given.get("layout")) ? given.get("layout") : "";
   for (const name of ["query", ...FIELDS, ...PARTS]) {
@@ -49,6 +50,9 @@ export function writeRoute(route) {
   const given = new URLSearchParams();
   if (route.view) {
     given.set("view", route.view);
+  }
+  if (route.key !== null && route.other !== null && route.other !== undefined) {
+    given.set("with", route.other);
   }
   if (route.key !== null && route.commit) {
     given.set("commit", route.commit);

@@ -26,7 +26,7 @@ class TrajectoryView extends HTMLElement {
    * @param {(offset: number, limit: number, signal: AbortSignal) => Promise<{row, total, trajectory}>} given.fetchSteps
    * @param {(row: number, step: number|null) => string|null} given.link Address of a step, or of the document.
    * @param {number|null} given.step To open at; from 1.
-   * @param {(row: number) => (Node|null)[]} given.tools More for the head.
+   * @param {(row: number, trajectory: Object) => (Node|null)[]} given.tools More for the head.
    * @param {(page: {row, total, trajectory}) => void} [given.opened] Called once the document is here.
    * @param {() => Node} [given.back] Leads elsewhere, where there is no such document.
    * @param {(row: number) => number|undefined} [given.messages] How many messages the row has, of which steps were made.
@@ -156,7 +156,7 @@ class TrajectoryView extends HTMLElement {
 
   _makeHead(trajectory, total) {
     this._title = h("h2", { tabindex: -1 }, titleOf(trajectory, this._row));
-    const tools = h("div.tools", {}, this._given.tools(this._row));
+    const tools = h("div.tools", {}, this._given.tools(this._row, trajectory));
     return h("header.head", {}, h("div.title", {}, this._title, tools), marksOf(trajectory, this._row, total, this._given.messages?.(this._row)));
   }
 
