@@ -49,6 +49,7 @@ ROUTES = (
     trajectories.list_steps,
     trajectories.stream_trajectories,
     trajectories.list_facets,
+    trajectories.search_messages,
     system.get_index,
     system.get_static,
     system.open_session,

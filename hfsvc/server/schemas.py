@@ -18,6 +18,7 @@ from hfsvc.models import (
     TrajectorySummary,
     ValueCounts,
 )
+from hfsvc.server.message_search import TextHit
 from hfsvc.trajectories.files.splits import splits_of
 
 JobState = Literal["running", "finished", "failed", "cancelled"]
@@ -123,6 +124,25 @@ class FacetList(Model, frozen=True, kw_only=True):
     commit: str | None
     snapshot: str | None
     facets: dict[str, ValueCounts]
+
+
+class SearchProgress(Model, frozen=True, kw_only=True):
+    """How far a search has come: rows gone over, of how many, those found, and those that could not be read."""
+
+    rows: int
+    total: int
+    found: int
+    bad: int = 0
+
+
+class SearchLine(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of a search: a row with the place that was found, or how far the search has come, or that it has ended."""
+
+    row: int | None = None
+    task: str | None = None
+    hit: TextHit | None = None
+    progress: SearchProgress | None = None
+    ended: SearchProgress | None = None
 
 
 class StepPage(Model, frozen=True, kw_only=True):

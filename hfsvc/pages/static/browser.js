@@ -4,12 +4,14 @@ import { address, ask } from "./api.js";
 import { announce, button, copyButton, h } from "./dom.js";
 import "./comparison.js";
 import "./list-pane.js";
+import "./message-search.js";
 import "./overview.js";
 import { documentParts, isSameDocument, quoted, writeRoute } from "./route.js";
 import { empty } from "./states.js";
 import { oneLine } from "./text.js";
 import "./trajectory.js";
 
+const VIEWS = { overview: ["hf-overview", "Overview"], messages: ["hf-message-search", "Messages"] };
 const STYLES = { structured: "Steps rebuilt", messages: "Messages as stored" };
 
 class Browser extends HTMLElement {
@@ -32,8 +34,8 @@ class Browser extends HTMLElement {
     this._title.textContent = `Trajectories of ${oneLine(route.source, 80)}`;
     this.classList.toggle("opened", route.key !== null || route.view !== null);
     this._list.show(this._route);
-    if (route.key === null && route.view === "overview") {
-      this._showOverview();
+    if (route.key === null && route.view !== null) {
+      this._showView();
     } else if (route.key === null) {
       this._showNone(before);
     } else if (route.other !== null) {
@@ -106,17 +108,21 @@ class Browser extends HTMLElement {
     before?.key && this._list.rows.focus();
   }
 
-  /** What came of the runs of the list, in pictures. */
-  _showOverview() {
+  /** What came of the runs of the list, in pictures, or what their messages say. */
+  _showView() {
     this._trajectory = null;
     this._version = null;
     this._list.choose(null);
-    const overview = document.createElement("hf-overview");
-    this._detail.replaceChildren(overview);
-    document.title = `Overview of ${oneLine(this._route.source, 80)} · hfsvc`;
-    overview.show({
+    const { view, source } = this._route;
+    const [name, title] = VIEWS[view];
+    const element = document.createElement(name);
+    this._detail.replaceChildren(element);
+    document.title = `${title} of ${oneLine(source, 80)} · hfsvc`;
+    element.show({
       route: this._route,
       choose: (filters) => this._goTo({ ...this._route, ...filters, view: null }),
+      look: (text) => this._goTo({ ...this._route, text }),
+      link: (row, step) => writeRoute({ ...this._route, key: row, step, view: null, commit: this._list.version }),
       close: () => this._goTo({ ...this._route, view: null }),
     });
   }

@@ -17,6 +17,7 @@ class ListPane extends HTMLElement {
     this._filters = document.createElement("hf-filters");
     this._rows = document.createElement("hf-rows");
     this._state = h("div.overlay");
+    this._messages = h("a.button", { href: "#/", title: "Look for words in the messages of these rows" }, "Search messages");
     this._overview = h("a.button", { href: "#/" }, "Overview");
     this._export = h("a.button", { href: "api/trajectories.jsonl", download: "trajectories.jsonl", title: "All rows of this list as ATIF, one a line; those that cannot be read are left out" }, "Export");
     this._leftOut = h("p.leftout", { hidden: true });
@@ -26,7 +27,7 @@ class ListPane extends HTMLElement {
     this.replaceChildren(
       this._filters,
       this._notice,
-      h("div.counts", {}, this._count, this._all, h("span.end", {}, this._overview, this._export)),
+      h("div.counts", {}, this._count, this._all, h("span.end", {}, this._messages, this._overview, this._export)),
       this._leftOut,
       h("div.listbox", {}, this._rows, this._state),
     );
@@ -54,6 +55,7 @@ class ListPane extends HTMLElement {
     this._route = route;
     this._filters.show(route);
     this._overview.setAttribute("href", writeRoute({ ...route, key: null, step: null, view: "overview" }));
+    this._messages.setAttribute("href", writeRoute({ ...route, key: null, step: null, view: "messages" }));
     const lines = { ...listParts(route), style: route.style, skip_bad: true };
     this._export.setAttribute("href", address("api/trajectories.jsonl", lines));
     this._export.setAttribute("download", `${oneLine(route.source, 80).replaceAll(/[^\w.-]+/g, "-")}.jsonl`);

@@ -19,6 +19,8 @@ export const UNFILTERED = { query: "", ...blank(FIELDS), result: "all", episodes
 
 /** What names a commit in addresses: some of its digits, and perhaps which files of it are meant. */
 const COMMIT = /^[0-9a-f]{7,40}(-[0-9a-f]{6})?$/;
+/** What can stand beside a list, besides a trajectory. */
+const VIEWS = ["overview", "messages"];
 const QUOTED = /^"(?:[^"]|"")*"$/;
 
 /**
@@ -29,10 +31,11 @@ export function readRoute(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const [source = null, key = null, step = null] = path.split("/").filter(Boolean).map(decoded);
   const given = new URLSearchParams(query);
-  const view = given.get("view") === "overview" ? "overview" : null;
+  const view = VIEWS.includes(given.get("view")) ? given.get("view") : null;
   const other = key !== null ? given.get("with") : null;
   const route = { view, other, source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
   route.commit = key !== null && COMMIT.test(given.get("commit")) ? given.get("commit") : null;
+  route.text = given.get("text") ?? "";
   route.layout = LAYOUTS.includes(given.get("layout")) ? given.get("layout") : "";
   for (const name of ["query", ...FIELDS, ...PARTS]) {
     route[name] = given.get(name) ?? "";
@@ -50,6 +53,7 @@ export function writeRoute(route) {
   const given = new URLSearchParams();
   if (route.view) {
     given.set("view", route.view);
+    route.text && given.set("text", route.text);
   }
   if (route.key !== null && route.other !== null && route.other !== undefined) {
     given.set("with", route.other);

@@ -38,6 +38,7 @@ HEADERS_OF = {
     "get_trajectory": ("Hfsvc-Row", "Hfsvc-Matches", *_OF_ROWS),
     "list_steps": ("Hfsvc-Row", "Hfsvc-Matches", *_OF_ROWS),
     "stream_trajectories": _OF_ROWS,
+    "search_messages": _OF_ROWS[:2],
     "list_trajectories": ("ETag",),
     "list_facets": ("ETag",),
 }
@@ -83,7 +84,9 @@ class OpenApiPlugin(JsonRenderPlugin):
 
 def _tag(path: str) -> str:
     name = path.removeprefix("/api/").strip("/").partition("/")[0].partition(".")[0]
-    return {"facets": "trajectories", "sources": "datasets"}.get(name, name if name in TAGS else "server")
+    return {"facets": "trajectories", "search": "trajectories", "sources": "datasets"}.get(
+        name, name if name in TAGS else "server"
+    )
 
 
 def _describe_headers(operation: dict[str, Any]) -> None:

@@ -30,6 +30,12 @@ Query = Annotated[
     str | None,
     QueryParameter(name="query", max_length=LONGEST_TEXT, description='Words, field:word, or field:"whole value".'),
 ]
+Text = Annotated[
+    str,
+    QueryParameter(
+        min_length=1, max_length=LONGEST_TEXT, description="Words as they follow each other; case does not count."
+    ),
+]
 Row = Annotated[int, QueryParameter(ge=0, le=LARGEST)]
 Stop = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Row to stop before.")]
 Most = Annotated[int, QueryParameter(name="limit", ge=0, le=LARGEST, description="Most rows that come out.")]

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from hfsvc import atif
 from hfsvc.atif import Trajectory
 from hfsvc.models import FACETS, KeyColumn, SummaryField, SummaryPage, TrajectoryRow, ValueCounts
+from hfsvc.server.message_search import find_text
 from hfsvc.server.one_commit import RowsVersion, check_version, read_at_one
 from hfsvc.server.responses import BudgetedResponse, Headers, Payload, StreamedResponse
 from hfsvc.server.routes.openapi import error_responses, success_response
@@ -30,14 +31,16 @@ from hfsvc.server.routes.parameters import (
     Row,
     SourceRequest,
     Stop,
+    Text,
     Wanted,
 )
-from hfsvc.server.schemas import FacetList, StepPage, SummaryList, left_out_of
+from hfsvc.server.schemas import FacetList, SearchLine, SearchProgress, StepPage, SummaryList, left_out_of
 from hfsvc.server.state import AppState, AppStateDep
 from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.lookup import LocatedTrajectory, look_up
 
 NDJSON = "application/x-ndjson"
+PROGRESS_ROWS = 50
 Fields = Annotated[
     list[SummaryField] | None,
     QueryParameter(
@@ -161,6 +164,50 @@ async def stream_trajectories(
 
     headers = _version_headers(version)
     return StreamedResponse(chunks, NDJSON, slots=app.exports, error_trailer=error_trailer, headers=headers)
+
+
+@get("/api/search", responses={**error_responses(404, 409, 422), **success_response(SearchLine, NDJSON)})
+async def search_messages(
+    app: AppStateDep, wanted: Wanted, text: Text, search: Query = None, most: Most = 1000
+) -> ASGIApp:
+    """Rows whose messages say a text, one a line as they are found, with the step and the words around it.
+
+    Every row that answers to `query` is gone over each time, which takes long: lines with `progress` say how far it has come,
+    the last one is `ended`. Bad rows are left out, and counted there.
+    """
+    check_query(search)
+    source = app.sources.open(wanted.name, replace(wanted.options, on_bad_row="skip"))
+    version = await check_version(app.sources, app.sources.repo(wanted.name), wanted.commit)
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        total = await source.count(where=search)
+        progress = SearchProgress(rows=0, total=total, found=0)
+        yield _line(SearchLine(progress=progress))
+        rows = source.stream_rows(where=search)
+        try:
+            async for row in rows:
+                hit = find_text(row.trajectory, text)
+                progress = replace(progress, rows=progress.rows + 1, found=progress.found + bool(hit))
+                if hit:
+                    task = (row.trajectory.extra or {}).get("task")
+                    yield _line(SearchLine(row=row.row, task=task if isinstance(task, str) else None, hit=hit))
+                if progress.found >= most:
+                    break
+                if progress.rows % PROGRESS_ROWS == 0:
+                    yield _line(SearchLine(progress=progress))
+            yield _line(SearchLine(ended=replace(progress, bad=rows.record.left_out.get("bad", 0))))
+        finally:
+            await rows.aclose()
+
+    def error_trailer(error: Exception) -> bytes:
+        return msgspec.json.encode({"error": app.errors.document(error)}) + b"\n"
+
+    headers = _version_headers(version)
+    return StreamedResponse(chunks, NDJSON, slots=app.exports, error_trailer=error_trailer, headers=headers)
+
+
+def _line(line: SearchLine) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
 
 
 def _one_trajectory(

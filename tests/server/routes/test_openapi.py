@@ -62,6 +62,7 @@ OPERATIONS = [
     ("GET", "/api/trajectories/{key}/steps"),
     ("GET", "/api/trajectories.jsonl"),
     ("GET", "/api/facets"),
+    ("GET", "/api/search"),
     ("POST", "/session"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
