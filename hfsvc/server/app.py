@@ -19,6 +19,7 @@ from hfsvc.server.effuse.trial_names import TrialNames
 from hfsvc.server.errors import ErrorRenderer, ToldFailures, http_exception_response
 from hfsvc.server.jobs import Jobs
 from hfsvc.server.limits import ByteBudget, ServerLimits, Slots
+from hfsvc.server.measures import MeasuredRows
 from hfsvc.server.metrics import ServerCounters
 from hfsvc.server.middleware.access import ServerAccess
 from hfsvc.server.middleware.compression import Compression
@@ -31,6 +32,7 @@ from hfsvc.server.routes import jobs as downloads
 from hfsvc.server.routes.openapi import OpenApiPlugin, operation_id
 from hfsvc.server.routes.parameters import read_source
 from hfsvc.server.routes.query_names import QueryNames
+from hfsvc.server.row_order import OrderedLists
 from hfsvc.server.state import AppState
 
 ROUTES = (
@@ -50,6 +52,7 @@ ROUTES = (
     trajectories.stream_trajectories,
     trajectories.list_facets,
     trajectories.search_messages,
+    trajectories.list_totals,
     system.get_index,
     system.get_static,
     system.open_session,
@@ -143,6 +146,8 @@ def _make_state(container: Container, sources: OpenSources, access: ServerAccess
         counters=ServerCounters(),
         trial_names=TrialNames(),
         socket_failures=ToldFailures(),
+        measured_rows=MeasuredRows(),
+        ordered_lists=OrderedLists(),
     )
 
 

@@ -18,7 +18,9 @@ from hfsvc.models import (
     TrajectorySummary,
     ValueCounts,
 )
+from hfsvc.server.measures import RowMeasures
 from hfsvc.server.message_search import TextHit
+from hfsvc.server.row_order import GroupTotals
 from hfsvc.trajectories.files.splits import splits_of
 
 JobState = Literal["running", "finished", "failed", "cancelled"]
@@ -105,6 +107,7 @@ class SummaryList(Model, frozen=True, kw_only=True):
         items: The page, in row order.
         next: Cursor of the page after this one; None at the end.
         left_out: Files that hold something and are not read; None where all are.
+        measures: What the runs of `items` took, where that was asked for.
     """
 
     source: str
@@ -115,6 +118,16 @@ class SummaryList(Model, frozen=True, kw_only=True):
     items: tuple[TrajectorySummary, ...]
     next: str | None
     left_out: LeftOutFiles | None = None
+    measures: tuple[RowMeasures, ...] | None = None
+
+
+class TotalsList(Model, frozen=True, kw_only=True):
+    """Totals of the groups of a field, the largest first; the rest as in `SummaryList`."""
+
+    source: str
+    commit: str | None
+    snapshot: str | None
+    groups: tuple[GroupTotals, ...]
 
 
 class FacetList(Model, frozen=True, kw_only=True):

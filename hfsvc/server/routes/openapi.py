@@ -84,7 +84,7 @@ class OpenApiPlugin(JsonRenderPlugin):
 
 def _tag(path: str) -> str:
     name = path.removeprefix("/api/").strip("/").partition("/")[0].partition(".")[0]
-    return {"facets": "trajectories", "search": "trajectories", "sources": "datasets"}.get(
+    return {"facets": "trajectories", "search": "trajectories", "totals": "trajectories", "sources": "datasets"}.get(
         name, name if name in TAGS else "server"
     )
 

@@ -7,6 +7,7 @@ from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValida
 
 from hfsvc.models import KeyColumn, LayoutName, ReadOptions, Style
 from hfsvc.server.limits import PAGE_ROWS
+from hfsvc.server.row_order import SortField
 from hfsvc.server.state import AppStateDep
 
 # Of integers that every reader of JSON keeps exactly.
@@ -29,6 +30,13 @@ Source = Annotated[
 Query = Annotated[
     str | None,
     QueryParameter(name="query", max_length=LONGEST_TEXT, description='Words, field:word, or field:"whole value".'),
+]
+Sort = Annotated[
+    SortField | None,
+    QueryParameter(
+        description="By what the list is put in order, with `-` the greatest first; rows without a value come last. "
+        "By cost, tokens or duration every row is gone over once for them."
+    ),
 ]
 Text = Annotated[
     str,

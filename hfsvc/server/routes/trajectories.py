@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
-from hfsvc.models import FACETS, KeyColumn, SummaryField, SummaryPage, TrajectoryRow, ValueCounts
+from hfsvc.models import FACETS, KeyColumn, ReadOptions, SummaryField, SummaryPage, TrajectoryRow, ValueCounts
+from hfsvc.server.measures import UNMEASURED
 from hfsvc.server.message_search import find_text
-from hfsvc.server.one_commit import RowsVersion, check_version, read_at_one
+from hfsvc.server.one_commit import RowsVersion, check_version, read_at_one, version_of
 from hfsvc.server.responses import BudgetedResponse, Headers, Payload, StreamedResponse
 from hfsvc.server.routes.openapi import error_responses, success_response
 from hfsvc.server.routes.page_cursor import Listing, listing_of, read_cursor, write_cursor
@@ -29,12 +30,14 @@ from hfsvc.server.routes.parameters import (
     Offset,
     Query,
     Row,
+    Sort,
     SourceRequest,
     Stop,
     Text,
     Wanted,
 )
-from hfsvc.server.schemas import FacetList, SearchLine, SearchProgress, StepPage, SummaryList, left_out_of
+from hfsvc.server.row_order import GroupTotals, Measured, is_measured, read_all, totals_of
+from hfsvc.server.schemas import FacetList, SearchLine, SearchProgress, StepPage, SummaryList, TotalsList, left_out_of
 from hfsvc.server.state import AppState, AppStateDep
 from hfsvc.trajectories.index.query import check_query
 from hfsvc.trajectories.lookup import LocatedTrajectory, look_up
@@ -59,16 +62,28 @@ async def list_trajectories(
     limit: Limit = 100,
     search: Query = None,
     cursor: Cursor = None,
+    sort: Sort = None,
+    measures: FromQuery[bool] = False,
 ) -> SummaryList:
-    """Rows without their messages: by offset, or page after page by cursor, which then says where."""
+    """Rows without their messages: by offset, or page after page by cursor, which then says where.
+
+    With `measures` each comes with what its run took, as far as it tells: every row is gone over once for that.
+    """
     source = app.sources.open(wanted.name, wanted.options)
     repo = app.sources.repo(wanted.name)
+    took: Measured = {}
 
     async def read() -> tuple[SummaryPage, Listing]:
-        listing = listing_of(repo, await app.sources.find(repo), wanted.options, search)
+        nonlocal took
+        listing = listing_of(repo, await app.sources.find(repo), wanted.options, f"{sort} {search}" if sort else search)
         start = offset if cursor is None else read_cursor(cursor, listing)
+        took = await _measured(app, wanted) if measures or is_measured(sort) else {}
         async with app.lists:
-            return await source.list_summaries(start, limit, search), listing
+            if sort is None:
+                return await source.list_summaries(start, limit, search), listing
+            key = (listing.repo, listing.commit, listing.files, msgspec.json.encode(wanted.options))
+            rows = await app.ordered_lists.of(source, search, sort, took, key)
+            return SummaryPage(total=len(rows), offset=start, items=tuple(rows[start : start + limit])), listing
 
     (page, listing), version = await read_at_one(app.sources, repo, wanted.commit, read)
     after = page.offset + len(page.items)
@@ -79,6 +94,7 @@ async def list_trajectories(
         offset=page.offset,
         items=page.items,
         next=write_cursor(listing, after) if page.items and after < page.total else None,
+        measures=tuple(took.get(each.row, UNMEASURED) for each in page.items) if took else None,
         left_out=left_out_of(source.left_out),
     )
 
@@ -164,6 +180,30 @@ async def stream_trajectories(
 
     headers = _version_headers(version)
     return StreamedResponse(chunks, NDJSON, slots=app.exports, error_trailer=error_trailer, headers=headers)
+
+
+@get("/api/totals", responses=error_responses(404, 409, 422))
+async def list_totals(
+    app: AppStateDep, wanted: Wanted, field: FromQuery[SummaryField], search: Query = None
+) -> TotalsList:
+    """How the runs of a list ended and what they took, by the values of a field; every row is gone over once for that."""
+    source = app.sources.open(wanted.name, wanted.options)
+
+    async def read() -> list[GroupTotals]:
+        took = await _measured(app, wanted)
+        async with app.lists:
+            return totals_of(await read_all(source, search), field, took)
+
+    groups, version = await read_at_one(app.sources, app.sources.repo(wanted.name), wanted.commit, read)
+    return TotalsList(source=wanted.name, **version._asdict(), groups=tuple(groups))
+
+
+async def _measured(app: AppState, wanted: SourceRequest) -> Measured:
+    # What a run took does not depend on which others are read, but its row's number does.
+    options = ReadOptions(layout=wanted.options.layout, on_bad_row="skip")
+    repo = app.sources.repo(wanted.name)
+    key = (repo, version_of(await app.sources.find(repo)), options.layout)
+    return await app.measured_rows.of_rows(app.sources.open(wanted.name, options), key)
 
 
 @get("/api/search", responses={**error_responses(404, 409, 422), **success_response(SearchLine, NDJSON)})

@@ -63,6 +63,7 @@ OPERATIONS = [
     ("GET", "/api/trajectories.jsonl"),
     ("GET", "/api/facets"),
     ("GET", "/api/search"),
+    ("GET", "/api/totals"),
     ("POST", "/session"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
@@ -75,7 +76,7 @@ FALLIBLE = [
     (method, path)
     for method, path in OPERATIONS
     if "trajectories" in path
-    or "facets" in path
+    or path in {"/api/facets", "/api/search", "/api/totals"}
     or (path in {"/api/jobs", "/session", "/api/datasets/{repo}/verify"} and method == "POST")
 ]
 TRIALS = [(GenerationMode.POSITIVE, *each) for each in OPERATIONS] + [
