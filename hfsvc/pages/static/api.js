@@ -39,7 +39,7 @@ export async function* askLines(address, { signal } = {}) {
     throw new Failure(answer.status, await errorOf(answer));
   }
   let rest = "";
-  for await (const text of textsOf(answer.body)) {
+  for await (const text of piecesOf(answer.body)) {
     const lines = (rest + text).split("\n");
     rest = lines.pop();
     for (const line of lines.map(JSON.parse)) {
@@ -51,7 +51,7 @@ export async function* askLines(address, { signal } = {}) {
   }
 }
 
-async function* textsOf(body) {
+async function* piecesOf(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     yield part.value;

@@ -5,18 +5,36 @@ import { announce, button, h } from "./dom.js";
 import "./filters.js";
 import "./row-list.js";
 import { RowCache } from "./row-cache.js";
-import { LAYOUTS, SEARCHED, UNFILTERED, isFiltered, isSameList, listParts, writeRoute } from "./route.js";
+import { LAYOUTS, SEARCHED, UNFILTERED, isFiltered, isSameOrder, listParts, orderParts, writeRoute } from "./route.js";
 import { empty, failed, loading } from "./states.js";
 import { oneLine, spoken } from "./text.js";
 import { counted } from "./units.js";
 
 const PATIENCE_MS = 1500;
+const ORDERS = {
+  "": "As they are stored",
+  task: "By task",
+  model: "By model",
+  "-steps": "Most messages first",
+  "-result": "Best result first",
+  "-date": "Newest first",
+  "-cost": "Highest cost first",
+  "-tokens": "Most tokens first",
+  "-duration": "Longest first",
+};
 
 class ListPane extends HTMLElement {
   connectedCallback() {
     this._filters = document.createElement("hf-filters");
     this._rows = document.createElement("hf-rows");
     this._state = h("div.overlay");
+    this._order = h("select", { "aria-label": "Order" }, Object.entries(ORDERS).map(([value, label]) => h("option", { value }, label)));
+    this._order.addEventListener("change", () => this._refine({ sort: this._order.value }));
+    this._costs = button("Costs", () => this._refine({ costs: this._route.costs ? "" : "1" }), {
+      "aria-pressed": false,
+      title: "Cost, tokens and duration of runs; the first time, every row is gone over once",
+    });
+    this._rows.addEventListener("sort", ({ detail }) => this._refine({ sort: detail }));
     this._messages = h("a.button", { href: "#/", title: "Look for words in the messages of these rows" }, "Search messages");
     this._overview = h("a.button", { href: "#/" }, "Overview");
     this._export = h("a.button", { href: "api/trajectories.jsonl", download: "trajectories.jsonl", title: "All rows of this list as ATIF, one a line; those that cannot be read are left out" }, "Export");
@@ -27,7 +45,7 @@ class ListPane extends HTMLElement {
     this.replaceChildren(
       this._filters,
       this._notice,
-      h("div.counts", {}, this._count, this._all, h("span.end", {}, this._messages, this._overview, this._export)),
+      h("div.counts", {}, this._count, this._all, h("span.end", {}, this._order, this._costs, this._messages, this._overview, this._export)),
       this._leftOut,
       h("div.listbox", {}, this._rows, this._state),
     );
@@ -60,7 +78,10 @@ class ListPane extends HTMLElement {
     this._export.setAttribute("href", address("api/trajectories.jsonl", lines));
     this._export.setAttribute("download", `${oneLine(route.source, 80).replaceAll(/[^\w.-]+/g, "-")}.jsonl`);
     this._all.hidden = !isFiltered(route);
-    if (!before || !isSameList(before, route)) {
+    this._order.value = [...this._order.options].some(({ value }) => value === route.sort) ? route.sort : "";
+    this._costs.setAttribute("aria-pressed", Boolean(route.costs));
+    this._rows.order(route.sort, Boolean(route.costs));
+    if (!before || !isSameOrder(before, route)) {
       this._notice.hidden = true;
       this._open();
     }
@@ -116,9 +137,9 @@ class ListPane extends HTMLElement {
 
   _open() {
     this._cache?.close();
-    const parts = listParts(this._route);
+    const parts = { ...listParts(this._route), ...orderParts(this._route) };
     const fetchPage = (offset, limit, signal) =>
-      ask(address("api/trajectories", { ...parts, commit: this._version, offset, limit }), { signal });
+      ask(address("api/trajectories", { ...parts, commit: this._version, offset, limit }), { signal }).then(withMeasures);
     const cache = new RowCache(fetchPage, (page, error) => cache === this._cache && this._heard(page, error));
     this._cache = cache;
     this._fetchPage = fetchPage;
@@ -219,6 +240,9 @@ class ListPane extends HTMLElement {
 
   /** The place of a row in the list; null where it is not in it. Rows are in order, so it is found by halving. */
   async _placeOf(row) {
+    if (this._route.sort) {
+      return this._cache.placeOf(row);
+    }
     if (!isFiltered(this._route)) {
       return row;
     }
@@ -251,6 +275,12 @@ class ListPane extends HTMLElement {
       return undefined;
     }
   }
+}
+
+/** A page whose items hold what their runs took. */
+function withMeasures(page) {
+  const items = page.items.map((each, place) => ({ ...each, measures: page.measures?.[place] }));
+  return page.measures ? { ...page, items } : page;
 }
 
 customElements.define("hf-list", ListPane);

@@ -5,7 +5,7 @@ import { button, h } from "./dom.js";
 import { listParts, quoted } from "./route.js";
 import { failed, loading } from "./states.js";
 import { oneLine, spoken } from "./text.js";
-import { count } from "./units.js";
+import { count, dollars } from "./units.js";
 
 const FIELDS = ["model", "agent", "task"];
 const SHOWN = 30;
@@ -22,16 +22,34 @@ class Overview extends HTMLElement {
   async show(given) {
     this._given = given;
     this._title = h("h2", { tabindex: -1 }, "Overview");
+    const costs = button("Add tokens and cost", () => this._addCosts(costs), { hidden: true, title: "Every row is gone over once for them" });
     const close = button("✕", given.close, { class: "icon", "aria-label": "Close", title: "Close (Escape)" });
     this.setAttribute("role", "region");
     this.setAttribute("aria-label", "Overview");
-    const head = h("header.head", {}, h("div.title", {}, this._title, h("div.tools", {}, close)));
+    const head = h("header.head", {}, h("div.title", {}, this._title, h("div.tools", {}, costs, close)));
     this.replaceChildren(head, loading("Counting …"));
     try {
       const counts = await this._count();
       this.replaceChildren(head, ...this._charts(counts));
+      costs.hidden = !this.querySelector(".chart");
     } catch (error) {
       this.replaceChildren(head, failed(error, () => this.show(given)));
+    }
+  }
+
+  /** Tokens and cost beside each value: of what its rows tell. */
+  async _addCosts(from) {
+    from.disabled = true;
+    from.textContent = "Going over all rows …";
+    try {
+      const parts = listParts(this._given.route);
+      for (const chart of this.querySelectorAll("section.chart")) {
+        const { groups } = await ask(address("api/totals", { ...parts, field: chart.dataset.field }));
+        showCosts(chart, new Map(groups.map((each) => [each.value, each])));
+      }
+      from.remove();
+    } catch (error) {
+      from.after(failed(error, () => this.show(this._given)));
     }
   }
 
@@ -59,7 +77,7 @@ class Overview extends HTMLElement {
     const more = groups.length > SHOWN ? h("p.about", {}, `and ${count(groups.length - SHOWN)} more`) : null;
     const titles = [spoken(field), "Runs", "Succeeded", "Failed", "Rate"];
     const head = h("tr", {}, titles.map((each) => h("th", { scope: "col" }, each[0].toUpperCase() + each.slice(1))));
-    return h("section.chart", {}, h("h3", {}, `Success by ${spoken(field)}`), h("table", {}, h("thead", {}, head), h("tbody", {}, lines)), more);
+    return h("section.chart", { data: { field } }, h("h3", {}, `Success by ${spoken(field)}`), h("table", {}, h("thead", {}, head), h("tbody", {}, lines)), more);
   }
 
   _line(field, { value, rows, success, failure }, most) {
@@ -68,7 +86,7 @@ class Overview extends HTMLElement {
     const rate = judged ? `${Math.round((100 * success) / judged)} %` : "–";
     return h(
       "tr",
-      {},
+      { data: { value } },
       h("th", { scope: "row" }, name),
       h("td", {}, bar({ success, failure, open: rows - judged }, most), h("span", {}, count(rows))),
       [count(success), count(failure), rate].map((each) => h("td", {}, each)),
@@ -86,6 +104,16 @@ function groupsOf(field, all, { success, failure }) {
     success: good.get(value) ?? 0,
     failure: bad.get(value) ?? 0,
   }));
+}
+
+function showCosts(chart, groups) {
+  const head = chart.querySelector("thead tr");
+  head.append(...["Tokens in", "Tokens out", "Cost"].map((each) => h("th", { scope: "col" }, each)));
+  for (const line of chart.querySelectorAll("tbody tr")) {
+    const { promptTokens, completionTokens, costUsd } = groups.get(line.dataset.value) ?? {};
+    const told = [promptTokens, completionTokens].map((each) => (typeof each === "number" ? count(each) : "–"));
+    line.append(...[...told, typeof costUsd === "number" ? dollars(costUsd) : "–"].map((each) => h("td", {}, each)));
+  }
 }
 
 /** A bar of parts, as wide as its part of the longest one. */

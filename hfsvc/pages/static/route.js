@@ -19,6 +19,8 @@ export const UNFILTERED = { query: "", ...blank(FIELDS), result: "all", episodes
 
 /** What names a commit in addresses: some of its digits, and perhaps which files of it are meant. */
 const COMMIT = /^[0-9a-f]{7,40}(-[0-9a-f]{6})?$/;
+/** What lists can be put in order by; with `-` before it the greatest comes first. */
+const SORTED = ["row", "task", "agent", "model", "steps", "result", "date", "cost", "tokens", "duration"];
 /** What can stand beside a list, besides a trajectory. */
 const VIEWS = ["overview", "messages"];
 const QUOTED = /^"(?:[^"]|"")*"$/;
@@ -35,6 +37,9 @@ export function readRoute(hash) {
   const other = key !== null ? given.get("with") : null;
   const route = { view, other, source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
   route.commit = key !== null && COMMIT.test(given.get("commit")) ? given.get("commit") : null;
+  const sort = given.get("sort") ?? "";
+  route.sort = SORTED.includes(sort.replace(/^-/, "")) ? sort : "";
+  route.costs = given.get("costs") === "1" ? "1" : "";
   route.text = given.get("text") ?? "";
   route.layout = LAYOUTS.includes(given.get("layout")) ? given.get("layout") : "";
   for (const name of ["query", ...FIELDS, ...PARTS]) {
@@ -61,7 +66,7 @@ export function writeRoute(route) {
   if (route.key !== null && route.commit) {
     given.set("commit", route.commit);
   }
-  for (const name of [...PARTS, "layout", "query", ...FIELDS, ...Object.keys(CHOICES)]) {
+  for (const name of [...PARTS, "layout", "sort", "costs", "query", ...FIELDS, ...Object.keys(CHOICES)]) {
     const value = route[name];
     if (value && value !== CHOICES[name]?.[0]) {
       given.set(name, value);
@@ -112,7 +117,17 @@ export function documentParts(route) {
   return { ...partsOf(route), style: route.style, commit: route.commit };
 }
 
-/** Whether two routes show the same list. */
+/** In which order a list is asked for, and whether with what runs took. */
+export function orderParts({ sort, costs }) {
+  return { sort, measures: costs ? "true" : "" };
+}
+
+/** Whether two routes show the same list in the same order. */
+export function isSameOrder(one, other) {
+  return isSameList(one, other) && JSON.stringify(orderParts(one)) === JSON.stringify(orderParts(other));
+}
+
+/** Whether two routes show the same rows. */
 export function isSameList(one, other) {
   return JSON.stringify(listParts(one)) === JSON.stringify(listParts(other));
 }
