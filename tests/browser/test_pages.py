@@ -267,12 +267,13 @@ def test_files_that_are_no_parquet_are_downloaded_and_read_in_a_layout(
     root = tmp_path / "served"
     root.mkdir()
     with LocalHub(tmp_path / "hub") as hub, serving(root, hub.endpoint) as server:
-        page = open_page(server.address, allowed=("422",))
+        page = open_page(server.address, allowed=("422", "404", "409"))
+        expect(page.get_by_role("table")).to_be_visible()
         page.get_by_label("Download a dataset").fill("acme/odd")
         page.get_by_label("Files").fill("*.jsonl *.json")
         page.get_by_role("button", name="Download", exact=True).click()
         line = page.locator('tr[data-repo="acme/odd"]')
-        expect(line.locator("td").nth(1)).to_have_text("1")
+        expect(line.locator("td").nth(1)).to_have_text("1", timeout=20_000)
         page.goto(f"{server.address}#/acme%2Fodd?layout=harbor")
         page.reload()
         expect(page.get_by_role("alert")).to_be_visible()

@@ -12,6 +12,7 @@ import { bytes, counted } from "./units.js";
 
 const TITLES = ["Dataset", "State", "Rows", "Size", "Fetched", "Actions"];
 const KEPT_DISMISSED = 50;
+const PASSING = ["not_downloaded", "dataset_changed", "busy", "no_answer"];
 
 class DatasetsView extends HTMLElement {
   connectedCallback() {
@@ -56,7 +57,8 @@ class DatasetsView extends HTMLElement {
       if (!this._rows.has(known)) {
         this._rows.set(known, null);
         const page = await ask(address("api/trajectories", { source: repo, limit: 0 })).catch((error) => ({ error }));
-        this._rows.set(known, page);
+        // What was on the move, or not to be reached, is asked for again.
+        PASSING.includes(page.error?.code) ? this._rows.delete(known) : this._rows.set(known, page);
         this.isConnected && this._show();
       }
     }
