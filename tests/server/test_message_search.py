@@ -13,7 +13,7 @@ from tests.server.worlds import error_of, open_world, trajectory
 
 
 def of_step(**fields: Any) -> atif.Trajectory:
-    step = atif.Step(step_id=3, source="agent", **({"message": ""} | fields))
+    step = msgspec.structs.replace(atif.Step(step_id=3, source="agent", message=""), **fields)
     return msgspec.structs.replace(trajectory(), steps=[step])
 
 
