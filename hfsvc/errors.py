@@ -800,9 +800,13 @@ class BadDocuments(Damaged):
 
 @dataclass(eq=False, kw_only=True)
 class CursorMismatch(Damaged):
-    """A cursor is malformed, or belongs to another dataset or commit, or to other files of it."""
+    """A cursor is malformed, or belongs to another dataset or commit, or to other files of it.
+
+    `malformed` is True where it is no cursor at all, wherever it was to lead.
+    """
 
     reason: str
+    malformed: bool = False
 
     def message(self) -> str:
         return f"The cursor cannot be used: {self.reason}. Start again without it."

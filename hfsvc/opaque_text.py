@@ -30,9 +30,9 @@ def unpack(text: str, kind: type[T]) -> T:
         packed, checksum = whole[:-_CHECKSUM_BYTES], whole[-_CHECKSUM_BYTES:]
         found = msgspec.msgpack.decode(packed, type=kind)
     except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise CursorMismatch(reason="it is no cursor of this kind") from None
+        raise CursorMismatch(reason="it is no cursor of this kind", malformed=True) from None
     if checksum != _checksum(packed):
-        raise CursorMismatch(reason="it is damaged")
+        raise CursorMismatch(reason="it is damaged", malformed=True)
     return found
 
 

@@ -155,14 +155,17 @@ async def _serve(
 ) -> None:
     import anyio
 
+    from hfsvc.cli.output import say
     from hfsvc.server import create_app
     from hfsvc.server.runner.uvicorn import address_of, serve
 
     if demo:
         await container.source(container.settings().default_source).ensure_downloaded()
     address = address_of(bound)
-    _tell(options, address)
     app = create_app(container, access=access, files=files, remote=remote)
+    _tell(options, address)
+    if not options.quiet and (missing := await app.find_missing()):
+        say(f"{missing.message()}. Until then the Effuse UI shows nothing but that it loads, and / lists what is here.")
     async with anyio.create_task_group() as group:
         if open_browser:
             # Others see the addresses that programs are started with.

@@ -13,10 +13,13 @@ from litestar.openapi.config import OpenAPIConfig
 from hfsvc import __version__
 from hfsvc.arguments import check_value
 from hfsvc.containers import Container
+from hfsvc.errors import NotDownloaded
 from hfsvc.server.codes import OneTimeCodes
-from hfsvc.server.errors import ErrorRenderer, http_exception_response
+from hfsvc.server.effuse.trial_names import TrialNames
+from hfsvc.server.errors import ErrorRenderer, ToldFailures, http_exception_response
 from hfsvc.server.jobs import Jobs
 from hfsvc.server.limits import ByteBudget, ServerLimits, Slots
+from hfsvc.server.measures import MeasuredRows
 from hfsvc.server.metrics import ServerCounters
 from hfsvc.server.middleware.access import ServerAccess
 from hfsvc.server.middleware.compression import Compression
@@ -26,9 +29,10 @@ from hfsvc.server.open_sources import OpenSources
 from hfsvc.server.responses import Receive, Scope, Send
 from hfsvc.server.routes import datasets, effuse, system, trajectories
 from hfsvc.server.routes import jobs as downloads
-from hfsvc.server.routes.openapi import OpenApiPlugin
+from hfsvc.server.routes.openapi import OpenApiPlugin, operation_id
 from hfsvc.server.routes.parameters import read_source
 from hfsvc.server.routes.query_names import QueryNames
+from hfsvc.server.row_order import OrderedLists
 from hfsvc.server.state import AppState
 
 ROUTES = (
@@ -47,6 +51,8 @@ ROUTES = (
     trajectories.list_steps,
     trajectories.stream_trajectories,
     trajectories.list_facets,
+    trajectories.search_messages,
+    trajectories.list_totals,
     system.get_index,
     system.get_static,
     system.open_session,
@@ -65,6 +71,8 @@ class ServerApp:
     """
 
     def __init__(self, state: AppState) -> None:
+        self._sources = state.sources
+        self._datasets = state.datasets
         self._jobs = state.jobs
         self._codes = state.codes
         tags = AnswerTags(state.sources)
@@ -79,6 +87,12 @@ class ServerApp:
         """Downloads can be started while it is open; at its end those that run are cancelled, what they have is kept."""
         async with self._jobs.open():
             yield
+
+    async def find_missing(self) -> NotDownloaded | None:
+        """That the default source is not on disk, for whoever starts a server: the socket reads nothing else."""
+        repo = self._sources.repo(None)
+        here = self._sources.is_local(repo) or await self._datasets.is_downloaded(repo)
+        return None if here else NotDownloaded(repo=repo)
 
     def issue_code(self) -> str:
         """A code that opens one session, once, within five minutes: for an address, in place of the token."""
@@ -132,6 +146,10 @@ def _make_state(container: Container, sources: OpenSources, access: ServerAccess
         limits=limits,
         errors=errors,
         counters=ServerCounters(),
+        trial_names=TrialNames(),
+        socket_failures=ToldFailures(),
+        measured_rows=MeasuredRows(),
+        ordered_lists=OrderedLists(),
     )
 
 
@@ -156,6 +174,7 @@ def _make_litestar(state: AppState) -> Litestar:
             path="/api/openapi.json",
             render_plugins=[OpenApiPlugin(path="/")],
             use_handler_docstrings=True,
+            operation_id_creator=operation_id,
         ),
         request_max_body_size=state.limits.body_bytes,
         logging_config=None,

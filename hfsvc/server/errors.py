@@ -9,33 +9,43 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException
+from litestar.handlers.base import BaseRouteHandler
 from litestar.response import Response
 
 from hfsvc.errors import (
+    BadDocuments,
+    BadParquet,
+    BadRow,
     CursorMismatch,
     DatasetChanged,
     FixRequest,
     HfsvcError,
+    InvalidTrajectory,
     NoAccess,
     NoSpace,
     NotFound,
     StoreLocked,
     TryLater,
 )
+from hfsvc.server.callers_words import in_callers_words
 from hfsvc.settings import Settings
 
 logger = logging.getLogger(__name__)
+JSON = "application/json"
 CODES = {
     400: "invalid_request",
     401: "wrong_token",
     404: "no_such_address",
     405: "method_not_allowed",
     413: "body_too_large",
+    415: "unsupported_media_type",
 }
 HINTS = {
     400: "The server's api/openapi.json tells what it takes.",
     404: "The server's api/openapi.json tells all addresses. A slash inside a name is written %2F.",
+    415: "Send JSON, and say so: Content-Type: application/json.",
 }
 UNEXPECTED = "The server failed in a way it should not; its log says more."
 STATUSES: tuple[tuple[type[HfsvcError], HTTPStatus], ...] = (
@@ -45,6 +55,11 @@ STATUSES: tuple[tuple[type[HfsvcError], HTTPStatus], ...] = (
     (TryLater, HTTPStatus.SERVICE_UNAVAILABLE),
     (CursorMismatch, HTTPStatus.CONFLICT),
     (DatasetChanged, HTTPStatus.CONFLICT),
+    # What was asked for is there, and is nothing that can be read: the request is as wrong as the server is.
+    (BadRow, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (BadParquet, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (BadDocuments, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (InvalidTrajectory, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NoSpace, HTTPStatus.INSUFFICIENT_STORAGE),
     (StoreLocked, HTTPStatus.SERVICE_UNAVAILABLE),
 )
@@ -73,6 +88,8 @@ class JobNotFound(NotFound):
 
 def http_status(error: HfsvcError) -> HTTPStatus:
     """The status that an error's class stands for; 500 where the server's own data or disk stands in the way."""
+    if isinstance(error, CursorMismatch) and error.malformed:
+        return HTTPStatus.BAD_REQUEST
     return next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -102,7 +119,10 @@ class ErrorRenderer:
         self._folders = _spellings(folder for folder in all_folders if folder is not None)
 
     def document(self, error: BaseException) -> dict[str, Any]:
-        """An error as JSON; one that is no `HfsvcError` is logged, and tells nothing."""
+        """An error as JSON, in the words of who asks over HTTP; one that is no `HfsvcError` is logged, and tells nothing."""
+        return in_callers_words(self._document(error))
+
+    def _document(self, error: BaseException) -> dict[str, Any]:
         if not isinstance(error, HfsvcError):
             logger.error("an answer failed", exc_info=error)
             return error_document("failed", UNEXPECTED)
@@ -110,8 +130,8 @@ class ErrorRenderer:
         return found | {name: self.redact(found[name]) for name in ("message", "hint") if found[name]}
 
     def sentence(self, error: BaseException) -> str:
-        """An error as one text."""
-        found = self.document(error)
+        """An error as one text, in the words of who runs the server."""
+        found = self._document(error)
         return f"{found['message']} {found['hint']}" if found["hint"] else str(found["message"])
 
     def response(self, _: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -129,6 +149,19 @@ class ErrorRenderer:
         return text
 
 
+class ToldFailures:
+    """Says in the server's log why the socket cannot answer, once for each reason: its UI shows none of them."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def tell(self, sentence: str) -> None:
+        """Say why, unless that was said last."""
+        if sentence != self._last:
+            self._last = sentence
+            logger.error("the Effuse socket cannot answer: %s", sentence)
+
+
 def http_exception_response(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """The response where Litestar itself refuses: addresses, methods, parameters and bodies."""
     code = CODES.get(error.status_code, "failed")
@@ -144,6 +177,17 @@ def _with_head(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value.replace("GET", "GET, HEAD") if name.lower() == "allow" else value for name, value in headers.items()
     }
+
+
+def refuse_other_bodies(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Refuse a body that says it is no JSON; Litestar calls it before the body is read.
+
+    Raises:
+        HTTPException: It is of another type.
+    """
+    kind = connection.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if kind != JSON and not kind.endswith("+json"):
+        raise HTTPException(f"A body of the type {kind[:100]!r} is not taken.", status_code=415)
 
 
 def recursion_error_response(_: Request[Any, Any, Any], __: RecursionError) -> Response[Any]:

@@ -97,10 +97,11 @@ class EventLog:
 
 
 class RunningJob:
-    """A download under way: its job, its events, and the scope that cancels it."""
+    """A download under way: its job, what was asked for, its events, and the scope that cancels it."""
 
-    def __init__(self, job: Job, alias: str | None, kept_events: int) -> None:
+    def __init__(self, job: Job, request: DatasetRequest, alias: str | None, kept_events: int) -> None:
         self.job = job
+        self.request = request
         self.alias = alias
         self.log = EventLog(kept_events)
         self.scope = anyio.CancelScope()
@@ -169,8 +170,8 @@ class Jobs:
                 self._group.cancel_scope.cancel()
                 self._group = None
 
-    def start(self, order: DownloadOrder) -> Job:
-        """Start a download.
+    def start(self, order: DownloadOrder) -> tuple[Job, bool]:
+        """Start a download, or join the one of the same order that runs; tells whether it is a new one.
 
         Raises:
             Busy: Too many run, or the app is not up.
@@ -178,9 +179,11 @@ class Jobs:
             NotInStore: It is files of the user's own.
             InvalidRepoId, InvalidPattern: It cannot be understood.
         """
+        request = self._request(order)
+        if same := self._running(request):
+            return same, False
         if self._group is None or self.count("running") >= self._limits.jobs:
             raise Busy(what="downloads")
-        request = self._request(order)
         job = Job(
             id=secrets.token_hex(8),
             repo=request.repo,
@@ -188,10 +191,10 @@ class Jobs:
             state="running",
             started_at=datetime.now(UTC),
         )
-        running = self._jobs[job.id] = RunningJob(job, self._sources.alias(job.repo), self._limits.events)
+        running = self._jobs[job.id] = RunningJob(job, request, self._sources.alias(job.repo), self._limits.events)
         self._group.start_soon(self._run, running, request)
         self._forget_oldest()
-        return job
+        return job, True
 
     def get(self, job_id: str) -> RunningJob:
         """A job by its id.
@@ -229,6 +232,11 @@ class Jobs:
         for running in self._jobs.values():
             running.log.wake()
 
+    def _running(self, request: DatasetRequest) -> Job | None:
+        same = _without_case(request)
+        jobs = (each.job for each in self._jobs.values() if _without_case(each.request) == same)
+        return next((job for job in jobs if job.state == "running"), None)
+
     def _request(self, order: DownloadOrder) -> DatasetRequest:
         fields: dict[str, Any] = msgspec.structs.asdict(order) | {
             "repo": self._sources.stored_repo(order.repo, "downloaded")
@@ -252,3 +260,8 @@ class Jobs:
         ended = [job_id for job_id, running in self._jobs.items() if running.job.state != "running"]
         for job_id in ended[: max(0, len(ended) - self._limits.kept_jobs)]:
             del self._jobs[job_id]
+
+
+def _without_case(request: DatasetRequest) -> DatasetRequest:
+    """An order as the Hub takes it, to which the case of ids is nothing."""
+    return msgspec.structs.replace(request, repo=request.repo.casefold())

@@ -60,6 +60,7 @@ class StreamedResponse:
         media_type: Of the response.
         slots: How many of these there may be at once.
         error_trailer: What is sent when it fails on the way, before the connection is broken off.
+        headers: More of them.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class StreamedResponse:
         *,
         slots: Slots,
         error_trailer: Callable[[Exception], bytes] | None = None,
+        headers: Headers | None = None,
     ) -> None:
         self._chunks = chunks
+        self._headers = headers or []
         self._media_type = media_type
         self._slots = slots
         self._error_trailer = error_trailer
@@ -79,7 +82,7 @@ class StreamedResponse:
         with self._slots.take():
             async with aclosing(self._chunks()) as chunks:
                 first = await anext(chunks, b"")
-                headers = [(b"content-type", self._media_type.encode())]
+                headers = [(b"content-type", self._media_type.encode()), *self._headers]
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 async with anyio.create_task_group() as group:
                     group.start_soon(_cancel_on_disconnect, receive, group.cancel_scope)

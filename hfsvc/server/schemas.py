@@ -1,5 +1,6 @@
 """Bodies of the REST API: the library's structs without what is nobody's business outside."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from hfsvc.models import (
     DownloadedDataset,
     DownloadPlan,
     Event,
+    FileLayout,
     Finished,
     LeftFiles,
     Limit,
@@ -20,6 +22,9 @@ from hfsvc.models import (
     ValueCounts,
 )
 from hfsvc.models.splits import splits_of
+from hfsvc.server.measures import RowMeasures
+from hfsvc.server.message_search import TextHit
+from hfsvc.server.row_order import GroupTotals
 
 JobState = Literal["running", "finished", "failed", "cancelled"]
 
@@ -91,29 +96,75 @@ class SourceEntry(Model, frozen=True, kw_only=True):
     downloaded: bool
 
 
+class LeftOutFiles(Model, frozen=True, kw_only=True):
+    """Files of a dataset that hold something and are not read: how many, and the first of them, with the reason."""
+
+    files: int
+    first: str
+    reason: str
+
+
 class SummaryList(Model, frozen=True, kw_only=True):
     """A page of rows without their messages.
 
     Attributes:
         source: As asked, or the default source.
+        commit: That the rows are of, 40 hex digits.
+        snapshot: Stands for the commit and its files on disk, by which rows are numbered; `commit` of a request takes it.
         total: Rows that match the query.
         offset: Matches before this page.
         items: The page, in row order.
         next: Cursor of the page after this one; None at the end.
+        left_out: Files that hold something and are not read; None where all are.
+        measures: What the runs of `items` took, where that was asked for.
     """
 
     source: str
+    commit: str | None
+    snapshot: str | None
     total: int
     offset: int
     items: tuple[TrajectorySummary, ...]
     next: str | None
+    left_out: LeftOutFiles | None = None
+    measures: tuple[RowMeasures, ...] | None = None
+
+
+class TotalsList(Model, frozen=True, kw_only=True):
+    """Totals of the groups of a field, the largest first; the rest as in `SummaryList`."""
+
+    source: str
+    commit: str | None
+    snapshot: str | None
+    groups: tuple[GroupTotals, ...]
 
 
 class FacetList(Model, frozen=True, kw_only=True):
-    """Values of fields. `source` is as asked, or the default source; `facets` are by field."""
+    """Values of fields. `source` is as asked, or the default source; `facets` are by field; the rest as in `SummaryList`."""
 
     source: str
+    commit: str | None
+    snapshot: str | None
     facets: dict[str, ValueCounts]
+
+
+class SearchProgress(Model, frozen=True, kw_only=True):
+    """How far a search has come: rows gone over, of how many, those found, and those that could not be read."""
+
+    rows: int
+    total: int
+    found: int
+    bad: int = 0
+
+
+class SearchLine(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of a search: a row with the place that was found, or how far the search has come, or that it has ended."""
+
+    row: int | None = None
+    task: str | None = None
+    hit: TextHit | None = None
+    progress: SearchProgress | None = None
+    ended: SearchProgress | None = None
 
 
 class StepPage(Model, frozen=True, kw_only=True):
@@ -121,12 +172,16 @@ class StepPage(Model, frozen=True, kw_only=True):
 
     Attributes:
         row: Of the trajectory.
+        commit: That the rows are of, 40 hex digits.
+        snapshot: Stands for the commit and its files on disk, by which rows are numbered; `commit` of a request takes it.
         total: Steps that it has.
         offset: Steps before this page.
         trajectory: Its ATIF document, with these steps only.
     """
 
     row: int
+    commit: str | None
+    snapshot: str | None
     total: int
     offset: int
     trajectory: dict[str, Any]
@@ -208,6 +263,11 @@ class Readiness(Model, frozen=True, kw_only=True):
 
     datasets: int
     status: Literal["ready"] = "ready"
+
+
+def left_out_of(files: Sequence[FileLayout]) -> LeftOutFiles | None:
+    """What is told of files that are not read. Pure."""
+    return LeftOutFiles(files=len(files), first=files[0].file, reason=files[0].reason) if files else None
 
 
 def entry_of(dataset: DownloadedDataset, alias: str | None, *, local: bool = False) -> DatasetEntry:

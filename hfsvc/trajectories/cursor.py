@@ -219,7 +219,7 @@ def read_cursor(text: str) -> Cursor:
     )
     shard_fits = found.shard is None or 0 <= found.shard[0] < found.shard[1]
     if not runs_fit or not shard_fits or not 0 <= found.seen <= _LARGEST:
-        raise CursorMismatch(reason="it is no cursor of this kind")
+        raise CursorMismatch(reason="it is no cursor of this kind", malformed=True)
     return found
 
 

@@ -121,7 +121,7 @@ def test_the_next_one_of_a_search_is_found_from_an_address(served: Served, open_
     expect(page.locator("hf-rows .row[aria-selected=true] .nr")).to_have_text("42")
     for key, row in (("n", 45), ("n", 48), ("p", 45), ("p", 42), ("p", 37)):
         page.keyboard.press(key)
-        expect(page).to_have_url(re.compile(f"/{row}\\?agent"))
+        expect(page).to_have_url(re.compile(f"/{row}\\?commit=[-0-9a-f]+&agent"))
         expect(page.locator("hf-rows .row[aria-selected=true] .nr")).to_have_text(str(row))
 
 

@@ -1,5 +1,6 @@
 """The pages over a real server, as a person uses them."""
 
+import json
 import os
 import re
 import sys
@@ -36,7 +37,7 @@ def test_from_the_datasets_to_a_step(served: Served, open_page: Open, shoot: Sho
     expect(page.get_by_role("gridcell", name="terminus-2").first).to_be_visible()
     shoot(page, "list")
     page.get_by_role("row").filter(has_text="inferredbugs").nth(2).click()
-    expect(page).to_have_url(re.compile(r"#/openthoughts-sft/\d+$"))
+    expect(page).to_have_url(re.compile(r"#/openthoughts-sft/\d+\?commit="))
     page.get_by_role("button", name=re.compile("^2 Agent")).click()
     shown = page.locator(".step").nth(1)
     expect(shown).to_contain_text("Tool call bash_command")
@@ -81,7 +82,7 @@ def test_an_address_of_a_step_survives_a_reload(served: Served, open_page: Open)
 def test_a_name_leads_to_its_row(served: Served, open_page: Open) -> None:
     page = open_page(list_of(served, "/task_0"))
     expect(page.get_by_role("heading", name="task_0", exact=True)).to_be_visible()
-    expect(page).to_have_url(re.compile(r"#/openthoughts-sft/\d+$"))
+    expect(page).to_have_url(re.compile(r"#/openthoughts-sft/\d+\?commit="))
 
 
 def test_without_a_mouse(served: Served, open_page: Open) -> None:
@@ -89,7 +90,7 @@ def test_without_a_mouse(served: Served, open_page: Open) -> None:
     expect(page.locator("hf-rows .spacer .row").first).to_contain_text("terminus-2")
     for key in ("j", "j", "k", "Enter"):
         page.keyboard.press(key)
-    expect(page).to_have_url(re.compile("/1$"))
+    expect(page).to_have_url(re.compile(r"/1\?commit="))
     expect(page.locator("hf-trajectory h2")).to_be_focused()
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -101,7 +102,7 @@ def test_without_a_mouse(served: Served, open_page: Open) -> None:
     page.keyboard.press("c")
     expect(page.locator(".summary[aria-expanded=true]")).to_have_count(0)
     page.keyboard.press("n")
-    expect(page).to_have_url(re.compile("/2$"))
+    expect(page).to_have_url(re.compile(r"/2\?commit="))
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile(f"#/{ALIAS}$"))
     expect(page.locator("hf-rows")).to_be_focused()
@@ -138,7 +139,7 @@ def test_copies_and_the_document_behind_it(served: Served, open_page: Open) -> N
     expect(step.locator(".disclosed:visible")).to_contain_text('"step_id": 2')
     step.get_by_role("link", name="Copy link").click()
     expect(step.get_by_role("link", name="Copied")).to_be_visible()
-    page.wait_for_function("navigator.clipboard.readText().then((text) => text.endsWith('/4/2'))")
+    page.wait_for_function("navigator.clipboard.readText().then((text) => /.4.2.commit=[-0-9a-f]+$/.test(text))")
     address = page.get_by_role("link", name="Raw JSON").get_attribute("href")
     assert address is not None
     document = page.request.get(served.address + address).json()
@@ -190,6 +191,15 @@ def test_a_download_is_watched_verified_and_deleted(hub: LocalHub, open_page: Op
         expect(page.locator('tr[data-repo="acme/nothing"] .problem')).to_be_visible()
         expect(page.locator("tr[data-repo]").first).to_contain_text("acme/nothing")
         expect(page.get_by_label("Download a dataset")).to_have_value("")
+        failed = page.locator('tr[data-repo="acme/nothing"]')
+        expect(failed).to_contain_text("There is no such dataset on the Hub, or it is private.")
+        failed.get_by_role("button", name="Details").click()
+        expect(failed).to_contain_text("acme/nothing")
+        failed.get_by_role("button", name="Dismiss acme/nothing").click()
+        expect(failed).to_have_count(0)
+        page.reload()
+        expect(line).to_contain_text(f"{ROWS}")
+        expect(failed).to_have_count(0)
         page.get_by_role("button", name=f"Delete {ALIAS}", exact=True).click()
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         expect(line).to_contain_text("not here")
@@ -244,6 +254,42 @@ def test_the_address_that_a_browser_is_opened_with_lets_it_in_once(
         expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
         stranger = open_page(address, allowed=("401",))
         expect(stranger.get_by_role("heading", name="asks for its token")).to_be_visible()
+
+
+def test_files_that_are_no_parquet_are_downloaded_and_read_in_a_layout(
+    hub_folder: Path, open_page: Open, tmp_path: Path
+) -> None:
+    odd = tmp_path / "hub" / "acme" / "odd"
+    odd.mkdir(parents=True)
+    (odd / "rows.txt").write_text("no rows")
+    said = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    (odd / "log.jsonl").write_text(json.dumps({"who": "me", "messages": said}) + "\n")
+    root = tmp_path / "served"
+    root.mkdir()
+    with LocalHub(tmp_path / "hub") as hub, serving(root, hub.endpoint) as server:
+        page = open_page(server.address, allowed=("422", "404", "409"))
+        expect(page.get_by_role("table")).to_be_visible()
+        page.get_by_label("Download a dataset").fill("acme/odd")
+        page.get_by_label("Files").fill("*.jsonl *.json")
+        page.get_by_role("button", name="Download", exact=True).click()
+        line = page.locator('tr[data-repo="acme/odd"]')
+        expect(line.locator("td").nth(1)).to_have_text("1", timeout=20_000)
+        page.goto(f"{server.address}#/acme%2Fodd?layout=harbor")
+        page.reload()
+        expect(page.get_by_role("alert")).to_be_visible()
+        page.get_by_label("Layout").select_option("openai")
+        expect(page.get_by_text("1 trajectory", exact=True)).to_be_visible()
+
+
+def test_the_page_recovers_by_itself_when_the_server_returns(hub: LocalHub, open_page: Open, tmp_path: Path) -> None:
+    with serving(tmp_path, hub.endpoint) as server:
+        port = server.address.rstrip("/").rpartition(":")[2]
+        page = open_page(server.address, allowed=("ERR_CONNECTION_REFUSED", "404"))
+        expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+    page.evaluate(f"location.hash = '#/{ALIAS}'")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
+    with serving(tmp_path, hub.endpoint, "--port", port):
+        expect(page.get_by_text("This dataset is not on disk")).to_be_visible(timeout=20_000)
 
 
 def test_a_server_that_has_gone_is_told(hub: LocalHub, open_page: Open, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A trajectory in all its detail: what was delegated, what is looked for, how one gets about."""
 
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,7 +23,9 @@ def page(request: pytest.FixtureRequest, served: Served, open_page: Open, tmp_pa
         ask(served, "show", "0", "--dataset", DOCUMENTS, "--html", str(file))
         address = file.as_uri()
     page = open_page(address)
-    expect(page.locator(".step")).to_have_count(3)
+    # A short one is opened with its steps.
+    expect(page.locator(".summary[aria-expanded=true]")).to_have_count(3)
+    page.keyboard.press("c")
     return page
 
 
@@ -46,6 +49,15 @@ def test_a_part_of_a_step_is_copied(served: Served, open_page: Open) -> None:
     step.get_by_role("button", name="Copy Observation").click()
     expect(step.get_by_text("Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == "It is in b.py."
+
+
+def test_a_call_says_what_it_is_called_for_and_steps_are_told_from_messages(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.address}#/{ALIAS}/1")
+    expect(page.locator(".chip.tool").first).to_have_text(re.compile("^bash_command: [a-z]"))
+    expect(page.locator(".summary[aria-expanded=true]")).to_have_count(0)
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("row").filter(has_text="inferredbugs").nth(2).click()
+    expect(page.locator(".marks")).to_contain_text(re.compile(r"\d+ steps of \d+ messages"))
 
 
 def test_images_are_named_and_not_loaded(page: Page) -> None:
@@ -88,7 +100,7 @@ def test_a_step_is_reached_by_its_number(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".step.linked .number")).to_have_text("3")
     expect(page.get_by_role("button", name="3 Agent")).to_be_focused()
-    assert page.url.endswith(("/0/3", "#step-3"))
+    assert page.url.partition("?")[0].endswith(("/0/3", "#step-3"))
 
 
 def test_all_steps_are_seen_at_a_glance(page: Page) -> None:

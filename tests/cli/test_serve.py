@@ -77,6 +77,20 @@ def test_a_source_is_named_by_option_or_variable(downloaded: Command) -> None:
             assert ask(address, f"api/trajectories?source={ALIAS}").json()["total"] == ROWS
 
 
+def test_it_says_at_its_start_and_at_the_first_failure_what_the_socket_lacks(downloaded: Command) -> None:
+    with serving(downloaded, "acme/other") as (address, process):
+        with connect(f"{address.replace('http', 'ws')}ws", proxy=None) as ws:
+            for _ in range(2):
+                ws.send('{"type": "request:getHFTrajectoryCount", "correlationId": "1"}')
+                assert "acme/other is not downloaded" in str(ws.recv())
+        ended = stop(process)
+    assert "acme/other is not downloaded: run: hfsvc download acme/other. Until then the Effuse UI" in ended.err
+    assert ended.err.count("the Effuse socket cannot answer: acme/other is not downloaded") == 1
+    with serving(downloaded) as (address, process):
+        ask(address)
+        assert "is not downloaded" not in stop(process).err
+
+
 def test_others_reach_it_only_with_a_token(hfsvc: Command) -> None:
     ended = hfsvc("serve", "--port", "0", "--host", "0.0.0.0")
     assert ended.code == 2
@@ -160,10 +174,10 @@ def test_where_there_is_no_browser_only_that_is_said(hfsvc: Command, tmp_path: P
     }
     with serving(hfsvc, "--open", env=env) as (address, process):
         assert process.stderr is not None
-        said = [process.stderr.readline().decode() for _ in range(2)]
+        said = [process.stderr.readline().decode() for _ in range(3)]
         assert ask(address).status_code == 200
         ended = stop(process)
-    assert said == ["Serving until Ctrl-C.\n", "No browser could be opened: open the address yourself.\n"]
+    assert said[::2] == ["Serving until Ctrl-C.\n", "No browser could be opened: open the address yourself.\n"]
     assert "geheim" not in ended.err
 
 

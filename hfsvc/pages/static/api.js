@@ -32,6 +32,41 @@ export async function ask(address, { method = "GET", body, signal } = {}) {
   return answer.status === 204 ? null : answer.json();
 }
 
+/** The lines of an answer as they come, each as JSON. Raises as `ask`; a line that is an error is one. */
+export async function* askLines(address, { signal } = {}) {
+  const answer = await fetch(address, { signal });
+  if (!answer.ok) {
+    throw new Failure(answer.status, await errorOf(answer));
+  }
+  let rest = "";
+  for await (const text of piecesOf(answer.body)) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop();
+    for (const line of lines.map(JSON.parse)) {
+      if (line.error) {
+        throw new Failure(answer.status, line.error);
+      }
+      yield line;
+    }
+  }
+}
+
+async function* piecesOf(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    yield part.value;
+  }
+}
+
+/** Whether the server answers. */
+export async function isThere() {
+  try {
+    return (await fetch("healthz")).ok;
+  } catch {
+    return false;
+  }
+}
+
 async function errorOf(answer) {
   try {
     return (await answer.json()).error;

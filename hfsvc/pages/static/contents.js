@@ -3,6 +3,7 @@
 const SEARCHED_CHARACTERS = 200_000;
 const EXCERPT_BEFORE = 24;
 const EXCERPT_AFTER = 160;
+const COMMANDS = ["command", "cmd", "keystrokes", "commands", "code", "query", "path", "file_path", "url"];
 const ERROR = /\b(error|exception|traceback|fatal|failed|failure|panic|denied|not found|no such file)\b/i;
 
 /** The text of a message; parts that are no text are named. */
@@ -70,6 +71,13 @@ export function gistOf(step) {
   const call = step.tool_calls?.[0];
   const done = call ? Object.values(call.arguments).map(asText).join(" ") : "";
   return said.trim() ? said : done || step.reasoning_content || answersOf(step, false)[0] || "";
+}
+
+/** What a call is for, in one text: its command, else the first of its arguments that is a text; empty where none is. */
+export function commandOf({ arguments: given }) {
+  const named = COMMANDS.map((name) => given[name]).find((value) => value !== undefined && value !== null);
+  const value = named ?? Object.values(given).find((each) => typeof each === "string") ?? "";
+  return Array.isArray(value) ? value.map(asText).join(" ") : asText(value);
 }
 
 /** A value as text: itself, or its JSON. */

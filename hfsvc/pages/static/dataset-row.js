@@ -1,15 +1,28 @@
 // One line of the table of datasets: what it is, how it is, what can be done with it.
 
-import { button, h } from "./dom.js";
+import { button, disclosure, h } from "./dom.js";
 import { writeRoute } from "./route.js";
 import { oneLine } from "./text.js";
-import { bytes, counted, localMoment } from "./units.js";
+import { bytes, count, counted, localMoment } from "./units.js";
+
+const SHORT_CHARACTERS = 120;
+/** What people look for first, where the whole sentence is long. */
+const SHORT_FAILURES = {
+  dataset_not_found: "There is no such dataset on the Hub, or it is private.",
+  revision_not_found: "The dataset has no such revision.",
+  file_not_found: "No file of it matches. Name others under Files.",
+  gated_dataset: "Its owner must grant access first.",
+  authentication_required: "The Hub asks for a valid token.",
+  access_denied: "The Hub denies access to it.",
+  hub_unavailable: "The Hub does not answer.",
+  no_space: "There is not enough room on the disk.",
+};
 
 /**
  * The line of a dataset.
  * @param {Object} entry `dataset` where it is on disk, `source` where it is known by name, `job` where it was fetched.
- * @param {Object} now `busy` is what is being done with it, `note` what came of what was done last.
- * @param {Object} acts `download`, `cancel`, `verify`, `repair`, `remove`: take the entry.
+ * @param {Object} now `busy` is what is being done with it, `note` what came of what was done last, `rows` its list.
+ * @param {Object} acts `download`, `cancel`, `verify`, `repair`, `remove`, `dismiss`: take the entry.
  */
 export function datasetRow(entry, now, acts) {
   const { dataset, source } = entry;
@@ -26,6 +39,7 @@ export function datasetRow(entry, now, acts) {
       h("div.about", {}, about.join(" · ")),
     ),
     h("td", { data: { title: "State" } }, stateOf(entry, now)),
+    h("td", { data: { title: "Rows" } }, dataset ? rowsOf(now.rows) : ""),
     h("td", { data: { title: "Size" } }, dataset ? sizeOf(dataset) : ""),
     h("td", { data: { title: "Fetched" } }, dataset ? originOf(dataset) : ""),
     h("td.actions", {}, actionsOf(entry, now, acts)),
@@ -66,8 +80,21 @@ function failureOf(job) {
   if (job?.state === "cancelled") {
     return h("div.about", {}, "Download cancelled; what came is kept");
   }
-  const { message, hint } = job?.state === "failed" ? job.error : {};
-  return message ? h("div.problem", {}, [message, hint].filter(Boolean).join(" ")) : null;
+  if (job?.state !== "failed") {
+    return null;
+  }
+  const { code, message, hint } = job.error;
+  const whole = [message, hint].filter(Boolean).join(" ");
+  const [short, details] = SHORT_FAILURES[code] ? [SHORT_FAILURES[code], whole] : [oneLine(message, SHORT_CHARACTERS), whole];
+  const more = details === short ? null : disclosure("Details", () => h("p", {}, details));
+  return h("div.problem", { title: oneLine(whole) }, short, more && h("div", {}, more));
+}
+
+function rowsOf(list) {
+  if (!list) {
+    return "…";
+  }
+  return list.error ? h("span.problem", { title: list.error.message }, "cannot be read") : count(list.total);
 }
 
 function sizeOf({ totalBytes, fileCount }) {
@@ -95,12 +122,13 @@ function actionsOf(entry, { busy, note }, acts) {
   if (job?.state === "running") {
     return act("Cancel", acts.cancel);
   }
+  const dismiss = job?.state === "failed" || job?.state === "cancelled" ? act("Dismiss", acts.dismiss) : null;
   if (!dataset) {
-    return act("Download", acts.download);
+    return [act(dismiss ? "Try again" : "Download", acts.download), dismiss];
   }
   if (dataset.local) {
     return "";
   }
   const mend = note?.damaged ? act("Repair", acts.repair, { class: "primary" }) : act("Verify", acts.verify);
-  return [act("Update", acts.download), mend, act("Delete", acts.remove)];
+  return [act("Update", acts.download), mend, act("Delete", acts.remove), dismiss];
 }

@@ -1,20 +1,24 @@
 // <hf-datasets>: what is on disk, what is known by name, and downloads as they go.
 
-import { ask } from "./api.js";
+import { address, ask } from "./api.js";
 import { datasetRow, namesOf, progressOf } from "./dataset-row.js";
 import { confirm } from "./dialogs.js";
 import { announce, h } from "./dom.js";
 import { Downloads } from "./downloads.js";
+import { keep, kept } from "./kept.js";
 import { empty, failed, loading } from "./states.js";
 import { oneLine } from "./text.js";
 import { bytes, counted } from "./units.js";
 
-const TITLES = ["Dataset", "State", "Size", "Fetched", "Actions"];
+const TITLES = ["Dataset", "State", "Rows", "Size", "Fetched", "Actions"];
+const KEPT_DISMISSED = 50;
+const PASSING = ["not_downloaded", "dataset_changed", "busy", "no_answer"];
 
 class DatasetsView extends HTMLElement {
   connectedCallback() {
     this._busy = new Map();
     this._notes = new Map();
+    this._rows = new Map();
     this._downloads = new Downloads(
       (job, progress) => this._received(job, progress),
       () => this.refresh(),
@@ -39,9 +43,24 @@ class DatasetsView extends HTMLElement {
       this._form.hidden = false;
       this._show();
       this.isConnected && this._downloads.watch(this._jobs);
+      this._countRows();
     } catch (error) {
       this._form.hidden = error.status === 401;
       this._content.replaceChildren(failed(error, () => this.refresh()));
+    }
+  }
+
+  /** Ask for the rows of every dataset, one after the other: the first time a file of JSON is gone over for that. */
+  async _countRows() {
+    for (const { repo, commit } of this._datasets) {
+      const known = `${repo} ${commit}`;
+      if (!this._rows.has(known)) {
+        this._rows.set(known, null);
+        const page = await ask(address("api/trajectories", { source: repo, limit: 0 })).catch((error) => ({ error }));
+        // What was on the move, or not to be reached, is asked for again.
+        PASSING.includes(page.error?.code) ? this._rows.delete(known) : this._rows.set(known, page);
+        this.isConnected && this._show();
+      }
     }
   }
 
@@ -65,7 +84,8 @@ class DatasetsView extends HTMLElement {
     const none = h("tr", {}, h("td.about", { colspan: TITLES.length }, nothing));
     const rows = entries.map((entry) => {
       const { repo } = namesOf(entry);
-      return datasetRow(entry, { busy: this._busy.get(repo), note: this._notes.get(repo) }, this._acts());
+      const rows = entry.dataset && this._rows.get(`${repo} ${entry.dataset.commit}`);
+      return datasetRow(entry, { busy: this._busy.get(repo), note: this._notes.get(repo), rows }, this._acts());
     });
     return h("tbody", {}, head, rows.length ? rows : none);
   }
@@ -74,7 +94,8 @@ class DatasetsView extends HTMLElement {
   _entries() {
     const here = new Map(this._datasets.map((each) => [each.repo.toLowerCase(), each]));
     const known = new Map(this._sources.map((each) => [each.repo.toLowerCase(), each]));
-    const jobs = new Map(this._jobs.map((each) => [each.repo.toLowerCase(), each]));
+    const dismissed = kept("dismissed", "").split(" ");
+    const jobs = new Map(this._jobs.filter(({ id }) => !dismissed.includes(id)).map((each) => [each.repo.toLowerCase(), each]));
     const ids = new Set([...jobs.keys(), ...here.keys(), ...known.keys()]);
     const entries = [...ids]
       .map((id) => ({ job: jobs.get(id), dataset: here.get(id), source: known.get(id) }))
@@ -92,6 +113,7 @@ class DatasetsView extends HTMLElement {
       verify: (entry) => this._verify(namesOf(entry).repo, false),
       repair: (entry) => this._verify(namesOf(entry).repo, true),
       remove: (entry) => this._remove(entry),
+      dismiss: (entry) => this._dismiss(entry.job),
     };
   }
 
@@ -103,6 +125,13 @@ class DatasetsView extends HTMLElement {
   _cancel(entry) {
     const cancel = () => ask(`api/jobs/${entry.job.id}`, { method: "DELETE" });
     return this._do(namesOf(entry).repo, "cancelling …", cancel, "Cancelled");
+  }
+
+  /** Leave what failed out of the table from now on. */
+  _dismiss({ id }) {
+    keep("dismissed", [...kept("dismissed", "").split(" "), id].slice(-KEPT_DISMISSED).join(" ").trim());
+    announce("Dismissed");
+    this._show();
   }
 
   async _verify(repo, repair) {
@@ -157,17 +186,21 @@ class DatasetsView extends HTMLElement {
     const plain = { autocomplete: "off", spellcheck: "false" };
     const repo = h("input", { name: "repo", required: true, placeholder: "owner/name, an alias or an address", ...plain });
     const revision = h("input", { name: "revision", placeholder: "main", ...plain });
+    const include = h("input", { name: "include", placeholder: "what may hold rows", ...plain });
     const form = h(
       "form.download",
       {},
       h("label", {}, "Download a dataset", repo),
       h("label", {}, "Revision", revision),
+      h("label", { title: "Globs, with blanks between them: **/*.jsonl data/*" }, "Files", include),
       h("button.primary", { type: "submit" }, "Download"),
     );
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const [name, at] = [repo.value.trim(), revision.value.trim()];
-      (await this._download({ repo: name, ...(at && { revision: at }) })) && form.reset();
+      const globs = include.value.split(/\s+/).filter(Boolean);
+      const order = { repo: name, ...(at && { revision: at }), ...(globs.length && { include: globs }) };
+      (await this._download(order)) && form.reset();
     });
     return form;
   }

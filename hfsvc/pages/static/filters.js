@@ -79,6 +79,14 @@ class Filters extends HTMLElement {
     }
   }
 
+  /** Drop what was learned of a dataset that has changed since. */
+  forget() {
+    this._whole = null;
+    this._known = null;
+    this._configs = null;
+    this._results = null;
+  }
+
   /** Hide filters that no row of the dataset has a value for. */
   async _learnFields(route) {
     const whole = { ...route, ...UNFILTERED };

@@ -12,17 +12,36 @@ export const SEARCHED = told("fields");
 export const FIELDS = told("facets").filter((name) => !(name in CHOICES));
 /** Parts of a dataset. */
 export const PARTS = ["config", "split"];
+/** How rows may be stored, where that is not found out. */
+export const LAYOUTS = told("layouts");
 /** Filters that leave all rows in. */
 export const UNFILTERED = { query: "", ...blank(FIELDS), result: "all", episodes: "all" };
 
+/** What names a commit in addresses: some of its digits, and perhaps which files of it are meant. */
+const COMMIT = /^[0-9a-f]{7,40}(-[0-9a-f]{6})?$/;
+/** What lists can be put in order by; with `-` before it the greatest comes first. */
+const SORTED = ["row", "task", "agent", "model", "steps", "result", "date", "cost", "tokens", "duration"];
+/** What can stand beside a list, besides a trajectory. */
+const VIEWS = ["overview", "messages"];
 const QUOTED = /^"(?:[^"]|"")*"$/;
 
-/** The route of an address: `source` and `key` are null where it names none, `step` is a number from 1 or null. */
+/**
+ * The route of an address: `source`, `key` and `commit`, by which rows are numbered, are null where it names none, `step` is a
+ * number from 1 or null.
+ */
 export function readRoute(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const [source = null, key = null, step = null] = path.split("/").filter(Boolean).map(decoded);
   const given = new URLSearchParams(query);
-  const route = { source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
+  const view = VIEWS.includes(given.get("view")) ? given.get("view") : null;
+  const other = key !== null ? given.get("with") : null;
+  const route = { view, other, source, key, step: /^[1-9]\d{0,9}$/.test(step) ? Number(step) : null };
+  route.commit = key !== null && COMMIT.test(given.get("commit")) ? given.get("commit") : null;
+  const sort = given.get("sort") ?? "";
+  route.sort = SORTED.includes(sort.replace(/^-/, "")) ? sort : "";
+  route.costs = given.get("costs") === "1" ? "1" : "";
+  route.text = given.get("text") ?? "";
+  route.layout = LAYOUTS.includes(given.get("layout")) ? given.get("layout") : "";
   for (const name of ["query", ...FIELDS, ...PARTS]) {
     route[name] = given.get(name) ?? "";
   }
@@ -37,7 +56,17 @@ export function readRoute(hash) {
 export function writeRoute(route) {
   const parts = [route.source, route.key, route.step].filter((each) => each !== null && each !== undefined);
   const given = new URLSearchParams();
-  for (const name of [...PARTS, "query", ...FIELDS, ...Object.keys(CHOICES)]) {
+  if (route.view) {
+    given.set("view", route.view);
+    route.text && given.set("text", route.text);
+  }
+  if (route.key !== null && route.other !== null && route.other !== undefined) {
+    given.set("with", route.other);
+  }
+  if (route.key !== null && route.commit) {
+    given.set("commit", route.commit);
+  }
+  for (const name of [...PARTS, "layout", "sort", "costs", "query", ...FIELDS, ...Object.keys(CHOICES)]) {
     const value = route[name];
     if (value && value !== CHOICES[name]?.[0]) {
       given.set(name, value);
@@ -85,10 +114,20 @@ export function listParts(route) {
 
 /** What documents are asked for. */
 export function documentParts(route) {
-  return { ...partsOf(route), style: route.style };
+  return { ...partsOf(route), style: route.style, commit: route.commit };
 }
 
-/** Whether two routes show the same list. */
+/** In which order a list is asked for, and whether with what runs took. */
+export function orderParts({ sort, costs }) {
+  return { sort, measures: costs ? "true" : "" };
+}
+
+/** Whether two routes show the same list in the same order. */
+export function isSameOrder(one, other) {
+  return isSameList(one, other) && JSON.stringify(orderParts(one)) === JSON.stringify(orderParts(other));
+}
+
+/** Whether two routes show the same rows. */
 export function isSameList(one, other) {
   return JSON.stringify(listParts(one)) === JSON.stringify(listParts(other));
 }
@@ -107,8 +146,8 @@ function blank(names) {
   return Object.fromEntries(names.map((name) => [name, ""]));
 }
 
-function partsOf({ source, config, split }) {
-  return { source, config, split };
+function partsOf({ source, config, split, layout }) {
+  return { source, config, split, layout };
 }
 
 function unlessFirst(name, route) {

@@ -28,6 +28,22 @@ export class RowCache {
     return this._pages.get(number)?.[place - number * PAGE_ROWS];
   }
 
+  /** The place of a row among those that are here; null where it is not. */
+  placeOf(row) {
+    for (const [number, items] of this._pages) {
+      const place = items.findIndex((each) => each.row === row);
+      if (place >= 0) {
+        return number * PAGE_ROWS + place;
+      }
+    }
+    return null;
+  }
+
+  /** The summary of a row by its number, where it is here. */
+  find(row) {
+    return [...this._pages.values()].flat().find((each) => each.row === row);
+  }
+
   /** Say which rows are looked at: their pages are fetched a moment later, and all other requests called off. */
   want(first, last) {
     const from = Math.max(0, Math.floor(first / PAGE_ROWS));

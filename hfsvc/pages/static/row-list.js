@@ -1,9 +1,9 @@
 // <hf-rows>: a list of any length, of which only the rows that are seen exist. docs/server.md says what it shows.
 
-import { announce, h } from "./dom.js";
+import { announce, button, h } from "./dom.js";
 import { follow, geometry, toElement, toList } from "./scroll.js";
 import { oneLine } from "./text.js";
-import { count, counted, moment } from "./units.js";
+import { count, counted, dollars, duration, moment } from "./units.js";
 import { resultChip } from "./verdict.js";
 
 const MORE_ROWS = 12;
@@ -16,7 +16,13 @@ const COLUMNS = [
   ["steps", "Messages"],
   ["result", "Result"],
   ["date", "Date"],
+  ["cost", "Cost"],
+  ["tokens", "Tokens"],
+  ["duration", "Duration"],
 ];
+const FIELDS_OF = { nr: "row" };
+// What is first when a column is put in order: names from A on, of all others the greatest.
+const ASCENDING = new Set(["row", "task", "agent", "model"]);
 
 class RowList extends HTMLElement {
   /** The list of a cache: `total` rows, and `link(row)` for the address of one. */
@@ -89,7 +95,7 @@ class RowList extends HTMLElement {
     this.setAttribute("role", "grid");
     this.setAttribute("aria-label", "Trajectories");
     this.setAttribute("aria-colcount", COLUMNS.length);
-    const titles = COLUMNS.map(([name, title]) => h(`span.${name}`, { role: "columnheader" }, title));
+    const titles = COLUMNS.map(([name, title]) => this._makeTitle(FIELDS_OF[name] ?? name, name, title));
     this._head = h("div.row.head", { role: "row", "aria-rowindex": 1 }, titles);
     this._spacer = h("div.spacer", { role: "rowgroup" });
     this._rows = new Map();
@@ -99,6 +105,24 @@ class RowList extends HTMLElement {
     this.addEventListener("scroll", () => this._scrolled(), { passive: true });
     this.addEventListener("keydown", (event) => this._pressed(event));
     new ResizeObserver(() => this._resized()).observe(this);
+  }
+
+  /** The title of a column, which puts the list in its order, and at a second click in the other one. */
+  _makeTitle(field, name, title) {
+    const first = ASCENDING.has(field) ? field : `-${field}`;
+    const other = ASCENDING.has(field) ? `-${field}` : field;
+    const act = () => this.dispatchEvent(new CustomEvent("sort", { detail: this._sort === first ? other : first }));
+    return h(`span.${name}`, { role: "columnheader", data: { field } }, button(title, act, { class: "quiet", tabindex: -1 }));
+  }
+
+  /** Show in which order the list is, and whether with what runs took. */
+  order(sort, measured) {
+    this._sort = sort;
+    this.classList.toggle("measured", measured);
+    for (const title of this._head.children) {
+      const sorted = title.dataset.field === sort.replace(/^-/, "");
+      sorted ? title.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending") : title.removeAttribute("aria-sort");
+    }
   }
 
   _resized() {
@@ -150,6 +174,9 @@ class RowList extends HTMLElement {
   }
 
   _pressed(event) {
+    if (event.target !== this) {
+      return;
+    }
     const page = Math.max(1, Math.floor(this._view / this._height) - 1);
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     if (event.key in moves && !event.ctrlKey && !event.metaKey && !event.altKey) {
@@ -223,7 +250,11 @@ class RowList extends HTMLElement {
     this._fill(element.children, summary);
   }
 
-  _fill([nr, task, agent, model, steps, result, date], summary) {
+  _fill([nr, task, agent, model, steps, result, date, cost, tokens, took], summary) {
+    const { costUsd, promptTokens, completionTokens, seconds } = summary?.measures ?? {};
+    tell(cost, isNumber(costUsd) ? dollars(costUsd) : "");
+    tell(tokens, isNumber(promptTokens ?? completionTokens) ? count((promptTokens ?? 0) + (completionTokens ?? 0)) : "");
+    tell(took, isNumber(seconds) ? duration(seconds) : "");
     nr.textContent = summary ? summary.row : "…";
     this._fillLink(task.firstChild, summary);
     tell(agent, oneLine(summary?.agent ?? ""));
@@ -250,6 +281,10 @@ class RowList extends HTMLElement {
 function tell(cell, text, title = text) {
   cell.textContent = text;
   title ? cell.setAttribute("title", title) : cell.removeAttribute("title");
+}
+
+function isNumber(value) {
+  return typeof value === "number";
 }
 
 /** What a row is called. */

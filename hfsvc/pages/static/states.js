@@ -1,7 +1,10 @@
 // What stands where content is not there: while it comes, when there is none, when something went wrong.
 
 import { button, h } from "./dom.js";
+import { isThere } from "./api.js";
 import { showToken } from "./session.js";
+
+const LOOK_AGAIN_MS = 1500;
 
 /** Something is coming. */
 export function loading(text) {
@@ -24,13 +27,27 @@ export function failed(error, retry, ...actions) {
   if (error.status === 401) {
     return tokenForm(error, retry);
   }
-  return h(
+  const shown = h(
     "div.state.failed",
     { role: "alert" },
     h("h2", {}, "That did not work"),
     reasons(error),
     h("p.actions", {}, button("Try again", retry), actions),
   );
+  if (error.code === "no_answer") {
+    retryLater(shown, retry);
+  }
+  return shown;
+}
+
+/** Try again by itself once the server answers, as long as the failure is still shown. */
+function retryLater(shown, retry) {
+  setTimeout(async () => {
+    if (!shown.isConnected) {
+      return;
+    }
+    (await isThere()) ? retry() : retryLater(shown, retry);
+  }, LOOK_AGAIN_MS);
 }
 
 function reasons({ message, hint }) {

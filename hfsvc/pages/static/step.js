@@ -1,6 +1,6 @@
 // One step of a trajectory: a line that tells what it is, and below it, once it is opened, all of it.
 
-import { excerptOf, gistOf, hasError } from "./contents.js";
+import { commandOf, excerptOf, gistOf, hasError } from "./contents.js";
 import { freshId, h } from "./dom.js";
 import { bodyOf } from "./step-body.js";
 import { nodesOf, oneLine } from "./text.js";
@@ -8,6 +8,7 @@ import { between, count, dollars, duration } from "./units.js";
 
 const PREVIEW_CHARACTERS = 240;
 const NAMED_CALLS = 3;
+const COMMAND_CHARACTERS = 60;
 const SPEAKERS = { system: "System", user: "User", agent: "Agent" };
 
 /**
@@ -58,7 +59,7 @@ function stepElement(step, given) {
 }
 
 function headline(step, preview, { failed, before }) {
-  const names = (step.tool_calls ?? []).map((call) => oneLine(call.function_name, 40));
+  const names = (step.tool_calls ?? []).map(callChip);
   const shown = names.length > NAMED_CALLS ? [...names.slice(0, NAMED_CALLS), `+${names.length - NAMED_CALLS}`] : names;
   return [
     h("span.number", {}, `${step.step_id}`),
@@ -67,13 +68,20 @@ function headline(step, preview, { failed, before }) {
     h(
       "span.chips",
       {},
-      shown.map((name) => h("span.chip.tool", {}, name)),
+      shown.map((call) => h("span.chip.tool", { title: call }, call)),
       step.is_copied_context ? h("span.chip", { title: "Copied from an earlier trajectory" }, "copied") : null,
       failed ? h("span.chip.error", {}, "error") : null,
       metricsOf(step.metrics),
       waitOf(step, before),
     ),
   ];
+}
+
+/** A call in a few words: its tool, and the command or whatever else says what it was called for. */
+function callChip(call) {
+  const name = oneLine(call.function_name, 40);
+  const told = oneLine(commandOf(call), COMMAND_CHARACTERS);
+  return told ? `${name}: ${told}` : name;
 }
 
 /** One line of a step: around words that are looked for, else its gist. */

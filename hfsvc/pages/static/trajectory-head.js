@@ -17,8 +17,8 @@ export function titleOf(trajectory, row) {
   return oneLine(typeof task === "string" ? task : (trajectory.session_id ?? `row ${row}`), 200);
 }
 
-/** Who acted, when, how much: what people look for first. `total` is the number of steps. */
-export function marksOf(trajectory, row, total) {
+/** Who acted, when, how much: what people look for first. `total` is the number of steps, `messages` that of the row's messages. */
+export function marksOf(trajectory, row, total, messages) {
   const { date, result, episode } = trajectory.extra ?? {};
   const marks = [
     resultChip(result),
@@ -27,7 +27,7 @@ export function marksOf(trajectory, row, total) {
     oneLine(trajectory.agent.model_name ?? "", 80),
     typeof episode === "string" && oneLine(episode, 40),
     typeof date === "string" && moment(date),
-    counted(total, "step"),
+    messages && messages !== total ? `${counted(total, "step")} of ${counted(messages, "message")}` : counted(total, "step"),
     ...totalsOf(trajectory.final_metrics ?? {}),
     trajectory.steps.length === total && lengthOf(trajectory.steps),
   ];

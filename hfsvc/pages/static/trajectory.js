@@ -14,6 +14,8 @@ import { about, marksOf, titleOf } from "./trajectory-head.js";
 export const PART_STEPS = 50;
 /** Steps of a document that are all made, so that they can be searched. */
 const SEARCHABLE_STEPS = 2000;
+/** Steps of a trajectory that is read at once, and so opened at once. */
+const SHORT_STEPS = 5;
 const KEEPS = { all: () => true, tools: ({ step }) => hasTools(step), errors: (element) => element.failed };
 const whenIdle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 50));
 
@@ -24,9 +26,11 @@ class TrajectoryView extends HTMLElement {
    * @param {(offset: number, limit: number, signal: AbortSignal) => Promise<{row, total, trajectory}>} given.fetchSteps
    * @param {(row: number, step: number|null) => string|null} given.link Address of a step, or of the document.
    * @param {number|null} given.step To open at; from 1.
-   * @param {(row: number) => (Node|null)[]} given.tools More for the head.
+   * @param {(row: number, trajectory: Object) => (Node|null)[]} given.tools More for the head.
    * @param {(page: {row, total, trajectory}) => void} [given.opened] Called once the document is here.
    * @param {() => Node} [given.back] Leads elsewhere, where there is no such document.
+   * @param {(row: number) => number|undefined} [given.messages] How many messages the row has, of which steps were made.
+   * @param {() => Node} [given.moved] Stands here once the dataset has moved to another commit.
    * @param {boolean} [given.here] Whether all steps are here: then the browser's own search finds those far away, too.
    */
   async show(given) {
@@ -43,10 +47,24 @@ class TrajectoryView extends HTMLElement {
       given.opened?.(page);
       this.goTo(this._step);
     } catch (error) {
-      if (!isAborted(error)) {
+      if (!isAborted(error) && !this._leave(error)) {
         this.replaceChildren(failed(error, () => this.show(given), given.back?.()));
       }
     }
+  }
+
+  /** Drop the document where its dataset has moved: nothing of one commit is shown beside another. */
+  _leave(error) {
+    const moved = error.code === "dataset_changed" && this._given.moved;
+    moved && this.drop(moved());
+    return Boolean(moved);
+  }
+
+  /** Show something else in the place of the document. */
+  drop(node) {
+    this._stop.abort();
+    this._parts = null;
+    this.replaceChildren(node);
   }
 
   /** Open a step, bring it into view and give it the focus; without one the focus goes to the title. */
@@ -92,7 +110,7 @@ class TrajectoryView extends HTMLElement {
 
   /** Open or close all steps; those that are fetched later follow. */
   openAll(open) {
-    this._allOpen = open;
+    this._allOpen = this._openedAll = open;
     this._steps().forEach((each) => each.toggle(open));
     announce(open ? "All steps opened" : "All steps closed");
   }
@@ -117,7 +135,7 @@ class TrajectoryView extends HTMLElement {
     this._row = row;
     this._refer = referring(trajectory);
     this._filter = { only: "all", words: "" };
-    this._allOpen ??= false;
+    this._allOpen = this._openedAll ?? total <= SHORT_STEPS;
     this._watch?.disconnect();
     this._watch = new IntersectionObserver((seen) => this._seen(seen), { root: this, rootMargin: "800px" });
     this._parts = Array.from({ length: Math.ceil(total / PART_STEPS) }, (_, number) => this._makePart(number, total));
@@ -138,8 +156,8 @@ class TrajectoryView extends HTMLElement {
 
   _makeHead(trajectory, total) {
     this._title = h("h2", { tabindex: -1 }, titleOf(trajectory, this._row));
-    const tools = h("div.tools", {}, this._given.tools(this._row));
-    return h("header.head", {}, h("div.title", {}, this._title, tools), marksOf(trajectory, this._row, total));
+    const tools = h("div.tools", {}, this._given.tools(this._row, trajectory));
+    return h("header.head", {}, h("div.title", {}, this._title, tools), marksOf(trajectory, this._row, total, this._given.messages?.(this._row)));
   }
 
   _makeBar(total) {
@@ -203,7 +221,7 @@ class TrajectoryView extends HTMLElement {
       const page = await this._given.fetchSteps(number * PART_STEPS, PART_STEPS, this._stop.signal);
       part.take(page.trajectory.steps);
     } catch (error) {
-      if (isAborted(error)) {
+      if (isAborted(error) || this._leave(error)) {
         return;
       }
       part.replaceChildren(failed(error, () => part.fill()));

@@ -4,18 +4,21 @@ Source: src/desktop/protocol.ts, src/mainview/socket-client.ts and src/atif/sche
 (December 2025).
 """
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 import msgspec
+from anyio import to_thread
 from litestar import WebSocket, websocket
-from msgspec.structs import replace
 
 from hfsvc import atif
 from hfsvc.errors import BadRow
 from hfsvc.models import OnBadRow, ReadOptions
 from hfsvc.protocols import TrajectorySource
+from hfsvc.server.effuse.cutting import CutPage
+from hfsvc.server.effuse.documents import id_of_row, to_effuse, unreadable
 from hfsvc.server.errors import Busy
 from hfsvc.server.limits import PAGE_ROWS
 from hfsvc.server.state import AppState, AppStateDep
@@ -24,9 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 REQUEST = "request:"
-VERSION: atif.SchemaVersion = "ATIF-v1.4"
-UNKNOWN = "unknown"
-SEARCHED = frozenset({"task", "episode"})
+# Of other things than trajectories. The UI asks for some of them first, and takes an error for the end of all.
+OTHER_LISTS = ("loadRecentTBRuns", "loadReadyTasks", "loadUnifiedTrajectories")
 TOO_LARGE = 1009
 # What answers to these hold counts while they are made and sent.
 LARGE = frozenset({"getHFTrajectories", "getHFTrajectory"})
@@ -68,6 +70,7 @@ class EffuseSocket:
             "getHFTrajectoryCount": self._get_count,
             "getHFTrajectories": self._get_trajectories,
             "getHFTrajectory": self._get_trajectory,
+            **dict.fromkeys(OTHER_LISTS, self._get_nothing),
         }
 
     async def serve(self, socket: WebSocket[Any, Any, Any]) -> None:
@@ -121,7 +124,9 @@ class EffuseSocket:
         except msgspec.ValidationError as error:
             return failure(name, correlation_id, f"The request cannot be meant: {error}.")
         except Exception as error:
-            return failure(name, correlation_id, self._app.errors.sentence(error))
+            sentence = self._app.errors.sentence(error)
+            self._app.socket_failures.tell(sentence)
+            return failure(name, correlation_id, sentence)
         return success(name, correlation_id, data)
 
     def _source(self, on_bad_row: OnBadRow = "raise") -> TrajectorySource:
@@ -130,76 +135,73 @@ class EffuseSocket:
     async def _get_count(self, _: str) -> bytes:
         return msgspec.json.encode({"count": await self._source().count()})
 
+    async def _get_nothing(self, _: str) -> bytes:
+        return b"[]"
+
     async def _get_trajectories(self, text: str) -> bytes:
         asked = msgspec.json.decode(text, type=_PageRequest)
         # The UI waits for ever after an error, and datasets exist whose every tenth row cannot be read.
         source = self._source(on_bad_row="skip")
-        stop = min(asked.offset + asked.limit, await source.count())
-        page = _Page(self, asked.offset)
-        async with aclosing(source.stream_rows(start=asked.offset, stop=max(asked.offset, stop))) as rows:
+        stop = max(asked.offset, min(asked.offset + asked.limit, await source.count()))
+        page = CutPage(asked.offset, stop - asked.offset, self._limits.answer_bytes)
+        names = await self._trial_names() if asked.offset < stop else ()
+        async with aclosing(source.stream_rows(start=asked.offset, stop=stop)) as rows:
             async for row in rows:
-                await page.fill(row.row)
-                page.add(row.trajectory)
-        await page.fill(stop)
-        return b"[%s]" % b",".join(page.documents)
+                await self._fill(page, row.row, names)
+                await self._add(page, row.trajectory, names)
+        await self._fill(page, stop, names)
+        answer = b"[%s]" % b",".join(page.documents)
+        self._check_size(len(answer), f"Rows from {asked.offset} on")
+        return answer
+
+    async def _add(self, page: CutPage, trajectory: atif.Trajectory, names: Sequence[str | None]) -> None:
+        document = to_effuse(trajectory, _own_id(trajectory, page.next_row, names))
+        # Others are answered meanwhile: long documents are gone over several times.
+        await to_thread.run_sync(page.add, document)
+
+    async def _fill(self, page: CutPage, stop: int, names: Sequence[str | None]) -> None:
+        """Put something in the place of rows that were skipped, up to `stop`: the UI opens items by their position."""
+        while page.next_row < stop:
+            found = await self._read(page.next_row)
+            if isinstance(found, atif.Trajectory):
+                await self._add(page, found, names)
+            else:
+                page.add(unreadable(page.next_row, found or "It is gone."))
 
     async def _get_trajectory(self, text: str) -> bytes:
         index = msgspec.json.decode(text, type=_RowRequest).index
-        trajectory = await self.read(index)
-        if trajectory is None:
+        found = await self._read(index)
+        if found is None:
             return b"null"
-        document = atif.encode(to_effuse(trajectory))
-        self.check_size(len(document), f"Row {index}")
+        page = CutPage(index, 1, self._limits.answer_bytes)
+        if isinstance(found, str):
+            page.add(unreadable(index, found))
+        else:
+            await self._add(page, found, await self._trial_names())
+        (document,) = page.documents
+        self._check_size(len(document), f"Row {index}")
         return document
 
-    async def read(self, row: int) -> atif.Trajectory | None:
-        """The document of a row, or what stands in its place; None where there is no such row."""
+    async def _read(self, row: int) -> atif.Trajectory | str | None:
+        """The document of a row, or why it cannot be read; None where there is no such row."""
         try:
             return await self._source().get_trajectory(row)
         except BadRow as error:
-            return unreadable(row, self._app.errors.redact(error.message()))
+            return self._app.errors.redact(error.message())
 
-    def check_size(self, size: int, what: str) -> None:
-        """Refuse what is too large to send.
+    async def _trial_names(self) -> Sequence[str | None]:
+        dataset = await self._app.sources.find(self._app.sources.repo(None))
+        async with self._app.lists:
+            return await self._app.trial_names.of_rows(self._source(), dataset)
 
-        Raises:
-            Unanswerable: It is.
-        """
+    def _check_size(self, size: int, what: str) -> None:
         if size > self._limits.answer_bytes:
             most = self._limits.answer_bytes >> 20
             raise Unanswerable(f"{what} would take more than {most} MiB: ask for fewer rows.")
 
 
-class _Page:
-    """The documents of rows from `first` on, each in its place: the UI opens items by their position."""
-
-    def __init__(self, socket: EffuseSocket, first: int) -> None:
-        self.documents: list[bytes] = []
-        self._socket = socket
-        self._first = first
-        self._size = 0
-
-    def add(self, trajectory: atif.Trajectory) -> None:
-        # One after the other, so that a page that is too large is never held as a whole.
-        self.documents.append(atif.encode(to_effuse(trajectory)))
-        self._size += len(self.documents[-1])
-        self._socket.check_size(self._size, f"Rows from {self._first} on")
-
-    async def fill(self, stop: int) -> None:
-        """Put something in the place of rows that were skipped, up to `stop`."""
-        for row in range(self._first + len(self.documents), stop):
-            self.add(await self._socket.read(row) or unreadable(row, "It is gone."))
-
-
-def unreadable(row: int, sentence: str) -> atif.Trajectory:
-    """A document in the place of a row that cannot be read, whose one step says why. Pure."""
-    return atif.Trajectory(
-        schema_version=VERSION,
-        session_id=f"row_{row}",
-        agent=atif.Agent(name=UNKNOWN, version=UNKNOWN, model_name=UNKNOWN),
-        steps=[atif.Step(step_id=1, source="system", message=sentence)],
-        extra={"task": f"Row {row} cannot be read"},
-    )
+def _own_id(trajectory: atif.Trajectory, row: int, names: Sequence[str | None]) -> str:
+    return id_of_row(trajectory, row, names[row] if row < len(names) else None)
 
 
 def read_request(text: str) -> tuple[str, str] | None:
@@ -225,38 +227,6 @@ def failure(name: str, correlation_id: str, sentence: str) -> bytes:
 
 def _envelope(name: str, correlation_id: str, **rest: Any) -> bytes:
     return msgspec.json.encode({"type": f"response:{name}", "correlationId": correlation_id, **rest})
-
-
-def to_effuse(trajectory: atif.Trajectory) -> atif.Trajectory:
-    """A document of the one version that this UI reads, with what its schema requires and ATIF does not. Pure."""
-    # Those that say this version as well: they may hold what came later, and lack what it asks for.
-    trajectory = atif.convert_version(trajectory, VERSION).trajectory
-    return replace(
-        trajectory,
-        session_id=trajectory.session_id or UNKNOWN,
-        agent=replace(trajectory.agent, model_name=trajectory.agent.model_name or UNKNOWN),
-        steps=[step if step.timestamp is not None else replace(step, timestamp="") for step in trajectory.steps],
-        final_metrics=trajectory.final_metrics and _fill_totals(trajectory.final_metrics, trajectory.steps),
-        extra=trajectory.extra and {name: _searchable(name, value) for name, value in trajectory.extra.items()},
-    )
-
-
-def _fill_totals(totals: atif.FinalMetrics, steps: list[atif.Step]) -> atif.FinalMetrics:
-    """Totals with the three that are required: where they are missing, those of the steps."""
-    metrics = [step.metrics for step in steps if step.metrics]
-    found = {
-        "total_prompt_tokens": sum(each.prompt_tokens or 0 for each in metrics),
-        "total_completion_tokens": sum(each.completion_tokens or 0 for each in metrics),
-        "total_steps": len(steps),
-    }
-    return replace(totals, **{name: value for name, value in found.items() if getattr(totals, name) is None})
-
-
-def _searchable(name: str, value: Any) -> Any:
-    """What is searched as text, as text: on anything else the UI's search breaks, and stays broken."""
-    if name not in SEARCHED or value is None or isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode()
 
 
 @websocket("/ws")

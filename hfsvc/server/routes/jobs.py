@@ -1,13 +1,14 @@
 """Routes of jobs: downloads that one request starts and others watch."""
 
 from collections.abc import AsyncGenerator, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import delete, get, post
+from litestar import Request, delete, get, post
 from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.response import Response
 from litestar.types import ASGIApp
 
-from hfsvc.server.errors import recursion_error_response
+from hfsvc.server.errors import recursion_error_response, refuse_other_bodies
 from hfsvc.server.jobs import EventLog, JobEvent
 from hfsvc.server.responses import Receive, Scope, Send, StreamedResponse
 from hfsvc.server.routes.openapi import NO_CONTENT, error_responses, success_response
@@ -21,10 +22,20 @@ LastEventId = Annotated[
 ]
 
 
-@post("/api/jobs", responses=error_responses(404, 413), exception_handlers={RecursionError: recursion_error_response})
-async def start_job(app: AppStateDep, data: JSONBody[DownloadOrder]) -> Job:
-    """Start to download a dataset, or to bring it up to date."""
-    return app.jobs.start(data)
+@post(
+    "/api/jobs",
+    guards=[refuse_other_bodies],
+    responses={**error_responses(404, 413, 415), **success_response(Job)},
+    exception_handlers={RecursionError: recursion_error_response},
+)
+async def start_job(app: AppStateDep, data: JSONBody[DownloadOrder], request: Request[Any, Any, Any]) -> Response[Job]:
+    """Start to download a dataset, or to bring it up to date.
+
+    While a job of the same order runs, that one is the answer, with 200: `Location` leads to it, too.
+    """
+    job, is_new = app.jobs.start(data)
+    prefix = str(request.scope.get("hfsvc_prefix") or "").rstrip("/")
+    return Response(job, status_code=201 if is_new else 200, headers={"Location": f"{prefix}/api/jobs/{job.id}"})
 
 
 @get("/api/jobs", responses=error_responses())

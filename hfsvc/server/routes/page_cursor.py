@@ -1,7 +1,5 @@
 """Cursors of pages: opaque texts with which the next page goes on in the same list. Pure."""
 
-from collections.abc import Iterable
-from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
@@ -9,6 +7,7 @@ import msgspec
 from hfsvc.errors import CursorMismatch
 from hfsvc.models import DownloadedDataset, ReadOptions
 from hfsvc.opaque_text import pack, unpack
+from hfsvc.server.one_commit import digest_of
 
 VERSION = 1
 
@@ -50,7 +49,7 @@ def listing_of(repo: str, dataset: DownloadedDataset | None, reading: ReadOption
     # Which rows there are does not depend on these two.
     chosen = (query, msgspec.structs.replace(reading, style="messages", on_bad_row="raise"))
     files = dataset.files if dataset else ()
-    return Listing(repo, dataset.commit if dataset else "", _digest(files), _digest(map(repr, chosen)))
+    return Listing(repo, dataset.commit if dataset else "", digest_of(files), digest_of(map(repr, chosen)))
 
 
 def write_cursor(listing: Listing, offset: int) -> str:
@@ -66,13 +65,9 @@ def read_cursor(cursor: str, listing: Listing) -> int:
     """
     found = unpack(cursor, _PageCursor)
     if found.version != VERSION or found.offset < 0:
-        raise CursorMismatch(reason="it is no cursor of a list")
+        raise CursorMismatch(reason="it is no cursor of a list", malformed=True)
     if (found.repo, found.rows) != (listing.repo, listing.rows):
         raise CursorMismatch(reason="it belongs to another list")
     if (found.commit, found.files) != (listing.commit, listing.files):
         raise CursorMismatch(reason=f"{listing.repo} has changed since")
     return found.offset
-
-
-def _digest(texts: Iterable[str]) -> str:
-    return sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -5,8 +5,9 @@ from typing import Annotated, Literal, NamedTuple
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, PathParameter, QueryParameter, SkipValidation
 
-from hfsvc.models import KeyColumn, ReadOptions, Style
+from hfsvc.models import KeyColumn, LayoutName, ReadOptions, Style
 from hfsvc.server.limits import PAGE_ROWS
+from hfsvc.server.row_order import SortField
 from hfsvc.server.state import AppStateDep
 
 # Of integers that every reader of JSON keeps exactly.
@@ -15,10 +16,11 @@ LONGEST_TEXT = 1000
 
 
 class SourceRequest(NamedTuple):
-    """A dataset, by its alias or id as asked for, and how it is read."""
+    """A dataset, by its alias or id as asked for, how it is read, and the commit that is meant, where one is."""
 
     name: str
     options: ReadOptions
+    commit: str | None
 
 
 Source = Annotated[
@@ -28,6 +30,19 @@ Source = Annotated[
 Query = Annotated[
     str | None,
     QueryParameter(name="query", max_length=LONGEST_TEXT, description='Words, field:word, or field:"whole value".'),
+]
+Sort = Annotated[
+    SortField | None,
+    QueryParameter(
+        description="By what the list is put in order, with `-` the greatest first; rows without a value come last. "
+        "By cost, tokens or duration every row is gone over once for them."
+    ),
+]
+Text = Annotated[
+    str,
+    QueryParameter(
+        min_length=1, max_length=LONGEST_TEXT, description="Words as they follow each other; case does not count."
+    ),
 ]
 Row = Annotated[int, QueryParameter(ge=0, le=LARGEST)]
 Stop = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Row to stop before.")]
@@ -50,6 +65,15 @@ Result = Annotated[Literal["all", "success", "failure"], QueryParameter(descript
 Lines = Annotated[
     Literal["atif", "rows"], QueryParameter(description="Documents alone, or each with its row, file and cursor.")
 ]
+NamedCommit = Annotated[
+    str | None,
+    QueryParameter(
+        name="commit",
+        pattern=r"^[0-9a-f]{7,40}(-[0-9a-f]{6})?$",
+        description="The commit that rows are numbered by, 7 of its digits or more, or the `snapshot` of an answer: "
+        "409 where the dataset is at another one.",
+    ),
+]
 
 
 Wanted = NamedDependency[SkipValidation[SourceRequest]]
@@ -63,7 +87,9 @@ def read_source(
     split: Part = None,
     episodes: Episodes = "all",
     result: Result = "all",
+    layout: FromQuery[LayoutName | None] = None,
+    commit: NamedCommit = None,
 ) -> SourceRequest:
     """The source that a request's query asks for."""
-    options = ReadOptions(style=style, config=config, split=split, episodes=episodes, result=result)
-    return SourceRequest(app.sources.name(source), options)
+    options = ReadOptions(style=style, config=config, split=split, episodes=episodes, result=result, layout=layout)
+    return SourceRequest(app.sources.name(source), options, commit)

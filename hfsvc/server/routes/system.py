@@ -1,15 +1,15 @@
 """Routes of the server itself: sessions, health, metrics, and the files of its pages."""
 
-from typing import Any
+from typing import Any, get_args
 
 from litestar import MediaType, Request, get, post
 from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
-from hfsvc.models import FACETS, SUMMARY_FIELDS
+from hfsvc.models import FACETS, SUMMARY_FIELDS, LayoutName
 from hfsvc.pages.files import index_page, load_files
-from hfsvc.server.errors import recursion_error_response
+from hfsvc.server.errors import recursion_error_response, refuse_other_bodies
 from hfsvc.server.metrics import MetricFamily, as_prometheus, transfer_families
 from hfsvc.server.middleware.conditional import has_tag
 from hfsvc.server.routes.openapi import NO_CONTENT, error_responses
@@ -17,7 +17,7 @@ from hfsvc.server.schemas import Health, Readiness, SessionOrder
 from hfsvc.server.state import AppStateDep
 
 PROMETHEUS = "text/plain; version=0.0.4"
-STATIC = {**load_files(), "index.html": index_page(fields=SUMMARY_FIELDS, facets=FACETS)}
+STATIC = {**load_files(), "index.html": index_page(fields=SUMMARY_FIELDS, facets=FACETS, layouts=get_args(LayoutName))}
 
 
 @get("/", include_in_schema=False)
@@ -45,7 +45,8 @@ def _static(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
 @post(
     "/session",
     status_code=204,
-    responses={**error_responses(413), 204: NO_CONTENT},
+    guards=[refuse_other_bodies],
+    responses={**error_responses(413, 415), 204: NO_CONTENT},
     exception_handlers={RecursionError: recursion_error_response},
 )
 async def open_session(

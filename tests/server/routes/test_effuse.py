@@ -21,7 +21,7 @@ from hfsvc.server.middleware.access import make_access
 from hfsvc.server.routes.effuse import failure, read_request, success
 from hfsvc.testing import FakeTrajectorySource
 from tests.builders import in_own_task
-from tests.server.routes.test_effuse_documents import Document
+from tests.server.effuse.test_documents import Document
 from tests.server.worlds import Counted, Waiting, World, open_app, open_served_world, trajectory
 
 KiB = 1 << 10
@@ -74,7 +74,7 @@ class TestProtocol:
 
     async def test_pages_are_whole_documents_in_row_order(self, socket: ClientConnection) -> None:
         page = await data(socket, "getHFTrajectories", offset=1, limit=2)
-        assert [each["session_id"] for each in page] == ["s-b", "s-über/die %2F Brücke"]
+        assert [each["extra"]["task"] for each in page] == ["b", "über/die %2F Brücke"]
         assert [len(each["steps"]) for each in page] == [5, 1]
         assert len(await data(socket, "getHFTrajectories")) == 4
         assert await data(socket, "getHFTrajectories", offset=99, limit=100) == []
@@ -111,8 +111,23 @@ class TestProtocol:
         assert "trajectory_id" not in found
 
     async def test_requests_about_other_things_are_answered_with_an_error(self, socket: ClientConnection) -> None:
-        for name in ("loadTBSuite", "loadUnifiedTrajectories", "", "x" * 5000):
+        for name in ("loadTBSuite", "startTBRun", "", "x" * 5000):
             assert await error(socket, name)
+
+    async def test_lists_of_other_things_are_empty(self, socket: ClientConnection) -> None:
+        for name in ("loadRecentTBRuns", "loadReadyTasks", "loadUnifiedTrajectories"):
+            assert await data(socket, name, count=20, limit=50) == []
+
+    async def test_no_two_rows_have_one_id(self, root: Path) -> None:
+        trials = ("t-1", "t-2", "t-2", "", None, None, None)
+        rows = [trajectory("same", run_id="run", trial_name=each) for each in trials]
+        rows[-1].extra.pop("run_id")  # type: ignore[union-attr]
+        async with open_socket(root, FakeTrajectorySource(rows)) as socket:
+            page = await data(socket, "getHFTrajectories")
+            singles = [await data(socket, "getHFTrajectory", index=row) for row in range(len(rows))]
+        assert page == singles
+        assert [each["session_id"] for each in page] == ["t-1", *(f"run#{row}" for row in range(1, 6)), "s-same#6"]
+        assert {each["extra"]["session_id"] for each in page} == {"s-same"}
 
     async def test_one_socket_is_answered_in_order(self, socket: ClientConnection) -> None:
         for index in range(4):
@@ -179,15 +194,37 @@ class TestFailures:
             assert "busy" in await error(socket, "getHFTrajectoryCount")
             assert await data(socket, "getHFTrajectory", index=0)
 
-    async def test_answers_over_the_bound_are_errors_and_are_never_held_as_a_whole(self, root: Path) -> None:
+    async def test_a_page_over_the_bound_has_its_long_texts_cut_and_is_never_held_as_a_whole(self, root: Path) -> None:
+        texts = ["short", "m" * 500 * KiB, "é" * 300 * KiB] * 30
+        source = Counted([trajectory(f"t{row}", message=text) for row, text in enumerate(texts)])
+        async with open_socket(root, source, limits=ServerLimits(answer_bytes=2000 * KiB)) as socket:
+            await socket.send(json.dumps({"type": "request:getHFTrajectories", "correlationId": "1"}))
+            frame = await socket.recv()
+            single = await data(socket, "getHFTrajectory", index=1)
+        assert 500 * KiB < len(frame) < 2001 * KiB
+        page = json.loads(frame)["data"]
+        assert [each["extra"]["task"] for each in page] == [f"t{row}" for row in range(90)]
+        said = [each["steps"][0]["message"] for each in page]
+        assert said[::3] == ["short"] * 30
+        assert all("characters are left out here]" in each for each in said[1::3] + said[2::3])
+        assert "more than one answer holds" in page[1]["extra"]["cut"]
+        assert single["steps"][0]["message"] == "m" * 500 * KiB
+
+    async def test_an_answer_that_cannot_be_cut_far_enough_is_an_error(self, root: Path) -> None:
         source = Counted([trajectory(message="m" * KiB)] * 500)
         async with open_socket(root, source, limits=ServerLimits(answer_bytes=100 * KiB)) as socket:
             assert "ask for fewer rows" in await error(socket, "getHFTrajectories", limit=500)
-            assert source.given < 110
             assert source.streams == 0
             assert len(await data(socket, "getHFTrajectories", limit=50)) == 50
-        async with open_socket(root, source, limits=ServerLimits(answer_bytes=KiB)) as socket:
-            assert "ask for fewer rows" in await error(socket, "getHFTrajectory", index=0)
+
+    async def test_the_log_says_once_why_the_ui_shows_nothing(
+        self, root: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with open_socket(root, FakeTrajectorySource([], downloaded=False)) as socket:
+            for name in ("getHFTrajectoryCount", "getHFTrajectories"):
+                await error(socket, name)
+        (said,) = [each.message for each in caplog.records if "socket cannot answer" in each.message]
+        assert "is not downloaded: run: hfsvc download" in said
 
 
 class TestHostileFrames:

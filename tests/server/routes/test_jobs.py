@@ -60,6 +60,32 @@ class TestJobs:
         refused = await world.client.post("/api/jobs", json={"repo": REPO, "maxBytes": 0})
         assert refused.status_code == 400
 
+    async def test_a_job_is_located_and_a_second_order_joins_it(self, root: Path, held: Held) -> None:
+        async with open_world(root, datasets=held) as world:
+            first = await world.client.post("/api/jobs", json={"repo": REPO})
+            again = await world.client.post("/api/jobs", json={"repo": REPO.upper()})
+            other = await world.client.post("/api/jobs", json={"repo": REPO, "include": ["*.md"]})
+            assert [each.status_code for each in (first, again, other)] == [201, 200, 201]
+            assert again.json()["id"] == first.json()["id"] != other.json()["id"]
+            assert first.headers["location"] == again.headers["location"]
+            assert (await world.client.get(first.headers["location"])).json()["id"] == first.json()["id"]
+            held.go_on.set()
+            await all_events(world, first.json()["id"])
+            assert (await world.client.post("/api/jobs", json={"repo": REPO})).status_code == 201
+
+    @pytest.mark.parametrize(
+        "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+    )
+    async def test_a_body_of_another_type_is_415(self, world: World, kind: str) -> None:
+        for path in ("/api/jobs", "/session"):
+            answer = await world.client.post(path, content=b'{"repo": "acme/notes"}', headers={"content-type": kind})
+            assert (answer.status_code, error_of(answer)["code"]) == (415, "unsupported_media_type")
+        for json_kind in ("application/json; charset=utf-8", "application/vnd.api+json"):
+            answer = await world.client.post(
+                "/api/jobs", content=b'{"repo": "a/b"}', headers={"content-type": json_kind}
+            )
+            assert answer.status_code in {200, 201}
+
     async def test_a_download_is_started_and_finishes(self, world: World, root: Path) -> None:
         job = await start(world, include=["**"])
         assert (job["repo"], job["state"]) == (REPO, "running")

@@ -62,6 +62,8 @@ OPERATIONS = [
     ("GET", "/api/trajectories/{key}/steps"),
     ("GET", "/api/trajectories.jsonl"),
     ("GET", "/api/facets"),
+    ("GET", "/api/search"),
+    ("GET", "/api/totals"),
     ("POST", "/session"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
@@ -74,7 +76,7 @@ FALLIBLE = [
     (method, path)
     for method, path in OPERATIONS
     if "trajectories" in path
-    or "facets" in path
+    or path in {"/api/facets", "/api/search", "/api/totals"}
     or (path in {"/api/jobs", "/session", "/api/datasets/{repo}/verify"} and method == "POST")
 ]
 TRIALS = [(GenerationMode.POSITIVE, *each) for each in OPERATIONS] + [
@@ -96,14 +98,32 @@ def test_every_operation_says_what_it_does(schema: Any) -> None:
     assert all(each["description"] for each in operations)
 
 
+async def test_it_says_who_may_ask_what_belongs_together_and_what_heads_hold(world: World) -> None:
+    document = (await world.client.get("/api/openapi.json")).json()
+    assert document["components"]["securitySchemes"]["token"] == {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The server's token, where it asks for one.",
+    }
+    operations = {each["operationId"]: each for path in document["paths"].values() for each in path.values()}
+    assert {"list_trajectories", "get_trajectory", "start_job", "list_facets", "verify_dataset"} <= operations.keys()
+    tags = {each["name"] for each in document["tags"]}
+    assert {tag for each in operations.values() for tag in each["tags"]} == tags
+    assert "Location" in operations["start_job"]["responses"]["201"]["headers"]
+    assert {"Hfsvc-Row", "Hfsvc-Commit", "ETag"} <= operations["get_trajectory"]["responses"]["200"]["headers"].keys()
+
+
 def test_every_operation_is_tried(schema: Any) -> None:
     assert {(each.ok().method.upper(), each.ok().path) for each in schema.get_all_operations()} == set(OPERATIONS)
 
 
+WORDLESS = {"invalid_repo_id", "invalid_pattern", "invalid_argument", "cursor_mismatch"}
+
+
 def is_beyond_words(answer: Any) -> bool:
-    """Whether it refuses what no description rules out: an address that is too long, an id, a glob or a field that is none."""
+    """Whether it refuses what no description rules out: an address that is too long, an id, a glob, a field or a cursor that is none."""
     if answer.status_code == HTTPStatus.BAD_REQUEST:
-        return bool(answer.json()["error"]["code"] in {"invalid_repo_id", "invalid_pattern", "invalid_argument"})
+        return bool(answer.json()["error"]["code"] in WORDLESS)
     return bool(answer.status_code == HTTPStatus.REQUEST_URI_TOO_LONG)
 
 

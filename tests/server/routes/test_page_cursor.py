@@ -61,10 +61,10 @@ async def test_a_cursor_with_a_wrong_character_leads_nowhere_else(world: World) 
     for place in range(len(cursor)):
         params["cursor"] = cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :]
         answer = await world.client.get("/api/trajectories", params=params)
-        assert answer.status_code == 409 or answer.json()["offset"] == 1
+        assert answer.status_code in {400, 409} or answer.json()["offset"] == 1
 
 
 @pytest.mark.parametrize("cursor", ["x", "=", "//", "ü", "AAAA" * 100, "lAECAw"])
 async def test_a_cursor_that_is_none_is_refused(world: World, cursor: str) -> None:
     answer = await world.client.get("/api/trajectories", params={"cursor": cursor})
-    assert (answer.status_code, error_of(answer)["code"]) == (409, "cursor_mismatch")
+    assert (answer.status_code, error_of(answer)["code"]) == (400, "cursor_mismatch")

@@ -137,9 +137,19 @@ class TestStream:
         answer = await world.client.get("/api/trajectories.jsonl", params={"cursor": last["cursor"]})
         assert len(answer.content.splitlines()) == 2
 
-    async def test_a_cursor_that_is_none_is_409(self, world: World) -> None:
-        answer = await world.client.get("/api/trajectories.jsonl", params={"cursor": "x"})
-        assert (answer.status_code, error_of(answer)["code"]) == (409, "cursor_mismatch")
+    async def test_a_cursor_that_is_none_is_400(self, world: World) -> None:
+        for path in ("/api/trajectories", "/api/trajectories.jsonl"):
+            answer = await world.client.get(path, params={"cursor": "x"})
+            assert (answer.status_code, error_of(answer)["code"]) == (400, "cursor_mismatch")
+
+    @pytest.mark.parametrize("path", ["/api/trajectories/0", "/api/trajectories/0/steps", "/api/trajectories.jsonl"])
+    async def test_a_row_that_cannot_be_read_is_422_and_says_what_a_client_can_do(self, root: Path, path: str) -> None:
+        async with open_world(root, source=FakeTrajectorySource([None])) as world:
+            answer = await world.client.get(path)
+            error = error_of(answer)
+            assert (answer.status_code, error["code"]) == (422, "bad_row")
+            assert "skip_bad=true" in error["hint"]
+            assert "--" not in answer.text
 
     async def test_rows_are_chosen_by_a_query_and_what_became_of_the_others_stands_at_the_end(self, root: Path) -> None:
         path, asked = "/api/trajectories.jsonl", {"query": "task:b", "limit": "1", "lines": "rows", "record": "true"}

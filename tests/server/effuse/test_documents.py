@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfsvc import atif
-from hfsvc.server.routes.effuse import to_effuse
+from hfsvc.server.effuse.documents import to_effuse
 
 DATA = os.environ.get("HFSVC_TEST_DATA")
 
