@@ -168,4 +168,5 @@ def new_entry(
         sizes={file.path: file.size for file in plan.files},
         aliases=request.aliases(entry, remote.repo),
         hub_id=remote.hub_id,
+        xet_hashes={file.path: file.xet_hash for file in plan.files if file.xet_hash},
     )

@@ -15,6 +15,7 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
 from hfsvc.aio.per_process import HomeLoop
 from hfsvc.arguments import check_value
+from hfsvc.datasets.delta_planner import DeltaPlanner
 from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.lookups import HubLookups
 from hfsvc.datasets.plan import (
@@ -27,6 +28,7 @@ from hfsvc.datasets.plan import (
     saying_how_to_leave_out,
     select,
     selects_any,
+    with_deltas,
 )
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
@@ -199,8 +201,13 @@ class HubDatasetService:
         inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
         recorded = state.entry.files if state.entry else ()
         left = self._hub.requests_left()
-        plan = partial(make_plan, state.remote, files, inventory, recorded=recorded, requests_left=left)
-        return await to_thread.run_sync(plan)
+        make = partial(make_plan, state.remote, files, inventory, recorded=recorded, requests_left=left)
+        plan = await to_thread.run_sync(make)
+        # What is recorded of an interrupted exchange may lie under the other commit's content.
+        if state.entry is None or state.entry.updating_to or state.request.force:
+            return plan
+        planner = DeltaPlanner(self._hub, self._settings, state.remote, state.entry, state.request.token)
+        return with_deltas(plan, await planner.plan(plan), inventory)
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         self._check_open()

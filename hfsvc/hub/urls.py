@@ -147,6 +147,11 @@ def resolve_url(endpoint: str, repo: str, commit: str, path: str, kind: RepoKind
     return f"{place}/resolve/{quote(commit, safe='')}/{quote(path, safe='/')}"
 
 
+def storage_token_url(endpoint: str, repo: str, commit: str) -> str:
+    """Where a token is given for the storage that holds the chunks of a dataset's files."""
+    return f"{endpoint}/api/datasets/{repo}/xet-read-token/{quote(commit, safe='')}"
+
+
 def whoami_url(endpoint: str) -> str:
     """Who the token belongs to. Limited more tightly than the rest of the API."""
     return f"{endpoint}/api/whoami-v2"

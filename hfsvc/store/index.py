@@ -28,6 +28,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
         globs: Every selection that was asked for.
         aliases: Other names under which it was asked for: the Hub renames repositories and ignores case.
         hub_id: The Hub's own id of the repository.
+        xet_hashes: What names the content of files in the storage of chunks, where the Hub told.
         updating_to: Commit whose files are being put in place right now (or were, when the process was killed).
     """
 
@@ -45,6 +46,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
     sizes: dict[str, int]
     aliases: tuple[str, ...] = ()
     hub_id: str | None = None
+    xet_hashes: dict[str, str] = msgspec.field(default_factory=dict)
     updating_to: str | None = msgspec.field(default=None, name="changingTo")
 
     def dataset(self, root: Path) -> DownloadedDataset:

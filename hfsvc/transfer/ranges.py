@@ -39,6 +39,12 @@ class RangeSet:
         stop = max([stop, *(each[1] for each in touching)])
         self._ranges = [*before, (start, stop), *after]
 
+    def without(self, ranges: Iterable[ByteRange]) -> "RangeSet":
+        """What is there, but for these ranges."""
+        edge = self._ranges[-1][1] if self._ranges else 0
+        missing = RangeSet([*self.gaps(edge), *ranges])
+        return RangeSet(missing.gaps(edge))
+
     def gaps(self, size: int) -> list[ByteRange]:
         """What is missing of a file of `size` bytes, in order."""
         edges = [(0, 0), *self._ranges, (size, size)]

@@ -1,0 +1,58 @@
+"""The body in which a client of Xet tells which terms its uploaded files are made of. Pure.
+
+Source: the public specification of Xet, and bodies of the reference client as observed in 2026.
+"""
+
+import struct
+from collections.abc import Iterator
+
+from hfsvc.testing.localhub.chunk_storage import Term
+
+HEAD_BYTES = 48
+RECORD_BYTES = 48
+WITH_VERIFICATION = 1 << 31
+WITH_METADATA = 1 << 30
+_END = b"\xff" * 32
+
+
+def read_shard(body: bytes) -> dict[str, list[Term]]:
+    """``{file hash: terms}``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    found: dict[str, list[Term]] = {}
+    records = _records(body)
+    try:
+        return _read(records, found)
+    except (StopIteration, struct.error):
+        raise ValueError("the list of files has no end") from None
+
+
+def _read(records: Iterator[bytes], found: dict[str, list[Term]]) -> dict[str, list[Term]]:
+    while True:
+        record = next(records)
+        name, flags, count = record[:32], *struct.unpack_from("<II", record, 32)
+        if name == _END:
+            return found
+        found[hash_text(name)] = [_term(next(records)) for _ in range(count)]
+        for _ in range((count if flags & WITH_VERIFICATION else 0) + (1 if flags & WITH_METADATA else 0)):
+            next(records)
+
+
+def _records(body: bytes) -> Iterator[bytes]:
+    for at in range(HEAD_BYTES, len(body), RECORD_BYTES):
+        record = body[at : at + RECORD_BYTES]
+        if len(record) < RECORD_BYTES:
+            return
+        yield record
+
+
+def _term(record: bytes) -> Term:
+    _, _, start, stop = struct.unpack_from("<IIII", record, 32)
+    return Term(hash_text(record[:32]), start, stop)
+
+
+def hash_text(raw: bytes) -> str:
+    """A hash as it is written: four numbers of 64 bits, little-endian."""
+    return "".join(f"{number:016x}" for number in struct.unpack("<4Q", raw))
