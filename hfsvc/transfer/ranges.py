@@ -41,9 +41,11 @@ class RangeSet:
 
     def without(self, ranges: Iterable[ByteRange]) -> "RangeSet":
         """What is there, but for these ranges."""
-        edge = self._ranges[-1][1] if self._ranges else 0
-        missing = RangeSet([*self.gaps(edge), *ranges])
-        return RangeSet(missing.gaps(edge))
+        left = self._ranges
+        for out in ranges:
+            cut_out = [((start, min(stop, out.start)), (max(start, out.stop), stop)) for start, stop in left]
+            left = [(start, stop) for pieces in cut_out for start, stop in pieces if start < stop]
+        return RangeSet(ByteRange(start=start, stop=stop) for start, stop in left)
 
     def gaps(self, size: int) -> list[ByteRange]:
         """What is missing of a file of `size` bytes, in order."""

@@ -57,6 +57,18 @@ def test_data_that_did_not_survive_is_not_counted(paths: PartPaths) -> None:
     again.close()
 
 
+def test_ranges_that_are_forgotten_leave_the_others_there(paths: PartPaths) -> None:
+    part = open_part(paths)
+    for start in range(0, 5000, 1000):
+        write(part, start, start + 1000)
+    part.hash([FileBlock(0, 5000, None)])
+    part.forget([ByteRange(start=1500, stop=2000), ByteRange(start=3000, stop=3001)])
+    left = [ByteRange(start=0, stop=1000), ByteRange(start=2000, stop=3000), ByteRange(start=4000, stop=5000)]
+    assert (list(part.kept), part.hashed) == (left, 0)
+    part.close()
+    assert list(kept_ranges(paths, len(CONTENT))) == left
+
+
 def part_of(paths: PartPaths) -> Path:
     return paths.part
 
