@@ -29,12 +29,14 @@ if TYPE_CHECKING:
         Bucket,
         BytesHashed,
         BytesReceived,
+        CopiedRange,
         DamagedFile,
         DatasetConfig,
         DatasetRequest,
         DatasetStatistics,
         DatasetUpdate,
         DatasetUsage,
+        Delta,
         Distribution,
         DownloadedDataset,
         DownloadPlan,
@@ -86,7 +88,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "models": (
-        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUpdate DatasetUsage Distribution "
+        "Bucket BytesHashed BytesReceived CopiedRange DamagedFile DatasetConfig DatasetRequest DatasetStatistics DatasetUpdate DatasetUsage Delta Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished FitRecord Globs KeptText LockFile LockedDataset LockedFile SharedResult OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
@@ -118,6 +120,7 @@ __all__ = [
     "BytesHashed",
     "BytesReceived",
     "Container",
+    "CopiedRange",
     "Counters",
     "DamagedFile",
     "DatasetConfig",
@@ -126,6 +129,7 @@ __all__ = [
     "DatasetStatistics",
     "DatasetUpdate",
     "DatasetUsage",
+    "Delta",
     "Distribution",
     "DownloadPlan",
     "DownloadedDataset",

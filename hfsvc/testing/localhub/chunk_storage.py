@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 from typing import IO, NamedTuple
 
 from hfsvc.testing.localhub.chunker import cut_into_chunks
+from hfsvc.testing.localhub.repos import xet_hash_of
 from hfsvc.testing.localhub.stored_content import StoredContent
 
 MOST_CHUNKS = 8192
@@ -108,8 +109,8 @@ class ChunkStorage:
         self._end += at
         self.xorbs[name] = xorb
 
-    def put_file(self, file_hash: str, terms: Sequence[Term]) -> None:
-        """Keep a file as a client uploads it.
+    def put_file(self, file_hash: str, terms: Sequence[Term], sha256: str | None) -> None:
+        """Keep a file as a client uploads it; a file of a repository with this sha256 is made of the same chunks.
 
         Raises:
             ValueError: Its chunks are not there.
@@ -118,6 +119,8 @@ class ChunkStorage:
             if any(each.xorb not in self.xorbs or each.stop >= len(self.xorbs[each.xorb].plain) for each in terms):
                 raise ValueError(file_hash)
             self.files[file_hash] = list(terms)
+            if sha256:
+                self.files.setdefault(xet_hash_of(sha256), list(terms))
 
     def size(self, file_hash: str) -> int:
         """Bytes of a file."""

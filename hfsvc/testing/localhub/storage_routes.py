@@ -156,8 +156,8 @@ class StorageRoutes:
         if version != "v1":
             return text_response("not found", 404)
         try:
-            for file_hash, terms in read_shard(body).items():
-                self._storage.put_file(file_hash, terms)
+            for file_hash, file in read_shard(body).items():
+                self._storage.put_file(file_hash, file.terms, file.sha256)
         except ValueError:
             return text_response("bad shard", 400)
         return json_response({"result": 1})

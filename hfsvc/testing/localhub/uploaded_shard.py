@@ -5,6 +5,7 @@ Source: the public specification of Xet, and bodies of the reference client as o
 
 import struct
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from hfsvc.testing.localhub.chunk_storage import Term
 
@@ -15,29 +16,35 @@ WITH_METADATA = 1 << 30
 _END = b"\xff" * 32
 
 
-def read_shard(body: bytes) -> dict[str, list[Term]]:
-    """``{file hash: terms}``.
+class UploadedFile(NamedTuple):
+    """The terms of a file, and its sha256 where the client tells it."""
+
+    terms: list[Term]
+    sha256: str | None
+
+
+def read_shard(body: bytes) -> dict[str, UploadedFile]:
+    """The files of a body, by their hashes.
 
     Raises:
         ValueError: It is none.
     """
-    found: dict[str, list[Term]] = {}
+    found: dict[str, UploadedFile] = {}
     records = _records(body)
     try:
-        return _read(records, found)
+        while (record := next(records))[:32] != _END:
+            found[hash_text(record[:32])] = _file(records, *struct.unpack_from("<II", record, 32))
     except (StopIteration, struct.error):
         raise ValueError("the list of files has no end") from None
+    return found
 
 
-def _read(records: Iterator[bytes], found: dict[str, list[Term]]) -> dict[str, list[Term]]:
-    while True:
-        record = next(records)
-        name, flags, count = record[:32], *struct.unpack_from("<II", record, 32)
-        if name == _END:
-            return found
-        found[hash_text(name)] = [_term(next(records)) for _ in range(count)]
-        for _ in range((count if flags & WITH_VERIFICATION else 0) + (1 if flags & WITH_METADATA else 0)):
-            next(records)
+def _file(records: Iterator[bytes], flags: int, count: int) -> UploadedFile:
+    terms = [_term(next(records)) for _ in range(count)]
+    for _ in range(count if flags & WITH_VERIFICATION else 0):
+        next(records)
+    sha256 = hash_text(next(records)[:32]) if flags & WITH_METADATA else None
+    return UploadedFile(terms, sha256)
 
 
 def _records(body: bytes) -> Iterator[bytes]:
