@@ -10,7 +10,7 @@ from typing import Final
 import anyio
 from anyio import to_thread
 
-from hfsvc.datasets.deltas import Doubtful, Question, SharedChunks
+from hfsvc.datasets.deltas import Doubtful, Question, SharedChunks, find_donor
 from hfsvc.errors import HfsvcError, TryLater
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.reconstruction import Chunk, ContentTerm
@@ -57,32 +57,34 @@ class DeltaPlanner:
 
     async def plan(self, plan: DownloadPlan) -> Mapping[str, Delta | str]:
         """For files of which another version is on disk: what is copied of it, or why nothing is."""
-        files = [file for file in plan.files if self._is_candidate(file)] if self._wanted else []
+        files = self._candidates(plan) if self._wanted else []
         found: dict[str, Delta | str] = {}
         at_work = anyio.CapacityLimiter(FILES_AT_ONCE)
 
-        async def look(file: PlannedFile) -> None:
+        async def look(file: PlannedFile, donor: str) -> None:
             async with at_work:
-                found[file.path] = await self._plan_or_reason(file)
+                found[file.path] = await self._plan_or_reason(file, donor)
 
-        with anyio.move_on_after(PATIENCE_S + sum(file.size for file in files) / PATIENCE_BYTES_PER_S):
+        with anyio.move_on_after(PATIENCE_S + sum(file.size for file, _ in files) / PATIENCE_BYTES_PER_S):
             async with anyio.create_task_group() as looking:
-                for file in files:
-                    looking.start_soon(look, file)
-        return {file.path: found.get(file.path, TOO_SLOW) for file in files}
+                for each in files:
+                    looking.start_soon(look, *each)
+        return {file.path: found.get(file.path, TOO_SLOW) for file, _ in files}
 
-    def _is_candidate(self, file: PlannedFile) -> bool:
-        # What is fetched in one request needs no plan.
-        return file.to_fetch and not file.fault and file.size > SMALL_FILE_BYTES and file.path in self._entry.checksums
+    def _candidates(self, plan: DownloadPlan) -> list[tuple[PlannedFile, str]]:
+        """What may be copied in part, and from where. What is fetched in one request needs no plan."""
+        large = [file for file in plan.files if file.to_fetch and not file.fault and file.size > SMALL_FILE_BYTES]
+        donors = ((file, find_donor(file.path, self._entry.checksums, plan.removed)) for file in large)
+        return [(file, donor) for file, donor in donors if donor and file.kept_bytes < file.size]
 
-    async def _plan_or_reason(self, file: PlannedFile) -> Delta | str:
-        old_hash = self._entry.xet_hashes.get(file.path)
+    async def _plan_or_reason(self, file: PlannedFile, donor: str) -> Delta | str:
+        old_hash = self._entry.xet_hashes.get(donor)
         if file.xet_hash is None:
             return NOT_KNOWN
         if old_hash is None:
             return NOT_KNOWN_OF_OLD
         try:
-            delta = await self._plan_file(file, file.xet_hash, old_hash)
+            delta = await self._plan_file(file, donor, file.xet_hash, old_hash)
         except (HfsvcError, Doubtful) as error:
             told = error.brief() if isinstance(error, TryLater) else error
             logger.debug("%s: no delta: %s", file.path, told)
@@ -90,9 +92,9 @@ class DeltaPlanner:
         logger.debug("%s: %d of %d bytes are copied", file.path, delta.copied_bytes if delta else 0, file.size)
         return delta or TOO_LITTLE
 
-    async def _plan_file(self, file: PlannedFile, new_hash: str, old_hash: str) -> Delta | None:
+    async def _plan_file(self, file: PlannedFile, donor: str, new_hash: str, old_hash: str) -> Delta | None:
         new = await self._new.terms(new_hash, file.size)
-        storage, old = await self._old_terms(old_hash, self._entry.sizes[file.path])
+        storage, old = await self._old_terms(old_hash, self._entry.sizes[donor])
         shared = await to_thread.run_sync(SharedChunks, old, new)
         asked = 0
         while asked < MOST_QUESTIONS:
@@ -106,7 +108,7 @@ class DeltaPlanner:
             await to_thread.run_sync(_learn_all, shared, questions, answers)
             asked += len(questions)
         copies = await to_thread.run_sync(shared.copies)
-        return Delta(donor=file.path, copies=tuple(copies)) if copies else None
+        return Delta(donor=donor, copies=tuple(copies)) if copies else None
 
     async def _old_terms(self, old_hash: str, size: int) -> tuple[XetStorage, list[ContentTerm]]:
         """Who told the terms of the version on disk: a token of the new commit opens it, or one of its own."""

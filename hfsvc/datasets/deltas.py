@@ -5,8 +5,9 @@ Where a shared run of chunks begins or ends inside a term, its place has to be a
 are worth a question, and which bytes to ask about.
 """
 
+import re
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -17,6 +18,7 @@ from hfsvc.models import ByteRange, CopiedRange
 SMALLEST_GAP: Final = 1 << 20
 MOST_FETCHED_RANGES: Final = 64
 LEAST_SAVED: Final = 0.25
+_NUMBERS = re.compile(r"[0-9]+")
 
 
 class Doubtful(Exception):
@@ -239,6 +241,24 @@ def _outside(copies: Sequence[CopiedRange], fetched: Sequence[ByteRange]) -> Ite
         at = bisect_right(starts, each.start) - 1
         if at < 0 or fetched[at].stop <= each.start:
             yield each
+
+
+def find_donor(path: str, recorded: Collection[str], leaving: Collection[str]) -> str | None:
+    """The file on disk of which a file may be a new version; None where there is none.
+
+    Args:
+        path: Of the file.
+        recorded: Paths of what is on disk.
+        leaving: Those of them that the new commit does not have: shards get other numbers when there are more of them.
+    """
+    if path in recorded:
+        return path
+    alike = [each for each in leaving if _NUMBERS.sub("", each) == _NUMBERS.sub("", path)]
+    return min(alike, key=lambda each: _apart(each, path), default=None)
+
+
+def _apart(path: str, other: str) -> list[int]:
+    return [abs(int(left) - int(right)) for left, right in zip(*map(_NUMBERS.findall, (path, other)), strict=False)]
 
 
 def _placed(terms: Sequence[ContentTerm]) -> Iterator[PlacedTerm]:

@@ -12,6 +12,7 @@ from hfsvc.datasets.deltas import (
     SMALLEST_GAP,
     Doubtful,
     SharedChunks,
+    find_donor,
     worthwhile,
 )
 from hfsvc.hub.reconstruction import Chunk, ContentTerm
@@ -167,3 +168,18 @@ def test_an_answer_that_cannot_be_is_doubtful(lie: object) -> None:
 def test_two_lengths_of_the_same_chunks_are_doubtful() -> None:
     with pytest.raises(Doubtful):
         SharedChunks([ContentTerm("x", 0, 9, 900_000)], [ContentTerm("x", 0, 9, 900_001)])
+
+
+def test_a_file_is_a_new_version_of_its_namesake_or_of_one_that_leaves_with_other_numbers() -> None:
+    recorded = {"a/train-00000-of-00002.parquet", "a/train-00001-of-00002.parquet", "a/test-00000-of-00001.parquet"}
+    leaving = sorted(each for each in recorded if "train" in each)
+
+    def donor(path: str) -> str | None:
+        return find_donor(path, recorded, leaving)
+
+    assert donor("a/test-00000-of-00001.parquet") == "a/test-00000-of-00001.parquet"
+    assert donor("a/train-00000-of-00003.parquet") == "a/train-00000-of-00002.parquet"
+    assert donor("a/train-00002-of-00003.parquet") == "a/train-00001-of-00002.parquet"
+    # What stays is no version of what comes.
+    assert donor("a/test-00001-of-00002.parquet") is None
+    assert donor("b/train-00000-of-00003.parquet") is None

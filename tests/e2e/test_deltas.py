@@ -111,6 +111,20 @@ async def test_a_second_update_starts_from_the_first(hub: LocalHub, root: Path) 
     assert hub.bytes_sent() <= len(FRESH) + 128 * KiB
 
 
+async def test_shards_that_got_other_numbers_are_versions_of_those_that_go(hub: LocalHub, root: Path) -> None:
+    (hub.folder / REPO / FILE).unlink()
+    hub.write(REPO, "data/train-00000-of-00001.parquet", OLD)
+    async with at_old(hub, root) as container:
+        (hub.folder / REPO / "data/train-00000-of-00001.parquet").unlink()
+        new = {"train-00000-of-00002.parquet": OLD[: 5 * MiB], "train-00001-of-00002.parquet": OLD[5 * MiB :] + FRESH}
+        for name, content in new.items():
+            hub.write(REPO, f"data/{name}", content)
+        found = await container.datasets().download(everything())
+    assert {path.name: path.read_bytes() for path in found.paths} == new
+    assert hub.bytes_sent() < MiB
+    assert not (root / REPO / "data/train-00000-of-00001.parquet").exists()
+
+
 async def test_what_shares_too_little_is_fetched_whole(hub: LocalHub, root: Path) -> None:
     async with at_old(hub, root) as container:
         content, events = await update(hub, container.datasets(), noise(SIZE, 3) + OLD[: 2 * MiB])
