@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # So much of a file is asked about at once, as its terms may be many.
 WINDOW_BYTES: Final = 16 << 30
+# Several files are asked about at a time.
+MOST_ANSWER_BYTES: Final = 16 << 20
 ANSWER_WITHIN_S: Final = 10.0
 RENEW_BEFORE_S: Final = 60.0
 LONGEST_TOKEN: Final = 64_000
@@ -162,7 +164,7 @@ class XetStorage:
             with anyio.fail_after(ANSWER_WITHIN_S):
                 response = await send(request)
                 if response.status_code in {200, 206}:
-                    return await read_whole(response)
+                    return await read_whole(response, MOST_ANSWER_BYTES)
                 await read_capped(response)
         except TimeoutError:
             raise HubUnavailable(url=without_query(request.url), reason="it takes too long", stalled=True) from None
