@@ -10,7 +10,8 @@ from typing import Final
 import anyio
 from anyio import to_thread
 
-from hfsvc.datasets.deltas import Doubtful, Question, SharedChunks, find_donor
+from hfsvc.datasets.deltas import Question, SharedChunks, find_donor
+from hfsvc.datasets.shared_runs import Doubtful
 from hfsvc.errors import HfsvcError, TryLater
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.reconstruction import Chunk, ContentTerm

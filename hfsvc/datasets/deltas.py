@@ -1,16 +1,16 @@
 """What two versions of a file share, by the chunks that each is made of: what is copied, what is fetched. Pure.
 
-A term says which chunks stand in a stretch of a file and how many bytes they are together, not where each of them begins.
 Where a shared run of chunks begins or ends inside a term, its place has to be asked for: `SharedChunks` knows which places
 are worth a question, and which bytes to ask about.
 """
 
 import re
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from hfsvc.datasets.shared_runs import Doubtful, PlacedTerm, SharedRun, find_shared_runs, place_terms
 from hfsvc.hub.reconstruction import Chunk, ContentTerm
 from hfsvc.models import ByteRange, CopiedRange
 
@@ -19,105 +19,6 @@ SMALLEST_GAP: Final = 1 << 20
 MOST_FETCHED_RANGES: Final = 64
 LEAST_SAVED: Final = 0.25
 _NUMBERS = re.compile(r"[0-9]+")
-
-
-class Doubtful(Exception):
-    """What was told of two files contradicts itself: nothing of it is used."""
-
-
-class PlacedTerm:
-    """A term where it stands in a file, and the places of its chunks that are known.
-
-    Attributes:
-        term: The term.
-        places: ``{chunk: where it begins in the file}``; one past the last chunk, too.
-    """
-
-    def __init__(self, term: ContentTerm, position: int) -> None:
-        self.term = term
-        self.places = {term.start: position, term.stop: position + term.length}
-        self._known = [term.start, term.stop]
-
-    def around(self, chunk: int) -> tuple[int, int]:
-        """The known chunks next to one that is not known, before and behind it."""
-        at = bisect_right(self._known, chunk)
-        return self._known[at - 1], self._known[at]
-
-    def guess(self, chunk: int) -> int:
-        """About where a chunk begins."""
-        if chunk in self.places:
-            return self.places[chunk]
-        before, behind = self.around(chunk)
-        first, last = self.places[before], self.places[behind]
-        return first + (last - first) * (chunk - before) // (behind - before)
-
-    def learn(self, found: Chunk) -> None:
-        """Take the place of a chunk.
-
-        Raises:
-            Doubtful: It cannot stand there.
-        """
-        if found.xorb != self.term.xorb or not self.term.start <= found.number < self.term.stop:
-            raise Doubtful("another chunk stands there")
-        self.put(found.number, found.start)
-        self.put(found.number + 1, found.stop)
-
-    def put(self, chunk: int, position: int) -> None:
-        """Take the place where a chunk of the term begins, or its last one ends.
-
-        Raises:
-            Doubtful: It cannot be there.
-        """
-        if chunk in self.places:
-            if self.places[chunk] != position:
-                raise Doubtful("a chunk stands in two places")
-            return
-        before, behind = self.around(chunk)
-        if not self.places[before] < position < self.places[behind]:
-            raise Doubtful("chunks stand in another order")
-        self.places[chunk] = position
-        insort(self._known, chunk)
-
-
-class SharedRun(NamedTuple):
-    """Chunks `start` to before `stop` of one xorb that stand in a term of each version.
-
-    Each end of it is an end of one of the two terms, so that its place in one of the versions is known from the start.
-    """
-
-    old: PlacedTerm
-    new: PlacedTerm
-    start: int
-    stop: int
-
-    def settle(self) -> bool:
-        """Fill in what follows from what is known of either side; True where that gives all places.
-
-        Raises:
-            Doubtful: The same chunks have two lengths.
-        """
-        length = self._length()
-        if length is None:
-            return False
-        for side in (self.old, self.new):
-            if self.start in side.places:
-                side.put(self.stop, side.places[self.start] + length)
-            elif self.stop in side.places:
-                side.put(self.start, side.places[self.stop] - length)
-            else:
-                return False
-        return True
-
-    def _length(self) -> int | None:
-        for side in (self.old, self.new):
-            if self.start in side.places and self.stop in side.places:
-                return side.places[self.stop] - side.places[self.start]
-        return None
-
-    def missing(self) -> tuple[PlacedTerm, int]:
-        """A side and a chunk whose place is not known. Any one of them settles the run."""
-        places = ((side, chunk) for side in (self.old, self.new) for chunk in (self.start, self.stop))
-        return next((side, chunk) for side, chunk in places if chunk not in side.places)
 
 
 class Question(NamedTuple):
@@ -139,11 +40,11 @@ class SharedChunks:
     def __init__(self, old: Sequence[ContentTerm], new: Sequence[ContentTerm]) -> None:
         self._old_size = sum(each.length for each in old)
         self._new_size = sum(each.length for each in new)
-        self._runs = list(_shared_runs(list(_placed(old)), list(_placed(new))))
-        self._runs_of: dict[int, list[SharedRun]] = {}
+        self._runs = list(find_shared_runs(list(place_terms(old)), list(place_terms(new))))
+        self._runs_at: dict[tuple[int, int], list[SharedRun]] = {}
         for run in self._runs:
-            for side in (run.old, run.new):
-                self._runs_of.setdefault(id(side), []).append(run)
+            for side, chunk in run.missing():
+                self._runs_at.setdefault((id(side), chunk), []).append(run)
         self._open = {id(run): run for run in self._runs}
         self._settle(self._runs)
 
@@ -152,9 +53,15 @@ class SharedChunks:
         waiting = list(runs)
         while waiting:
             run = waiting.pop()
+            missing = run.missing()
             if id(run) in self._open and run.settle():
                 del self._open[id(run)]
-                waiting += self._runs_of[id(run.old)] + self._runs_of[id(run.new)]
+                for place in missing:
+                    waiting += self._runs_waiting_for(*place)
+
+    def _runs_waiting_for(self, side: PlacedTerm, chunk: int) -> list[SharedRun]:
+        # Once each: nothing that the storage says makes this take longer than there are runs.
+        return self._runs_at.pop((id(side), chunk), [])
 
     def learn(self, question: Question, found: Chunk) -> None:
         """Take an answer.
@@ -165,7 +72,8 @@ class SharedChunks:
         if not found.start <= question.position < found.stop:
             raise Doubtful("another chunk was told than was asked for")
         question.about.learn(found)
-        self._settle(self._runs_of[id(question.about)])
+        for chunk in (found.number, found.number + 1):
+            self._settle(self._runs_waiting_for(question.about, chunk))
 
     def questions(self, most: int) -> list[Question]:
         """What to ask next, the most useful first; none where no answer would change much."""
@@ -176,7 +84,7 @@ class SharedChunks:
         runs = sorted((run for run in self._open.values() if _hope(run) in useful), key=_hoped_length, reverse=True)
         questions: dict[tuple[int, int], Question] = {}
         for run in runs:
-            side, chunk = run.missing()
+            side, chunk = run.missing()[0]
             before, behind = side.around(chunk)
             # One question a gap: its answer tells where to ask next.
             position = min(side.guess(chunk), side.places[behind] - 1)
@@ -259,41 +167,6 @@ def find_donor(path: str, recorded: Collection[str], leaving: Collection[str]) -
 
 def _apart(path: str, other: str) -> list[int]:
     return [abs(int(left) - int(right)) for left, right in zip(*map(_NUMBERS.findall, (path, other)), strict=False)]
-
-
-def _placed(terms: Sequence[ContentTerm]) -> Iterator[PlacedTerm]:
-    position = 0
-    for each in terms:
-        yield PlacedTerm(each, position)
-        position += each.length
-
-
-def _shared_runs(old: Sequence[PlacedTerm], new: Sequence[PlacedTerm]) -> Iterator[SharedRun]:
-    """For every term of the new version the runs of its chunks that the old one has: few, long ones."""
-    by_xorb: dict[str, list[PlacedTerm]] = {}
-    for each in sorted(old, key=lambda each: (each.term.start, -each.term.stop)):
-        known = by_xorb.setdefault(each.term.xorb, [])
-        # What lies within an earlier one adds nothing.
-        if not known or each.term.stop > known[-1].term.stop:
-            known.append(each)
-    starts = {xorb: [each.term.start for each in known] for xorb, known in by_xorb.items()}
-    for each in new:
-        if each.term.xorb in by_xorb:
-            yield from _covering(each, by_xorb[each.term.xorb], starts[each.term.xorb])
-
-
-def _covering(new: PlacedTerm, old: Sequence[PlacedTerm], starts: Sequence[int]) -> Iterator[SharedRun]:
-    chunk, stop = new.term.start, new.term.stop
-    while chunk < stop:
-        at = bisect_right(starts, chunk) - 1
-        if at >= 0 and old[at].term.stop > chunk:
-            end = min(stop, old[at].term.stop)
-            yield SharedRun(old[at], new, chunk, end)
-            chunk = end
-        elif at + 1 < len(old):
-            chunk = starts[at + 1]
-        else:
-            return
 
 
 def _hope(run: SharedRun) -> tuple[int, int]:

@@ -10,11 +10,11 @@ from hfsvc.datasets.deltas import (
     LEAST_SAVED,
     MOST_FETCHED_RANGES,
     SMALLEST_GAP,
-    Doubtful,
     SharedChunks,
     find_donor,
     worthwhile,
 )
+from hfsvc.datasets.shared_runs import Doubtful
 from hfsvc.hub.reconstruction import Chunk, ContentTerm
 from hfsvc.models import CopiedRange
 
@@ -117,6 +117,19 @@ def test_what_is_the_same_in_many_places_is_copied_from_one() -> None:
     zeros = [("z", 0, 1)] * 5000
     copies, asked = solve(Storage({"z": [128 * KiB]}), zeros, zeros)
     assert (sum(each.length for each in copies), asked) == (5000 * 128 * KiB, 0)
+
+
+@pytest.mark.parametrize("of_old", [True, False])
+def test_a_term_that_covers_thousands_of_others_costs_no_more_than_they_are_many(of_old: bool) -> None:
+    one, many = [ContentTerm("x", 0, 40_000, 40_000 * KiB)], [ContentTerm("x", at, at + 1, KiB) for at in range(40_000)]
+    shared = SharedChunks(one, many) if of_old else SharedChunks(many, one)
+    assert sum(each.length for each in shared.copies()) in {0, 40_000 * KiB}
+
+
+def test_versions_that_share_more_runs_than_can_be_are_doubtful() -> None:
+    old = [ContentTerm("x", at, at + 1, KiB) for at in range(1000)]
+    with pytest.raises(Doubtful):
+        SharedChunks(old, [ContentTerm("x", 0, 1000, 1000 * KiB)] * 1000)
 
 
 def test_nothing_is_asked_where_little_can_be_gained() -> None:
