@@ -229,24 +229,22 @@ def check_storage(told: str, endpoint: str, allowed: str | None) -> str:
     Raises:
         NotAHub: It is no address, or neither the Hub's own storage nor the one that was allowed.
     """
-    try:
-        parts = urlsplit(told)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and told.isprintable()
-    except ValueError:
-        usable = False
-    if (
-        not usable
-        or not told.isascii()
-        or " " in told
-        or parts.username
-        or parts.password
-        or parts.query
-        or parts.fragment
-    ):
+    if not _is_plain_address(told):
         raise NotAHub(url=endpoint, reason="it named no address of a storage")
     if not ((allowed and same_origin(told, allowed)) or _is_own(told, endpoint)):
         raise NotAHub(url=endpoint, reason="its storage is not one that may be asked")
     return told.rstrip("/")
+
+
+def _is_plain_address(told: str) -> bool:
+    """Whether a text is an address of a server, perhaps with a path, and nothing else."""
+    try:
+        parts = urlsplit(told)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    others = parts.username or parts.password or parts.query or parts.fragment
+    return bool(usable) and not others and told.isascii() and told.isprintable() and " " not in told
 
 
 def _is_own(told: str, endpoint: str) -> bool:

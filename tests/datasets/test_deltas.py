@@ -1,6 +1,6 @@
 """The plan of a delta: a storage in memory answers, and every copy is compared with the real layout of chunks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -170,8 +170,7 @@ MIDDLE = [("x", 100, 900)]
     ],
     ids=["another xorb", "no such chunk", "another place", "too long", "another order"],
 )
-def test_an_answer_that_cannot_be_is_doubtful(lie: object) -> None:
-    assert callable(lie)
+def test_an_answer_that_cannot_be_is_doubtful(lie: Callable[[int], Chunk]) -> None:
     shared = SharedChunks(LARGE.terms([("x", 0, 1000)]), LARGE.terms(MIDDLE))
     (asked,) = shared.questions(1)
     with pytest.raises(Doubtful):

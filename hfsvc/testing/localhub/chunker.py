@@ -46,8 +46,10 @@ def _possible_cuts(data: bytes) -> Iterator[int]:
 
 def _cuts_in(piece: bytes) -> list[int]:
     import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow.compute
 
+    # Its functions are made when it is imported, out of sight of type checkers.
+    pc: Any = pyarrow.compute
     bytes_of_it = pa.Array.from_buffers(pa.uint8(), len(piece), [None, pa.py_buffer(piece)])
     hashes = pc.take(_gear(), bytes_of_it)
     # After each pass an element holds twice as many bytes: its own, and those that came before.
