@@ -23,6 +23,7 @@ from hfsvc.testing.localhub import (
     Cut,
     Exchange,
     Fault,
+    Gzip,
     HangUp,
     MaskedHashes,
     OtherChunks,
@@ -224,6 +225,27 @@ async def test_a_storage_of_the_first_version_is_enough(hub: LocalHub, root: Pat
     assert hub.bytes_sent() < MiB
     # The second version is not tried for every question.
     assert hub.count(server="storage", path="/v2/*") == 1
+
+
+async def test_compressed_answers_are_read(hub: LocalHub, root: Path) -> None:
+    hub.fault(Gzip(), server="storage")
+    async with at_old(hub, root) as container:
+        content, _ = await update(hub, container.datasets(), TWO_EDITS)
+    assert content == TWO_EDITS
+    assert hub.bytes_sent() < MiB
+
+
+async def test_several_files_at_once_need_one_token(hub: LocalHub, root: Path) -> None:
+    paths = [f"data/{number}.parquet" for number in range(10)]
+    for number, path in enumerate(paths):
+        hub.write(REPO, path, OLD[: (2 << 20) + number])
+    async with at_old(hub, root) as container:
+        for path in paths:
+            hub.write(REPO, path, (hub.folder / REPO / path).read_bytes() + FRESH)
+        found = await container.datasets().download(everything())
+    assert all(path.read_bytes() == (hub.folder / REPO / "data" / path.name).read_bytes() for path in found.paths)
+    assert hub.bytes_sent() < 10 * (len(FRESH) + 128 * KiB)
+    assert hub.count(path="*/xet-read-token/*") == 1
 
 
 async def test_a_large_file_is_asked_about_in_windows(
