@@ -94,7 +94,7 @@ def browser(session: nox.Session) -> None:
 def peers(session: nox.Session) -> None:
     """The Hub's own clients against the loopback Hub, Harbor's validator and viewer against ours; each in a venv."""
     session.install("-e", ".[all]", *group("test"))
-    clients = peer(session, "clients", "-U", "huggingface_hub", "datasets")
+    clients = peer(session, "clients", "-U", "huggingface_hub", "hf_xet", "datasets")
     viewer = ("click", "fastapi", "httpx", "packaging", "pathspec", "platformdirs", "shortuuid", "toml")
     harbor = peer(session, "harbor", "pydantic", *viewer)
     # Without what runs agents: its models and validator need pydantic only, its viewer the others.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Bucket,
         BytesHashed,
         BytesReceived,
+        CopiedRange,
         DamagedFile,
         DatasetConfig,
         DatasetRequest,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         DatasetStatistics,
         DatasetUpdate,
         DatasetUsage,
+        Delta,
         Distribution,
         DownloadedDataset,
         DownloadPlan,
@@ -88,7 +90,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "models": (
-        "Bucket BytesHashed BytesReceived DamagedFile DatasetConfig DatasetRequest DatasetShard DatasetStatistics DatasetUpdate DatasetUsage Distribution "
+        "Bucket BytesHashed BytesReceived CopiedRange DamagedFile DatasetConfig DatasetRequest DatasetShard DatasetStatistics DatasetUpdate DatasetUsage Delta Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished FitRecord Globs KeptText LockFile LockedDataset LockedFile SharedResult OnEvent "
         "Planned PlannedFile ReadOptions RecoveryStatistics RemoteTraffic Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
@@ -120,6 +122,7 @@ __all__ = [
     "BytesHashed",
     "BytesReceived",
     "Container",
+    "CopiedRange",
     "Counters",
     "DamagedFile",
     "DatasetConfig",
@@ -129,6 +132,7 @@ __all__ = [
     "DatasetStatistics",
     "DatasetUpdate",
     "DatasetUsage",
+    "Delta",
     "Distribution",
     "DownloadPlan",
     "DownloadedDataset",

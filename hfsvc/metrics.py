@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 from hfsvc.errors import HubUnavailable, TryLater
 
 MetricName = Literal[
+    "bytes_copied",
     "bytes_received",
     "bytes_reused",
     "files_verified",

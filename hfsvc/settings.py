@@ -51,6 +51,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         lease_s: Seconds that a lease lasts which is not renewed.
         reuse_hf_cache: Copy blobs that lie in `hf_cache` with the right hash instead of fetching them.
         hf_cache: Cache of Hugging Face's own tools (``HF_HUB_CACHE``, else ``$HF_HOME/hub``); None for none.
+        deltas: Copy what a changed file shares with its version on disk, as the storage of the Hub's chunks tells, and
+            fetch the rest only.
+        delta_storage: Address of the storage of chunks that may be asked behind a mirror; None where only the Hub's own is.
         transport: ``httpx`` (its own), or ``auto``: sockets of this project's, and httpx's own behind a proxy and under trio.
         trust_env: Read proxies and CA certificates from the environment.
         default_source: Alias or id of the dataset that is read where none is named.
@@ -75,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lease_s: float = 30.0
     reuse_hf_cache: bool = True
     hf_cache: Path | None = None
+    deltas: bool = True
+    delta_storage: str | None = None
     transport: Literal["auto", "httpx"] = "auto"
     trust_env: bool = True
     default_source: str = DEFAULT_SOURCE
@@ -87,7 +92,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         except InvalidArgument as error:
             hint = _FORMER.get((error.name, getattr(self, error.name))) or error.hint
             raise InvalidSettings(setting=error.name, reason=error.why(), hint=hint) from None
-        _check_endpoint(self.endpoint)
+        _check_endpoint("endpoint", self.endpoint)
+        if self.delta_storage is not None:
+            _check_endpoint("delta_storage", self.delta_storage)
         for name in ("max_connections", "connections_per_file", "chunk_bytes", "remote_cache_bytes", "bandwidth_limit"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise InvalidSettings(setting=name, reason="it must be at least 1")
@@ -106,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             force_setattr(self, "token", Secret(token.strip()) if token.strip() else None)
         if isinstance(self.endpoint, str):
             force_setattr(self, "endpoint", self.endpoint.strip().rstrip("/"))
+        if isinstance(self.delta_storage, str):
+            force_setattr(self, "delta_storage", self.delta_storage.strip().rstrip("/") or None)
 
 
 _HINTS = get_type_hints(Settings)
@@ -266,14 +275,14 @@ def is_true(variable: str, env: Mapping[str, str]) -> bool:
     )
 
 
-def _check_endpoint(endpoint: str) -> None:
+def _check_endpoint(setting: str, endpoint: str) -> None:
     reason = "it must be an address such as https://huggingface.co"
     try:
         parts = urlsplit(endpoint)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and endpoint.isprintable()
     except ValueError:
-        raise InvalidSettings(setting="endpoint", reason=reason) from None
+        raise InvalidSettings(setting=setting, reason=reason) from None
     if not usable or parts.query or parts.fragment or " " in endpoint:
-        raise InvalidSettings(setting="endpoint", reason=reason)
+        raise InvalidSettings(setting=setting, reason=reason)
     if parts.username or parts.password:
-        raise InvalidSettings(setting="endpoint", reason="it must not hold a user or a password")
+        raise InvalidSettings(setting=setting, reason="it must not hold a user or a password")

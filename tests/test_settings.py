@@ -17,14 +17,9 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 @pytest.mark.parametrize("field", [name for name in Settings.__struct_fields__ if name not in {"token", "endpoint"}])
 def test_every_field_has_a_variable(field: str) -> None:
-    text = {
-        "root": "/x",
-        "offline": "1",
-        "trust_env": "0",
-        "reuse_hf_cache": "off",
-        "transport": "httpx",
-        "locks": "lease",
-    }.get(field, "7")
+    switches = {"offline": "1", "trust_env": "0", "reuse_hf_cache": "off", "deltas": "no"}
+    texts = {"root": "/x", "transport": "httpx", "locks": "lease", "delta_storage": "https://cas.test"}
+    text = (switches | texts).get(field, "7")
     assert getattr(load_settings(NOWHERE | {f"HFSVC_{field.upper()}": text}), field) != getattr(Settings(), field)
 
 

@@ -97,7 +97,9 @@ def print_plan(options: Options, plan: Any) -> None:
         write_lines([(file.path, str(file.size), _state(file)) for file in plan.files])
     if not options.quiet:
         fetch, total = format_bytes(plan.fetch_bytes), format_bytes(plan.total_bytes)
-        say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch, {format_free(plan.free_bytes)} free")
+        copied = f", {format_bytes(plan.copied_bytes)} to copy" if plan.copied_bytes else ""
+        free = format_free(plan.free_bytes)
+        say(f"{plan.repo} at {plan.commit[:12]}: {fetch} of {total} to fetch{copied}, {free} free")
         _tell_plan(plan)
         tell_left(options, plan, plan.total_bytes)
 
@@ -109,4 +111,9 @@ def _state(file: Any) -> str:
         return "here"
     if file.copy_of:
         return f"copy of {file.copy_of}"
-    return f"{file.kept_bytes} bytes here" if file.kept_bytes else "to fetch"
+    here = [f"{file.kept_bytes} bytes here"] if file.kept_bytes else []
+    if file.copied_bytes:
+        here.append(f"{file.copied_bytes} bytes to copy from {file.delta.donor}")
+    if file.whole_because:
+        here.append(f"to fetch: {file.whole_because}")
+    return ", ".join(here) or "to fetch"

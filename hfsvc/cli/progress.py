@@ -215,7 +215,7 @@ class _DownloadBar:
         self._files = sum(not file.present for file in plan.files)
         # The owner's name is what a narrow line can do without.
         self._name = plan.repo.rpartition("/")[2]
-        total = plan.kept_bytes + plan.fetch_bytes
+        total = plan.kept_bytes + plan.copied_bytes + plan.fetch_bytes
         self._progress.update(self._task, description=self._name, total=total, completed=plan.kept_bytes)
 
     def _verify(self, event: FileVerified) -> None:

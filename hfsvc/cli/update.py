@@ -147,7 +147,7 @@ def _tell(options: Options, outcomes: Sequence[Outcome]) -> None:
 def _print(outcomes: Sequence[Outcome]) -> None:
     from hfsvc.cli.tables import TableColumn, write_table
 
-    numbers = (TableColumn(name, number=True) for name in ("NEW", "CHANGED", "GONE", "TO FETCH", "KEPT"))
+    numbers = (TableColumn(name, number=True) for name in ("NEW", "CHANGED", "GONE", "TO FETCH", "KEPT", "TO COPY"))
     columns = [TableColumn("DATASET", wraps=True), TableColumn("STATE"), TableColumn("COMMIT"), *numbers]
     write_table(columns, map(_shown, outcomes), plain=map(_plain, outcomes))
 
@@ -157,16 +157,19 @@ def _shown(outcome: Outcome) -> tuple[str, ...]:
 
     found = outcome.found
     if found is None:
-        return (outcome.name, outcome.state, *("-",) * 6)
+        return (outcome.name, outcome.state, *("-",) * 7)
     commits = found.commit[:7] + (f" → {found.new_commit[:7]}" if found.is_new else "")
     counts = (str(len(each)) for each in (found.added, found.changed, found.removed))
-    return found.repo, outcome.state, commits, *counts, format_bytes(found.fetch_bytes), format_bytes(found.kept_bytes)
+    return found.repo, outcome.state, commits, *counts, *map(format_bytes, _sizes(found))
 
 
 def _plain(outcome: Outcome) -> tuple[str, ...]:
     found: Any = outcome.found
     if found is None:
-        return (outcome.name, outcome.state, *("",) * 7)
+        return (outcome.name, outcome.state, *("",) * 8)
     counts = (str(len(each)) for each in (found.added, found.changed, found.removed))
-    sizes = str(found.fetch_bytes), str(found.kept_bytes)
-    return found.repo, outcome.state, found.commit[:12], found.new_commit[:12], *counts, *sizes
+    return found.repo, outcome.state, found.commit[:12], found.new_commit[:12], *counts, *map(str, _sizes(found))
+
+
+def _sizes(found: "DatasetUpdate") -> tuple[int, int, int]:
+    return found.fetch_bytes, found.kept_bytes, found.copied_bytes

@@ -1,16 +1,17 @@
 """The plan of a download, made from the listing, the index and what lies on disk. Pure."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
 from hfsvc.datasets.globs import leaving_out
 from hfsvc.errors import BadListing, NoSpace, UnsafePath
-from hfsvc.models import DownloadPlan, LeftFiles, PlannedFile, RemoteDataset, RemoteFile
+from hfsvc.models import Delta, DownloadPlan, LeftFiles, PlannedFile, RemoteDataset, RemoteFile
 from hfsvc.store.inventory import Inventory
 from hfsvc.store.safe_paths import find_unportable, refusal
+from hfsvc.transfer.ranges import RangeSet
 
 MOST_EXCLUDES = 20
 
@@ -62,7 +63,7 @@ def _planned(file: RemoteFile, inventory: Inventory, first_path: dict[str, str])
     copy_of = None if present or file.fault else inventory.copies.get(file.path) or first_path.get(file.checksum or "")
     if file.checksum and not copy_of and not file.fault:
         first_path.setdefault(file.checksum, file.path)
-    kept = 0 if present or copy_of else inventory.kept.get(file.path, 0)
+    kept = 0 if present or copy_of else _kept_bytes(file, inventory)
     return PlannedFile(
         path=file.path,
         size=file.size,
@@ -71,7 +72,12 @@ def _planned(file: RemoteFile, inventory: Inventory, first_path: dict[str, str])
         copy_of=copy_of,
         kept_bytes=kept,
         fault=file.fault,
+        xet_hash=file.xet_hash,
     )
+
+
+def _kept_bytes(file: RemoteFile, inventory: Inventory) -> int:
+    return inventory.kept[file.path].total if file.path in inventory.kept else 0
 
 
 def _requests(file: PlannedFile) -> int:
@@ -130,6 +136,31 @@ def _leave_out(paths: Sequence[str]) -> str:
     return f"Leave {'it' if len(paths) == 1 else 'them'} out with {' '.join(patterns)}."
 
 
+def with_deltas(plan: DownloadPlan, deltas: Mapping[str, Delta | str], inventory: Inventory) -> DownloadPlan:
+    """The plan with what versions on disk have of its files.
+
+    Args:
+        plan: As `make_plan` makes it.
+        deltas: By path: what is copied, or why nothing is.
+        inventory: That the plan was made from.
+    """
+    files = [_with_delta(file, deltas.get(file.path), inventory.kept.get(file.path)) for file in plan.files]
+    copied = sum(file.copied_bytes for file in files)
+    return msgspec.structs.replace(plan, files=tuple(files), copied_bytes=copied, fetch_bytes=plan.fetch_bytes - copied)
+
+
+def _with_delta(file: PlannedFile, delta: Delta | str | None, kept: RangeSet | None) -> PlannedFile:
+    if delta is None:
+        return file
+    if isinstance(delta, str):
+        return msgspec.structs.replace(file, whole_because=delta)
+    here = RangeSet(kept or ())
+    before = here.total
+    for each in delta.copies:
+        here.add(each)
+    return msgspec.structs.replace(file, delta=delta, copied_bytes=here.total - before)
+
+
 def check_room(plan: DownloadPlan, path: str) -> None:
     """Raise where the disk cannot hold what the plan adds.
 
@@ -137,7 +168,7 @@ def check_room(plan: DownloadPlan, path: str) -> None:
         NoSpace: With the numbers.
     """
     copied = sum(file.size for file in plan.files if file.copy_of)
-    needed = plan.fetch_bytes + copied
+    needed = plan.fetch_bytes + plan.copied_bytes + copied
     if plan.free_bytes is not None and needed > plan.free_bytes:
         raise NoSpace(path=path, needed=needed, free=plan.free_bytes)
 

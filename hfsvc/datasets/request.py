@@ -249,4 +249,5 @@ def new_entry(
         conversion=remote.conversion,
         left=plan.left,
         shard=shard,
+        xet_hashes={file.path: file.xet_hash for file in plan.files if file.xet_hash},
     )

@@ -16,6 +16,7 @@ from hfsvc.aio.listening import listening
 from hfsvc.aio.per_process import HomeLoop
 from hfsvc.arguments import check_value
 from hfsvc.datasets.conversions import ConvertedDataset, as_conversion, is_copy_of
+from hfsvc.datasets.delta_planner import DeltaPlanner
 from hfsvc.datasets.division import divide
 from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.lookups import HubLookups
@@ -25,6 +26,7 @@ from hfsvc.datasets.plan import (
     make_plan,
     marking_refused,
     saying_how_to_leave_out,
+    with_deltas,
 )
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
 from hfsvc.datasets.selecting import SHOWN_FILES, SelectedFiles, check_selects, select
@@ -255,8 +257,13 @@ class HubDatasetService:
         files, left = await to_thread.run_sync(_selected, state)
         inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
         recorded = state.entry.files if state.entry else ()
-        plan = partial(make_plan, state.remote, files, inventory, recorded=recorded, left=left)
-        return await to_thread.run_sync(partial(plan, requests_left=self._hub.requests_left()))
+        make = partial(make_plan, state.remote, files, inventory, recorded=recorded, left=left)
+        plan = await to_thread.run_sync(partial(make, requests_left=self._hub.requests_left()))
+        # What is recorded of an interrupted exchange may lie under the other commit's content.
+        if state.entry is None or state.entry.updating_to or state.request.force:
+            return plan
+        planner = DeltaPlanner(self._hub, self._settings, state.remote, state.entry, state.request.token)
+        return with_deltas(plan, await planner.plan(plan), inventory)
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         self._check_open()

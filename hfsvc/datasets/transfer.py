@@ -1,12 +1,12 @@
 """The transfer of a plan: files are copied or fetched, and staged."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hfsvc.datasets.plan import remote_file
 from hfsvc.hub.client import HubClient
 from hfsvc.metrics import MetricsRecorder
-from hfsvc.models import DownloadPlan, OnEvent, RemoteDataset, RemoteFile
+from hfsvc.models import Delta, DownloadPlan, OnEvent, RemoteDataset, RemoteFile
 from hfsvc.secret import Secret
 from hfsvc.settings import Settings
 from hfsvc.store.dataset_store import StagingArea
@@ -51,6 +51,7 @@ class DatasetTransfer:
             HfsvcError: A file failed; the others are kept. `DownloadFailed` when several did.
         """
         left = []
+        deltas = {file.path: file.delta for file in plan.files if file.delta}
         for file in plan.files:
             if file.present:
                 continue
@@ -58,7 +59,7 @@ class DatasetTransfer:
                 self._services.metrics.add("bytes_reused", file.size)
             else:
                 left.append(remote_file(file))
-        await self._fetch(staging.each_content_once(left), staging)
+        await self._fetch(staging.each_content_once(left), staging, deltas)
 
     async def repair(self, files: Sequence[RemoteFile], staging: StagingArea) -> None:
         """Bring damaged files back, each in place as it is verified; ranges that are still right are not fetched.
@@ -69,9 +70,10 @@ class DatasetTransfer:
         wanted = staging.each_content_once(files)
         for file in wanted:
             await staging.salvage(file)
-        await self._fetch(wanted, staging)
+        await self._fetch(wanted, staging, {})
 
-    async def _fetch(self, files: Sequence[RemoteFile], staging: StagingArea) -> None:
+    async def _fetch(self, files: Sequence[RemoteFile], staging: StagingArea, deltas: Mapping[str, Delta]) -> None:
         services = self._services
         progress = Progress(self._on_event, services.metrics)
-        await Downloader(self._source, staging, files, settings=services.settings, progress=progress).run()
+        settings = services.settings
+        await Downloader(self._source, staging, files, settings=settings, progress=progress, deltas=deltas).run()

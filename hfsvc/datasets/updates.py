@@ -33,6 +33,7 @@ def update_of(entry: IndexEntry, plan: DownloadPlan) -> DatasetUpdate:
         changed=tuple(file.path for file in changed),
         removed=plan.removed,
         fetch_bytes=plan.fetch_bytes,
-        kept_bytes=plan.total_bytes - plan.fetch_bytes,
+        copied_bytes=plan.copied_bytes,
+        kept_bytes=plan.total_bytes - plan.fetch_bytes - plan.copied_bytes,
         left=plan.left,
     )

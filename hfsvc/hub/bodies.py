@@ -52,14 +52,14 @@ def is_read(response: httpx.Response) -> bool:
         return False
 
 
-async def read_whole(response: httpx.Response) -> bytes:
-    """A whole body, unless it is longer than any answer of a Hub."""
+async def read_whole(response: httpx.Response, most: int = MAX_ANSWER) -> bytes:
+    """A whole body, unless it is longer than `most`, by default than any answer of a Hub."""
     body = bytearray()
     chunks = chunks_of(response, decoded=True)
     try:
         async for chunk in chunks:
             body += chunk
-            if len(body) > MAX_ANSWER:
+            if len(body) > most:
                 raise NotAHub(url=without_query(str(response.request.url)), reason="its answer has no end")
     except (httpx.HTTPError, httpx.StreamError) as error:
         raise broken(error, response) from None

@@ -31,6 +31,7 @@ from hfsvc.hub.urls import (
     without_query,
 )
 from hfsvc.hub.wire import decode_entries, decode_info, next_page, remote_file
+from hfsvc.hub.xet import XetStorage
 from hfsvc.models import RemoteDataset, RemoteFile
 from hfsvc.secret import Secret
 from hfsvc.transfer.progress import OnRetry
@@ -132,6 +133,10 @@ class HubClient:
     def content(self, dataset: RemoteDataset, *, token: Secret | None) -> HubContent:
         """Access to the bytes of the pinned commit's files."""
         return HubContent(self._session, dataset, token=token)
+
+    def storage(self, dataset: RemoteDataset, *, token: Secret | None, allowed: str | None) -> XetStorage:
+        """The storage of chunks behind the pinned commit's files; `allowed` is its address behind a mirror."""
+        return XetStorage(self._session, dataset, token=token, allowed=allowed)
 
     async def read_file(self, dataset: RemoteDataset, path: str, *, token: Secret | None) -> bytes:
         """The whole content of a small file of the pinned commit, not verified yet.

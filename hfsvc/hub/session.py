@@ -76,6 +76,7 @@ class HubRequest(NamedTuple):
         redirected: Whether a redirect led to the address.
         elsewhere: Whether it was not found on the other side of a mirror's path.
         byte_range: The ``Range`` header.
+        storage_token: Goes along instead of `token`, to this address and no other: no redirect is followed with it.
     """
 
     url: str
@@ -87,6 +88,7 @@ class HubRequest(NamedTuple):
     redirected: bool = False
     elsewhere: bool = False
     byte_range: str | None = None
+    storage_token: Secret | None = None
 
 
 class HubSession:
@@ -172,7 +174,7 @@ class HubSession:
                 return response
             await read_capped(response)
             target = redirect_target(request.url, response, self.endpoint)
-            request = request._replace(url=target, redirected=True)
+            request = request._replace(url=target, redirected=True, storage_token=None)
         raise NotAHub(url=without_query(request.url), reason="it redirects for ever")
 
     async def send(self, request: HubRequest) -> httpx.Response:
@@ -242,6 +244,8 @@ class HubSession:
             built.headers.pop(name, None)
         if request.token and same_origin(request.url, self.endpoint):
             built.headers["authorization"] = f"Bearer {_checked(request.token)}"
+        if request.storage_token:
+            built.headers["authorization"] = f"Bearer {_checked(request.storage_token)}"
         return built
 
     async def _ready(self, bucket: Bucket, url: str, *, token_set: bool) -> None:

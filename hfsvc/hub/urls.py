@@ -159,6 +159,11 @@ def conversion_files_url(endpoint: str, repo: str) -> str:
     return f"{endpoint}/api/datasets/{repo}/parquet"
 
 
+def storage_token_url(endpoint: str, repo: str, commit: str) -> str:
+    """Where a token is given for the storage that holds the chunks of a dataset's files."""
+    return f"{endpoint}/api/datasets/{repo}/xet-read-token/{quote(commit, safe='')}"
+
+
 def whoami_url(endpoint: str) -> str:
     """Who the token belongs to. Limited more tightly than the rest of the API."""
     return f"{endpoint}/api/whoami-v2"

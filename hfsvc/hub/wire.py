@@ -11,6 +11,8 @@ from hfsvc.hub.urls import check_repo_id
 from hfsvc.models import RemoteDataset, RemoteFile
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
+# Not in capitals: it is a name, and goes into addresses as it is.
+_XET_HASH = re.compile(r"[0-9a-f]{64}")
 _SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 # RFC 8288 §3: parameters in any order, blanks around every sign, texts that hold commas, several relations in one.
 _LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s";,]+))?)*)')
@@ -37,7 +39,7 @@ class LfsPointer(msgspec.Struct, frozen=True):
     size: Size | None = None
 
 
-class TreeEntry(msgspec.Struct, frozen=True):
+class TreeEntry(msgspec.Struct, frozen=True, rename={"xet_hash": "xetHash"}):
     """One line of a listing. `oid` is a git sha1: of the content, or of the pointer where `lfs` is there."""
 
     type: str
@@ -45,6 +47,7 @@ class TreeEntry(msgspec.Struct, frozen=True):
     size: Size | None = None
     oid: str | None = None
     lfs: LfsPointer | None = None
+    xet_hash: str | None = None
 
 
 _info = msgspec.json.Decoder(RepoInfo)
@@ -111,9 +114,9 @@ def _usable(fields: dict[str, Any]) -> TreeEntry:
 
 def _fitting(kind: type[msgspec.Struct], fields: dict[str, Any]) -> dict[str, Any]:
     return {
-        each.name: fields[each.name]
+        each.name: fields[each.encode_name]
         for each in msgspec.structs.fields(kind)
-        if each.name in fields and _fits(fields[each.name], each.type)
+        if each.encode_name in fields and _fits(fields[each.encode_name], each.type)
     }
 
 
@@ -130,7 +133,8 @@ def remote_file(entry: TreeEntry) -> RemoteFile:
     # Of LFS files the outer size may be the pointer's.
     size = entry.lfs.size if entry.lfs and entry.lfs.size is not None else entry.size
     fault = "no size that can be used" if size is None else None
-    return RemoteFile(path=entry.path, size=size or 0, checksum=_entry_checksum(entry), fault=fault)
+    xet_hash = entry.xet_hash if entry.xet_hash and _XET_HASH.fullmatch(entry.xet_hash) else None
+    return RemoteFile(path=entry.path, size=size or 0, checksum=_entry_checksum(entry), fault=fault, xet_hash=xet_hash)
 
 
 def _entry_checksum(entry: TreeEntry) -> str | None:

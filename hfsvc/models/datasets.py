@@ -212,12 +212,15 @@ class RemoteFile(Model, frozen=True, kw_only=True):
         checksum: ``sha256:<64 hex>`` for LFS and Xet files, ``git-sha1:<40 hex>`` for others; None while the Hub masks
             it (gated datasets without access).
         fault: What its listing lacks, so that it cannot be fetched; None where all is well.
+        xet_hash: Names its content in the storage of chunks, 64 hex digits, no hash of the content itself; None where
+            the Hub tells none.
     """
 
     path: str
     size: int
     checksum: str | None
     fault: str | None = None
+    xet_hash: str | None = None
 
 
 class ByteRange(Model, frozen=True, kw_only=True):
@@ -230,6 +233,29 @@ class ByteRange(Model, frozen=True, kw_only=True):
     def length(self) -> int:
         """Bytes in the range."""
         return self.stop - self.start
+
+
+class CopiedRange(ByteRange, frozen=True, kw_only=True):
+    """Bytes of a file that lie in another one, where they begin at `source`."""
+
+    source: int
+
+
+class Delta(Model, frozen=True, kw_only=True):
+    """What a new version of a file shares with one on disk, and is copied from there instead of fetched.
+
+    Attributes:
+        donor: Path of the recorded file, below the dataset's folder.
+        copies: Ranges of the new file, in order; what lies between them is fetched.
+    """
+
+    donor: str
+    copies: tuple[CopiedRange, ...]
+
+    @property
+    def copied_bytes(self) -> int:
+        """All that is copied."""
+        return sum(each.length for each in self.copies)
 
 
 class Location(Model, frozen=True, kw_only=True):
@@ -262,6 +288,10 @@ class PlannedFile(Model, frozen=True, kw_only=True):
         kept_bytes: Bytes of an interrupted transfer that need not be fetched again.
         fault: Why a download fails at this file: its listing lacks something (`RemoteFile.fault`; the others are brought
             before), or its path is refused (nothing is).
+        xet_hash: As `RemoteFile.xet_hash`.
+        delta: What of it is copied from the version on disk, where that was found out.
+        copied_bytes: Bytes that `delta` copies, beside those that are kept.
+        whole_because: Why nothing of it is copied from the version on disk, where there is one.
     """
 
     path: str
@@ -271,6 +301,10 @@ class PlannedFile(Model, frozen=True, kw_only=True):
     copy_of: str | None = None
     kept_bytes: int = 0
     fault: str | None = None
+    xet_hash: str | None = None
+    delta: Delta | None = None
+    copied_bytes: int = 0
+    whole_because: str | None = None
 
     @property
     def to_fetch(self) -> bool:
@@ -287,6 +321,7 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
         total_bytes: All selected files.
         present_bytes: Of files already here.
         kept_bytes: Of interrupted transfers.
+        copied_bytes: What is copied from versions on disk (`PlannedFile.delta`).
         fetch_bytes: What is left to fetch.
         free_bytes: Room on the root's disk; None where it does not tell.
         hub_requests: Requests to the Hub that the transfer will cost at most (ranges from the CDN are not counted).
@@ -304,6 +339,7 @@ class DownloadPlan(Model, frozen=True, kw_only=True):
     total_bytes: int
     present_bytes: int
     kept_bytes: int
+    copied_bytes: int = 0
     fetch_bytes: int
     free_bytes: int | None
     hub_requests: int

@@ -14,11 +14,12 @@ class Planned(Model, frozen=True, kw_only=True, tag_field="event", tag="planned"
 
 
 class FileStarted(Model, frozen=True, kw_only=True, tag_field="event", tag="fileStarted"):
-    """A file's transfer begins, at `kept_bytes` of `size`."""
+    """A file's transfer begins, at `kept_bytes` of `size`; `copied_bytes` come from a version of it on disk."""
 
     path: str
     size: int
     kept_bytes: int
+    copied_bytes: int = 0
 
 
 class BytesReceived(Model, frozen=True, kw_only=True, tag_field="event", tag="bytesReceived"):

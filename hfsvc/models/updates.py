@@ -16,6 +16,7 @@ class DatasetUpdate(Model, frozen=True, kw_only=True):
         changed: Files whose content is another one.
         removed: Files that go.
         fetch_bytes: To fetch from the Hub.
+        copied_bytes: Of changed files, copied from their versions on disk.
         kept_bytes: Of files that stay as they are, or whose content is here under another name.
         left: What limits leave of what was asked for; None where they leave nothing, and where nothing has moved.
     """
@@ -28,6 +29,7 @@ class DatasetUpdate(Model, frozen=True, kw_only=True):
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     fetch_bytes: int = 0
+    copied_bytes: int = 0
     kept_bytes: int = 0
     left: LeftFiles | None = None
 

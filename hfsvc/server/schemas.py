@@ -240,6 +240,7 @@ class PlanEntry(Model, frozen=True, kw_only=True):
     total_bytes: int
     present_bytes: int
     kept_bytes: int
+    copied_bytes: int
     fetch_bytes: int
     conversion: Conversion | None = None
     left: LeftFiles | None = None
@@ -315,6 +316,7 @@ def _plan_entry(plan: DownloadPlan) -> PlanEntry:
         total_bytes=plan.total_bytes,
         present_bytes=plan.present_bytes,
         kept_bytes=plan.kept_bytes,
+        copied_bytes=plan.copied_bytes,
         fetch_bytes=plan.fetch_bytes,
         conversion=plan.conversion,
         left=plan.left,
@@ -324,7 +326,7 @@ def _plan_entry(plan: DownloadPlan) -> PlanEntry:
 def progress_of(job: Job, event: Event) -> Job:
     """A job after an event. Pure."""
     if isinstance(event, Planned):
-        total = event.plan.kept_bytes + event.plan.fetch_bytes
+        total = event.plan.kept_bytes + event.plan.copied_bytes + event.plan.fetch_bytes
         return msgspec.structs.replace(job, total=total, received=event.plan.kept_bytes)
     if isinstance(event, BytesReceived):
         return msgspec.structs.replace(job, received=event.received, total=event.total)

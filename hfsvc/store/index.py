@@ -47,6 +47,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
         conversion: Set where the files are those of the Hub's parquet copy; `commit` is the copy's.
         left: What limits have left of what was asked for.
         shard: Which shard of the dataset's files these are; None for all.
+        xet_hashes: What names the content of files in the storage of chunks, where the Hub told.
         updating_to: Commit whose files are being put in place right now (or were, when the process was killed).
     """
 
@@ -67,6 +68,7 @@ class IndexEntry(Model, frozen=True, kw_only=True):
     conversion: Conversion | None = None
     left: LeftFiles | None = None
     shard: DatasetShard | None = None
+    xet_hashes: dict[str, str] = msgspec.field(default_factory=dict)
     updating_to: str | None = msgspec.field(default=None, name="changingTo")
 
     def dataset(self, root: Path) -> DownloadedDataset:

@@ -16,7 +16,8 @@ from hfsvc.files.atomic import size_of
 from hfsvc.files.checksum import checksum_file, kind_of
 from hfsvc.models import RemoteDataset, RemoteFile
 from hfsvc.store.index import IndexEntry
-from hfsvc.transfer.part_paths import PartPaths, kept_bytes, left_behind, part_name
+from hfsvc.transfer.part_paths import PartPaths, kept_ranges, left_behind, part_name
+from hfsvc.transfer.ranges import RangeSet
 
 
 class Inventory(NamedTuple):
@@ -25,13 +26,13 @@ class Inventory(NamedTuple):
     Attributes:
         present: Paths whose final file has the listed content.
         copies: ``{path: where the same content lies on this disk}``, for files that need not be fetched.
-        kept: ``{path: bytes}`` of interrupted transfers.
+        kept: ``{path: what is here}`` of interrupted transfers.
         free_bytes: Room on the disk; None where it does not tell.
     """
 
     present: frozenset[str]
     copies: Mapping[str, str]
-    kept: Mapping[str, int]
+    kept: Mapping[str, RangeSet]
     free_bytes: int | None
 
 
@@ -113,14 +114,14 @@ def blob_path(cache: Path, repo: str, checksum: str) -> Path:
     return cache / f"datasets--{repo.replace('/', '--')}" / "blobs" / checksum.partition(":")[2]
 
 
-def find_kept(dataset: RemoteDataset, files: Sequence[RemoteFile], parts: Path, digests: Path) -> dict[str, int]:
-    """``{path: bytes}`` that interrupted transfers left of files, by their journals. Blocks."""
+def find_kept(dataset: RemoteDataset, files: Sequence[RemoteFile], parts: Path, digests: Path) -> dict[str, RangeSet]:
+    """``{path: ranges}`` that interrupted transfers left of files, by their journals. Blocks."""
     left = left_behind(parts)
     if not left:
         return {}
     names = {file.path: part_name(dataset.repo, dataset.commit, file.path, file.checksum) for file in files}
     return {
-        file.path: kept_bytes(PartPaths(parts, digests, names[file.path]), file.size)
+        file.path: kept_ranges(PartPaths(parts, digests, names[file.path]), file.size)
         for file in files
         if names[file.path] in left
     }

@@ -71,6 +71,7 @@ def merged_entry(entries: Sequence[IndexEntry], old: IndexEntry | None, *, may_r
         checksums=_agreed(repo, [each.checksums for each in known]),
         sizes=sizes,
         aliases=tuple(sorted(aliases - {repo})),
+        xet_hashes={path: name for each in known for path, name in each.xet_hashes.items()},
         shard=None,
     )
 

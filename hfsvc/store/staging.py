@@ -14,7 +14,7 @@ from hfsvc.disk import disk_errors
 from hfsvc.errors import ChecksumMismatch
 from hfsvc.files.atomic import size_of
 from hfsvc.files.checksum import kind_of, make_hasher, read_blocks
-from hfsvc.models import PlannedFile, RemoteFile
+from hfsvc.models import ByteRange, PlannedFile, RemoteFile
 from hfsvc.store.exchange import place
 from hfsvc.store.index import Fence, IndexEntry
 from hfsvc.store.inventory import hash_file
@@ -112,6 +112,9 @@ class Staging:
         self._wholes[file.path] = self._parts.paths(file).whole
         return await self._parts.open(file, checksum, beside)
 
+    async def read(self, donor: str, wanted: ByteRange) -> bytes:
+        return await to_thread.run_sync(_read_range, self._root / self._repo / donor, wanted)
+
     async def accept(self, file: RemoteFile) -> None:
         await self._accept(file, self._wholes.pop(file.path))
 
@@ -172,6 +175,14 @@ class Staging:
     def _place(self, accepted: tuple[str, Path]) -> None:
         path, whole = accepted
         place(self._root, f"{self._repo}/{path}", whole, self._fence)
+
+
+def _read_range(path: Path, wanted: ByteRange) -> bytes:
+    # What cannot be read is fetched instead.
+    with suppress(OSError), path.open("rb", buffering=0) as file:
+        file.seek(wanted.start)
+        return file.read(wanted.length) or b""
+    return b""
 
 
 def copy_verified(source: Path, target: Path, checksum: str, on_block: Callable[[], None]) -> bool:

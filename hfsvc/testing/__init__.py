@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         LocalHub,
         MaskedHashes,
         Missing,
+        OtherChunks,
+        OtherLengths,
         OtherRange,
         OtherTotal,
         Pointer,
@@ -61,7 +63,7 @@ _NAMES = {
     "fake_trajectories": "FakeTrajectorySource",
     "localhub": (
         "CaptivePortal Chunked Corrupt Cut Direct Exchange Fault FaultRule ForeignLinks Garbage Gzip HangUp "
-        "IgnoreRange LocalHub MaskedHashes Missing OtherRange OtherTotal Pointer RecordedRequest Redirect "
+        "IgnoreRange LocalHub MaskedHashes Missing OtherChunks OtherLengths OtherRange OtherTotal Pointer RecordedRequest Redirect "
         "Request Response SlowConnection Stall Status TooManyConnections TooManyRequests WithHeader WithoutHeader "
         "WrongHash mirror_of"
     ),
@@ -93,6 +95,8 @@ __all__ = [
     "LocalHub",
     "MaskedHashes",
     "Missing",
+    "OtherChunks",
+    "OtherLengths",
     "OtherRange",
     "OtherTotal",
     "Pointer",

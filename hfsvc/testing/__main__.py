@@ -18,11 +18,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser = argparse.ArgumentParser(
         prog="python -m hfsvc.testing",
         description="Serve FOLDER/<owner>/<name>/... as a Hugging Face Hub on the loopback device. "
-        'One line of JSON, {"endpoint": ..., "cdn": ...}, tells when it is ready.',
+        'One line of JSON, {"endpoint": ..., "cdn": ..., "storage": ...}, tells when it is ready.',
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, default=0, help="of the Hub; 0 picks a free one")
     parser.add_argument("--cdn-port", type=int, default=0, help="of the CDN; 0 picks a free one")
+    parser.add_argument("--storage-port", type=int, default=0, help="of the storage of chunks; 0 picks a free one")
+    parser.add_argument("--xet", action="store_true", help="tell of which chunks files are made, as Xet does")
     parser.add_argument("--cdn-url", help="base of a CDN run elsewhere that has FOLDER at its root")
     parser.add_argument("--token", action="append", help="a valid token, may repeat; without any, all are valid")
     parser.add_argument("--private", action="append", default=[], metavar="REPO", help="may repeat")
@@ -49,6 +51,8 @@ def make_hub(options: argparse.Namespace) -> LocalHub:
         cdn_url=options.cdn_url,
         port=options.port,
         cdn_port=options.cdn_port,
+        storage_port=options.storage_port,
+        xet=options.xet,
     )
     for repo in {*options.private, *options.gated}:
         hub.configure(repo, private=repo in options.private, gated="auto" if repo in options.gated else False)
@@ -65,7 +69,8 @@ def main() -> None:
     for number in INTERRUPTS:
         signal.signal(number, lambda *_: stopped.set())
     with make_hub(parse_arguments()) as hub:
-        sys.stdout.write(json.dumps({"endpoint": hub.endpoint, "cdn": hub.cdn_endpoint}) + "\n")
+        served = {"endpoint": hub.endpoint, "cdn": hub.cdn_endpoint, "storage": hub.storage_endpoint}
+        sys.stdout.write(json.dumps(served) + "\n")
         sys.stdout.flush()
         stopped.wait()
 

@@ -1,7 +1,8 @@
 """The downloader: workers that take ranges from a schedule until all files are fetched and verified."""
 
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -20,7 +21,7 @@ from hfsvc.errors import (
     TransferStalled,
     TryLater,
 )
-from hfsvc.models import Location, RemoteFile
+from hfsvc.models import Delta, Location, RemoteFile
 from hfsvc.settings import Settings
 from hfsvc.transfer.concurrency import FIRST_STREAMS, AdaptiveLimit, StreamSlots
 from hfsvc.transfer.file_transfer import FileTransfer
@@ -29,6 +30,7 @@ from hfsvc.transfer.hedging import most_hedges
 from hfsvc.transfer.interfaces import ContentSource, Destination
 from hfsvc.transfer.locations import FileLocation
 from hfsvc.transfer.progress import ListenerFailed, Progress
+from hfsvc.transfer.range_copier import RangeCopier
 from hfsvc.transfer.range_fetcher import RangeFetcher
 from hfsvc.transfer.ranges import cut
 from hfsvc.transfer.retry import RetryPolicy
@@ -47,6 +49,7 @@ class Downloader:
         files: All of different content.
         settings: Streams, ranges and times.
         progress: Observes the run.
+        deltas: By path, what of a file is copied from another one.
         clock: Of the run.
     """
 
@@ -58,9 +61,11 @@ class Downloader:
         *,
         settings: Settings,
         progress: Progress,
+        deltas: Mapping[str, Delta] = MappingProxyType({}),
         clock: Clock = MONOTONIC,
     ) -> None:
         self._source = source
+        self._deltas = deltas
         self._destination = destination
         self._files = files
         self._progress = progress
@@ -185,13 +190,28 @@ class Downloader:
             await self._complete(index, file)
             return
         address = FileLocation(self._source, file, self._retries.cooldown, location)
-        missing = part.received.gaps(file.size)
+        copying = RangeCopier(self._deltas.get(file.path), part, self._destination, self._progress)
+        missing = copying.left_to_fetch(file.size)
         hedges = most_hedges(len(cut(missing, self._chunk_bytes)))
-        self._transfers[index] = FileTransfer(file, part, address, hedges=hedges, now=self._clock.now())
-        self._progress.started(file, part.received.total)
+        now = self._clock.now()
+        self._transfers[index] = FileTransfer(file, part, address, copied=copying.ranges, hedges=hedges, now=now)
+        self._progress.started(file, part.received.total, copying.left)
         self._schedule.add_ranges(index, missing)
-        if not missing:
+        if copying.left:
+            await self._finish_after(index, self._copy(index, copying))
+        elif not missing:
             await self._finish(index)
+
+    async def _copy(self, index: int, copying: RangeCopier) -> bool:
+        """Copy what a file shares with another one, beside the ranges that are fetched; True when nothing is left."""
+        job = self._schedule.hold(index)
+        self._wake_workers()
+        try:
+            for rest in cut(await copying.run(), self._chunk_bytes):
+                self._schedule.again(job, rest)
+            return self._schedule.done(job)
+        finally:
+            self._schedule.drop(job)
 
     async def _first_location(self, file: RemoteFile) -> Location:
         failures, since = 0, self._clock.now()
@@ -228,6 +248,13 @@ class Downloader:
     async def _fetch_again(self, index: int, found: str) -> None:
         transfer = self._transfers[index]
         file = transfer.file
+        if transfer.copied:
+            # What came from the source is not to blame before what nobody has verified.
+            logger.debug("%s: what was copied is wrong", file.path)
+            self._progress.lost(await transfer.lose_copied())
+            self._progress.fetched_again(file.path)
+            self._schedule.add_ranges(index, transfer.part.received.gaps(file.size))
+            return
         self._progress.lost(await transfer.lose())
         # An empty file was never fetched: another try finds the same, and would have no range that ends it.
         if transfer.refetched or not file.size:

@@ -1,7 +1,7 @@
 """State of one file in transfer, and the stream of one range into its part."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import anyio
@@ -28,10 +28,12 @@ class FileTransfer:
         file: What to fetch; its checksum is known.
         part: Where its bytes gather.
         location: Where they come from.
+        copied: What of it is copied from another file, which nobody has verified.
         hedges: How many of its ranges may be asked for once more.
         now: On the clock of the run.
 
     Attributes:
+        copied: As given, until it turned out wrong.
         refetched: Its content was wrong once and is fetched for the second time.
         progressed_at: When its last byte came (or it was opened), on the clock of the run.
         streams: Its ranges that are on their way.
@@ -39,8 +41,18 @@ class FileTransfer:
         hedges_left: How many more of its ranges may be asked for once more.
     """
 
-    def __init__(self, file: RemoteFile, part: Part, location: FileLocation, *, hedges: int, now: float) -> None:
+    def __init__(
+        self,
+        file: RemoteFile,
+        part: Part,
+        location: FileLocation,
+        *,
+        copied: Sequence[ByteRange] = (),
+        hedges: int,
+        now: float,
+    ) -> None:
         self.file = file
+        self.copied = copied
         self.part = part
         self.location = location
         self.refetched = False
@@ -90,9 +102,17 @@ class FileTransfer:
 
     async def lose(self) -> int:
         """Forget what came of it, and give how many bytes that was."""
-        lost = self.part.received.total
-        await self.part.reset()
-        return lost
+        return await self._forget([self.span(None)])
+
+    async def lose_copied(self) -> int:
+        """Forget what was copied, and give how many bytes that was."""
+        copied, self.copied = self.copied, ()
+        return await self._forget(copied)
+
+    async def _forget(self, ranges: Sequence[ByteRange]) -> int:
+        before = self.part.received.total
+        await self.part.forget(ranges)
+        return before - self.part.received.total
 
     def fetch_again(self) -> None:
         """Begin anew: what came was wrong."""

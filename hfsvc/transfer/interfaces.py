@@ -58,8 +58,8 @@ class Part(Protocol):
         """The checksum of the complete content. Where it is the wanted one, the file is ready to be accepted."""
         ...
 
-    async def reset(self) -> None:
-        """Forget all content."""
+    async def forget(self, ranges: Sequence[ByteRange]) -> None:
+        """Forget what lies in these ranges, and keep the rest."""
         ...
 
     def close(self) -> None:
@@ -82,6 +82,10 @@ class Destination(Protocol):
             checksum: What the whole must have.
             beside: Where it may work on what came in (hash it, say) beside the streams. Ends with the run.
         """
+        ...
+
+    async def read(self, donor: str, wanted: ByteRange) -> bytes:
+        """Bytes of a file that is in place under this path; fewer where it has fewer, or cannot be read."""
         ...
 
     async def accept(self, file: RemoteFile) -> None:

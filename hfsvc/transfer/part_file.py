@@ -5,6 +5,7 @@ Everything here blocks: call it from a worker thread. `hfsvc.transfer.part_folde
 
 import errno
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from hfsvc.files.checksum import BLOCK_BYTES, Hasher, kind_of, make_hasher
@@ -140,10 +141,11 @@ class PartFile:
             self._paths.keep_digests(self._checksum, self._size)
         return found
 
-    def reset(self) -> None:
-        """Forget all content."""
+    def forget(self, ranges: Sequence[ByteRange]) -> None:
+        """Forget the writes that touch these ranges; all others stay."""
         self.close()
-        self._paths.journal.unlink(missing_ok=True)
+        extents = self._paths.read_journal(self._size)
+        os.close(self._paths.write_journal(self._size, [each for each in extents if not _touches(each, ranges)]))
         self._hasher, self.hashed = make_hasher(kind_of(self._checksum), self._size), 0
         self.kept = self._open()
 
@@ -158,3 +160,9 @@ class PartFile:
             if descriptor >= 0:
                 os.close(descriptor)
         self._file = self._log = -1
+
+
+def _touches(extent: Extent, ranges: Sequence[ByteRange]) -> bool:
+    """Whether a write lies in any of the ranges in order, which do not overlap."""
+    at = bisect_left(ranges, extent.stop, key=lambda each: each.start)
+    return at > 0 and ranges[at - 1].stop > extent.start

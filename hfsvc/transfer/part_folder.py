@@ -61,8 +61,8 @@ class MemoryPart:
                 os.fsync(file.fileno())
         return found
 
-    async def reset(self) -> None:
-        self.received = RangeSet()
+    async def forget(self, ranges: Sequence[ByteRange]) -> None:
+        self.received = self.received.without(ranges)
 
     def close(self) -> None:
         self._content = bytearray()
@@ -138,12 +138,12 @@ class DiskPart:
             async with self._syncing:
                 return await self._in_thread(self._file.finish)
 
-    async def reset(self) -> None:
+    async def forget(self, ranges: Sequence[ByteRange]) -> None:
         async with self._hashing, self._syncing:
             self._recent.clear()
-            await self._in_thread(self._file.reset)
+            await self._in_thread(self._file.forget, ranges)
             self.received = self._file.kept
-            self._synced = 0
+            self._synced = self.received.total
 
     def close(self) -> None:
         self._closed = True

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from hfsvc.disk import disk_errors
 from hfsvc.files.atomic import size_of
 from hfsvc.files.checksum import checksum_file, kind_of
+from hfsvc.models import ByteRange
 from hfsvc.transfer.journal import Extent, Header, extent_line, header_line, read_journal
 from hfsvc.transfer.ranges import RangeSet
 
@@ -116,11 +117,11 @@ def salvage(paths: PartPaths, damaged: Path) -> None:
             shutil.copyfile(paths.digests, paths.journal)
 
 
-def kept_bytes(paths: PartPaths, size: int) -> int:
-    """How much of a file an earlier run left, by its journal."""
+def kept_ranges(paths: PartPaths, size: int) -> RangeSet:
+    """What of a file an earlier run left, by its journal."""
     if size_of(paths.whole) == size:
-        return size
-    return RangeSet(each.span for each in paths.read_journal(size)).total
+        return RangeSet([ByteRange(start=0, stop=size)])
+    return RangeSet(each.span for each in paths.read_journal(size))
 
 
 def left_behind(folder: Path) -> frozenset[str]:

@@ -87,16 +87,24 @@ class Progress:
         """The run is about these files."""
         self._total = sum(file.size for file in files)
 
-    def started(self, file: RemoteFile, kept: int) -> None:
-        """A file's transfer begins, `kept` bytes of it being here."""
+    def started(self, file: RemoteFile, kept: int, copied: int = 0) -> None:
+        """A file's transfer begins, `kept` bytes of it being here, and `copied` ones in another file."""
         self._received += kept
         self._metrics.add("bytes_reused", kept)
-        self._emit(FileStarted(path=file.path, size=file.size, kept_bytes=kept))
+        self._emit(FileStarted(path=file.path, size=file.size, kept_bytes=kept, copied_bytes=copied))
 
     def received(self, count: int) -> None:
         """Bytes came in."""
-        self._received += count
         self._metrics.add("bytes_received", count)
+        self._came(count)
+
+    def copied(self, count: int) -> None:
+        """Bytes were copied from another file."""
+        self._metrics.add("bytes_copied", count)
+        self._came(count)
+
+    def _came(self, count: int) -> None:
+        self._received += count
         if self._clock.now() - self._bytes_event_at >= BYTES_EVENT_EVERY_S:
             self.emit_bytes()
 

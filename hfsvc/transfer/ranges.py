@@ -39,6 +39,14 @@ class RangeSet:
         stop = max([stop, *(each[1] for each in touching)])
         self._ranges = [*before, (start, stop), *after]
 
+    def without(self, ranges: Iterable[ByteRange]) -> "RangeSet":
+        """What is there, but for these ranges."""
+        left = self._ranges
+        for out in ranges:
+            cut_out = [((start, min(stop, out.start)), (max(start, out.stop), stop)) for start, stop in left]
+            left = [(start, stop) for pieces in cut_out for start, stop in pieces if start < stop]
+        return RangeSet(ByteRange(start=start, stop=stop) for start, stop in left)
+
     def gaps(self, size: int) -> list[ByteRange]:
         """What is missing of a file of `size` bytes, in order."""
         edges = [(0, 0), *self._ranges, (size, size)]

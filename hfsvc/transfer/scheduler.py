@@ -118,6 +118,12 @@ class Schedule:
         queue.running.add(job)
         return job
 
+    def hold(self, file: int) -> RangeJob:
+        """A job that keeps a file open while ranges of it come from elsewhere."""
+        job = RangeJob(file, None, divided=True)
+        self._queues[file].running.add(job)
+        return job
+
     def has_waiting(self, file: int) -> bool:
         """True while some range of a file is not under way."""
         return bool(self._queues[file].waiting)

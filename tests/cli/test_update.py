@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hfsvc.testing import LocalHub
+from tests.builders import MiB, noise
 
 from .command import ALIAS, REPO, Command
 
@@ -37,6 +38,22 @@ def test_something_new_has_an_exit_code_of_its_own_and_is_brought(hub: LocalHub,
     assert (done.code, done.out.split("\t")[1]) == (0, "updated")
     assert (folder / NEW).exists()
     assert hfsvc("update", "--check").code == 0
+
+
+def test_what_is_copied_is_told(hfsvc: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = noise(3 * MiB)
+    with LocalHub(tmp_path / "xet", xet=True) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("HFSVC_DELTA_STORAGE", hub.storage_endpoint)
+        hub.write("acme/notes", "a.parquet", old)
+        hfsvc("download", "acme/notes")
+        hub.write("acme/notes", "a.parquet", old + b"more")
+        checked = hfsvc("update", "--check")
+        planned = hfsvc("download", "acme/notes", "--dry-run")
+    *_, fetch, keep, copy = checked.out.rstrip().split("\t")
+    assert (int(fetch) + int(copy), keep, int(copy) > 2 * MiB) == (len(old) + 4, "0", True)
+    assert planned.out.rstrip().split("\t")[-1] == f"{copy} bytes to copy from a.parquet"
+    assert "to copy" in planned.err
 
 
 def test_one_that_is_gone_does_not_stop_the_others(hub: LocalHub, hfsvc: Command, folder: Path) -> None:

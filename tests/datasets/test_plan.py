@@ -5,9 +5,14 @@ import pytest
 from hfsvc.datasets.plan import check_room, make_plan
 from hfsvc.datasets.selecting import nothing_selected, select
 from hfsvc.errors import NoSpace
-from hfsvc.models import Globs
+from hfsvc.models import ByteRange, Globs
 from hfsvc.store.inventory import Inventory
+from hfsvc.transfer.ranges import RangeSet
 from tests.builders import dataset, lfs
+
+
+def kept(count: int) -> RangeSet:
+    return RangeSet([ByteRange(start=0, stop=count)])
 
 
 def test_a_selection_is_sorted_by_bytes_and_has_each_path_once() -> None:
@@ -30,7 +35,7 @@ def test_what_one_selection_leaves_out_another_may_mean() -> None:
 
 def test_the_plan_covers_every_selected_file_and_counts_every_byte_once() -> None:
     files = [lfs("a", b"a" * 10), lfs("b", b"b" * 20), lfs("c", b"b" * 20), lfs("d", b"d" * 40), lfs("e", b"")]
-    here = Inventory(frozenset({"a"}), {}, {"b": 5, "c": 5}, free_bytes=1000)
+    here = Inventory(frozenset({"a"}), {}, {"b": kept(5), "c": kept(5)}, free_bytes=1000)
     plan = make_plan(dataset(), files, here, recorded=["a", "z", "y"])
     assert [file.path for file in plan.files] == ["a", "b", "c", "d", "e"]
     assert (plan.total_bytes, plan.present_bytes, plan.kept_bytes, plan.fetch_bytes) == (90, 10, 5, 55)

@@ -25,6 +25,8 @@ EXAMPLES = {
     "lock_timeout_s": "3",
     "reuse_hf_cache": "0",
     "hf_cache": "/cache",
+    "deltas": "0",
+    "delta_storage": "http://storage.test",
     "transport": "httpx",
     "locks": "lease",
     "trust_env": "0",

@@ -117,8 +117,8 @@ class FakePart:
         assert self.received.gaps(len(self._content)) == []
         return checksum_of(self._checksum.partition(":")[0], bytes(self._content))
 
-    async def reset(self) -> None:
-        self.received = RangeSet()
+    async def forget(self, ranges: Sequence[ByteRange]) -> None:
+        self.received = self.received.without(ranges)
 
     def close(self) -> None:
         self.closed = True
@@ -132,6 +132,7 @@ class FakeDestination:
         self.here: set[str] = set()
         self.verified: dict[str, bytes] = {}
         self.kept: dict[str, tuple[bytes, list[ByteRange]]] = {}
+        self.donors: dict[str, bytes] = {}
         self.parts: dict[str, FakePart] = {}
         self._contents: dict[str, bytearray] = {}
 
@@ -146,6 +147,10 @@ class FakeDestination:
         self._contents[file.path] = bytearray(content)
         self.parts[file.path] = FakePart(self._contents[file.path], checksum, RangeSet(ranges))
         return self.parts[file.path]
+
+    async def read(self, donor: str, wanted: ByteRange) -> bytes:
+        await checkpoint()
+        return self.donors.get(donor, b"")[wanted.start : wanted.stop]
 
     async def accept(self, file: RemoteFile) -> None:
         self.accepted[file.path] = bytes(self._contents[file.path])

@@ -1,5 +1,7 @@
 """The downloader between a source and a destination in memory: no Hub, no disk, no time that passes."""
 
+from collections.abc import Mapping
+
 import msgspec
 import pytest
 
@@ -15,7 +17,7 @@ from hfsvc.errors import (
     TransferStalled,
 )
 from hfsvc.metrics import Counters
-from hfsvc.models import ByteRange, BytesReceived, Event, FileStarted, FileVerified, Retried
+from hfsvc.models import ByteRange, BytesReceived, CopiedRange, Delta, Event, FileStarted, FileVerified, Retried
 from hfsvc.settings import Settings
 from hfsvc.transfer.downloader import Downloader
 from hfsvc.transfer.progress import Progress
@@ -27,8 +29,9 @@ CONTENTS = {"a": b"first", "b": BIG, "c": b""}
 
 
 class Run:
-    def __init__(self, source: FakeSource, **settings: int) -> None:
+    def __init__(self, source: FakeSource, *, deltas: Mapping[str, Delta] | None = None, **settings: int) -> None:
         self.source = source
+        self.deltas = deltas or {}
         self.destination = FakeDestination()
         self.clock = FakeClock()
         self.events: list[Event] = []
@@ -38,9 +41,9 @@ class Run:
     async def __call__(self) -> None:
         progress = Progress(self.events.append, self.metrics, clock=self.clock)
         files = self.source.files()
-        downloader = Downloader(
-            self.source, self.destination, files, settings=self._settings, progress=progress, clock=self.clock
-        )
+        shared = self.source, self.destination, files
+        settings = self._settings
+        downloader = Downloader(*shared, settings=settings, progress=progress, deltas=self.deltas, clock=self.clock)
         await downloader.run()
 
     def retried(self) -> list[Retried]:
@@ -212,3 +215,60 @@ async def test_a_listing_that_contradicts_the_source_costs_one_question() -> Non
         await run()
     assert source.asked == ["b"]
     assert source.opened == []
+
+
+def a_delta(*copies: tuple[int, int, int]) -> Delta:
+    return Delta(donor="old", copies=tuple(CopiedRange(start=a, stop=b, source=source) for a, b, source in copies))
+
+
+async def test_what_a_delta_says_is_copied_and_the_rest_is_fetched() -> None:
+    run = Run(FakeSource({"b": BIG}), deltas={"b": a_delta((0, 400, 50), (500, 1000, 450))})
+    run.destination.donors["old"] = bytes(50) + BIG[:400] + BIG[500:]
+    await run()
+    assert run.destination.accepted == {"b": BIG}
+    assert [wanted for _, wanted in run.source.opened] == [ByteRange(start=400, stop=500)]
+    assert (run.metrics.totals["bytes_copied"], run.metrics.totals["bytes_received"]) == (900, 100)
+
+
+async def test_a_file_may_be_copied_altogether() -> None:
+    run = Run(FakeSource({"b": BIG}), deltas={"b": a_delta((0, 500, 500), (500, 1000, 0))})
+    run.destination.donors["old"] = BIG[500:] + BIG[:500]
+    await run()
+    assert run.destination.accepted == {"b": BIG}
+    assert not run.source.opened
+    assert not run.source.asked
+
+
+async def test_copies_that_an_earlier_run_made_are_not_made_again() -> None:
+    run = Run(FakeSource({"b": BIG}), deltas={"b": a_delta((0, 900, 0))})
+    run.destination.donors["old"] = BIG
+    run.destination.kept["b"] = BIG[:300] + bytes(700), [ByteRange(start=0, stop=300)]
+    await run()
+    assert run.destination.accepted == {"b": BIG}
+    assert (run.metrics.totals["bytes_copied"], run.metrics.totals["bytes_received"]) == (600, 100)
+
+
+async def test_a_file_that_ends_before_its_copies_is_made_up_for() -> None:
+    run = Run(FakeSource({"b": BIG}), deltas={"b": a_delta((0, 900, 0))})
+    await run()
+    assert run.destination.accepted == {"b": BIG}
+    assert run.metrics.totals["bytes_received"] == 1000
+
+
+async def test_wrong_copies_are_fetched_and_nothing_else_is_fetched_again() -> None:
+    run = Run(FakeSource({"b": BIG}), deltas={"b": a_delta((0, 900, 0))})
+    run.destination.donors["old"] = bytes(1000)
+    await run()
+    assert run.destination.accepted == {"b": BIG}
+    assert run.metrics.totals["bytes_received"] == 1000
+    assert [event.reason for event in run.retried()] == ["its content was not what the Hub lists"]
+
+
+async def test_a_source_without_ranges_waits_for_the_copies_and_brings_the_whole() -> None:
+    source = FakeSource({"b": BIG})
+    source.open_failures["b"] = [RangeRefused(status=200)]
+    run = Run(source, deltas={"b": a_delta((0, 900, 0))})
+    run.destination.donors["old"] = BIG
+    await run()
+    assert run.destination.accepted == {"b": BIG}
+    assert source.opened[-1] == ("b", None)

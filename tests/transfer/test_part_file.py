@@ -7,7 +7,7 @@ import pytest
 from hfsvc.models import ByteRange
 from hfsvc.transfer.journal import Extent, Header, digest_of, read_journal
 from hfsvc.transfer.part_file import PartFile
-from hfsvc.transfer.part_paths import PartPaths, adopt_whole, content_name, kept_bytes, part_name, salvage
+from hfsvc.transfer.part_paths import PartPaths, adopt_whole, content_name, kept_ranges, part_name, salvage
 from hfsvc.transfer.recent_blocks import FileBlock
 from tests.builders import COMMIT, MiB, git_sha1, noise, sha256
 
@@ -40,7 +40,7 @@ def test_a_part_resumes_with_what_was_written(paths: PartPaths) -> None:
     part.close()
     again = open_part(paths)
     assert list(again.kept) == [ByteRange(start=0, stop=1000), ByteRange(start=MiB, stop=MiB + 5)]
-    assert kept_bytes(paths, len(CONTENT)) == 1005
+    assert kept_ranges(paths, len(CONTENT)).total == 1005
     again.close()
 
 
@@ -55,6 +55,18 @@ def test_data_that_did_not_survive_is_not_counted(paths: PartPaths) -> None:
     again = open_part(paths)
     assert list(again.kept) == [ByteRange(start=1000, stop=2000)]
     again.close()
+
+
+def test_ranges_that_are_forgotten_leave_the_others_there(paths: PartPaths) -> None:
+    part = open_part(paths)
+    for start in range(0, 5000, 1000):
+        write(part, start, start + 1000)
+    part.hash([FileBlock(0, 5000, None)])
+    part.forget([ByteRange(start=1500, stop=2000), ByteRange(start=3000, stop=3001)])
+    left = [ByteRange(start=0, stop=1000), ByteRange(start=2000, stop=3000), ByteRange(start=4000, stop=5000)]
+    assert (list(part.kept), part.hashed) == (left, 0)
+    part.close()
+    assert list(kept_ranges(paths, len(CONTENT))) == left
 
 
 def part_of(paths: PartPaths) -> Path:
@@ -99,7 +111,7 @@ def test_a_part_that_was_reset_has_nothing_and_hashes_anew(paths: PartPaths) -> 
     part = open_part(paths)
     part.write(0, [bytes(2 * MiB)])
     part.hash([FileBlock(0, 2 * MiB, None)])
-    part.reset()
+    part.forget([ByteRange(start=0, stop=len(CONTENT))])
     assert part.kept.total == 0
     write(part, 0, 2 * MiB)
     assert part.finish() == sha256(CONTENT)
@@ -181,7 +193,7 @@ def test_a_process_killed_while_it_opens_a_part_loses_nothing_of_it(
     with pytest.raises(Killed):
         open_part(paths)
     monkeypatch.undo()
-    assert kept_bytes(paths, len(CONTENT)) == MiB
+    assert kept_ranges(paths, len(CONTENT)).total == MiB
 
 
 @pytest.mark.parametrize("renames", [0, 1])
@@ -198,7 +210,7 @@ def test_a_process_killed_while_it_finishes_a_part_loses_nothing_of_it(
         part.finish()
     part.close()
     monkeypatch.undo()
-    assert kept_bytes(paths, len(CONTENT)) == len(CONTENT)
+    assert kept_ranges(paths, len(CONTENT)).total == len(CONTENT)
     if adopt_whole(paths, sha256(CONTENT), nothing) is None:
         open_part(paths).finish()
     assert [path.name for path in paths.folder.iterdir()] == [paths.whole.name]

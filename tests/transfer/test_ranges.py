@@ -32,6 +32,11 @@ def test_gaps_are_what_has_not_landed(added: list[ByteRange]) -> None:
     assert all(gap.length > 0 for gap in gaps)
 
 
+@given(st.lists(ranges), st.lists(ranges))
+def test_what_is_taken_out_is_gone_and_nothing_else(added: list[ByteRange], out: list[ByteRange]) -> None:
+    assert covered(list(RangeSet(added).without(out))) == covered(added) - covered(out)
+
+
 @given(st.lists(ranges))
 def test_the_prefix_ends_at_the_first_gap(added: list[ByteRange]) -> None:
     missing = set(range(SIZE + 1)) - covered(added)

@@ -159,6 +159,38 @@ class WrongHash:
         return {**entry, "oid": "0" * 40}
 
 
+# ---- the storage of chunks ------------------------------------------------------------------------------------------
+
+
+def _terms(response: Response, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+    if response.status != 200 or not isinstance(response.body, bytes):
+        return response
+    told = json.loads(response.body)
+    if "terms" not in told:
+        return response
+    return replace(response, body=json.dumps({**told, "terms": [change(each) for each in told["terms"]]}).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLengths:
+    """Each term of a file is told with `by` bytes more than it has."""
+
+    by: int = 1
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        return _terms(response, lambda term: {**term, "unpacked_length": term["unpacked_length"] + self.by})
+
+
+@dataclass(frozen=True, slots=True)
+class OtherChunks:
+    """Each term of a file is told to be as many chunks that begin `shift` later in the same xorb, of the same length."""
+
+    shift: int = 1
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        return _terms(response, lambda term: {**term, "range": {k: at + self.shift for k, at in term["range"].items()}})
+
+
 def masked(entry: Mapping[str, Any]) -> dict[str, Any]:
     """A tree entry as it is shown to callers without access."""
     hidden: dict[str, Any] = {"xetHash": MASK} if "xetHash" in entry else {}

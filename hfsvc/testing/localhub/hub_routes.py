@@ -13,6 +13,7 @@ import msgspec
 from hfsvc.testing.localhub import wire
 from hfsvc.testing.localhub.card import read_card
 from hfsvc.testing.localhub.cdn import Grants
+from hfsvc.testing.localhub.chunk_storage import ChunkStorage
 from hfsvc.testing.localhub.distortions import gzipped, masked
 from hfsvc.testing.localhub.faulty_server import RoutedResponse
 from hfsvc.testing.localhub.http_messages import Request, Response, content_response, json_response, text_response
@@ -20,6 +21,7 @@ from hfsvc.testing.localhub.rate_limit import FixedWindow
 from hfsvc.testing.localhub.records import Bucket, RecordedRequest
 from hfsvc.testing.localhub.repo_registry import Caller, RepoRegistry, Tokens, caller_of
 from hfsvc.testing.localhub.repos import CONVERSION, CommitTree, Repository, StoredFile
+from hfsvc.testing.localhub.storage_routes import StorageTokens
 from hfsvc.testing.localhub.stored_content import StoredContent
 from hfsvc.testing.localhub.wire import HubError
 
@@ -68,7 +70,7 @@ class HubOptions:
         tokens: Valid tokens, each with globs of the private and gated repositories it sees; None lets every token in.
         page_size: Entries of a page of the tree.
         cdn_url: Base of a CDN that is run elsewhere and has the folder at its root; None is the own one.
-        xet: Tell Xet hashes, as for files in Xet storage. No Xet server stands behind them.
+        xet: Tell Xet hashes, and hold the files' chunks in the storage behind them.
     """
 
     tokens: Tokens | None = None
@@ -78,7 +80,7 @@ class HubOptions:
 
 
 class Hub:
-    """Routes of the Hub. `origin` and `cdn_origin` are set once the ports are known."""
+    """Routes of the Hub. `origin`, `cdn_origin` and `storage_origin` are set once the ports are known."""
 
     def __init__(
         self,
@@ -86,7 +88,12 @@ class Hub:
         grants: Grants,
         windows: Mapping[Bucket, FixedWindow],
         options: HubOptions,
+        storage: ChunkStorage,
+        storage_tokens: StorageTokens,
     ) -> None:
+        self._storage, self._storage_tokens = storage, storage_tokens
+        self._taken: set[CommitTree] = set()
+        self.storage_origin = ""
         self.origin = ""
         self.cdn_origin = ""
         self._registries = {registry.kind: registry for registry in registries}
@@ -102,6 +109,8 @@ class Hub:
             "resolve": self._resolve,
             "resolve-cache": self._cached,
             "raw": self._raw,
+            "xet-read-token": self._storage_token,
+            "xet-write-token": self._storage_token,
         }
 
     async def answer(self, request: Request, record: RecordedRequest) -> RoutedResponse:
@@ -154,8 +163,18 @@ class Hub:
         tree = repo.refresh(revision)
         if tree is None:
             raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
+        if self._options.xet:
+            self._take_chunks(tree)
         found = self._verbs[verb](Visit(request, record, caller, repo, revision, path, tree))
         return found if isinstance(found, RoutedResponse) else RoutedResponse(found, commit=tree.commit)
+
+    def _take_chunks(self, tree: CommitTree) -> None:
+        # While the commit's files are there: its branch may have others later.
+        if tree not in self._taken:
+            for file in tree.files.values():
+                if file.sha256:
+                    self._storage.take(file.xet_hash, file.content)
+            self._taken.add(tree)
 
     def _registry(self, head: str | None) -> RepoRegistry:
         return self._registries["datasets" if head is None or "datasets" in head else "models"]
@@ -239,6 +258,17 @@ class Hub:
         files = wire.converted_files(tree) if tree else {}
         document = wire.viewer_parquet(repo, files, repo.conversion, self.origin)
         return json_response(document, headers={"X-Revision": repo.conversion.source_commit})
+
+    def _storage_token(self, visit: Visit) -> Response:
+        if not self._options.xet:
+            raise HubError(404, "Sorry, we can't find the page you are looking for.")
+        if not visit.open_to_caller:
+            raise wire.gated(visit.repo.id, anonymous=visit.caller.anonymous)
+        files = frozenset(file.xet_hash for file in visit.tree.files.values())
+        token, ends = self._storage_tokens.issue(files)
+        told = {"casUrl": self.storage_origin, "accessToken": token, "exp": ends}
+        names = {"X-Xet-Cas-Url": self.storage_origin, "X-Xet-Access-Token": token}
+        return json_response(told, headers={**names, "X-Xet-Token-Expiration": str(ends)})
 
     def _entry(self, file: StoredFile) -> dict[str, Any]:
         return wire.file_entry(file, xet=self._options.xet)

@@ -14,6 +14,7 @@ from anyio.abc import TaskStatus
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from hfsvc.testing.localhub.cdn import Cdn, Grants
+from hfsvc.testing.localhub.chunk_storage import ChunkStorage
 from hfsvc.testing.localhub.fault_rules import Fault, FaultRule
 from hfsvc.testing.localhub.faulty_server import FaultyServer, Shared
 from hfsvc.testing.localhub.http import listen, serve
@@ -31,6 +32,7 @@ from hfsvc.testing.localhub.repos import (
     is_lfs,
     lfs_file,
 )
+from hfsvc.testing.localhub.storage_routes import StorageRoutes, StorageTokens
 from hfsvc.testing.localhub.stored_content import StoredContent
 
 HOST = "127.0.0.1"
@@ -39,13 +41,13 @@ BUCKETS: tuple[Bucket, ...] = ("api", "resolvers")
 
 
 class LocalHub:
-    """A Hugging Face Hub on the loopback device, with its CDN on a second port.
+    """A Hugging Face Hub on the loopback device, with its CDN on a second port and its storage of chunks on a third.
 
     ``<folder>/<owner>/<name>/…`` is the dataset ``owner/name``, branch ``main``. Its commit is derived from the files:
     it moves when they change, which is looked at whenever a request names the branch. Earlier commits stay readable:
     files of up to 4 MiB are remembered (64 MiB a repository), larger ones as long as they stay as they are.
 
-    Both servers run on a thread of their own, so that ``with`` serves plain tests and child processes, ``async with``
+    All servers run on a thread of their own, so that ``with`` serves plain tests and child processes, ``async with``
     tests on any event loop. Everything here may be called from the test's thread while they run.
 
     Args:
@@ -54,15 +56,18 @@ class LocalHub:
             valid and sees everything.
         page_size: Entries of a page of the tree.
         lfs: Which files LFS holds, by path and size; the others are git blobs.
-        latency_s: Time before each answer of either server.
+        latency_s: Time before each answer of any server.
         bytes_per_s: Pace of each body; None is as fast as it goes.
         quota: Requests a window, by bucket.
         window_s: Length of a window.
         url_lifetime_s: How long signed addresses of the CDN live.
         cdn_url: Base of a CDN run elsewhere that has `folder` at its root; None is the own one.
-        xet: Tell Xet hashes; no Xet server stands behind them.
+        xet: Tell Xet hashes of LFS files, and keep their chunks in a storage that tells of which ones a file is made. A
+            file is cut when a request first comes for its commit, which takes a second for 40 MB.
+        storage_token_lifetime_s: How long tokens for that storage live.
         port: Of the Hub; 0 picks a free one.
         cdn_port: Of the CDN; 0 picks a free one.
+        storage_port: Of the storage of chunks; 0 picks a free one.
     """
 
     def __init__(
@@ -79,12 +84,14 @@ class LocalHub:
         url_lifetime_s: float = 3600,
         cdn_url: str | None = None,
         xet: bool = False,
+        storage_token_lifetime_s: float = 3600,
         port: int = 0,
         cdn_port: int = 0,
+        storage_port: int = 0,
     ) -> None:
         self.folder = Path(folder)
         self.options = HubOptions(tokens=tokens, page_size=page_size, cdn_url=cdn_url, xet=xet)
-        self._ports: tuple[int, int] = (port, cdn_port)
+        self._ports: tuple[int, int, int] = (port, cdn_port, storage_port)
         self._shared = Shared()
         self._registry = RepoRegistry(self.folder, lfs)
         self._models = RepoRegistry(self.folder / ".models", lfs, "models")
@@ -92,10 +99,15 @@ class LocalHub:
         self._windows: dict[Bucket, FixedWindow] = {
             bucket: FixedWindow(bucket, quota.get(bucket, DEFAULT_QUOTA[bucket]), window_s) for bucket in BUCKETS
         }
-        self._hub = Hub((self._registry, self._models), self._grants, self._windows, self.options)
+        self._chunks = ChunkStorage()
+        self.storage_tokens = StorageTokens(storage_token_lifetime_s, of_one_commit=False)
+        self._storage_routes = StorageRoutes(self._chunks, self.storage_tokens)
+        kinds = self._registry, self._models
+        self._hub = Hub(kinds, self._grants, self._windows, self.options, self._chunks, self.storage_tokens)
         self._servers = (
             FaultyServer("hub", self._hub, self._shared, latency_s, bytes_per_s),
             FaultyServer("cdn", Cdn(self._grants), self._shared, latency_s, bytes_per_s),
+            FaultyServer("storage", self._storage_routes, self._shared, latency_s, bytes_per_s),
         )
         self._portal: BlockingPortal | None = None
         self._stack = ExitStack()
@@ -105,8 +117,11 @@ class LocalHub:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             portal = stack.enter_context(start_blocking_portal())
-            running, (self._hub.origin, self._hub.cdn_origin) = portal.start_task(self._serve)
+            stack.callback(self._chunks.close)
+            running, origins = portal.start_task(self._serve)
             stack.callback(_stop, running)
+            self._hub.origin, self._hub.cdn_origin, self._hub.storage_origin = origins
+            self._storage_routes.origin = self._hub.storage_origin
             self._portal = portal
             self._stack = stack.pop_all()
         return self
@@ -124,14 +139,14 @@ class LocalHub:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.__exit__)
 
-    async def _serve(self, *, task_status: TaskStatus[tuple[str, str]]) -> None:
+    async def _serve(self, *, task_status: TaskStatus[tuple[str, str, str]]) -> None:
         with ExitStack() as stack:
             sockets = [stack.enter_context(listen(HOST, port)) for port in self._ports]
             async with anyio.create_task_group() as servers:
                 for sock, server in zip(sockets, self._servers, strict=True):
                     servers.start_soon(serve, sock, server)
-                hub, cdn = (f"http://{HOST}:{sock.getsockname()[1]}" for sock in sockets)
-                task_status.started((hub, cdn))
+                hub, cdn, storage = (f"http://{HOST}:{sock.getsockname()[1]}" for sock in sockets)
+                task_status.started((hub, cdn, storage))
 
     @property
     def endpoint(self) -> str:
@@ -142,6 +157,11 @@ class LocalHub:
     def cdn_endpoint(self) -> str:
         """Address of the CDN."""
         return self._hub.cdn_origin
+
+    @property
+    def storage_endpoint(self) -> str:
+        """Address of the storage of chunks, for ``HFSVC_DELTA_STORAGE``."""
+        return self._hub.storage_origin
 
     # ---- repositories -----------------------------------------------------------------------------------------------
 
@@ -297,6 +317,10 @@ class LocalHub:
     def expire_urls(self) -> None:
         """Let every signed address issued so far be refused."""
         self._grants.revoke()
+
+    def expire_storage_tokens(self) -> None:
+        """Let every token for the storage of chunks issued so far be refused."""
+        self.storage_tokens.revoke()
 
     def set_quota(self, bucket: Bucket, quota: int, *, window_s: float = 300) -> None:
         """Begin a new window of the rate limit."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-ServerName = Literal["hub", "cdn"]
+ServerName = Literal["hub", "cdn", "storage"]
 Bucket = Literal["api", "resolvers"]
 
 

@@ -64,7 +64,7 @@ class StoredFile:
     @property
     def xet_hash(self) -> str:
         """64 hex digits that look like a sha256 of the content and are not."""
-        return hashlib.sha256(b"xet " + self.etag.encode()).hexdigest()
+        return xet_hash_of(self.etag)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,6 +194,11 @@ class Repository:
             return None
         self._kept_bytes += size
         return full.read_bytes()
+
+
+def xet_hash_of(etag: str) -> str:
+    """The name in the storage of chunks that content with this sha256 has here."""
+    return hashlib.sha256(b"xet " + etag.encode()).hexdigest()
 
 
 def lfs_file(path: str, content: StoredContent, sha256: str) -> StoredFile:
