@@ -1,12 +1,10 @@
 """The dataset service: resolve, list, select, plan, transfer, record."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 from anyio import to_thread
@@ -15,21 +13,16 @@ from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
 from hfsvc.aio.per_process import HomeLoop
 from hfsvc.arguments import check_value
-from hfsvc.datasets.conversions import ConvertedDataset, as_conversion, is_copy_of
-from hfsvc.datasets.delta_planner import DeltaPlanner
-from hfsvc.datasets.division import divide
+from hfsvc.datasets.comparison import Comparison, DatasetComparer
 from hfsvc.datasets.identity import RepositoryIdentity
 from hfsvc.datasets.lookups import HubLookups
 from hfsvc.datasets.plan import (
     check_paths,
     check_room,
-    make_plan,
-    marking_refused,
     saying_how_to_leave_out,
-    with_deltas,
 )
 from hfsvc.datasets.request import ResolvedRequest, new_entry, parse_request
-from hfsvc.datasets.selecting import SHOWN_FILES, SelectedFiles, check_selects, select
+from hfsvc.datasets.selecting import SHOWN_FILES
 from hfsvc.datasets.sharded import ShardDownload
 from hfsvc.datasets.transfer import DatasetTransfer, TransferServices
 from hfsvc.datasets.updates import unmoved, update_of
@@ -37,7 +30,6 @@ from hfsvc.errors import DatasetChanged, NoSpace, NotDownloaded, Offline, OtherE
 from hfsvc.hub.urls import parse_repo
 from hfsvc.models import (
     DatasetRequest,
-    DatasetShard,
     DatasetUpdate,
     DatasetUsage,
     DownloadedDataset,
@@ -46,42 +38,14 @@ from hfsvc.models import (
     OnEvent,
     Planned,
     RemoteDataset,
-    RemoteFile,
     VerifyReport,
 )
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.index import IndexEntry, find_entry
-from hfsvc.store.merging import division_of, unfinished
-from hfsvc.store.safe_paths import check_dataset_folder
-from hfsvc.transfer.progress import HashProgress, OnRetry, retry_events
+from hfsvc.store.merging import unfinished
+from hfsvc.transfer.progress import HashProgress, retry_events
 
 logger = logging.getLogger(__name__)
-
-
-class _State(NamedTuple):
-    """A dataset on the Hub beside what is recorded of it; `dataset` is it where there is nothing to do."""
-
-    request: ResolvedRequest
-    remote: RemoteDataset
-    entry: IndexEntry | None
-    listing: Sequence[RemoteFile]
-    dataset: DownloadedDataset | None = None
-
-
-def _selected(state: _State) -> SelectedFiles:
-    found = select(state.remote, state.listing, state.request.selections(state.entry))
-    files = [*map(marking_refused, found.files)]
-    index, count = state.request.shard or (0, 1)
-    return found._replace(files=divide(files, count)[index] if count > 1 else files)
-
-
-def _shard_of(state: _State) -> DatasetShard | None:
-    if state.request.shard is None:
-        return None
-    index, count = state.request.shard
-    files = select(state.remote, state.listing, state.request.selections(state.entry)).files
-    division = division_of(((file.path, file.size) for file in files), count)
-    return DatasetShard(index=index, count=count, division=division)
 
 
 class HubDatasetService:
@@ -106,9 +70,9 @@ class HubDatasetService:
     ) -> None:
         self._services = services
         self._hub = services.hub
-        self._lookups = HubLookups(services.hub)
         self._settings = services.settings
         self._store = store
+        self._comparer = DatasetComparer(services.hub, HubLookups(services.hub), store, services.settings)
         self._check_open = check_open
         self._full_name = full_name
         self._home = HomeLoop()
@@ -132,7 +96,7 @@ class HubDatasetService:
         self._check_open()
         if self._settings.offline:
             return await self._recorded_offline(request)
-        remote = await self._resolve(request, retry_events(on_event))
+        remote = await self._comparer.resolve(request, retry_events(on_event))
         if request.shard and request.shard[1] > 1:
             dataset = await self._bring_shard(request, remote, on_event)
         else:
@@ -143,15 +107,15 @@ class HubDatasetService:
     async def _bring_shard(
         self, request: ResolvedRequest, remote: RemoteDataset, on_event: OnEvent
     ) -> DownloadedDataset:
-        entry, whole = await self._entry(remote), request._replace(shard=None)
+        entry, whole = await self._comparer.entry(remote), request._replace(shard=None)
         if entry and whole.is_recorded(entry, remote.commit) and await self._store.is_complete(entry):
-            return await self._confirm(whole, remote, entry)
+            return await self._confirm(Comparison(whole, remote, entry, None))
 
         async def bring(store: DatasetStore, asked: ResolvedRequest, at: RemoteDataset) -> DownloadedDataset:
             return await self._over(store)._bring(asked, at, on_event)
 
         async def at_commit(commit: str) -> RemoteDataset:
-            return await self._resolve(request._replace(revision=commit), retry_events(on_event))
+            return await self._comparer.resolve(request._replace(revision=commit), retry_events(on_event))
 
         return await ShardDownload(self._store, bring=bring, at_commit=at_commit).run(request, remote, entry)
 
@@ -163,55 +127,16 @@ class HubDatasetService:
         identity = RepositoryIdentity(self._hub, request.token)
         await self._store.follow_rename(remote, identity.is_renamed)
         # Before the lock, so that a name or a glob that fits nothing leaves nothing on the disk.
-        state = await self._compare(request, remote, on_retry)
-        if state.dataset is None:
-            async with self._store.hold(remote.repo):
-                state = await self._look_again(request, state, on_retry)
-                return state.dataset or await self._fetch(state, on_event)
-        return state.dataset
+        found = await self._comparer.compare(request, remote, on_retry)
+        if found.listing is None:
+            return await self._confirm(found)
+        async with self._store.hold(remote.repo):
+            found = await self._comparer.compare_again(found, on_retry)
+            return await (self._confirm(found) if found.listing is None else self._fetch(found, on_event))
 
-    async def _look_again(self, request: ResolvedRequest, state: _State, on_retry: OnRetry | None) -> _State:
-        """The state now that the dataset is held: whoever held it before may have brought this commit, or another."""
-        entry, remote = await self._entry(state.remote), state.remote
-        if entry == state.entry:
-            return state
-        if entry and entry.commit != remote.commit:
-            # Which one is newer only the Hub knows.
-            remote = await self._resolve(request, on_retry)
-        return await self._compare(request, remote, on_retry)
-
-    async def _resolve(self, request: ResolvedRequest, on_retry: OnRetry | None) -> RemoteDataset:
-        remote = await self._lookups.resolve(request, on_retry)
-        check_dataset_folder(remote.repo)
-        return remote
-
-    async def _compare(self, request: ResolvedRequest, remote: RemoteDataset, on_retry: OnRetry | None) -> _State:
-        entry = await self._entry(remote)
-        identity = RepositoryIdentity(self._hub, request.token)
-        await identity.check_recorded(request.address.repo, entry, remote)
-        found = await self._converted(request, remote, entry, on_retry)
-        remote = found.remote
-        if entry and request.is_recorded(entry, remote.commit) and await self._store.is_complete(entry):
-            return _State(request, remote, entry, [], await self._confirm(request, remote, entry))
-        return await self._list(request, remote, entry, on_retry)
-
-    async def _converted(
-        self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry | None, on_retry: OnRetry | None
-    ) -> ConvertedDataset:
-        """The dataset itself, or its parquet copy where that is meant; whoever holds the files lends their listing."""
-        if remote.conversion or not request.means_conversion(entry):
-            return ConvertedDataset(remote, ())
-        if entry and is_copy_of(remote, entry) and not request.force:
-            here = msgspec.structs.replace(
-                remote, commit=entry.commit, configs=entry.configs, conversion=entry.conversion
-            )
-            return ConvertedDataset(here, ())
-        if request.conversion:
-            files = await self._lookups.list_files(remote, request.token, on_retry)
-            return as_conversion(remote, request.conversion, files)
-        return await self._lookups.find_conversion(remote, request.token, on_retry)
-
-    async def _confirm(self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry) -> DownloadedDataset:
+    async def _confirm(self, found: Comparison) -> DownloadedDataset:
+        request, remote, entry = found.request, found.remote, found.entry
+        assert entry is not None
         await self._store.tidy(entry)
         aliases = request.aliases(entry, entry.repo)
         known = msgspec.structs.replace(
@@ -224,18 +149,9 @@ class HubDatasetService:
                 await self._store.amend(entry, known)
         return self._store.dataset(known)
 
-    async def _list(
-        self, request: ResolvedRequest, remote: RemoteDataset, entry: IndexEntry | None, on_retry: OnRetry | None
-    ) -> _State:
-        listing = await self._lookups.list_files(remote, request.token, on_retry)
-        # In threads, here and in the plan: with 100,000 files, the loop would stand still for a second.
-        request = await to_thread.run_sync(request.among, [file.path for file in listing], entry)
-        await to_thread.run_sync(check_selects, remote, listing, request.wanted(entry))
-        return _State(request, remote, entry, listing)
-
-    async def _fetch(self, state: _State, on_event: OnEvent) -> DownloadedDataset:
-        request, remote, entry = state.request, state.remote, state.entry
-        plan = await self._plan(state)
+    async def _fetch(self, found: Comparison, on_event: OnEvent) -> DownloadedDataset:
+        request, remote, entry = found.request, found.remote, found.entry
+        plan = await self._comparer.plan(found)
         check_paths(plan.files)
         check_room(plan, str(self._store.root))
         with saying_how_to_leave_out(remote.repo):
@@ -248,53 +164,37 @@ class HubDatasetService:
         staging = await self._store.open_staging(remote, entry.files if entry else (), empty=request.force)
         transfer = DatasetTransfer(self._services, remote, request.token, on_event)
         await transfer.run(plan, staging, force=request.force)
-        shard = await to_thread.run_sync(_shard_of, state)
+        shard = await to_thread.run_sync(found.shard)
         new = new_entry(request, remote, plan, entry, learned=staging.checksums, now=self._now(), shard=shard)
         await staging.publish(entry, new)
         return self._store.dataset(new)
 
-    async def _plan(self, state: _State) -> DownloadPlan:
-        files, left = await to_thread.run_sync(_selected, state)
-        inventory = await self._store.inspect(state.remote, files, state.entry, force=state.request.force)
-        recorded = state.entry.files if state.entry else ()
-        make = partial(make_plan, state.remote, files, inventory, recorded=recorded, left=left)
-        plan = await to_thread.run_sync(partial(make, requests_left=self._hub.requests_left()))
-        # What is recorded of an interrupted exchange may lie under the other commit's content.
-        if state.entry is None or state.entry.updating_to or state.request.force:
-            return plan
-        planner = DeltaPlanner(self._hub, self._settings, state.remote, state.entry, state.request.token)
-        return with_deltas(plan, await planner.plan(plan), inventory)
-
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
         self._check_open()
         resolved = self._parse(request)
-        remote = await self._resolve(resolved, None)
-        entry = await self._entry(remote)
+        remote = await self._comparer.resolve(resolved, None)
         if request.shard and request.shard[1] > 1:
-            store = self._over(self._store.shard(remote.repo, *request.shard))
-            return await store._plan_shard(resolved.in_shard(entry), remote)
-        return await self._plan_shard(resolved, remote)
+            whole = await self._comparer.entry(remote)
+            shard = self._over(self._store.shard(remote.repo, *request.shard))
+            return await shard._plan(resolved.in_shard(whole), remote)
+        return await self._plan(resolved, remote)
 
-    async def _plan_shard(self, request: ResolvedRequest, remote: RemoteDataset) -> DownloadPlan:
-        entry = await self._entry(remote)
-        found = await self._converted(request, remote, entry, None)
-        return await self._plan(await self._list(request, found.remote, entry, None))
+    async def _plan(self, request: ResolvedRequest, remote: RemoteDataset) -> DownloadPlan:
+        entry = await self._comparer.entry(remote)
+        at = await self._comparer.converted(request, remote, entry)
+        return await self._comparer.plan(await self._comparer.list(request, at, entry))
 
     async def check_update(self, repo: str) -> DatasetUpdate:
         entry = await self._recorded(repo)
         if self._settings.offline:
             raise Offline(wanted=entry.repo)
         request = self._parse(DatasetRequest(repo=typed(entry.repo), revision=entry.revision))
-        found = await self._converted(request, await self._resolve(request, None), entry, None)
-        if found.remote.commit == entry.commit:
+        at = await self._comparer.converted(request, await self._comparer.resolve(request, None), entry)
+        if at.commit == entry.commit:
             return unmoved(entry)
         # Where it has another name by now, its files are still under the one that is recorded.
-        remote = msgspec.structs.replace(found.remote, repo=entry.repo)
-        return update_of(entry, await self._plan(await self._list(request, remote, entry, None)))
-
-    async def _entry(self, remote: RemoteDataset) -> IndexEntry | None:
-        # Not by other names: another repository may have taken over the name that this one was once asked for by.
-        return (await self._store.entries()).get(remote.repo)
+        remote = msgspec.structs.replace(at, repo=entry.repo)
+        return update_of(entry, await self._comparer.plan(await self._comparer.list(request, remote, entry)))
 
     async def _recorded_offline(self, request: ResolvedRequest) -> DownloadedDataset:
         entry = find_entry(await self._store.entries(), request.address.repo)
