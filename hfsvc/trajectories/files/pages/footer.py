@@ -190,7 +190,11 @@ class _Element(NamedTuple):
 
 def _element(data: bytes, at: int) -> _Element:
     fields, _ = read_fields(data, at)
-    name = text(data, fields, 4).decode(errors="replace")
+    try:
+        name = text(data, fields, 4).decode()
+    except UnicodeDecodeError:
+        # pyarrow raises the same, which is no error of Arrow's.
+        raise MalformedPages("the name of a column is no UTF-8") from None
     return _Element(name, integer(data, fields, 5, 0), integer(data, fields, 3, 0) == _REPEATED)
 
 

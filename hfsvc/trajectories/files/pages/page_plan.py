@@ -107,8 +107,13 @@ def plan_pages(
         group: The row group.
         leaves: What to read of it.
         indexes: The pages of those leaves that have an index, see `read_offset_index`.
-        runs: As `PagePlan.runs`, all of them in the group.
+        runs: As `PagePlan.runs`.
+
+    Raises:
+        MalformedPages: The group has less rows.
     """
+    if runs and runs[-1][1] > group.rows:
+        raise MalformedPages(f"a row group has {group.rows} rows, and no row {runs[-1][1] - 1}")
     planned = {leaf: _leaf_pages(group, group.chunks[leaf], indexes.get(leaf, ()), runs) for leaf in leaves}
     return PagePlan(planned, tuple(runs))
 

@@ -43,11 +43,11 @@ def plan_rows(
         footer: Of the file.
         group: The row group.
         columns: As `ParquetFooter.leaves_of`.
-        runs: As `PagePlan.runs`, all of them in the group.
+        runs: As `PagePlan.runs`.
         read_ranges: Reads the file.
 
     Raises:
-        MalformedPages: The footer or an index is damaged.
+        MalformedPages: The footer or an index is damaged, or the group has less rows.
     """
     leaves = footer.leaves_of(columns)
     return plan_pages(group, leaves, read_indexes(group, leaves, read_ranges), runs)
