@@ -14,7 +14,7 @@ from hfsvc.datasets.lookups import HubLookups
 from hfsvc.datasets.plan import marking_refused
 from hfsvc.datasets.request import ResolvedRequest
 from hfsvc.datasets.selecting import check_selects, select
-from hfsvc.errors import NoAccess, NotFound, OtherEventLoop, TryLater
+from hfsvc.errors import HfsvcError, NoAccess, NotFound, OtherEventLoop, TryLater
 from hfsvc.hub.client import HubClient
 from hfsvc.metrics import Counters
 from hfsvc.models import (
@@ -34,6 +34,8 @@ from hfsvc.settings import Settings
 from hfsvc.trajectories.files.dataset_files import DatasetFiles
 
 logger = logging.getLogger(__name__)
+# Nobody asked for the copy: whoever wants rows waits no longer for word of it.
+CONVERSION_S = 5.0
 OpenKeeper = Callable[[RemoteDataset], RangeKeeper]
 
 
@@ -138,9 +140,11 @@ class PinnedDataset:
     async def _converted(self, own: ConvertedDataset) -> ConvertedDataset:
         """The Hub's parquet copy of a dataset without parquet of its own; the dataset as it is where there is no such copy."""
         try:
-            copy = await self._lookups.find_conversion(own.remote, self._request.token, None)
-        except (NotFound, NoAccess, TryLater) as error:
-            logger.info("%s is read from its own files: %s", own.remote.repo, error.message())
+            with anyio.fail_after(CONVERSION_S):
+                copy = await self._lookups.find_conversion(own.remote, self._request.token, None)
+        except (NotFound, NoAccess, TryLater, TimeoutError) as error:
+            reason = error.message() if isinstance(error, HfsvcError) else "of its parquet copy nothing is told in time"
+            logger.info("%s is read from its own files: %s", own.remote.repo, reason)
             return own
         told = copy.remote.conversion
         if told is None or not told.confirmed:

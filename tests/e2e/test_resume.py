@@ -198,7 +198,7 @@ async def test_files_that_a_killed_download_had_finished_are_adopted(local_hub: 
     local_hub.write(REPO, "b.parquet", noise(2 * MiB, 2))
     local_hub.fault(Stall(), server="cdn", path="b.parquet")
     child = run_python(CHILD, local_hub.endpoint, str(root))
-    await local_hub.until(lambda: local_hub.stalled >= 2)
+    await local_hub.until(lambda: local_hub.stalled > 0)
     assert child.stdout
     assert await anyio.to_thread.run_sync(child.stdout.readline) == "a.parquet\n"
     child.kill()
