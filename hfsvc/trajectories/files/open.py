@@ -80,9 +80,9 @@ def _opened(files: DatasetFiles, file: str, will_read: WillRead | None) -> Itera
         if kind is PARQUET:
             with _forgetting_damage(opened), open_parquet(opened, file, files.repo) as parquet:
                 if opened.ranges is None:
-                    yield ParquetRowFile(parquet, opened.size, local_ranges(opened.stream()))
+                    yield ParquetRowFile(parquet, file, opened.size, local_ranges(opened.stream()))
                 else:
-                    yield RangedParquetRowFile(parquet, opened.size, file, opened.ranges, will_read)
+                    yield RangedParquetRowFile(parquet, file, opened.size, opened.ranges, will_read)
             return
         try:
             if kind is ARROW:

@@ -33,7 +33,7 @@ A, B = "data/a.parquet", "data/b.parquet"
 
 
 def rows_of(opened: pq.ParquetFile) -> ParquetRowFile:
-    return ParquetRowFile(opened, 0, lambda _: [])
+    return ParquetRowFile(opened, "a.parquet", 0, lambda _: [])
 
 
 def layout_of(opened: pq.ParquetFile) -> Layout:
