@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from typing import Generic, TypeVar
 
 import pyarrow as pa
@@ -14,13 +15,16 @@ from hfsvc.errors import BadParquet, NotDownloaded
 from hfsvc.models import DownloadedDataset
 from hfsvc.trajectories.batch_mapper import BatchMapper, Placed
 from hfsvc.trajectories.data_file import DataFile, OpenFile
-from hfsvc.trajectories.files.base import RowFile, RowGroup, bad_parquet
+from hfsvc.trajectories.files.base import RowFile, RowGroup, RowPicker, bad_parquet
+from hfsvc.trajectories.files.pages.base import MalformedPages
 from hfsvc.trajectories.layouts.conversation import RowLocation
 from hfsvc.trajectories.selection import SelectedRows
 
 T = TypeVar("T")
 CHUNK_ROWS = 512
 CHUNK_BYTES = 2 << 20
+MAX_RUNS = 1024
+"""Of more rows than that which lie apart in a row group, the group is gone through."""
 HAND_OVER_ROWS = 64
 """Not after each single row: on a busy machine it takes a while to come back."""
 Chunk = list[tuple[int, pa.RecordBatch]]
@@ -76,9 +80,14 @@ def _numbered(
     rows: RowFile, file: DataFile, mapper: BatchMapper[T], selected: SelectedRows
 ) -> Generator[tuple[int, pa.RecordBatch], None, None]:
     """The batches of the selected rows, each with the number of its first row in the dataset."""
+    columns = mapper.columns_of(file)
     following = selected.next_from(file.first)
     while following is not None and following < file.stop:
-        for offset, batch in rows.batches(mapper.columns_of(file), following - file.first):
+        if few := _few(rows, file, columns, selected, following):
+            batches, following = few
+            yield from batches
+            continue
+        for offset, batch in rows.batches(columns, following - file.first):
             row = file.first + offset
             end = row + batch.num_rows
             for first, stop in selected.runs(row, end):
@@ -88,6 +97,26 @@ def _numbered(
                 break
         else:
             return
+
+
+def _few(
+    rows: RowFile, file: DataFile, columns: list[str], selected: SelectedRows, row: int
+) -> tuple[Iterator[tuple[int, pa.RecordBatch]], int | None] | None:
+    """The selected rows of the row group that `row` is in, alone, and the first selected one behind it.
+
+    None where going through the group is as quick.
+    """
+    group = next((each for each in file.groups if row - file.first < each.stop), None)
+    if group is None or not isinstance(rows, RowPicker):
+        return None
+    stop = file.first + group.stop
+    runs = [*islice(selected.runs(row, stop), MAX_RUNS + 1)]
+    if len(runs) > MAX_RUNS:
+        return None
+    found = rows.few(columns, [(begin - file.first, end - file.first) for begin, end in runs])
+    if found is None:
+        return None
+    return ((file.first + offset, batch) for offset, batch in found), selected.next_from(stop)
 
 
 def _skips_a_group(groups: Iterable[RowGroup], row: int, following: int) -> bool:
@@ -120,7 +149,7 @@ def _converted(
 def _arrow_errors(dataset: DownloadedDataset, file: DataFile) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, MalformedPages) as error:
         raise bad_parquet(file.path, error, dataset.repo) from error
 
 

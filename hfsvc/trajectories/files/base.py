@@ -1,7 +1,7 @@
 """What every format of files has in common: record batches, row groups, and rows that could not be read."""
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -56,6 +56,23 @@ class RowFile(Protocol):
         """Batches from row `start` on, each with the number of its first row in the file.
 
         A batch holds at most `BATCH_BYTES`, or a single row.
+        """
+        ...
+
+
+@runtime_checkable
+class RowPicker(Protocol):
+    """A file of rows that gives few of a row group without decoding what lies before them."""
+
+    def few(self, columns: list[str], runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, pa.RecordBatch]] | None:
+        """These rows and no others, in batches that hold at most `BATCH_BYTES`, or a single row.
+
+        Args:
+            columns: As for `RowFile.batches`.
+            runs: Of one row group, in rising order: each run's first row in the file, and the one after its last.
+
+        Returns:
+            Each batch with the number of its first row; None where going through the group is as quick.
         """
         ...
 

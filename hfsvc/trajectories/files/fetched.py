@@ -1,12 +1,14 @@
 """A guard for files whose bytes come over a network and are not hashed: what is wrong with them is told as that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet
-from hfsvc.trajectories.files.base import RowFile, RowGroup, bad_parquet, damage_hint
+from hfsvc.trajectories.files.base import RowFile, RowGroup, RowPicker, bad_parquet, damage_hint
 from hfsvc.trajectories.files.dataset_files import RangeAccess
+from hfsvc.trajectories.files.pages.base import MalformedPages
 
 
 class FetchedRowFile:
@@ -47,9 +49,27 @@ class FetchedRowFile:
         Raises:
             BadParquet: What came is damaged.
         """
+        return self._guarded(self._rows.batches(columns, start))
+
+    def few(self, columns: list[str], runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, pa.RecordBatch]] | None:
+        """As `RowPicker.few`.
+
+        Raises:
+            BadParquet: As for `batches`.
+        """
+        with self._telling():
+            found = self._rows.few(columns, runs) if isinstance(self._rows, RowPicker) else None
+        return found and self._guarded(found)
+
+    def _guarded(self, batches: Iterator[tuple[int, pa.RecordBatch]]) -> Iterator[tuple[int, pa.RecordBatch]]:
+        with self._telling():
+            yield from batches
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
         try:
-            yield from self._rows.batches(columns, start)
-        except (pa.ArrowException, OSError) as error:
+            yield
+        except (pa.ArrowException, OSError, MalformedPages) as error:
             raise self._told(bad_parquet(self._name, error)) from error
         except BadParquet as error:
             raise self._told(error) from error.__cause__

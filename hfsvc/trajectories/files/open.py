@@ -12,6 +12,7 @@ from hfsvc.trajectories.files.base import RowFile, bad_parquet, damage_hint
 from hfsvc.trajectories.files.dataset_files import DatasetFiles, OpenedFile
 from hfsvc.trajectories.files.delimited import DelimitedRowFile
 from hfsvc.trajectories.files.json import JsonRowFile
+from hfsvc.trajectories.files.pages.base import local_ranges
 from hfsvc.trajectories.files.parquet import ParquetRowFile, open_parquet
 from hfsvc.trajectories.files.ranged_parquet import RangedParquetRowFile
 from hfsvc.trajectories.files.run_results import with_result
@@ -79,9 +80,9 @@ def _opened(files: DatasetFiles, file: str, will_read: WillRead | None) -> Itera
         if kind is PARQUET:
             with _forgetting_damage(opened), open_parquet(opened, file, files.repo) as parquet:
                 if opened.ranges is None:
-                    yield ParquetRowFile(parquet)
+                    yield ParquetRowFile(parquet, file, opened.size, local_ranges(opened.stream()))
                 else:
-                    yield RangedParquetRowFile(parquet, file, opened.ranges, will_read)
+                    yield RangedParquetRowFile(parquet, file, opened.size, opened.ranges, will_read)
             return
         try:
             if kind is ARROW:

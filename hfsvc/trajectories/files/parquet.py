@@ -1,7 +1,9 @@
 """Parquet files as record batches, in bounded memory. Everything here blocks: call it from a worker thread."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,17 +11,31 @@ import pyarrow.parquet as pq
 from hfsvc.errors import NotDownloaded
 from hfsvc.trajectories.files.base import MAX_BATCH_ROWS, RowGroup, bad_parquet, small_pieces
 from hfsvc.trajectories.files.dataset_files import OpenedFile
+from hfsvc.trajectories.files.pages.base import MalformedPages, Range, ReadRanges
+from hfsvc.trajectories.files.pages.few_rows import few_rows, is_worth_picking
+from hfsvc.trajectories.files.pages.footer import ParquetFooter, read_footer
 
+logger = logging.getLogger(__name__)
 # Larger batches are no quicker, and Arrow keeps several times the size of one.
 USUAL_BYTES = 1 << 20
 BUFFER_BYTES = 1 << 20
 
 
 class ParquetRowFile:
-    """An open parquet file. Row groups before the start are not read."""
+    """An open parquet file. Row groups before the start are not read.
 
-    def __init__(self, parquet: pq.ParquetFile) -> None:
+    Args:
+        parquet: The file.
+        name: Of it, to tell what is wrong with its index of pages.
+        size: Its bytes.
+        read_ranges: Reads what pyarrow does not read of it: single pages.
+    """
+
+    def __init__(self, parquet: pq.ParquetFile, name: str, size: int, read_ranges: ReadRanges) -> None:
         self._parquet = parquet
+        self._name = name
+        self._size = size
+        self._read_ranges = read_ranges
         self.schema: pa.Schema = parquet.schema_arrow
         self.rows: int = parquet.metadata.num_rows
 
@@ -33,6 +49,25 @@ class ParquetRowFile:
 
     def batches(self, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         return iter_batches(self._parquet, columns, start)
+
+    def few(self, columns: list[str], runs: Sequence[Range]) -> Iterator[tuple[int, pa.RecordBatch]] | None:
+        """As `RowPicker.few`; None as well where an index is damaged, for no rows are lost with it."""
+        groups, first = groups_from(self._parquet, runs[0][0])
+        group = self._parquet.metadata.row_group(groups[0])
+        rows = sum(stop - start for start, stop in runs)
+        if not is_worth_picking(rows, group.num_rows, group.total_byte_size):
+            return None
+        in_group = [(start - first, stop - first) for start, stop in runs]
+        try:
+            found = few_rows(self._footer, groups[0], columns, in_group, self._read_ranges)
+        except MalformedPages as error:
+            logger.warning("%s: its rows are not read by page: %s", self._name, error)
+            return None
+        return found and ((first + row, batch) for row, batch in found)
+
+    @cached_property
+    def _footer(self) -> ParquetFooter:
+        return read_footer(self._read_ranges, self._size)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class RangedParquetRowFile(ParquetRowFile):
     Args:
         parquet: The same one.
         name: Of the file, to tell what a large row group costs.
+        size: Its bytes.
         ranges: Gives its bytes.
         will_read: Whether rows are read on to there, by the first one and the one after the last; None where only few are.
     """
@@ -31,11 +32,11 @@ class RangedParquetRowFile(ParquetRowFile):
         self,
         parquet: pq.ParquetFile,
         name: str,
+        size: int,
         ranges: RangeAccess,
         will_read: Callable[[int, int], bool] | None = None,
     ) -> None:
-        super().__init__(parquet)
-        self._name = name
+        super().__init__(parquet, name, size, ranges.read)
         self._ranges = ranges
         self._will_read = will_read or (lambda _first, _stop: False)
 

@@ -1,11 +1,11 @@
 """A guard for files that are written to while they are read: their rows are refused. Everything here blocks: call it from a worker thread."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from hfsvc.errors import BadParquet
-from hfsvc.trajectories.files.base import RowFile, RowGroup
+from hfsvc.trajectories.files.base import RowFile, RowGroup, RowPicker
 from hfsvc.trajectories.files.dataset_files import OpenedFile
 
 
@@ -48,7 +48,19 @@ class UnmodifiedRowFile:
         Raises:
             BadParquet: The file has been written to since it was opened.
         """
-        for row, batch in self._rows.batches(columns, start):
+        return self._guarded(self._rows.batches(columns, start))
+
+    def few(self, columns: list[str], runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, pa.RecordBatch]] | None:
+        """As `RowPicker.few`.
+
+        Raises:
+            BadParquet: As for `batches`.
+        """
+        found = self._rows.few(columns, runs) if isinstance(self._rows, RowPicker) else None
+        return found and self._guarded(found)
+
+    def _guarded(self, batches: Iterator[tuple[int, pa.RecordBatch]]) -> Iterator[tuple[int, pa.RecordBatch]]:
+        for row, batch in batches:
             if self._file.identity != self._before:
                 raise BadParquet(file=self._name, reason="it was written to while it was read")
             yield row, batch

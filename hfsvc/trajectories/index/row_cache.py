@@ -6,7 +6,7 @@ worker thread.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from hfsvc.errors import BadParquet
 from hfsvc.trajectories.data_file import DataFile
-from hfsvc.trajectories.files.base import RowFile, RowGroup
+from hfsvc.trajectories.files.base import RowFile, RowGroup, RowPicker
 from hfsvc.trajectories.files.dataset_files import DatasetFiles
 from hfsvc.trajectories.files.fetched import FetchedRowFile
 from hfsvc.trajectories.files.open import open_rows
@@ -24,6 +24,8 @@ from hfsvc.trajectories.selection import SelectedRows
 
 BLOCK_BYTES = 128 << 10
 MAX_BLOCK_ROWS = 1024
+# A row by its pages takes some ten milliseconds, and writing a group down takes as long as a hundred of those.
+ASKED_BY_PAGE = 16
 # Decoding more than this takes longer than anybody likes to wait for a row, so it is done once.
 LARGE_GROUP_BYTES = 1 << 30
 BLOCK_ROWS = b"hfsvc.block_rows"
@@ -99,9 +101,21 @@ class RowCache:
         with open_rows(self._files, file.path, will_read) as rows, self._files.open(file.path) as data:
             yield FetchedRowFile(rows, data.ranges, file.path, self._files.repo)
 
+    def is_quick_by_page(self, content: str, group: RowGroup, columns: list[str]) -> bool:
+        """Whether rows of a group are to be read by its pages, where it has an index: not once it is written down.
+
+        Nor when it is asked for so often that writing it down is worth while.
+        """
+        name = _name_of(content, group, columns)
+        return not self.sidecars.has(name) and self._asked[name] < ASKED_BY_PAGE
+
+    def count_asked(self, content: str, group: RowGroup, columns: list[str]) -> None:
+        """Note that rows of a group were asked for."""
+        self._asked[_name_of(content, group, columns)] += 1
+
     def blocks_of(self, content: str, group: RowGroup, columns: list[str], rows: Callable[[], RowFile]) -> str:
         """The name of a group's sidecar, which is written when that is worth it."""
-        name = f"{content}.{short_digest(*columns)}.{group.first}.rows"
+        name = _name_of(content, group, columns)
         self._asked[name] += 1
         if not self.sidecars.has(name) and is_worth_writing(group, self._asked[name]):
             size = block_rows(group)
@@ -130,6 +144,17 @@ class _CachedRowFile:
             if start < group.stop:
                 yield from self._group(group, columns, max(start, group.first))
 
+    def few(self, columns: list[str], runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, pa.RecordBatch]] | None:
+        """As `RowPicker.few`; None as well where a sidecar has the rows, or is to have them."""
+        group = next(group for group in self.groups if runs[0][0] < group.stop)
+        if not self._store.is_quick_by_page(self._file.content, group, columns):
+            return None
+        rows = self._rows()
+        found = rows.few(columns, runs) if isinstance(rows, RowPicker) else None
+        if found is not None:
+            self._store.count_asked(self._file.content, group, columns)
+        return found
+
     def _group(self, group: RowGroup, columns: list[str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         name = self._store.blocks_of(self._file.content, group, columns, self._rows)
         with self._store.sidecars.open(name) as blocks:
@@ -144,6 +169,10 @@ class _CachedRowFile:
         if self._data is None:
             self._data = self._opened.enter_context(self._store.open_data(self._file))
         return self._data
+
+
+def _name_of(content: str, group: RowGroup, columns: list[str]) -> str:
+    return f"{content}.{short_digest(*columns)}.{group.first}.rows"
 
 
 def _replaced(file: str) -> BadParquet:

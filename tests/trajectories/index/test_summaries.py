@@ -32,8 +32,12 @@ from tests.trajectories.tables import (
 A, B = "data/a.parquet", "data/b.parquet"
 
 
+def rows_of(opened: pq.ParquetFile) -> ParquetRowFile:
+    return ParquetRowFile(opened, "a.parquet", 0, lambda _: [])
+
+
 def layout_of(opened: pq.ParquetFile) -> Layout:
-    layout = explain_layout(ParquetRowFile(opened), "a.parquet", ReadOptions()).layout
+    layout = explain_layout(rows_of(opened), "a.parquet", ReadOptions()).layout
     assert layout is not None
     return layout
 
@@ -44,7 +48,7 @@ def summaries(folder: Path, table: pa.Table, **options: Any) -> list[TrajectoryS
     with pq.ParquetFile(path) as opened:
         layout = layout_of(opened)
         found: list[TrajectorySummary] = []
-        for batch in opened.iter_batches(2, columns=summary_columns(ParquetRowFile(opened).leaves, layout)):
+        for batch in opened.iter_batches(2, columns=summary_columns(rows_of(opened).leaves, layout)):
             found += summaries_of(summarise(batch, layout), range(len(found), len(found) + batch.num_rows))
     return found
 
@@ -138,7 +142,7 @@ def test_the_text_of_messages_is_not_read(tmp_path: Path) -> None:
     with pq.ParquetFile(tmp_path / "a.parquet") as opened:
         layout = layout_of(opened)
         read = {*SUMMARY_FIELDS, "conversations.list.element.role"}
-        assert {*summary_columns(ParquetRowFile(opened).leaves, layout)} == read - {"key"}
+        assert {*summary_columns(rows_of(opened).leaves, layout)} == read - {"key"}
 
 
 def test_text_that_is_no_utf_8_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:

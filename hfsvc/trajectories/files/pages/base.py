@@ -1,6 +1,7 @@
 """What all that reads parquet by its pages has in common: ranges of a file, how they are read, and files that lie about them."""
 
 from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
 Range = tuple[int, int]
 """Bytes of a file: start inclusive, stop exclusive."""
@@ -23,6 +24,19 @@ def read_checked(read_ranges: ReadRanges, ranges: Sequence[Range]) -> Sequence[b
         if len(content) != stop - start:
             raise MalformedPages(f"it ends within the bytes {start} to {stop} that its footer speaks of")
     return found
+
+
+def local_ranges(file: BinaryIO) -> ReadRanges:
+    """Reads ranges of an open file."""
+
+    def read_ranges(ranges: Sequence[Range]) -> list[bytes]:
+        found = []
+        for start, stop in ranges:
+            file.seek(start)
+            found.append(file.read(stop - start))
+        return found
+
+    return read_ranges
 
 
 def joined(ranges: Sequence[Range]) -> list[Range]:

@@ -54,6 +54,11 @@ class LeafPages(NamedTuple):
         """Where its bytes lie."""
         return joined([self.dictionary, *((page.start, page.stop) for page in self.pages)])
 
+    @property
+    def decoded_bytes(self) -> float:
+        """As `PagePlan.decoded_bytes`."""
+        return byte_count(self.ranges) * self.chunk.size / max(1, self.chunk.stop - self.chunk.start)
+
 
 class PagePlan(NamedTuple):
     """What is read for some rows of a row group.
@@ -74,7 +79,12 @@ class PagePlan(NamedTuple):
     @property
     def bytes(self) -> int:
         """How many those are."""
-        return sum(stop - start for start, stop in self.ranges)
+        return byte_count(self.ranges)
+
+    @property
+    def decoded_bytes(self) -> float:
+        """About how many bytes those are when decompressed, going by the footer."""
+        return sum(leaf.decoded_bytes for leaf in self.leaves.values())
 
 
 def chunk_ranges(footer: ParquetFooter, group: int, columns: Sequence[str] | None) -> list[Range]:
