@@ -142,6 +142,8 @@ class LatestSnapshot:
         )
         for file in self._known.left_out:
             logger.warning("%s is left out: %s", file.file, file.reason)
+        if left := dataset.left:
+            logger.warning("only a part of %s is here: limits left out %d of its files", dataset.repo, left.files)
         return self._known
 
     async def read(self, read: Callable[["Snapshot"], T]) -> T:
