@@ -99,7 +99,7 @@ def single_rows(root: Path) -> dict[str, list[float]]:
 
 
 def print_rows(timings: Mapping[str, Sequence[float]]) -> None:
-    print("\n| what | median ms | worst ms |")
+    print("\n| what, in ms where it does not say otherwise | median | worst |")
     print("|---|---|---|")
     for name, found in timings.items():
         print(f"| {name} | {statistics.median(found):.1f} | {max(found):.1f} |")

@@ -141,7 +141,7 @@ class TableTaker:
         parquet.close()
 
 
-def _content_defined_chunks() -> dict[str, bool]:
+def _content_defined_chunks() -> dict[str, Any]:
     """What has pyarrow cut pages by what they hold, so that a changed file shares most bytes with what it was: from 21 on."""
     option = "use_content_defined_chunking"
     return {option: True} if option in signature(pq.ParquetWriter).parameters else {}

@@ -42,6 +42,14 @@ def test_json_tells_what_was_moved(hfsvc: Command, hub: LocalHub) -> None:
         assert (found["bytesMoved"], found["requests"]) == (hub.bytes_sent(), len(hub.requests))
 
 
+def test_what_a_large_row_group_costs_is_said_before(hfsvc: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hfsvc.trajectories.files.ranged_parquet.LARGE_GROUP_BYTES", 1 << 10)
+    shown = hfsvc("show", "3", REPO, "--remote")
+    assert shown.code == 0
+    told, moved = shown.err.index("row group 0 holds"), shown.err.index(" requests")
+    assert told < moved
+
+
 def test_what_does_not_go_together_is_refused(hfsvc: Command, tmp_path: Path) -> None:
     assert "one process" in hfsvc("count", REPO, "--remote", "--workers", "2").err
     assert "ray" in hfsvc("export", REPO, "--remote", "--engine", "ray", "-o", str(tmp_path / "a.jsonl")).err
