@@ -34,6 +34,8 @@ from hfsvc.settings import Settings
 
 logger = logging.getLogger(__name__)
 JSON = "application/json"
+BODY = "body"
+BODY_ARGUMENT = "data"
 CODES = {
     400: "invalid_request",
     401: "wrong_token",
@@ -166,10 +168,18 @@ def http_exception_response(_: Request[Any, Any, Any], error: HTTPException) -> 
     """The response where Litestar itself refuses: addresses, methods, parameters and bodies."""
     code = CODES.get(error.status_code, "failed")
     details = error.extra if isinstance(error.extra, list) else []
-    sentences = [f"{each.get('key', 'body')}: {each.get('message')}" for each in details]
+    sentences = [_sentence(str(each.get("key", BODY)), str(each.get("message"))) for each in details]
     said = "There is no such address." if error.status_code == 404 else error.detail.split("\n")[0]
     document = error_document(code, "; ".join([said, *sentences]), hint=HINTS.get(error.status_code))
     return Response({"error": document}, status_code=error.status_code, headers=_with_head(error.headers or {}))
+
+
+def _sentence(key: str, message: str) -> str:
+    """What is wrong with a parameter, or with the body."""
+    # Litestar calls the body by its handler's argument, and says nothing but that where there is none.
+    if key != BODY_ARGUMENT:
+        return f"{key}: {message}"
+    return f"{BODY}: it is empty, and an object is needed" if message == repr(key) else f"{BODY}: {message}"
 
 
 def _with_head(headers: Mapping[str, str]) -> dict[str, str]:

@@ -109,10 +109,9 @@ async def check_length(source: TrajectorySource) -> None:
         InvalidArgument: It is.
     """
     if (rows := await source.count()) > MOST_ROWS:
-        reason = (
-            f"this dataset has {rows:,} rows, and {MOST_ROWS:,} can be put in order: choose fewer with config or split"
-        )
-        raise InvalidArgument(name="sort", given="used here", reason=reason)
+        fewer = f"{MOST_ROWS:,} can be put in order or summed up: choose fewer with config or split"
+        reason = f"this dataset has {rows:,} rows, and {fewer}"
+        raise InvalidArgument(name="sort, measures and totals", given="used here", reason=reason)
 
 
 async def _measure_all(source: TrajectorySource) -> Mapping[int, RowMeasures]:

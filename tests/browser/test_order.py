@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from hfsvc.server.measures import MOST_ROWS
 from hfsvc.testing import LocalHub
 from hfsvc.testing.samples import rows_table, sample_rows
 
@@ -25,7 +27,7 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs.parquet"
 
 
-def order(page: Page) -> list[str]:
+def numbers(page: Page) -> list[str]:
     return page.locator("hf-rows .spacer .row:not(.waiting) .nr").all_inner_texts()
 
 
@@ -40,7 +42,7 @@ def test_columns_sort_and_tell_what_runs_took(hub: LocalHub, open_page: Open, ru
         title.get_by_role("button").click()
         expect(costs).to_have_text(["$2.00", "$0.50", "$0.25", ""])
         expect(title).to_have_attribute("aria-sort", "descending")
-        assert sorted(order(page)) == ["0", "1", "2", "3"]
+        assert sorted(numbers(page)) == ["0", "1", "2", "3"]
         title.get_by_role("button").click()
         expect(costs).to_have_text(["$0.25", "$0.50", "$2.00", ""])
         assert not Axe().run(page).response["violations"]
@@ -53,6 +55,22 @@ def test_columns_sort_and_tell_what_runs_took(hub: LocalHub, open_page: Open, ru
         expect(page.locator("hf-trajectory h2")).to_have_text("task_2")
         page.keyboard.press("n")
         expect(page.locator("hf-trajectory h2")).to_have_text("task_0")
+
+
+@pytest.mark.parametrize("order", ["?sort=task", "?costs=1"])
+def test_a_list_too_long_for_an_order_says_so_and_comes_back(
+    hub: LocalHub, open_page: Open, tmp_path: Path, order: str
+) -> None:
+    messages = pa.repeat([{"role": "user", "content": "go"}, {"role": "assistant", "content": "gone"}], MOST_ROWS + 1)
+    pq.write_table(pa.table({"conversations": messages}), tmp_path / "many.parquet")
+    with serving(tmp_path, hub.endpoint, str(tmp_path / "many.parquet")) as server:
+        page = open_page(f"{server.address}#/local%3Amany.parquet{order}", allowed=("400",))
+        expect(page.get_by_role("alert")).to_contain_text(
+            "this dataset has 200,001 rows, and 200,000 can be put in order"
+        )
+        page.get_by_role("button", name="Show rows as they are stored").click()
+        expect(page.locator("hf-rows .spacer .row .nr").first).to_have_text("0")
+        expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_totals_stand_beside_the_pictures(hub: LocalHub, open_page: Open, runs: Path) -> None:

@@ -55,5 +55,6 @@ async def test_rows_come_as_they_are_found_with_progress(root: Path) -> None:
         assert lines[-1] == {"ended": {"rows": 130, "total": 131, "found": 3, "bad": 1}}
         few = await world.client.get("/api/search", params={"text": "needle", "limit": 1, "query": "task:t61"})
         assert msgspec.json.decode(few.content.splitlines()[1])["row"] == 61
-        refused = await world.client.get("/api/search", params={"text": ""})
-        assert (refused.status_code, error_of(refused)["code"]) == (400, "invalid_request")
+        for wrong in ("text=", "text=needle&limit=0"):
+            refused = await world.client.get(f"/api/search?{wrong}")
+            assert (refused.status_code, error_of(refused)["code"]) == (400, "invalid_request")

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from hfsvc import atif
+from hfsvc import Settings, atif, create_app, open_container
 from hfsvc.server import measures
 from hfsvc.server.measures import RowMeasures, measure
 from hfsvc.testing import FakeTrajectorySource
@@ -79,9 +82,44 @@ async def test_what_is_too_long_is_refused(
 ) -> None:
     monkeypatch.setattr(measures, "MOST_ROWS", 3)
     async with open_world(root, source=source) as world:
-        for path in ("/api/trajectories?sort=cost", "/api/trajectories?sort=task", "/api/totals?field=task"):
+        for path, said in {
+            "/api/trajectories?sort=cost": "sort",
+            "/api/trajectories?sort=task": "sort",
+            "/api/trajectories?measures=true": "measures",
+            "/api/totals?field=task": "totals",
+        }.items():
             answer = await world.client.get(path)
-            assert (answer.status_code, "4 rows" in error_of(answer)["message"]) == (400, True)
+            message = error_of(answer)["message"]
+            assert (answer.status_code, "4 rows" in message, said in message) == (400, True, True)
+
+
+async def test_measures_are_those_of_the_rows_of_a_split(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    for split, cost in {"test": 1.0, "train": 100.0}.items():
+        write_runs(folder / "data" / f"{split}.parquet", cost)
+    async with open_container(Settings(root=root)) as container:
+        app = create_app(container, files=[folder])
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            for split, costs in {"test": [1.0, 2.0], "train": [100.0, 101.0], "": [1.0, 2.0, 100.0, 101.0]}.items():
+                part = {"split": split} if split else {}
+                page = (await client.get("/api/trajectories", params={"measures": "true", **part})).json()
+                assert [each["costUsd"] for each in page["measures"]] == costs
+                totals = (await client.get("/api/totals", params={"field": "model", **part})).json()
+                assert [each["costUsd"] for each in totals["groups"]] == [sum(costs)]
+
+
+async def test_a_list_without_rows_has_measures_of_none(root: Path) -> None:
+    async with open_world(root, source=FakeTrajectorySource([])) as world:
+        page = (await world.client.get("/api/trajectories", params={"measures": "true"})).json()
+        assert page["measures"] == []
+
+
+def write_runs(path: Path, cost: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    messages = [[{"role": "user", "content": "go"}, {"role": "assistant", "content": "gone"}]] * 2
+    columns = {"conversations": messages, "model": ["m"] * 2, "total_cost": [cost, cost + 1]}
+    pq.write_table(pa.table(columns), path)
 
 
 def test_what_a_document_tells() -> None:

@@ -205,6 +205,11 @@ class ListPane extends HTMLElement {
       const all = button("Show all parts", () => this._refine({ config: "", split: "" }));
       return empty("There is no such part", error.message, all);
     }
+    // Of long datasets no order can be had: without a way back the list would be gone.
+    if (error.code === "invalid_argument" && (this._route.sort || this._route.costs)) {
+      const stored = button("Show rows as they are stored", () => this._refine({ sort: "", costs: "" }));
+      return failed(error, () => this._retry(), stored, datasets());
+    }
     if (error.code === "bad_parquet" || this._route.layout) {
       return failed(error, () => this._retry(), this._layoutChoice(), datasets());
     }

@@ -46,7 +46,8 @@ Text = Annotated[
 ]
 Row = Annotated[int, QueryParameter(ge=0, le=LARGEST)]
 Stop = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Row to stop before.")]
-Most = Annotated[int, QueryParameter(name="limit", ge=0, le=LARGEST, description="Most rows that come out.")]
+MostRows = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Most rows that come out.")]
+FoundRows = Annotated[int, QueryParameter(ge=1, le=LARGEST, description="Rows with the text after which it ends.")]
 Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="How many to leave out.")]
 Limit = Annotated[int, QueryParameter(ge=0, le=PAGE_ROWS, description="Longest page.")]
 Key = Annotated[

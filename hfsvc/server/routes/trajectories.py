@@ -23,10 +23,11 @@ from hfsvc.server.routes.parameters import (
     LARGEST,
     By,
     Cursor,
+    FoundRows,
     Key,
     Limit,
     Lines,
-    Most,
+    MostRows,
     Offset,
     Query,
     Row,
@@ -72,12 +73,13 @@ async def list_trajectories(
     source = app.sources.open(wanted.name, wanted.options)
     repo = app.sources.repo(wanted.name)
     took: Measured = {}
+    is_told = measures or is_measured(sort)
 
     async def read() -> tuple[SummaryPage, Listing]:
         nonlocal took
         listing = listing_of(repo, await app.sources.find(repo), wanted.options, f"{sort} {search}" if sort else search)
         start = offset if cursor is None else read_cursor(cursor, listing)
-        took = await _measured(app, wanted) if measures or is_measured(sort) else {}
+        took = await _measured(app, wanted) if is_told else {}
         async with app.lists:
             if sort is None:
                 return await source.list_summaries(start, limit, search), listing
@@ -94,7 +96,7 @@ async def list_trajectories(
         offset=page.offset,
         items=page.items,
         next=write_cursor(listing, after) if page.items and after < page.total else None,
-        measures=tuple(took.get(each.row, UNMEASURED) for each in page.items) if took else None,
+        measures=tuple(took.get(each.row, UNMEASURED) for each in page.items) if is_told else None,
         left_out=left_out_of(source.left_out),
     )
 
@@ -144,7 +146,7 @@ async def stream_trajectories(
     stop: Stop = LARGEST,
     cursor: Cursor = None,
     search: Query = None,
-    most: Most = LARGEST,
+    limit: MostRows = LARGEST,
     skip_bad: FromQuery[bool] = False,
     lines: Lines = "atif",
     record: FromQuery[bool] = False,
@@ -161,7 +163,7 @@ async def stream_trajectories(
     version = await check_version(app.sources, repo, wanted.commit)
 
     async def chunks() -> AsyncGenerator[bytes, None]:
-        rows = source.stream_rows(start=start, stop=stop, cursor=cursor, where=search, limit=most)
+        rows = source.stream_rows(start=start, stop=stop, cursor=cursor, where=search, limit=limit)
         try:
             first = await anext(rows, None)
             # The head, which is sent with the first row, names the commit.
@@ -199,16 +201,18 @@ async def list_totals(
 
 
 async def _measured(app: AppState, wanted: SourceRequest) -> Measured:
-    # What a run took does not depend on which others are read, but its row's number does.
-    options = ReadOptions(layout=wanted.options.layout, on_bad_row="skip")
+    # What a run took does not depend on which others are read, but its row's number does: it counts from the first
+    # file of the configuration and split.
+    asked = wanted.options
+    options = ReadOptions(layout=asked.layout, config=asked.config, split=asked.split, on_bad_row="skip")
     repo = app.sources.repo(wanted.name)
-    key = (repo, version_of(await app.sources.find(repo)), options.layout)
+    key = (repo, version_of(await app.sources.find(repo)), options.layout, options.config, options.split)
     return await app.measured_rows.of_rows(app.sources.open(wanted.name, options), key)
 
 
 @get("/api/search", responses={**error_responses(404, 409, 422), **success_response(SearchLine, NDJSON)})
 async def search_messages(
-    app: AppStateDep, wanted: Wanted, text: Text, search: Query = None, most: Most = 1000
+    app: AppStateDep, wanted: Wanted, text: Text, search: Query = None, limit: FoundRows = 1000
 ) -> ASGIApp:
     """Rows whose messages say a text, one a line as they are found, with the step and the words around it.
 
@@ -231,7 +235,7 @@ async def search_messages(
                 if hit:
                     task = (row.trajectory.extra or {}).get("task")
                     yield _line(SearchLine(row=row.row, task=task if isinstance(task, str) else None, hit=hit))
-                if progress.found >= most:
+                if progress.found >= limit:
                     break
                 if progress.rows % PROGRESS_ROWS == 0:
                     yield _line(SearchLine(progress=progress))

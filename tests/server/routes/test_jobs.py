@@ -139,6 +139,13 @@ class TestJobs:
         assert (answer.status_code, error_of(answer)["code"]) == (400, code)
         assert (await world.client.get("/api/jobs")).json() == []
 
+    @pytest.mark.parametrize(
+        ("body", "said"), [(b"", "body: it is empty"), (b"[]", "body: Expected"), (b"{}", "body: Object missing")]
+    )
+    async def test_a_body_that_is_no_order_is_called_one(self, world: World, body: bytes, said: str) -> None:
+        answer = await world.client.post("/api/jobs", content=body)
+        assert (answer.status_code, said in error_of(answer)["message"]) == (400, True), answer.text
+
     async def test_a_body_that_is_nested_too_deep_is_refused(self, world: World) -> None:
         for path in ("/api/jobs", "/session"):
             answer = await world.client.post(path, content=b"[" * 60_000)

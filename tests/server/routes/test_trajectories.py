@@ -137,6 +137,10 @@ class TestStream:
         answer = await world.client.get("/api/trajectories.jsonl", params={"cursor": last["cursor"]})
         assert len(answer.content.splitlines()) == 2
 
+    async def test_a_refusal_names_the_parameter_as_the_caller_wrote_it(self, world: World) -> None:
+        answer = await world.client.get("/api/trajectories.jsonl", params={"limit": -4})
+        assert (answer.status_code, "limit: Expected" in error_of(answer)["message"]) == (400, True)
+
     async def test_a_cursor_that_is_none_is_400(self, world: World) -> None:
         for path in ("/api/trajectories", "/api/trajectories.jsonl"):
             answer = await world.client.get(path, params={"cursor": "x"})
