@@ -91,8 +91,8 @@ class ServerApp:
     async def find_missing(self) -> NotDownloaded | None:
         """That the default source is not on disk, for whoever starts a server: the socket reads nothing else."""
         repo = self._sources.repo(None)
-        here = self._sources.is_local(repo) or await self._datasets.is_downloaded(repo)
-        return None if here else NotDownloaded(repo=repo)
+        readable = self._sources.is_local(repo) or self._sources.is_remote(repo)
+        return None if readable or await self._datasets.is_downloaded(repo) else NotDownloaded(repo=repo)
 
     def issue_code(self) -> str:
         """A code that opens one session, once, within five minutes: for an address, in place of the token."""

@@ -129,6 +129,10 @@ class OpenSources:
         stored = await self._container.datasets().list_downloaded()
         return [each for each in found if each] + [each for each in stored if self._remote_name(each.repo) is None]
 
+    def is_remote(self, repo: str) -> bool:
+        """Whether a dataset is read on the Hub, so that none of it must be on disk."""
+        return self._remote_name(repo) is not None
+
     def _remote_name(self, repo: str) -> str | None:
         """What a dataset was named as that is read on the Hub; None for all others."""
         try:

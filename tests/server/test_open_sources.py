@@ -5,7 +5,7 @@ from typing import Any
 
 from dependency_injector import providers
 
-from hfsvc import Settings, open_container
+from hfsvc import Settings, create_app, open_container
 from hfsvc.models import ReadOptions
 from hfsvc.server.open_sources import KEPT, OpenSources
 from hfsvc.testing import FakeTrajectorySource
@@ -31,3 +31,10 @@ async def test_a_dataset_is_one_by_its_alias_and_by_its_id(root: Path) -> None:
     async with open_container(Settings(root=root)) as container:
         sources = OpenSources(container)
         assert sources.open(sources.repo(None), MESSAGES) is sources.open(sources.name(None), MESSAGES)
+
+
+async def test_what_is_read_on_the_hub_is_not_missing(root: Path) -> None:
+    settings = Settings(root=root, default_source="acme/notes")
+    async with open_container(settings) as container:
+        assert await create_app(container).find_missing()
+        assert await create_app(container, remote=["acme/notes"]).find_missing() is None
