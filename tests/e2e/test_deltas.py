@@ -36,6 +36,7 @@ from hfsvc.testing.localhub import (
 )
 from hfsvc.testing.localhub.repos import xet_hash_of
 
+from .. import builders
 from ..builders import REPO, KiB, MiB, everything, noise, of_kind, open_container_for, parts_left, run_python, sha256
 
 FILE = "data/train.parquet"
@@ -93,6 +94,17 @@ CHANGES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked, reckoned and copied knows no transport; what depends on one is held over both."""
+    transport = getattr(request, "param", "auto")
+    monkeypatch.setattr(builders, "TRANSPORT", transport)
+    monkeypatch.setenv("HFSVC_TRANSPORT", transport)
+
+
+over_both = pytest.mark.parametrize("_transport", ["httpx", "auto"], indirect=True)
+
+
 @pytest.mark.parametrize("new", CHANGES.values(), ids=CHANGES)
 async def test_only_what_changed_is_fetched(hub: LocalHub, root: Path, new: bytes) -> None:
     async with at_old(hub, root) as container:
@@ -104,6 +116,7 @@ async def test_only_what_changed_is_fetched(hub: LocalHub, root: Path, new: byte
     assert parts_left(root) == []
 
 
+@over_both
 async def test_a_second_update_starts_from_the_first(hub: LocalHub, root: Path) -> None:
     async with at_old(hub, root) as container:
         await update(hub, container.datasets())
@@ -189,6 +202,7 @@ async def test_no_storage_is_asked_that_was_not_allowed(hub: LocalHub, root: Pat
     assert hub.count(server="storage") == 0
 
 
+@over_both
 async def test_each_server_sees_its_own_token_only(hub: LocalHub, root: Path) -> None:
     async with at_old(hub, root, token=Secret("hf_mine")) as container:
         await update(hub, container.datasets())
@@ -227,6 +241,7 @@ async def test_a_storage_of_the_first_version_is_enough(hub: LocalHub, root: Pat
     assert hub.count(server="storage", path="/v2/*") == 1
 
 
+@over_both
 async def test_compressed_answers_are_read(hub: LocalHub, root: Path) -> None:
     hub.fault(Gzip(), server="storage")
     async with at_old(hub, root) as container:
@@ -319,6 +334,7 @@ async def test_no_token_means_the_whole_file(hub: LocalHub, root: Path, fault: F
     assert (hub.count(server="storage"), why(events)) == (0, delta_planner.NO_ANSWER)
 
 
+@over_both
 async def test_a_storage_that_is_silent_is_not_waited_for(
     hub: LocalHub, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -425,6 +441,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills processes")
+@over_both
 async def test_copying_that_was_killed_goes_on(hub: LocalHub, root: Path) -> None:
     async with at_old(hub, root) as container:
         hub.write(REPO, FILE, NEW)
