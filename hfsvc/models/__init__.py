@@ -16,23 +16,12 @@ from hfsvc.models.choice import (
     TraceFilter,
 )
 from hfsvc.models.datasets import (
-    DEFAULT_REVISION,
-    ByteRange,
-    Conversion,
-    CopiedRange,
     DamagedFile,
     DatasetConfig,
-    DatasetRequest,
     DatasetShard,
     DatasetUsage,
-    Delta,
     DownloadedDataset,
-    DownloadPlan,
-    Globs,
-    LeftFiles,
-    Limit,
     Location,
-    PlannedFile,
     RemoteDataset,
     RemoteFile,
     RemoteTraffic,
@@ -51,6 +40,8 @@ from hfsvc.models.events import (
 )
 from hfsvc.models.file_kinds import DEFAULT_INCLUDE
 from hfsvc.models.lock import LOCK_VERSION, LockedDataset, LockedFile, LockFile
+from hfsvc.models.plans import ByteRange, CopiedRange, Delta, DownloadPlan, PlannedFile
+from hfsvc.models.requests import DEFAULT_REVISION, Conversion, DatasetRequest, Globs, LeftFiles, Limit
 from hfsvc.models.trajectories import (
     FACETS,
     KEY_COLUMNS,

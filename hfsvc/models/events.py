@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from hfsvc.models.base import Model
-from hfsvc.models.datasets import DownloadedDataset, DownloadPlan
+from hfsvc.models.datasets import DownloadedDataset
+from hfsvc.models.plans import DownloadPlan
 
 
 class Planned(Model, frozen=True, kw_only=True, tag_field="event", tag="planned"):

@@ -3,7 +3,7 @@
 import msgspec
 
 from hfsvc.models.base import Model
-from hfsvc.models.datasets import Conversion, Globs
+from hfsvc.models.requests import Conversion, Globs
 
 LOCK_VERSION = 1
 

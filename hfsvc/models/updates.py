@@ -1,7 +1,7 @@
 """What the Hub has of a dataset that is on disk, beside what is here."""
 
 from hfsvc.models.base import Model
-from hfsvc.models.datasets import LeftFiles
+from hfsvc.models.requests import LeftFiles
 
 
 class DatasetUpdate(Model, frozen=True, kw_only=True):
