@@ -31,6 +31,7 @@ def test_success_by_model_and_task(served: Served, open_page: Open) -> None:
     expect(page.get_by_text("40 matches")).to_be_visible()
     expect(overview).to_have_count(0)
     page.get_by_role("link", name="Overview").click()
+    expect(line).to_be_visible()
     expect(overview.get_by_role("row").filter(has_text=MODELS[1])).to_have_count(0)
     page.keyboard.press("Escape")
     expect(overview).to_have_count(0)
