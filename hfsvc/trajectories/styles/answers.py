@@ -91,12 +91,29 @@ class Answers:
             given: Its calls, as the message has them.
             calls: The same with their ids in the step.
         """
+        self._begin_step(index, draft)
+        if [call for call in given if call.id is not None]:
+            self._remember(draft, given, calls)
+
+    def add_plain(self, index: int, draft: StepDraft) -> None:
+        """The agent speaks, and what came of it is with its step already.
+
+        Args:
+            index: Of the message.
+            draft: Its step; its calls have no ids in the row.
+        """
+        self._begin_step(index, draft)
+        for result in draft.results:
+            self.observations += 1
+            if result.source_call_id is not None:
+                self._closed.add((id(draft), result.source_call_id))
+
+    def _begin_step(self, index: int, draft: StepDraft) -> None:
         if index and self._kinds[index - 1] != "agent":
             self._turn = len(self.agents)
         self.agents.append(draft)
-        if calls:
+        if draft.calls:
             self._caller = draft
-            self._remember(draft, given, calls)
 
     def _remember(self, draft: StepDraft, given: list[Call], calls: list[ToolCall]) -> None:
         made: dict[str, list[_Waiting]] = {}

@@ -16,6 +16,7 @@ from hfsvc.trajectories.styles.notations.precedence import marks_in_content
 from hfsvc.trajectories.styles.notations.terminus import DONE
 from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, tools_in, tools_of
 from hfsvc.trajectories.styles.notations.whole_runs import Run, run_in
+from hfsvc.trajectories.styles.plain_turn import NOTATION, plain_turn
 from hfsvc.trajectories.styles.provenance import COLUMN, PART, noted_content, notes_of
 from hfsvc.trajectories.styles.roles import KINDS, Kind, kind_of
 from hfsvc.trajectories.styles.step_draft import StepDraft, mark_last, step_of
@@ -65,6 +66,7 @@ class StepBuilder:
         self._reader = AgentReader(messages, self._kinds, self._blocks, fenced=fenced, tools=tools)
         self._answers = Answers(messages, self._kinds, self._blocks, self._drafts, reader=self._reader, kept=self.kept)
         self._agents = self._answers.agents
+        self._screen = -1
 
     @property
     def tools(self) -> Tools | None:
@@ -88,8 +90,11 @@ class StepBuilder:
             self._drafts.append(StepDraft("system", self._without_tools(system), -1, {COLUMN: "system"}))
         for index, message in enumerate(self._messages):
             kind = self._kinds[index]
+            if index <= self._screen:
+                continue
             if kind == "agent":
-                self._add_agent(index, message)
+                if not self._add_plain(index):
+                    self._add_agent(index, message)
             elif self._blocks and index in self._blocks and self._blocks[index].results:
                 self._answers.block_results(index, message, self._blocks[index])
             elif kind == "tool":
@@ -125,6 +130,17 @@ class StepBuilder:
             return prompt
         self._reader.tools, (start, end) = found
         return prompt if prompt[:start].strip() else prompt[end:].lstrip("\n")
+
+    def _add_plain(self, index: int) -> bool:
+        """Add a turn that is as nearly all are, with the message after it; False where it is not."""
+        if self._answered_by_tools or not (draft := plain_turn(self._messages, index, len(self._agents))):
+            return False
+        self._screen = draft.end
+        self._drafts.append(draft)
+        self._answers.add_plain(index, draft)
+        if draft.calls:
+            self._count(NOTATION, len(draft.calls))
+        return True
 
     def _add_agent(self, index: int, message: Message) -> None:
         blocks = self._blocks.get(index) if self._blocks else None
@@ -207,9 +223,10 @@ def _with_ids(calls: list[Call], turn: int) -> list[ToolCall]:
     taken: dict[str, int] = {}
     made = []
     for number, call in enumerate(calls, 1):
-        name, unread, further = call.name, call.unread, call.extra
-        id = _unique(call.id or f"call_{turn}_{'task_complete' if name == DONE else number}", taken)
-        extra = {**(further or {}), **({"unread": unread} if unread else {})} if unread or further else None
+        name, id, extra = call.name, call.id, None
+        if call.unread or call.extra:
+            extra = {**(call.extra or {}), **({"unread": call.unread} if call.unread else {})}
+        id = _unique(id or f"call_{turn}_{'task_complete' if name == DONE else number}", taken)
         made.append(ToolCall(tool_call_id=id, function_name=name, arguments=call.arguments, extra=extra))
     return made
 

@@ -21,14 +21,16 @@ class _Command(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     duration: float = DEFAULT_DURATION
 
 
-class _Batch(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class Batch(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What the harness runs, of usual fields alone; a duration is in seconds."""
+
     analysis: str
     plan: str
     commands: list[_Command]
     task_complete: bool = False
 
 
-_decode = msgspec.json.Decoder(_Batch).decode
+_decode = msgspec.json.Decoder(Batch).decode
 
 
 def opens(text: str) -> int:
@@ -37,13 +39,19 @@ def opens(text: str) -> int:
     return start if start >= 0 and ('"commands"' in text or '"analysis"' in text) else -1
 
 
-def parse_plain(text: str) -> ParsedText | None:
+def decode_plain(text: str) -> Batch | None:
     """The batch of a message that is one and nothing else, with the usual fields, as nearly all are; None for all others."""
     if text[:16].lstrip()[:1] != "{":
         return None
     try:
-        batch = _decode(text)
+        return _decode(text)
     except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+def parse_plain(text: str) -> ParsedText | None:
+    """The same as calls."""
+    if (batch := decode_plain(text)) is None:
         return None
     calls = [Call(RUN, {"keystrokes": each.keystrokes, "duration": each.duration}) for each in batch.commands]
     return ParsedText(said(batch.analysis, batch.plan), [*calls, done()] if batch.task_complete else calls)
