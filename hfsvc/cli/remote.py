@@ -119,12 +119,16 @@ def traffic_facts() -> dict[str, Any]:
 
 
 def tell_traffic(options: "Options") -> None:
-    """Say what was moved, where something could have been."""
-    from hfsvc.cli.output import count_of, say
+    """Say what was moved, where something could have been: to people in words, to programs as an event."""
+    from hfsvc.cli.output import count_of, say, write_json
     from hfsvc.units import format_bytes
 
     reading = remote_reading()
     if reading is None or options.quiet:
+        return
+    if options.as_json:
+        # What `show` and `sample` print is a document, which has no place for it.
+        write_json({"event": "remoteRead", **traffic_facts(), "totalBytes": reading.traffic.total_bytes}, err=True)
         return
     moved, total = format_bytes(reading.traffic.bytes_moved), format_bytes(reading.traffic.total_bytes)
     say(f"read {moved} of {total} in {count_of('request', reading.traffic.requests)}")

@@ -42,6 +42,17 @@ def test_json_tells_what_was_moved(hfsvc: Command, hub: LocalHub) -> None:
         assert (found["bytesMoved"], found["requests"]) == (hub.bytes_sent(), len(hub.requests))
 
 
+@pytest.mark.parametrize("words", [("show", "3", REPO), ("sample", "2", REPO), ("count", REPO)])
+def test_json_tells_it_on_stderr_too_where_stdout_is_a_document(
+    hfsvc: Command, hub: LocalHub, words: tuple[str, ...]
+) -> None:
+    found = hfsvc(*words, "--remote", "--json")
+    event = json.loads(found.err.splitlines()[-1])
+    assert event.pop("totalBytes") > event["bytesMoved"] > 0
+    assert event == {"event": "remoteRead", "bytesMoved": hub.bytes_sent(), "requests": len(hub.requests)}
+    assert found.json
+
+
 def test_what_a_large_row_group_costs_is_said_before(hfsvc: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hfsvc.trajectories.files.ranged_parquet.LARGE_GROUP_BYTES", 1 << 10)
     shown = hfsvc("show", "3", REPO, "--remote")
