@@ -646,17 +646,22 @@ class CertificateRefused(TryLater):
 
 @dataclass(eq=False, kw_only=True)
 class TransferStalled(TryLater):
-    """A file's content stopped coming, and trying again brought nothing more."""
+    """A file's content stopped coming, and trying again brought nothing more.
+
+    Attributes:
+        kept: Whether what came is on disk, and the next run goes on after it.
+    """
 
     repo: str
     path: str
     offset: int
     reason: str = "no byte arrived"
+    kept: bool = True
 
     def message(self) -> str:
         when = f" in {self.retry_after_s:.0f} s" if self.retry_after_s else ""
         stopped = f"{self.path} of {self.repo} stopped at byte {self.offset}: {self.reason}."
-        return f"{stopped} Run again{when} to go on from there."
+        return f"{stopped} Run again{when} to go on from there." if self.kept else f"{stopped} Try again{when}."
 
 
 @dataclass(eq=False, kw_only=True)

@@ -100,7 +100,7 @@ async def test_a_server_that_is_gone_is_told_after_the_last_try(
         source = container.source(REPO, remote=True)
         assert await source.count() == 300
         local_hub.fault(Status(503), server="cdn")
-        with pytest.raises(TransferStalled, match=r"train\.parquet"):
+        with pytest.raises(TransferStalled, match=r"train\.parquet.*Try again\.$"):
             await source.get_trajectory(200)
 
 
