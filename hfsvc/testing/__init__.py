@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Redirect,
         Request,
         Response,
+        ShortRange,
         SlowConnection,
         Stall,
         Status,
@@ -64,7 +65,7 @@ _NAMES = {
     "localhub": (
         "CaptivePortal Chunked Corrupt Cut Direct Exchange Fault FaultRule ForeignLinks Garbage Gzip HangUp "
         "IgnoreRange LocalHub MaskedHashes Missing OtherChunks OtherLengths OtherRange OtherTotal Pointer RecordedRequest Redirect "
-        "Request Response SlowConnection Stall Status TooManyConnections TooManyRequests WithHeader WithoutHeader "
+        "Request Response ShortRange SlowConnection Stall Status TooManyConnections TooManyRequests WithHeader WithoutHeader "
         "WrongHash mirror_of"
     ),
     "samples": (
@@ -104,6 +105,7 @@ __all__ = [
     "Redirect",
     "Request",
     "Response",
+    "ShortRange",
     "SlowConnection",
     "Stall",
     "Status",

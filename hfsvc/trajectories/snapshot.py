@@ -23,6 +23,7 @@ from hfsvc.models import (
     SummaryField,
     ValueCounts,
 )
+from hfsvc.models.choice import CHOICE_LOGGER
 from hfsvc.trajectories.chooser import Chooser, Chosen, depends_on_range
 from hfsvc.trajectories.cursor import Numbering, Reading, begin_reading, choice_digests, number_rows
 from hfsvc.trajectories.data_file import DataFile
@@ -40,6 +41,7 @@ from hfsvc.trajectories.reading_order import window_rows
 from hfsvc.trajectories.selection import RowRange, RowSelection
 
 logger = logging.getLogger(__name__)
+choices = logging.getLogger(CHOICE_LOGGER)
 T = TypeVar("T")
 FilesOf = Callable[[DownloadedDataset], DatasetFiles]
 OnRows = Callable[[int, int], None]
@@ -143,7 +145,7 @@ class LatestSnapshot:
         for file in self._known.left_out:
             logger.warning("%s is left out: %s", file.file, file.reason)
         if left := dataset.left:
-            logger.warning("only a part of %s is here: limits left out %d of its files", dataset.repo, left.files)
+            choices.warning("only a part of %s is here: limits left out %d of its files", dataset.repo, left.files)
         return self._known
 
     async def read(self, read: Callable[["Snapshot"], T]) -> T:

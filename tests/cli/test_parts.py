@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from hfsvc.testing import LocalHub
+from tests.remote.worlds import long_rows
+from tests.trajectories.tables import parquet
 
 from .command import Command
 
@@ -44,6 +46,14 @@ def test_a_part_is_brought_told_and_gone_on_with(parts: Command, hub: LocalHub) 
     assert document["left"] == {"files": 1, "totalBytes": 1000, "nextPath": SHARDS[2], "nextBytes": 1000}
     assert "left out" not in parts.succeeds("download", REPO, "--split", "train").err
     assert downloaded(parts)["files"] == [*SHARDS]
+
+
+def test_who_reads_a_part_is_told(parts: Command, hub: LocalHub) -> None:
+    hub.write(REPO, SHARDS[0], parquet(long_rows(3)))
+    parts.succeeds("download", REPO, "--split", "train", "--max-files", "1", "-q")
+    told = f"Only a part of {REPO} is here: limits left out 2 of its files.\n"
+    assert told in parts("count", REPO).err
+    assert told not in parts("count", REPO, "-q").err
 
 
 def test_an_update_keeps_to_the_part(parts: Command, hub: LocalHub) -> None:

@@ -11,9 +11,7 @@ from tests.remote.worlds import long_rows, publish
 from tests.trajectories.tables import parquet
 
 
-async def test_who_reads_a_part_is_told_in_the_log(
-    local_hub: LocalHub, root: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_who_reads_a_part_is_told(local_hub: LocalHub, root: Path, caplog: pytest.LogCaptureFixture) -> None:
     publish(local_hub, {f"data/train-{n:05}.parquet": parquet(long_rows(2, 2 * n)) for n in range(3)})
     for most, is_part in ((2, True), (3, False)):
         caplog.clear()

@@ -10,7 +10,7 @@ import pytest
 from hfsvc.errors import BadParquet, DatasetChanged, FileNotFound, NoRanges, TransferStalled
 from hfsvc.models import DatasetRequest
 from hfsvc.testing import LocalHub
-from hfsvc.testing.localhub.distortions import IgnoreRange, OtherTotal
+from hfsvc.testing.localhub.distortions import IgnoreRange, OtherTotal, ShortRange
 from hfsvc.testing.localhub.faults import Cut, HangUp, Missing, Stall, Status
 from tests.builders import REPO, MiB, open_container_for
 from tests.remote.worlds import long_rows, publish
@@ -46,6 +46,14 @@ async def test_a_server_without_ranges_is_told(local_hub: LocalHub, root: Path) 
     async with open_container_for(local_hub, root) as container:
         with pytest.raises(NoRanges, match="hfsvc download"):
             await container.source(REPO, remote=True).count()
+
+
+async def test_a_server_that_sends_less_than_asked_is_asked_for_the_rest(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, FILES)
+    async with open_container_for(local_hub, root) as container:
+        whole = [each async for each in container.source(REPO, remote=True).stream_rows()]
+        local_hub.fault(ShortRange(most=20_000), server="cdn")
+        assert [each async for each in container.source(REPO, remote=True).stream_rows()] == whole
 
 
 async def test_a_file_that_is_gone_is_told(local_hub: LocalHub, root: Path, short_waits: None) -> None:

@@ -12,6 +12,7 @@ from hfsvc.testing.localhub.distortions import (
     OtherRange,
     OtherTotal,
     Pointer,
+    ShortRange,
     WrongHash,
 )
 from hfsvc.testing.localhub.fault_rules import Exchange, Fault, FaultRule
@@ -62,6 +63,7 @@ __all__ = [
     "Redirect",
     "Request",
     "Response",
+    "ShortRange",
     "SlowConnection",
     "Stall",
     "Status",

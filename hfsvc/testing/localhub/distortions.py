@@ -50,6 +50,21 @@ class OtherRange:
 
 
 @dataclass(frozen=True, slots=True)
+class ShortRange:
+    """206 for no more than the first `most` bytes of the range asked for, and says so, as RFC 9110 lets a server do."""
+
+    most: int
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        if response.status != 206 or not isinstance(response.body, Slice):
+            return response
+        body = response.body
+        stop = min(body.stop, body.start + self.most)
+        said = {"Content-Range": f"bytes {body.start}-{stop - 1}/{body.content.size}"}
+        return replace(response, body=replace(body, stop=stop)).adding(said)
+
+
+@dataclass(frozen=True, slots=True)
 class OtherTotal:
     """206 whose `Content-Range` tells a total that is off by `by` bytes."""
 
