@@ -68,7 +68,9 @@ def run_tests(session: nox.Session) -> None:
     """All tests but those that have a session of their own."""
     session.install("-e", ".[all]", *group("test"))
     elsewhere = ["--ignore=tests/docs", "--ignore=tests/browser"]
-    session.run("pytest", "-n", "auto", *(session.posargs or elsewhere))
+    # Hundreds of processes are started, each of which would compile everything anew where nothing compiled is kept.
+    env = {"PYTHONDONTWRITEBYTECODE": ""}
+    session.run("pytest", "-n", "auto", *(session.posargs or elsewhere), env=env)
 
 
 @nox.session

@@ -1,3 +1,4 @@
+import gc
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +18,12 @@ settings.register_profile("untimed", settings(deadline=None, suppress_health_che
 settings.load_profile("untimed")
 
 _OURS = ("HF_", "HFSVC_", "HUGGING_FACE_", "SSL_CERT_")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: no search for garbage has to go through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

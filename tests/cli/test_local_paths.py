@@ -51,32 +51,40 @@ def ask(address: str, path: str, **query: str | int) -> httpx.Response:
     return httpx.get(address + path, params=query, timeout=30, trust_env=False)
 
 
-@pytest.mark.parametrize("path", ["./runs", "runs.parquet", "./jobs", f"./{ODD}", "runs/*.jsonl"])
-def test_files_are_served_as_a_dataset_of_their_own(alone: Command, work: Path, path: str) -> None:
-    name = f"local:{path.rpartition('/')[2]}"
-    with serving(alone, path) as (address, process):
-        (listed,) = ask(address, "api/datasets").json()
-        assert (listed["repo"], listed["local"], listed["revision"]) == (name, True, "local")
-        own = f"api/datasets/{quote(name, safe='')}"
-        assert ask(address, own).json()["files"]
-        page = ask(address, "api/trajectories", limit=2).json()
-        assert (page["source"], page["total"]) == (name, RUNS)
-        assert ask(address, "api/trajectories", source=name, cursor=page["next"]).json()["items"][0]["row"] == 2
-        assert ask(address, "api/trajectories/3", source=name).json()["steps"]
-        assert len(ask(address, "api/trajectories.jsonl").text.splitlines()) == RUNS
+PATHS = ["./runs", "runs.parquet", "./jobs", f"./{ODD}", "runs/*.jsonl"]
+
+
+def test_files_are_served_as_datasets_of_their_own(alone: Command, work: Path) -> None:
+    names = [f"local:{path.rpartition('/')[2]}" for path in PATHS]
+    with serving(alone, *PATHS) as (address, process):
+        listed = [(each["repo"], each["local"], each["revision"]) for each in ask(address, "api/datasets").json()]
+        assert sorted(listed) == sorted((name, True, "local") for name in names)
+        assert ask(address, "api/trajectories").json()["source"] == names[0]
+        for name in names:
+            check_served(address, name)
         with connect(address.replace("http", "ws") + "ws", proxy=None) as ws:
             ws.send('{"type": "request:getHFTrajectoryCount", "correlationId": "1"}')
             assert f'"count":{RUNS}' in str(ws.recv())
-        for refused in (
-            httpx.delete(address + own, trust_env=False),
-            httpx.post(address + own + "/verify", trust_env=False),
-            httpx.post(address + "api/jobs", json={"repo": name}, trust_env=False),
-        ):
-            assert refused.status_code == 400
-            assert refused.json()["error"]["code"] == "not_in_store"
         ended = stop(process)
     assert "Traceback" not in ended.err
     assert not (work / "store" / "index.json").exists()
+
+
+def check_served(address: str, name: str) -> None:
+    own = f"api/datasets/{quote(name, safe='')}"
+    assert ask(address, own).json()["files"]
+    page = ask(address, "api/trajectories", source=name, limit=2).json()
+    assert (page["source"], page["total"]) == (name, RUNS)
+    assert ask(address, "api/trajectories", source=name, cursor=page["next"]).json()["items"][0]["row"] == 2
+    assert ask(address, "api/trajectories/3", source=name).json()["steps"]
+    assert len(ask(address, "api/trajectories.jsonl", source=name).text.splitlines()) == RUNS
+    for refused in (
+        httpx.delete(address + own, trust_env=False),
+        httpx.post(address + own + "/verify", trust_env=False),
+        httpx.post(address + "api/jobs", json={"repo": name}, trust_env=False),
+    ):
+        assert refused.status_code == 400
+        assert refused.json()["error"]["code"] == "not_in_store"
 
 
 def test_no_request_reads_files_that_are_not_served_and_none_tells_where_they_lie(alone: Command, work: Path) -> None:
@@ -119,7 +127,7 @@ def test_two_of_one_name_are_told_apart_and_the_first_is_the_default(alone: Comm
 def test_what_cannot_be_served_is_said_before_anything_is(
     alone: Command, arguments: list[str], code: int, said: str
 ) -> None:
-    ended = alone.spawn("serve", "--port", "0", *arguments)
+    ended = alone("serve", "--port", "0", *arguments)
     assert (ended.code, ended.out) == (code, "")
     assert said in ended.sentence
 

@@ -74,20 +74,13 @@ def test_a_download_shows_a_bar(hfsvc: Command) -> None:
     assert "\x1b[2K" in ended.out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "env"),
-    [
-        (["-q"], {}),
-        (["--json"], {}),
-        (["--progress", "none"], {}),
-        ([], {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}),
-    ],
-)
-def test_a_bar_can_be_done_without(hfsvc: Command, arguments: list[str], env: dict[str, str]) -> None:
-    ended = show(hfsvc, "download", ALIAS, *arguments, env=env)
-    assert ended.code == 0
-    assert "\x1b" not in ended.out
-    assert "asking the Hub" not in ended.out
+def test_a_bar_can_be_done_without(hfsvc: Command) -> None:
+    brought = ["download", ALIAS, "--force"]
+    options = show_all(hfsvc, [[*brought, *each] for each in (["-q"], ["--json"], ["--progress", "none"])])
+    for ended in [*options, show(hfsvc, *brought, env={"HF_HUB_DISABLE_PROGRESS_BARS": "1"})]:
+        assert ended.code == 0
+        assert "\x1b" not in ended.out
+        assert "asking the Hub" not in ended.out
 
 
 def test_colours_are_left_out_where_the_environment_says_so(hfsvc: Command) -> None:
@@ -165,13 +158,11 @@ def test_bars_fit_the_terminal(downloaded: Command, columns: int) -> None:
 def test_many_small_files_are_one_line(hfsvc: Command, hub: LocalHub) -> None:
     for number in range(30):
         hub.write("o/many", f"data/{number:03}.parquet", bytes([number]))
-    planned = show(hfsvc, "download", "o/many", "--dry-run", columns=80)
+    commands = [["download", "o/many", "--dry-run"], ["download", "o/many"], ["info", "o/many"]]
+    planned, brought, known = show_all(hfsvc, commands, columns=80)
     assert "30 files" in planned.out
-    assert "data/" not in planned.out
-    brought = show(hfsvc, "download", "o/many", columns=80)
-    assert "data/" not in brought.out
     assert "30 files" in brought.out
-    assert "data/" not in show(hfsvc, "info", "o/many", columns=80).out
+    assert "data/" not in planned.out + brought.out + known.out
     assert hfsvc.succeeds("info", "o/many").out.count("data/") == 30
 
 

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from ..processes.children import children_of, needs_proc, until_found
+from ..processes.children import LOOK_EVERY_S, children_of, needs_proc, until_found
 from ..trajectories.tables import parquet, row
 from .command import ALIAS, RUN, Command, finish
 
@@ -17,15 +18,19 @@ pytestmark = needs_proc
 NAME = "runs"
 
 
+@cache
+def content() -> bytes:
+    """A file that takes a moment to export."""
+    said = [{"role": "user" if turn % 2 == 0 else "assistant", "content": f"turn {turn} " * 60} for turn in range(40)]
+    return parquet([row(each, conversations=said) for each in range(400)], row_group_size=100, use_dictionary=False)
+
+
 @pytest.fixture
 def runs(work: Path) -> Path:
-    """Files of one's own that take a moment to export."""
-    said = [{"role": "user" if turn % 2 == 0 else "assistant", "content": f"turn {turn} " * 60} for turn in range(40)]
+    """Files of one's own."""
     (work / NAME).mkdir()
     for number in range(3):
-        (work / NAME / f"{number}.parquet").write_bytes(
-            parquet([row(each, conversations=said) for each in range(400)], row_group_size=100, use_dictionary=False)
-        )
+        (work / NAME / f"{number}.parquet").write_bytes(content())
     return work / NAME
 
 
@@ -52,6 +57,8 @@ def test_rows_over_which_two_workers_die_are_named(hfsvc: Command, work: Path, r
     with hfsvc.start("export", f"./{NAME}", "-o", "a.jsonl", "--workers", "2") as process:
         while process.poll() is None:
             kill_all(children_of(process.pid))
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_EVERY_S)
         ended = finish(process)
     assert ended.code == 7
     assert ended.sentence.startswith("Two worker processes died one after the other over rows 0 to ")

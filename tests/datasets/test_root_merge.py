@@ -168,36 +168,20 @@ async def test_what_is_no_other_root_is_refused(hub: LocalHub, roots: list[Path]
 
 
 MERGED = """
-import asyncio, os, shutil, signal, sys
+import shutil, signal, sys
 from pathlib import Path
-import hfsvc
+from tests.processes.nursery import run_in_child
 from hfsvc.containers import open_container
 from hfsvc.datasets.root_merge import merge_roots
 from hfsvc.settings import Settings
-hfsvc.preload()
 base, move = Path(sys.argv[1]), sys.argv[2] == "move"
-CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
-
-async def merge(step):
-    async with open_container(Settings(root=base / step / "store", trust_env=False, offline=True)) as container:
-        await merge_roots(container.store(), [base / step / f"node{index}" for index in range(3)], move=move)
 
 def in_child(step, die_at=None):
-    if pid := os.fork():
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    left = [die_at]
-    def hook(event, arguments):
-        if event in CHANGES and left[0] is not None:
-            left[0] -= 1
-            if left[0] < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-    sys.addaudithook(hook)
-    try:
-        asyncio.run(merge(step))
-    except BaseException as error:
-        print(repr(error), file=sys.stderr)
-        os._exit(1)
-    os._exit(0)
+    async def merge():
+        async with open_container(Settings(root=base / step / "store", trust_env=False, offline=True)) as container:
+            await merge_roots(container.store(), [base / step / f"node{index}" for index in range(3)], move=move)
+
+    return run_in_child(merge, base / step, die_at=die_at)
 
 step = 0
 while True:

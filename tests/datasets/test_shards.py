@@ -166,38 +166,22 @@ async def test_prune_removes_shards_that_were_not_joined(hub: LocalHub, service:
     assert await service.disk_usage() == []
 
 
-# One process that imports everything once, and forks for every run.
 JOINED = """
-import asyncio, os, signal, sys
-import os
+import signal, sys
 from pathlib import Path
-import hfsvc
+from tests.processes.nursery import run_in_child
 from hfsvc.containers import open_container
 from hfsvc.models import DatasetRequest
 from hfsvc.settings import Settings
-hfsvc.preload()
 endpoint, base = sys.argv[1], Path(sys.argv[2])
 
-async def bring(root, index):
-    async with open_container(Settings(endpoint=endpoint, root=root, trust_env=False)) as container:
-        return await container.datasets().download(DatasetRequest("acme/notes", include="**", shard=(index, 2)))
-
 def in_child(root, index, die_at=None):
-    if pid := os.fork():
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    left = [die_at]
-    def hook(event, arguments):
-        if event in {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"} and left[0] is not None:
-            left[0] -= 1
-            if left[0] < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-    sys.addaudithook(hook)
-    try:
-        whole = asyncio.run(bring(root, index))
-    except BaseException as error:
-        print(error, file=sys.stderr)
-        os._exit(1)
-    os._exit(3 if whole.shard else 0)
+    async def bring():
+        async with open_container(Settings(endpoint=endpoint, root=root, trust_env=False)) as container:
+            whole = await container.datasets().download(DatasetRequest("acme/notes", include="**", shard=(index, 2)))
+        return 3 if whole.shard else 0
+
+    return run_in_child(bring, root, die_at=die_at)
 
 step = 0
 while True:

@@ -16,55 +16,28 @@ from ..builders import REPO, KiB, noise, run_python
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
-# One process that imports everything once, and forks for every run: a fresh interpreter each would take minutes.
 NURSERY = """
-import asyncio, hashlib, json, os, shutil, signal, sys, traceback
+import hashlib, json, shutil, signal, sys
 from pathlib import Path
-import hfsvc
+from tests.processes.nursery import run_in_child
 from hfsvc.containers import open_container
 from hfsvc.models import DatasetRequest
 from hfsvc.settings import Settings
-hfsvc.preload()
 
 endpoint, base, work, known = sys.argv[1], Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4])
 first, stride = int(sys.argv[5]), int(sys.argv[6])
-CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree"}
-
-async def run(root, revision):
-    settings = Settings(endpoint=endpoint, root=root, trust_env=False, chunk_bytes=512 << 10)
-    async with open_container(settings) as container:
-        service = container.datasets()
-        if revision is None:
-            await service.delete("acme/notes")
-        else:
-            await service.download(DatasetRequest(repo="acme/notes", include=("**",), revision=revision))
 
 def in_child(root, revision, die_at=None):
-    pid = os.fork()
-    if pid:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    left = die_at
+    async def run():
+        settings = Settings(endpoint=endpoint, root=root, trust_env=False, chunk_bytes=512 << 10)
+        async with open_container(settings) as container:
+            service = container.datasets()
+            if revision is None:
+                await service.delete("acme/notes")
+            else:
+                await service.download(DatasetRequest(repo="acme/notes", include=("**",), revision=revision))
 
-    def hook(event, arguments):
-        nonlocal left
-        if left is None or not changes(event, arguments):
-            return
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def changes(event, arguments):
-        if event == "open":
-            return bool(arguments[2] & (os.O_WRONLY | os.O_RDWR)) and str(arguments[0]).startswith(str(root))
-        return event in CHANGES and str(arguments[0]).startswith(str(root))
-
-    try:
-        sys.addaudithook(hook)
-        asyncio.run(run(root, revision))
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
+    return run_in_child(run, root, die_at=die_at, opens=True)
 
 def files(root):
     folder = root / "acme" / "notes"

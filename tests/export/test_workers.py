@@ -94,25 +94,29 @@ async def check_same(root: Path, path: Path, name: str, options: Options, **requ
     return together
 
 
-@pytest.mark.parametrize("keep", [(), ("task", "reward", "tags", "row")], ids=["", "keep"])
+KEPT = ("task", "reward", "tags", "row")
+
+
 @pytest.mark.parametrize(
-    ("name", "format"),
+    ("name", "format", "keep"),
     [
-        ("a.jsonl", None),
-        ("a.jsonl.zst", None),
-        ("a.jsonl.gz", "openai"),
-        ("a.parquet", None),
-        ("a.parquet", "steps"),
-        ("a.parquet", "openai"),
-        ("a.parquet", "sharegpt"),
-        ("a.parquet", "prompt-completion"),
-        ("a.jsonl", "sharegpt"),
-        ("a.jsonl", "prompt-completion"),
-        ("a", "atif-dir"),
-        ("a", "sts"),
+        *(("a.jsonl", None, keep) for keep in ((), KEPT)),
+        *(("a.parquet", None, keep) for keep in ((), KEPT)),
+        *(("a", "atif-dir", keep) for keep in ((), KEPT)),
+        ("a.jsonl.zst", None, KEPT),
+        ("a.jsonl.gz", "openai", KEPT),
+        ("a.parquet", "steps", KEPT),
+        ("a.parquet", "openai", KEPT),
+        ("a.parquet", "sharegpt", KEPT),
+        ("a.parquet", "prompt-completion", KEPT),
+        ("a.jsonl", "sharegpt", ()),
+        ("a.jsonl", "prompt-completion", ()),
+        ("a", "sts", ()),
     ],
 )
-async def test_every_format_is_the_same(root: Path, tmp_path: Path, name: str, format: Any, keep: tuple[str]) -> None:
+async def test_every_format_is_the_same(
+    root: Path, tmp_path: Path, name: str, format: Any, keep: tuple[str, ...]
+) -> None:
     done = await check_same(root, tmp_path / "out", name, {"keep": keep}, format=format)
     assert (done.rows, done.skipped_rows) == (116, 4)
 

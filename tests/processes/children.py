@@ -1,6 +1,7 @@
 """The processes that a process has started, as the system knows them."""
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -8,6 +9,7 @@ from typing import TypeVar
 import pytest
 
 T = TypeVar("T")
+LOOK_EVERY_S = 0.005
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="/proc is what tells of processes")
 
 
@@ -27,5 +29,6 @@ def children_of(process: int) -> set[int]:
 def until_found(find: Callable[[], T]) -> T:
     """What `find` gives as soon as that is something; the test's own timeout ends the wait."""
     while not (found := find()):
-        pass
+        # Looking without a rest would take the time from those who are looked for.
+        time.sleep(LOOK_EVERY_S)
     return found

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ..cli.command import RUN_ALL, parts_of
+from ..cli.command import RUN_ALL, Ended, parts_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOBODY = 54321
@@ -46,6 +46,14 @@ def run_hfsvc(*arguments: str, folder: Path, umask: int = 0o022, user: int = NOB
     """The exit code of a command, and all that it says."""
     done = as_stranger(["-m", "hfsvc", *arguments], folder, umask=umask, user=user, **env)
     return done.returncode, done.stdout + done.stderr
+
+
+def ends_without_working_folder(commands: Sequence[str], *, folder: Path, **env: Any) -> list[tuple[str, Ended]]:
+    """How several commands end, run in one process, after the folder that it works in is gone."""
+    code = "import os, sys; os.rmdir(os.getcwd()); sys.stderr = sys.stdout; sys.argv[0] = 'hfsvc'\n" + RUN_ALL
+    done = as_stranger(["-P", "-c", code, json.dumps([each.split() for each in commands])], folder, **env)
+    assert (done.returncode, done.stderr) == (0, "")
+    return list(zip(commands, parts_of(done.stdout), strict=True))
 
 
 def run_all_hfsvc(commands: Sequence[str], *, folder: Path, **env: Any) -> None:

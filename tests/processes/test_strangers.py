@@ -18,7 +18,16 @@ from hfsvc.testing.localhub import Status
 from hfsvc.testing.samples import write_sample_hub
 
 from ..builders import REPO, KiB, noise, run_python
-from .strangers import NOBODY, PROJECT, as_stranger, hand_over, needs_strangers, run_all_hfsvc, run_hfsvc
+from .strangers import (
+    NOBODY,
+    PROJECT,
+    as_stranger,
+    ends_without_working_folder,
+    hand_over,
+    needs_strangers,
+    run_all_hfsvc,
+    run_hfsvc,
+)
 
 pytestmark = needs_strangers
 UNEXPECTED = "in a way it should not"
@@ -85,32 +94,22 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(sample_hub: LocalHub, home
     assert list(locked.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "command", ["list", "count", "sources", "doctor", "download acme/notes", "export openthoughts-sft --output x.jsonl"]
-)
-def test_a_working_folder_that_is_gone_is_told(home: Path, command: str) -> None:
-    code = "import os, sys; os.rmdir(os.getcwd()); from hfsvc.cli.main import run; sys.argv[0] = 'hfsvc'; run()"
-    gone = hand_over(home / "gone")
-    done = as_stranger(
-        ["-P", "-c", code, *command.split()], gone, HF_ENDPOINT="http://127.0.0.1:9", HFSVC_GIVE_UP_AFTER_S="0.1"
-    )
-    said = done.stdout + done.stderr
-    assert UNEXPECTED not in said, said
-    assert "Traceback" not in said
-    assert (done.returncode, "working folder" in said) == (2, True), said
+def test_a_working_folder_that_is_gone_is_told(home: Path) -> None:
+    commands = ["list", "count", "sources", "doctor", "download acme/notes", "export openthoughts-sft --output x.jsonl"]
+    env: Any = {"HF_ENDPOINT": "http://127.0.0.1:9", "HFSVC_GIVE_UP_AFTER_S": "0.1"}
+    for command, ended in ends_without_working_folder(commands, folder=hand_over(home / "gone"), **env):
+        assert UNEXPECTED not in ended.out, command
+        assert "Traceback" not in ended.out, command
+        assert (ended.code, "working folder" in ended.out) == (2, True), (command, ended)
 
 
-def test_with_a_whole_root_a_working_folder_that_is_gone_is_no_obstacle(home: Path) -> None:
-    code = "import os, sys; os.rmdir(os.getcwd()); from hfsvc.cli.main import run; sys.argv[0] = 'hfsvc'; run()"
-    done = as_stranger(["-P", "-c", code, "list", "--root", str(home / "data")], hand_over(home / "gone"))
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("command", ["count ./runs.parquet", "count *.jsonl", "serve ./runs", "stats ./runs"])
-def test_with_a_whole_root_relative_paths_are_told_where_the_working_folder_is_gone(home: Path, command: str) -> None:
-    code = "import os, sys; os.rmdir(os.getcwd()); from hfsvc.cli.main import run; sys.argv[0] = 'hfsvc'; run()"
-    done = as_stranger(["-P", "-c", code, *command.split(), "--root", str(home / "data")], hand_over(home / "gone"))
-    assert (done.returncode, "working folder cannot be found" in done.stderr) == (2, True), done.stderr
+def test_with_a_whole_root_only_relative_paths_need_the_working_folder(home: Path) -> None:
+    paths = ["count ./runs.parquet", "count *.jsonl", "serve ./runs", "stats ./runs"]
+    commands = [f"{each} --root {home / 'data'}" for each in ["list", *paths]]
+    (_, listed), *told = ends_without_working_folder(commands, folder=hand_over(home / "gone"))
+    assert listed.code == 0, listed
+    for command, ended in told:
+        assert (ended.code, "working folder cannot be found" in ended.out) == (2, True), (command, ended)
 
 
 def test_an_output_is_told_where_the_working_folder_is_gone(home: Path) -> None:

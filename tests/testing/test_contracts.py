@@ -76,7 +76,8 @@ PLAIN = {"imports": "", "marks": "", "fixture": "pytest.fixture"}
 STRICT = {"imports": "import pytest_asyncio", "marks": "", "fixture": "pytest_asyncio.fixture"}
 MARKED = PLAIN | {"marks": "pytestmark = pytest.mark.anyio"}
 ASYNCIO = ["-o", "asyncio_default_fixture_loop_scope=function", "-o"]
-ERRORS = ["-W", "error", "--strict-markers", "-p", "no:cacheprovider"]
+# Without a plugin that loads much and has no part in this.
+ERRORS = ["-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-p", "no:schemathesis"]
 
 
 # All of them run once; for the other plugins, which set up each one in the same way, so many are enough.
