@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, Unpack
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import (
@@ -15,6 +15,8 @@ from hfsvc.models import (
     FileLayout,
     KeyColumn,
     OnEvent,
+    RangeArguments,
+    RowForm,
     StreamRecord,
     SummaryField,
     SummaryPage,
@@ -316,5 +318,32 @@ class BatchSource(TrajectorySource, Protocol):
 
         Raises:
             InvalidArgument: There is no such column.
+        """
+        ...
+
+    async def to_reader(
+        self,
+        *,
+        columns: Sequence[str] | str | None = None,
+        form: RowForm = "stored",
+        cursor_column: str | None = None,
+        limit: int | None = None,
+        **rows: Unpack[RangeArguments],
+    ) -> "pa.RecordBatchReader":
+        """An Arrow reader over the rows, for synchronous code: DuckDB, Polars, Daft, and whatever else reads Arrow.
+
+        It reads a batch of about four megabytes when it is asked for one, in the thread that asks, and needs neither an event
+        loop nor the container from then on. Files that have other columns get nulls for those they lack.
+
+        Args:
+            columns: Names of columns; None for all.
+            form: What rows are.
+            cursor_column: A name for one more column: the cursor with which a reading goes on after the row.
+            limit: Most rows.
+            rows: As for `stream_rows`: ``start``, ``stop``, ``shard``, ``cursor``, ``stripe``, ``where``.
+
+        Raises:
+            InvalidArgument: There is no such column, files have it in types that no single one holds, or the source is remote. What
+                the reader raises is as for `stream_rows`, but for DatasetChanged, which is BadParquet there.
         """
         ...

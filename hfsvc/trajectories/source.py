@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import msgspec
 import pyarrow as pa
@@ -22,8 +22,10 @@ from hfsvc.models import (
     DownloadedDataset,
     FileLayout,
     KeyColumn,
+    RangeArguments,
     ReadOptions,
     RemoteTraffic,
+    RowForm,
     SummaryField,
     SummaryPage,
     TrajectoryRow,
@@ -42,6 +44,8 @@ from hfsvc.trajectories.batch_mapper import (
 from hfsvc.trajectories.chooser import check_choice
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.divided_stream import DividedStream
+from hfsvc.trajectories.engines.read_task import ReadTask, tasks_of
+from hfsvc.trajectories.engines.record_reader import reader_of
 from hfsvc.trajectories.files.dataset_files import folder_files
 from hfsvc.trajectories.index.facets import check_count, cut
 from hfsvc.trajectories.index.query import check_query
@@ -199,6 +203,35 @@ class FileTrajectorySource:
         named = [columns] if isinstance(columns, str) else columns
         rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
         return self._stream(rows, lambda _: map_batches(named))
+
+    async def to_reader(
+        self,
+        *,
+        columns: Sequence[str] | str | None = None,
+        form: RowForm = "stored",
+        cursor_column: str | None = None,
+        limit: int | None = None,
+        **rows: Unpack[RangeArguments],
+    ) -> pa.RecordBatchReader:
+        schema, tasks = await self._tasks(RowRange(limit=limit, **rows), form, columns, cursor_column)
+        return reader_of(schema, tasks, limit=limit, on_bad=self._skip)
+
+    async def read_tasks(
+        self,
+        *,
+        columns: Sequence[str] | str | None = None,
+        form: RowForm = "atif",
+        cursor_column: str | None = None,
+        **rows: Unpack[RangeArguments],
+    ) -> list[ReadTask]:
+        _, tasks = await self._tasks(RowRange(**rows), form, columns, cursor_column)
+        return [*tasks]
+
+    async def _tasks(
+        self, rows: RowRange, form: RowForm, columns: Sequence[str] | str | None, cursor_column: str | None
+    ) -> tuple[pa.Schema, Iterator[ReadTask]]:
+        stream = await self.divide(rows)
+        return tasks_of(stream, self.options, form=form, columns=columns, cursor_column=cursor_column)
 
     async def statistics(self, *, where: str | None = None) -> DatasetStatistics:
         total = (await self._latest.open(await self._latest.dataset())).rows
