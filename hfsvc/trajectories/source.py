@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -22,10 +22,8 @@ from hfsvc.models import (
     DownloadedDataset,
     FileLayout,
     KeyColumn,
-    RangeArguments,
     ReadOptions,
     RemoteTraffic,
-    RowForm,
     SummaryField,
     SummaryPage,
     TrajectoryRow,
@@ -44,8 +42,7 @@ from hfsvc.trajectories.batch_mapper import (
 from hfsvc.trajectories.chooser import check_choice
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.divided_stream import DividedStream
-from hfsvc.trajectories.engines.read_task import ReadTask, tasks_of
-from hfsvc.trajectories.engines.record_reader import reader_of
+from hfsvc.trajectories.engines.engine_source import EngineSource
 from hfsvc.trajectories.files.dataset_files import folder_files
 from hfsvc.trajectories.index.facets import check_count, cut
 from hfsvc.trajectories.index.query import check_query
@@ -64,7 +61,7 @@ MapperOf = Callable[[Callable[[int], str]], BatchMapper[T]]
 """Makes what maps the rows of a pass, given what writes the cursor after one of them."""
 
 
-class FileTrajectorySource:
+class FileTrajectorySource(EngineSource):
     """The trajectories of a downloaded dataset, of any layout in `hfsvc.trajectories.layouts`.
 
     Args:
@@ -204,35 +201,6 @@ class FileTrajectorySource:
         rows = RowRange(start, stop, shard, cursor, stripe, limit, where)
         return self._stream(rows, lambda _: map_batches(named))
 
-    async def to_reader(
-        self,
-        *,
-        columns: Sequence[str] | str | None = None,
-        form: RowForm = "stored",
-        cursor_column: str | None = None,
-        limit: int | None = None,
-        **rows: Unpack[RangeArguments],
-    ) -> pa.RecordBatchReader:
-        schema, tasks = await self._tasks(RowRange(limit=limit, **rows), form, columns, cursor_column)
-        return reader_of(schema, tasks, limit=limit, on_bad=self._skip)
-
-    async def read_tasks(
-        self,
-        *,
-        columns: Sequence[str] | str | None = None,
-        form: RowForm = "atif",
-        cursor_column: str | None = None,
-        **rows: Unpack[RangeArguments],
-    ) -> list[ReadTask]:
-        _, tasks = await self._tasks(RowRange(**rows), form, columns, cursor_column)
-        return [*tasks]
-
-    async def _tasks(
-        self, rows: RowRange, form: RowForm, columns: Sequence[str] | str | None, cursor_column: str | None
-    ) -> tuple[pa.Schema, Iterator[ReadTask]]:
-        stream = await self.divide(rows)
-        return tasks_of(stream, self.options, form=form, columns=columns, cursor_column=cursor_column)
-
     async def statistics(self, *, where: str | None = None) -> DatasetStatistics:
         total = (await self._latest.open(await self._latest.dataset())).rows
         on_row = partial(self._tell_row, total)
@@ -251,7 +219,6 @@ class FileTrajectorySource:
         self._latest.tell_rows(row, total)
 
     async def divide(self, rows: RowRange) -> DividedStream:
-        """The stream of `stream_rows` in pieces, to be read elsewhere."""
         snapshot = await self._latest.open(await self._latest.dataset())
         return await in_task_group(to_thread.run_sync(self._divided, snapshot, rows.check()))
 
@@ -317,7 +284,6 @@ class FileTrajectorySource:
             yield value
 
     def _skip(self, bad: BadRow) -> None:
-        """Leave a bad row out, or raise it."""
         if self.options.on_bad_row == "raise":
             raise bad
         self.skipped_rows += 1

@@ -1,6 +1,6 @@
 """Tables that rows of a dataset become for other engines: the rows as they are stored, or ATIF in columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -39,6 +39,11 @@ class RowTable(NamedTuple):
     def own_schema(self) -> pa.Schema:
         """Its columns without that of cursors."""
         return self.schema.remove(len(self.schema) - 1) if self.cursor_column else self.schema
+
+    def narrowed(self, names: Collection[str]) -> "RowTable":
+        """The same with those of its columns alone."""
+        schema = pa.schema([field for field in self.schema if field.name in names])
+        return self._replace(schema=schema, cursor_column=self.cursor_column if self.cursor_column in names else None)
 
     def mapper(self) -> BatchMapper[pa.RecordBatch]:
         """Makes batches of its columns, but for that of cursors; their rows follow one another in the dataset."""

@@ -4,12 +4,12 @@ from collections.abc import Generator, Iterable
 
 import pyarrow as pa
 
-from hfsvc.trajectories.engines.read_task import OnBad, ReadTask
+from hfsvc.trajectories.engines.piece_task import OnBad, PieceTask
 from hfsvc.trajectories.piece_reader import KeptFile
 
 
 def reader_of(
-    schema: pa.Schema, tasks: Iterable[ReadTask], *, limit: int | None, on_bad: OnBad
+    schema: pa.Schema, tasks: Iterable[PieceTask], *, limit: int | None, on_bad: OnBad
 ) -> pa.RecordBatchReader:
     """The batches of tasks, one after the other, read in the thread that asks for them.
 
@@ -17,12 +17,12 @@ def reader_of(
         schema: Of the batches.
         tasks: Of one reading, in order.
         limit: Most rows.
-        on_bad: As for `ReadTask.batches`.
+        on_bad: As for `PieceTask.batches`.
     """
     return pa.RecordBatchReader.from_batches(schema, _batches(tasks, limit, on_bad))
 
 
-def _batches(tasks: Iterable[ReadTask], limit: int | None, on_bad: OnBad) -> Generator[pa.RecordBatch, None, None]:
+def _batches(tasks: Iterable[PieceTask], limit: int | None, on_bad: OnBad) -> Generator[pa.RecordBatch, None, None]:
     left, kept = limit, KeptFile()
     try:
         for task in tasks:

@@ -14,7 +14,7 @@ from anyio import to_thread
 
 from hfsvc.errors import BadParquet, BadRow, InvalidArgument
 from hfsvc.trajectories.columns.atif_columns import SCHEMA, trajectories_of
-from hfsvc.trajectories.engines import read_task
+from hfsvc.trajectories.engines import piece_task
 from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..tables import MESSAGES, open_source, parquet, row, rows, table_of, talk
@@ -89,7 +89,7 @@ async def test_a_shuffle_a_query_and_a_limit_hold_as_for_streams(tmp_path: Path)
 async def test_a_batch_is_read_when_it_is_asked_for_and_files_are_closed_with_the_reader(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_task, "BATCH_ROWS", 2)
+    monkeypatch.setattr(piece_task, "BATCH_ROWS", 2)
     source = await open_source(tmp_path / "root", {"a.parquet": parquet(rows(1000), row_group_size=100)})
     path = next((tmp_path / "root").rglob("a.parquet"))
     reader = await source.to_reader(columns="task")
@@ -206,11 +206,11 @@ async def test_tasks_are_read_in_any_order_by_whoever_unpickles_them(tmp_path: P
     packed = [pickle.dumps(each) for each in tasks]
     read = [pa.Table.from_batches(pickle.loads(each).batches()) for each in packed]
     assert [n for each in read for n in tasks_in(each)] == [each.row async for each in source.stream_rows()]
-    assert sum(len(each.piece.rows) for each in tasks) == 40
+    assert sum(each.rows for each in tasks) == 40
 
 
 async def test_a_piece_names_its_row_groups(tmp_path: Path) -> None:
     source = await open_source(tmp_path, FILES)
     (task,) = await source.read_tasks(start=6)
-    assert task.piece.row_groups == [("a.parquet", range(1, 3)), ("b.parquet", range(1))]
-    assert task.piece.size > 0
+    assert task.row_groups == [("a.parquet", range(1, 3)), ("b.parquet", range(1))]
+    assert task.size > 0

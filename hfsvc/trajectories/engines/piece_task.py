@@ -1,7 +1,7 @@
 """Tasks that read a dataset's rows as record batches: what another engine gives to each of its workers."""
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 OnBad = Callable[[BadRow], None]
 
 
-class ReadTask(NamedTuple):
+class PieceTask(NamedTuple):
     """A piece of a reading, as record batches of one schema; can be pickled, and is read in any process that sees the files.
 
     Attributes:
@@ -38,6 +38,25 @@ class ReadTask(NamedTuple):
     def schema(self) -> pa.Schema:
         """Of the batches."""
         return self.table.schema
+
+    @property
+    def rows(self) -> int:
+        """How many rows it reads, bad ones included."""
+        return len(self.piece.rows)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes they are."""
+        return self.piece.size
+
+    @property
+    def row_groups(self) -> list[tuple[str, range]]:
+        """As `ReadingPiece.row_groups`."""
+        return self.piece.row_groups
+
+    def narrowed(self, names: Collection[str]) -> "PieceTask":
+        """The same with those of its columns alone."""
+        return self._replace(table=self.table.narrowed(names))
 
     def batches(
         self, on_bad: OnBad | None = None, kept: KeptFile | None = None
@@ -99,7 +118,7 @@ def tasks_of(
     form: RowForm,
     columns: Sequence[str] | str | None,
     cursor_column: str | None,
-) -> tuple[pa.Schema, Iterator[ReadTask]]:
+) -> tuple[pa.Schema, Iterator[PieceTask]]:
     """The schema of what the rows of a stream become, and the tasks that read it, in order, each made when it is asked for.
 
     Raises:
@@ -109,4 +128,4 @@ def tasks_of(
         reason = "other engines read files on a disk: download the dataset, or take stream_batches or stream_rows"
         raise InvalidArgument(name="remote", given="True", reason=reason)
     table = plan_table(stream.files, options, form=form, columns=columns, cursor_column=cursor_column)
-    return table.schema, (ReadTask(piece, table, stream.reading) for piece in stream.pieces())
+    return table.schema, (PieceTask(piece, table, stream.reading) for piece in stream.pieces())
