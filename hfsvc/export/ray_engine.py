@@ -100,7 +100,9 @@ async def _run(
             wait = partial(ray.wait, pending, num_returns=len(pending), timeout=LOOK_EVERY_S)
             _, pending = await to_thread.run_sync(wait)
             await to_thread.run_sync(_tell, ray, board, total, tell)
-        return [await to_thread.run_sync(_outcome, ray, *each) for each in zip(tasks, parts, strict=True)]
+        outcomes = [await to_thread.run_sync(_outcome, ray, *each) for each in zip(tasks, parts, strict=True)]
+        tell(_end_of(outcomes, total))
+        return outcomes
 
 
 @asynccontextmanager
@@ -136,6 +138,13 @@ def _tell(ray: Any, board: Any, total: int, tell: Callable[[RowsExported], None]
     with suppress(ray.exceptions.RayError):
         done, written = ray.get(board.sums.remote(), timeout=1)
         tell(RowsExported(done=done, total=max(total, done), written=written, cursor=None))
+
+
+def _end_of(outcomes: Sequence[ShardOutcome], total: int) -> RowsExported:
+    """The last event: the board may not have heard of the last rows."""
+    done = [each.result for each in outcomes if isinstance(each.result, Exported)]
+    rows = sum(each.rows + each.skipped_rows for each in done)
+    return RowsExported(done=rows, total=max(total, rows), written=sum(each.written for each in done), cursor=None)
 
 
 def _outcome(ray: Any, task: Any, part: ExportRequest) -> ShardOutcome:
