@@ -10,7 +10,11 @@ from hfsvc.errors import InvalidArgument, MissingExtra
 
 ADDRESS = "RAY_ADDRESS"
 CONNECT_S = 10
+TLS = "RAY_USE_TLS"
 _LOCAL = "local"
+# Of HTTP/2, which gRPC speaks: how a client begins, and the kind of frame that every server begins with.
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+_HEAD_BYTES, _SETTINGS = 9, b"\x04"
 
 
 def joined_cluster(address: str | None = None) -> Any:
@@ -46,7 +50,15 @@ def _join(ray: Any, address: str | None) -> None:
 
 
 def _check_answers(address: str) -> None:
-    # Ray itself tries for minutes where nobody listens.
+    """Ray itself tries for minutes, and says so, where nobody listens or somebody else does.
+
+    Raises:
+        OSError: No server of gRPC is there; as well where it is silent.
+    """
     host, _, port = address.rpartition("//")[2].rpartition(":")
-    if port.isdecimal():
-        socket.create_connection((host, int(port)), CONNECT_S).close()
+    if not port.isdecimal() or os.environ.get(TLS, "0") not in {"", "0"}:
+        return
+    with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S) as connection:
+        connection.sendall(_PREFACE)
+        if connection.recv(_HEAD_BYTES, socket.MSG_WAITALL)[3:4] != _SETTINGS:
+            raise ConnectionError("something else listens there")

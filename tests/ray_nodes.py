@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+WITH_RAY = importlib.util.find_spec("ray") is not None
+needs_ray = pytest.mark.skipif(not WITH_RAY, reason="Ray is not installed")
 
 
 class Nodes:

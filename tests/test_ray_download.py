@@ -1,6 +1,5 @@
 """A download in shards that are tasks of Ray. Run where Ray is installed."""
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Stall
 
 from .builders import REPO, KiB, everything, files_below, noise, settings_for
-from .ray_nodes import Nodes, kill, needs_ray, two_nodes, workers_of
+from .ray_nodes import WITH_RAY, Nodes, kill, needs_ray, two_nodes, workers_of
 
-WITH_RAY = importlib.util.find_spec("ray") is not None
 FILES = {f"{number}.parquet": noise(300 * KiB, number) for number in range(7)}
 
 

@@ -1,6 +1,5 @@
 """The engine ``ray``: it writes what is written without it. Run where Ray is installed."""
 
-import importlib.util
 import io
 import os
 import pickle
@@ -26,10 +25,8 @@ from hfsvc.testing.samples import rows_table
 from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO, everything
-from ..ray_nodes import Nodes, has_open, kill, needs_ray, two_nodes, workers_of
+from ..ray_nodes import WITH_RAY, Nodes, has_open, kill, needs_ray, two_nodes, workers_of
 from ..trajectories.tables import parquet, row, rows, talk
-
-WITH_RAY = importlib.util.find_spec("ray") is not None
 
 
 @pytest.fixture
