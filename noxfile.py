@@ -18,7 +18,7 @@ for name in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"):
     os.environ.setdefault(name, "true")
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "docs"]
+nox.options.sessions = ["lint", "types", "tests", "docs", "ray"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 # What pyenv has installed counts too, whether or not it is its global version.
@@ -26,6 +26,13 @@ PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
 FOUND = [str(folder) for version in PYTHONS for folder in sorted(PYENV.glob(f"{version}.*/bin"))]
 os.environ["PATH"] = os.pathsep.join([*FOUND, os.environ.get("PATH", "")])
 
+RAY_TESTS = [
+    "tests/export/test_ray.py",
+    "tests/cli/test_ray.py",
+    "tests/test_ray_cluster.py",
+    "tests/test_ray_download.py",
+    "tests/trajectories/engines/test_ray_source.py",
+]
 GROUPS = nox.project.load_toml("pyproject.toml")
 
 
@@ -103,15 +110,15 @@ def peers(session: nox.Session) -> None:
     session.run("pytest", "tests/peers", *session.posargs, env=env)
 
 
-@nox.session(default=False)
+@nox.session
 def ray(session: nox.Session) -> None:
-    """The engine that needs Ray, where there is a Ray for this Python and this machine."""
+    """What needs Ray, on two nodes of which one is killed, where there is a Ray for this Python and this machine."""
     session.install("-e", ".[all]", *group("test"))
     try:
         session.install("-e", ".[ray]")
     except nox.command.CommandFailed:
         session.skip("Ray cannot be installed here")
-    session.run("pytest", "tests/export/test_ray.py", *session.posargs)
+    session.run("pytest", *(session.posargs or RAY_TESTS))
 
 
 @nox.session(default=False)
