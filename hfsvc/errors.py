@@ -909,11 +909,15 @@ class WorkerLost(LocalStorage):
     hint: str | None = "Try it with one worker."
 
     def message(self) -> str:
-        many = "Two" if self.tries == 2 else str(self.tries)
         return (
-            f"{many} worker processes died one after the other over {self.part}{self._how()}: the system may be out "
-            "of memory, or what is there makes a library crash."
+            f"{self._many()} over {self.part}{self._how()}: the system may be out of memory, or what is there makes a "
+            "library crash."
         )
+
+    def _many(self) -> str:
+        if self.tries == 1:
+            return "1 worker process died"
+        return f"{'Two' if self.tries == 2 else self.tries} worker processes died one after the other"
 
     def _how(self) -> str:
         if self.ended_with is None:

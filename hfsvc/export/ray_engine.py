@@ -17,7 +17,7 @@ from anyio import CancelScope, to_thread
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
 from hfsvc.errors import EngineUnusable, HfsvcError, InvalidArgument, InvalidExport, WorkerLost
-from hfsvc.export.local_engine import shard_requests, target_of
+from hfsvc.export.local_engine import folder_taken, is_taken, shard_requests, target_of
 from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
 from hfsvc.export.ray_worker import ProgressBoard, ShardOutcome, SharedDataset, write_shard
 from hfsvc.models import DownloadedDataset, ReadOptions
@@ -63,6 +63,7 @@ async def export_with_ray(
     shared = _shared(dataset, options, sidecars)
     total, files = await to_thread.run_sync(_rows_to_do, shared, request.rows)
     parts = shard_requests(request, shards or max(1, min(files, total)))
+    await to_thread.run_sync(_check_free, parts)
     ray = await to_thread.run_sync(joined_cluster, address)
     outcomes = await in_task_group(_run(ray, shared, parts, total, on_event))
     return [_result(part, outcome) for part, outcome in zip(parts, outcomes, strict=True)]
@@ -75,6 +76,12 @@ def _check(request: ExportRequest) -> None:
     if request.workers != 1:
         reason = "Ray has workers of its own, by its cluster"
         raise InvalidArgument(name="workers", given=str(request.workers), reason=reason)
+
+
+def _check_free(parts: Sequence[ExportRequest]) -> None:
+    for target in [target_of(part) for part in parts if not part.resume]:
+        if target.kind == "folder" and is_taken(target):
+            raise folder_taken(target)
 
 
 def _shared(dataset: DownloadedDataset, options: ReadOptions, sidecars: Path | None) -> SharedDataset:
@@ -119,11 +126,20 @@ async def _tasks(
 
 
 def _begin(ray: Any, shared: SharedDataset, parts: Sequence[ExportRequest]) -> tuple[Any, list[Any]]:
-    board = ray.remote(num_cpus=0, max_restarts=-1)(ProgressBoard).remote()
+    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+        node_id=ray.get_runtime_context().get_node_id(), soft=True
+    )
+    board = ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(ProgressBoard).remote()
     write = ray.remote(max_retries=RETRIES, scheduling_strategy="SPREAD")(write_shard)
     packed = ray.put(pickle.dumps(shared))
-    absolute = [msgspec.structs.replace(part, path=part.path.absolute()) for part in parts]
-    return board, [write.remote(packed, part, board) for part in absolute]
+    return board, [write.remote(packed, _repeatable(part), board) for part in parts]
+
+
+def _repeatable(part: ExportRequest) -> ExportRequest:
+    """A request that any worker can be given, and another one again that does not know of the first."""
+    # A worker may be lost between the end of its work and the word of it: a folder is whole then, and nothing takes its place.
+    resume = part.resume or target_of(part).kind == "folder"
+    return msgspec.structs.replace(part, path=part.path.absolute(), resume=resume)
 
 
 def _end(ray: Any, board: Any, tasks: Sequence[Any]) -> None:

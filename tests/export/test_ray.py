@@ -3,8 +3,8 @@
 import io
 import os
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from hfsvc import atif
-from hfsvc.errors import BadRow, EngineUnusable, InvalidArgument, InvalidExport, MissingExtra
-from hfsvc.export import ExportRequest, RowsExported, export_shards
+from hfsvc.aio.cancellation import only_error
+from hfsvc.errors import BadRow, EngineUnusable, InvalidArgument, InvalidExport, MissingExtra, WorkerLost
+from hfsvc.export import ExportRequest, RowsExported, export_shards, ray_engine
 from hfsvc.export.ray_engine import export_with_ray
 from hfsvc.export.ray_worker import SharedDataset, write_shard
 from hfsvc.models import DownloadedDataset, ReadOptions
@@ -206,6 +207,53 @@ async def test_a_worker_or_a_machine_that_is_killed_costs_a_second_try(
     for each in plain:
         assert each.path
         assert (tmp_path / "ray" / each.path.name).read_bytes() == each.path.read_bytes()
+
+
+@needs_ray
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+async def test_workers_that_die_over_a_shard_again_and_again_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_engine, "RETRIES", 0)
+    held = [row(number, conversations=talk("say " * 500)) for number in range(80)]
+    dataset = await FakeDatasetService(tmp_path / "root", {REPO: files(held)}).download(everything())
+    pipe = tmp_path / "a-00001-of-00002.jsonl"
+    os.mkfifo(pipe)
+
+    async def kill_who_writes() -> None:
+        with open_pipe(pipe) as end:
+            await anyio.wait_readable(end)
+            kill(next(each for each in workers_of("write_shard") if has_open(each, pipe)))
+
+    with pytest.raises(WorkerLost, match="1 worker process died over shard 1 of 2: the system may be out of memory"):
+        async with in_one_group(kill_who_writes):
+            await export_with_ray(dataset, ReadOptions(), ExportRequest(path=tmp_path / "a.jsonl"), 2)
+    assert (tmp_path / "a-00000-of-00002.jsonl").is_file()
+
+
+@asynccontextmanager
+async def in_one_group(beside: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(beside)
+            yield
+    except BaseExceptionGroup as errors:
+        raise only_error(errors) from None
+
+
+@needs_ray
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.filterwarnings("ignore")
+async def test_a_folder_takes_the_place_of_none(dataset: DownloadedDataset, tmp_path: Path) -> None:
+    request = ExportRequest(path=tmp_path / "out", format="sts")
+    done = await export_with_ray(dataset, ReadOptions(), request, 2)
+    assert sum(each.rows for each in done) == 20
+    with pytest.raises(InvalidExport, match="it is there already"):
+        await export_with_ray(dataset, ReadOptions(), request, 2)
+    again = await export_with_ray(dataset, ReadOptions(), msgspec.structs.replace(request, resume=True), 2)
+    assert [each.kept for each in again] == [True, True]
 
 
 @contextmanager

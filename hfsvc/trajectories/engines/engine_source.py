@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import pyarrow as pa
 from anyio import to_thread
 
+from hfsvc.arguments import check_name
 from hfsvc.errors import BadRow, MissingExtra
 from hfsvc.models import RangeArguments, ReadOptions, RowForm
 from hfsvc.ray_cluster import joined_cluster
@@ -44,7 +45,7 @@ class EngineSource(ABC):
         **rows: Unpack[RangeArguments],
     ) -> pa.RecordBatchReader:
         """As `hfsvc.protocols.BatchSource.to_reader`."""
-        schema, tasks = await self._tasks(RowRange(limit=limit, **rows), form, columns, cursor_column)
+        schema, tasks = await self._tasks(rows, form, columns, cursor_column, limit)
         return reader_of(schema, tasks, limit=limit, on_bad=self._skip)
 
     async def read_tasks(
@@ -56,7 +57,7 @@ class EngineSource(ABC):
         **rows: Unpack[RangeArguments],
     ) -> list[PieceTask]:
         """As `hfsvc.protocols.BatchSource.read_tasks`."""
-        _, tasks = await self._tasks(RowRange(**rows), form, columns, cursor_column)
+        _, tasks = await self._tasks(rows, form, columns, cursor_column)
         return [*tasks]
 
     async def to_ray(
@@ -69,7 +70,7 @@ class EngineSource(ABC):
         **rows: Unpack[RangeArguments],
     ) -> Any:
         """As `hfsvc.protocols.BatchSource.to_ray`."""
-        schema, tasks = await self._tasks(RowRange(**rows), form, columns, cursor_column)
+        schema, tasks = await self._tasks(rows, form, columns, cursor_column)
         return await to_thread.run_sync(partial(_ray_dataset, schema, [*tasks], address))
 
     async def to_daft(
@@ -81,13 +82,21 @@ class EngineSource(ABC):
         **rows: Unpack[RangeArguments],
     ) -> Any:
         """As `hfsvc.protocols.BatchSource.to_daft`."""
-        schema, tasks = await self._tasks(RowRange(**rows), form, columns, cursor_column)
+        schema, tasks = await self._tasks(rows, form, columns, cursor_column)
         return await to_thread.run_sync(partial(_daft_frame, schema, [*tasks]))
 
     async def _tasks(
-        self, rows: RowRange, form: RowForm, columns: Sequence[str] | str | None, cursor_column: str | None
+        self,
+        rows: RangeArguments,
+        form: RowForm,
+        columns: Sequence[str] | str | None,
+        cursor_column: str | None,
+        limit: int | None = None,
     ) -> tuple[pa.Schema, Iterator[PieceTask]]:
-        stream = await self.divide(rows)
+        for name in rows:
+            # Several readers have no limit together: the engine's own does that.
+            check_name("option of rows", name, RangeArguments.__annotations__)
+        stream = await self.divide(RowRange(limit=limit, **rows))
         return tasks_of(stream, self.options, form=form, columns=columns, cursor_column=cursor_column)
 
 

@@ -168,6 +168,8 @@ async def test_what_there_is_not_is_refused_with_what_there_is(tmp_path: Path, f
         await source.to_reader(form=form, columns=[])
     with pytest.raises(InvalidArgument, match="form cannot be"):
         await source.to_reader(form="atiff")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="there is no such value; there are: start"):
+        await source.read_tasks(limit=3)  # type: ignore[call-arg]
 
 
 async def test_bad_rows_are_named_or_left_out_among_trajectories(tmp_path: Path) -> None:
