@@ -2,7 +2,9 @@
 
 import asyncio
 import pickle
-from typing import cast
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
 
 import msgspec
 from anyio import to_thread
@@ -10,7 +12,7 @@ from anyio import to_thread
 from hfsvc.containers import open_container
 from hfsvc.errors import HfsvcError, InvalidArgument, ShardsMissing
 from hfsvc.models import DatasetRequest, DownloadedDataset
-from hfsvc.ray_cluster import joined_cluster
+from hfsvc.ray_cluster import RETRIES, finish_tasks, join_cluster
 from hfsvc.settings import Settings, make_absolute
 
 
@@ -23,11 +25,13 @@ async def download_with_ray(
         request: Without a shard.
         settings: For all tasks; the root lies on a disk that all machines see.
         shards: How many; None for one a machine.
-        address: As for `hfsvc.ray_cluster.joined_cluster`.
+        address: As for `hfsvc.ray_cluster.join_cluster`.
 
     Raises:
         MissingExtra: Ray is not installed.
         InvalidArgument: The request is for one shard, or no cluster answers.
+        EngineUnusable: Workers cannot import hfsvc.
+        WorkerLost: A shard's workers died again and again.
         ShardsMissing: Machines have roots of their own, or shards were brought at several commits.
         HfsvcError: The first error of any task; what the others have brought is kept.
     """
@@ -35,18 +39,21 @@ async def download_with_ray(
         reason = "the tasks of Ray are all shards: name none"
         raise InvalidArgument(name="shard", given=str(request.shard), reason=reason)
     absolute = msgspec.structs.replace(settings, root=make_absolute(settings.root, setting="root"))
-    return await to_thread.run_sync(_download, request, absolute, shards, address)
-
-
-def _download(
-    request: DatasetRequest, settings: Settings, shards: int | None, address: str | None
-) -> DownloadedDataset:
-    ray = joined_cluster(address)
-    count = shards or max(1, sum(1 for node in ray.nodes() if node["Alive"]))
+    ray = await join_cluster(address)
+    count = await to_thread.run_sync(_machines, ray) if shards is None else shards
     requests = [msgspec.structs.replace(request, shard=(index, count)) for index in range(count)]
-    task = ray.remote(scheduling_strategy="SPREAD")(_work)
-    found = ray.get([task.remote(pickle.dumps((each, settings))) for each in requests])
+    begin = partial(_begin, ray, requests, absolute)
+    found = await finish_tasks(ray, begin, lambda index: f"shard {index} of {count}")
     return _whole([_result(each) for each in found])
+
+
+def _machines(ray: Any) -> int:
+    return max(1, sum(1 for node in ray.nodes() if node["Alive"]))
+
+
+def _begin(ray: Any, requests: Sequence[DatasetRequest], settings: Settings) -> list[Any]:
+    task = ray.remote(max_retries=RETRIES, scheduling_strategy="SPREAD")(_work)
+    return [task.remote(pickle.dumps((each, settings))) for each in requests]
 
 
 def _work(packed: bytes) -> bytes:

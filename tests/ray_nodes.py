@@ -54,14 +54,33 @@ def two_nodes() -> Iterator[Nodes]:
 
 def workers_of(task: str) -> list[int]:
     """Processes of this cluster that run a task of a name; others may have clusters on this machine."""
+    return [each for each in processes_below(os.getpid()) if told(each, "cmdline").startswith(f"ray::{task}")]
+
+
+def processes_below(process: int) -> list[int]:
+    """What a process has started, and what that has."""
     found = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
-    named = [each for each in found if told(each, "cmdline").startswith(f"ray::{task}")]
-    return [each for each in named if os.getpid() in ancestors(each)]
+    return [each for each in found if process in ancestors(each)]
+
+
+def is_alive(process: int) -> bool:
+    state = told(process, "status").partition("State:")[2].split()
+    return bool(state) and state[0] != "Z"
 
 
 def has_open(process: int, path: Path) -> bool:
     """Whether a process has a file open."""
     return any(os.path.realpath(each) == str(path) for each in Path(f"/proc/{process}/fd").iterdir())
+
+
+@contextmanager
+def open_pipe(path: Path) -> Iterator[int]:
+    """A named pipe that somebody writes into."""
+    end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        yield end
+    finally:
+        os.close(end)
 
 
 def kill(process: int) -> None:

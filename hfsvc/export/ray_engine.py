@@ -5,8 +5,8 @@ the files under the paths of the caller, so on several machines both lie on a di
 """
 
 import pickle
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,14 @@ from anyio import CancelScope, to_thread
 
 from hfsvc.aio.cancellation import in_task_group
 from hfsvc.aio.listening import listening
-from hfsvc.errors import EngineUnusable, HfsvcError, InvalidArgument, InvalidExport, WorkerLost
+from hfsvc.errors import EngineUnusable, HfsvcError, InvalidArgument, InvalidExport
 from hfsvc.export.local_engine import folder_taken, is_taken, shard_requests, target_of
 from hfsvc.export.models import Exported, ExportRequest, OnExport, RowsExported
 from hfsvc.export.ray_worker import ProgressBoard, ShardOutcome, SharedDataset, write_shard
 from hfsvc.models import DownloadedDataset, ReadOptions
-from hfsvc.ray_cluster import joined_cluster
+from hfsvc.ray_cluster import RETRIES, finish_tasks, join_cluster
 from hfsvc.trajectories.selection import RowRange
 from hfsvc.trajectories.snapshot import Snapshot
-
-RETRIES = 3
-"""So often a shard is begun anew whose worker or machine is lost."""
-LOOK_EVERY_S = 0.2
 
 
 async def export_with_ray(
@@ -48,7 +44,7 @@ async def export_with_ray(
         request: What to write, without shard and cursor; its limit is that of all shards together.
         shards: How many; None for one a file of the dataset that is read, and no more than rows.
         sidecars: Where those of the dataset lie; None for the store that holds it.
-        address: As for `hfsvc.ray_cluster.joined_cluster`.
+        address: As for `hfsvc.ray_cluster.join_cluster`.
         on_event: As for `hfsvc.export.export_trajectories`: the progress of all shards together.
 
     Raises:
@@ -64,7 +60,7 @@ async def export_with_ray(
     total, files = await to_thread.run_sync(_rows_to_do, shared, request.rows)
     parts = shard_requests(request, shards or max(1, min(files, total)))
     await to_thread.run_sync(_check_free, parts)
-    ray = await to_thread.run_sync(joined_cluster, address)
+    ray = await join_cluster(address)
     outcomes = await in_task_group(_run(ray, shared, parts, total, on_event))
     return [_result(part, outcome) for part, outcome in zip(parts, outcomes, strict=True)]
 
@@ -101,38 +97,34 @@ def _rows_to_do(shared: SharedDataset, rows: RowRange) -> tuple[int, int]:
 async def _run(
     ray: Any, shared: SharedDataset, parts: Sequence[ExportRequest], total: int, on_event: OnExport | None
 ) -> list[ShardOutcome]:
-    async with listening(on_event) as tell, _tasks(ray, shared, parts) as (tasks, board):
-        pending = tasks
-        while pending:
-            wait = partial(ray.wait, pending, num_returns=len(pending), timeout=LOOK_EVERY_S)
-            _, pending = await to_thread.run_sync(wait)
-            await to_thread.run_sync(_tell, ray, board, total, tell)
-        outcomes = [await to_thread.run_sync(_outcome, ray, *each) for each in zip(tasks, parts, strict=True)]
-        tell(_end_of(outcomes, total))
-        return outcomes
-
-
-@asynccontextmanager
-async def _tasks(
-    ray: Any, shared: SharedDataset, parts: Sequence[ExportRequest]
-) -> AsyncIterator[tuple[list[Any], Any]]:
-    """The tasks, which end with the context, and the board on which they tell how far they are."""
-    board, tasks = await to_thread.run_sync(_begin, ray, shared, parts)
+    board = await to_thread.run_sync(_open_board, ray)
     try:
-        yield tasks, board
+        async with listening(on_event) as tell:
+            found = await finish_tasks(
+                ray,
+                partial(_begin, ray, shared, parts, board),
+                lambda index: f"shard {index} of {len(parts)}",
+                partial(_tell, ray, board, total, tell),
+            )
+            outcomes: list[ShardOutcome] = [*map(pickle.loads, found)]
+            tell(_end_of(outcomes, total))
+            return outcomes
     finally:
         with CancelScope(shield=True):
-            await to_thread.run_sync(_end, ray, board, tasks)
+            await to_thread.run_sync(ray.kill, board)
 
 
-def _begin(ray: Any, shared: SharedDataset, parts: Sequence[ExportRequest]) -> tuple[Any, list[Any]]:
+def _open_board(ray: Any) -> Any:
     here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
         node_id=ray.get_runtime_context().get_node_id(), soft=True
     )
-    board = ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(ProgressBoard).remote()
+    return ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(ProgressBoard).remote()
+
+
+def _begin(ray: Any, shared: SharedDataset, parts: Sequence[ExportRequest], board: Any) -> list[Any]:
     write = ray.remote(max_retries=RETRIES, scheduling_strategy="SPREAD")(write_shard)
     packed = ray.put(pickle.dumps(shared))
-    return board, [write.remote(packed, _repeatable(part), board) for part in parts]
+    return [write.remote(packed, _repeatable(part), board) for part in parts]
 
 
 def _repeatable(part: ExportRequest) -> ExportRequest:
@@ -161,20 +153,6 @@ def _end_of(outcomes: Sequence[ShardOutcome], total: int) -> RowsExported:
     done = [each.result for each in outcomes if isinstance(each.result, Exported)]
     rows = sum(each.rows + each.skipped_rows for each in done)
     return RowsExported(done=rows, total=max(total, rows), written=sum(each.written for each in done), cursor=None)
-
-
-def _outcome(ray: Any, task: Any, part: ExportRequest) -> ShardOutcome:
-    try:
-        found: ShardOutcome = pickle.loads(ray.get(task))
-        return found
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError) as error:
-        index, shards = part.shard or (0, 1)
-        lost = f"shard {index} of {shards}"
-        raise WorkerLost(part=lost, ended_with=None, tries=RETRIES + 1, hint="Ray's own logs say more.") from error
-    except ray.exceptions.RayError as error:
-        # The last line is what Python says of the cause.
-        reason = str(error).strip().rpartition("\n")[2]
-        raise EngineUnusable(engine="ray", reason=f"a task did not run: {reason}") from error
 
 
 def _result(part: ExportRequest, outcome: ShardOutcome) -> Exported:

@@ -1,14 +1,17 @@
 """``hfsvc export --engine ray``: the files of the local engine, its own bar or events, and nothing of Ray's on the terminal."""
 
 import json
+import os
+import select
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ..ray_nodes import Nodes, needs_ray, two_nodes
-from ..trajectories.tables import parquet, row
-from .command import ALIAS, ROWS, Command
+from ..ray_nodes import Nodes, is_alive, needs_ray, open_pipe, processes_below, told, two_nodes
+from ..trajectories.tables import parquet, row, talk
+from .command import ALIAS, ROWS, WAIT_S, Command, finish
 
 RAY = ("--engine", "ray")
 
@@ -77,3 +80,30 @@ def test_a_bad_row_is_named_or_left_out(hfsvc: Command, cluster: Nodes, work: Pa
     assert ended.code == 0
     assert "9 trajectories" in ended.err
     assert "1 bad row skipped" in ended.err
+
+
+@needs_ray
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="this system does not tell which processes there are"
+)
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_export_that_is_stopped_says_so_and_leaves_no_process(
+    hfsvc: Command, work: Path, stop: signal.Signals, code: int
+) -> None:
+    held = [row(n, conversations=talk("say " * 500)) for n in range(80)]
+    (work / "runs.parquet").write_bytes(parquet(held))
+    pipe = work / "a-00001-of-00002.jsonl"
+    os.mkfifo(pipe)
+    with (
+        open_pipe(pipe) as end,
+        hfsvc.start("export", "./runs.parquet", "-o", "a.jsonl", "--shards", "2", *RAY) as process,
+    ):
+        # A pipe takes less than a shard: whoever has filled it is in the middle of its work.
+        select.select([end], [], [], WAIT_S)
+        started = processes_below(process.pid)
+        process.send_signal(stop)
+        ended = finish(process)
+    assert (ended.code, ended.out, ended.err.strip().count("\n")) == (code, "", 0)
+    assert "whole parts are kept" in ended.err
+    assert started
+    assert not [each for each in started if is_alive(each) and "raylet" in told(each, "cmdline")]

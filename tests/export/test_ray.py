@@ -4,7 +4,7 @@ import io
 import os
 import pickle
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from hfsvc import atif
+from hfsvc import atif, ray_cluster
 from hfsvc.aio.cancellation import only_error
 from hfsvc.errors import BadRow, EngineUnusable, InvalidArgument, InvalidExport, MissingExtra, WorkerLost
 from hfsvc.export import ExportRequest, RowsExported, export_shards, ray_engine
@@ -26,7 +26,7 @@ from hfsvc.testing.samples import rows_table
 from hfsvc.trajectories.source import FileTrajectorySource
 
 from ..builders import REPO, everything
-from ..ray_nodes import WITH_RAY, Nodes, has_open, kill, needs_ray, two_nodes, workers_of
+from ..ray_nodes import WITH_RAY, Nodes, has_open, kill, needs_ray, open_pipe, two_nodes, workers_of
 from ..trajectories.tables import parquet, row, rows, talk
 
 
@@ -217,6 +217,7 @@ async def test_workers_that_die_over_a_shard_again_and_again_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_engine, "RETRIES", 0)
+    monkeypatch.setattr(ray_cluster, "RETRIES", 0)
     held = [row(number, conversations=talk("say " * 500)) for number in range(80)]
     dataset = await FakeDatasetService(tmp_path / "root", {REPO: files(held)}).download(everything())
     pipe = tmp_path / "a-00001-of-00002.jsonl"
@@ -254,15 +255,6 @@ async def test_a_folder_takes_the_place_of_none(dataset: DownloadedDataset, tmp_
         await export_with_ray(dataset, ReadOptions(), request, 2)
     again = await export_with_ray(dataset, ReadOptions(), msgspec.structs.replace(request, resume=True), 2)
     assert [each.kept for each in again] == [True, True]
-
-
-@contextmanager
-def open_pipe(path: Path) -> Iterator[int]:
-    end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        yield end
-    finally:
-        os.close(end)
 
 
 @needs_ray

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any, Unpack
 
 import pyarrow as pa
@@ -11,7 +10,7 @@ from anyio import to_thread
 from hfsvc.arguments import check_name
 from hfsvc.errors import BadRow, MissingExtra
 from hfsvc.models import RangeArguments, ReadOptions, RowForm
-from hfsvc.ray_cluster import joined_cluster
+from hfsvc.ray_cluster import join_cluster
 from hfsvc.trajectories.divided_stream import DividedStream
 from hfsvc.trajectories.engines.piece_task import PieceTask, tasks_of
 from hfsvc.trajectories.engines.record_reader import reader_of
@@ -71,7 +70,8 @@ class EngineSource(ABC):
     ) -> Any:
         """As `hfsvc.protocols.BatchSource.to_ray`."""
         schema, tasks = await self._tasks(rows, form, columns, cursor_column)
-        return await to_thread.run_sync(partial(_ray_dataset, schema, [*tasks], address))
+        await join_cluster(address)
+        return await to_thread.run_sync(_ray_dataset, schema, [*tasks])
 
     async def to_daft(
         self,
@@ -83,7 +83,7 @@ class EngineSource(ABC):
     ) -> Any:
         """As `hfsvc.protocols.BatchSource.to_daft`."""
         schema, tasks = await self._tasks(rows, form, columns, cursor_column)
-        return await to_thread.run_sync(partial(_daft_frame, schema, [*tasks]))
+        return await to_thread.run_sync(_daft_frame, schema, [*tasks])
 
     async def _tasks(
         self,
@@ -100,8 +100,7 @@ class EngineSource(ABC):
         return tasks_of(stream, self.options, form=form, columns=columns, cursor_column=cursor_column)
 
 
-def _ray_dataset(schema: pa.Schema, tasks: Sequence[PieceTask], address: str | None) -> Any:
-    joined_cluster(address)
+def _ray_dataset(schema: pa.Schema, tasks: Sequence[PieceTask]) -> Any:
     # Late: this module is there where Ray is not.
     try:
         from ray.data import read_datasource
