@@ -8,6 +8,8 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -23,8 +25,12 @@ CONNECT_S = 10
 RETRIES = 3
 """So often a task is begun anew whose worker or machine is lost."""
 LOOK_EVERY_S = 0.2
+JOIN_S = 20
 TLS = "RAY_USE_TLS"
 _LOCAL = "local"
+_JOIN = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False)"
+_UNKNOWN = b"Unauthenticated"
+logger = logging.getLogger(__name__)
 # Of HTTP/2, which gRPC speaks: how a client begins, and the kind of frame that every server begins with.
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _HEAD_BYTES, _SETTINGS = 9, b"\x04"
@@ -66,12 +72,35 @@ def _join(ray: Any, address: str | None) -> None:
     named = address or os.environ.get(ADDRESS) or _LOCAL
     own = {"include_dashboard": False} if named == _LOCAL else {}
     try:
-        _check_answers(named)
+        if named != _LOCAL:
+            _check_answers(named)
+            _try_elsewhere(named)
         _in_lasting_thread(lambda: ray.init(address=named, log_to_driver=False, logging_level=logging.ERROR, **own))
     except (OSError, ValueError, RuntimeError) as error:
         reason = f"no Ray cluster answers there ({type(error).__name__})"
         hint = "Start one with ray start --head, or name none for one of this machine alone."
+        if isinstance(error, PermissionError):
+            reason, hint = (
+                "the cluster there does not know who asks",
+                "Set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it has them.",
+            )
         raise InvalidArgument(name="address" if address else ADDRESS, given=named, reason=reason, hint=hint) from None
+
+
+def _try_elsewhere(address: str) -> None:
+    """Join in another process first: what Ray says of a cluster that refuses goes to stderr, for minutes.
+
+    Raises:
+        OSError: The cluster refuses, or says nothing in time.
+    """
+    command = [sys.executable, "-c", _JOIN, address]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=JOIN_S)
+    except subprocess.TimeoutExpired as late:
+        done = subprocess.CompletedProcess(command, 1, stderr=late.stderr)
+    if done.returncode:
+        logger.debug("Ray: %s", (done.stderr or b"").decode(errors="replace"))
+        raise PermissionError if _UNKNOWN in (done.stderr or b"") else ConnectionRefusedError
 
 
 def _in_lasting_thread(call: Callable[[], object]) -> None:

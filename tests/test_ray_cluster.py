@@ -66,6 +66,35 @@ def test_where_nobody_is_it_is_told_at_once(address: str) -> None:
         joined_cluster(address)
 
 
+@needs_ray
+def test_a_cluster_that_asks_for_a_token_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_cluster, "JOIN_S", 8)
+    unknown = pytest.raises(InvalidArgument, match="the cluster there does not know who asks")
+    with head_with_token("of-these-tests-and-of-nothing-else") as address, unknown:
+        joined_cluster(address)
+
+
+@contextmanager
+def head_with_token(token: str) -> Iterator[str]:
+    """A cluster of one node that asks for a token."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ["--head", "--port", str(port), "--num-cpus", "1", "--include-dashboard=false", "--block"]
+    head = subprocess.Popen(
+        [sys.executable, "-m", "ray.scripts.scripts", "start", *options],
+        env={**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    with head:
+        assert head.stdout
+        assert any(b"Ray runtime started" in line for line in head.stdout)
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            head.terminate()
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Nodes]:
     pytest.importorskip("ray", reason="Ray is not installed")
