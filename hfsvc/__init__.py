@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         OnEvent,
         Planned,
         PlannedFile,
+        RangeArguments,
         ReadOptions,
         RecoveryStatistics,
         RemoteTraffic,
@@ -75,10 +76,11 @@ if TYPE_CHECKING:
     )
     from hfsvc.notebook import download, preload
     from hfsvc.pages import make_report
-    from hfsvc.protocols import BatchSource, DatasetService, RowStream, TrajectorySource
+    from hfsvc.protocols import BatchSource, DatasetService, ReadTask, RowStream, TrajectorySource
     from hfsvc.secret import Secret
     from hfsvc.server import ServerAccess, ServerApp, ServerLimits, create_app, make_access
     from hfsvc.settings import Settings, load_settings
+    from hfsvc.train.arrow_reader import open_reader
     from hfsvc.train.row_iterator import RowIterator, iter_rows
     from hfsvc.trajectories.cursor import join_cursors
     from hfsvc.trajectories.known_datasets import KnownDataset
@@ -92,15 +94,16 @@ _NAMES = {
     "models": (
         "Bucket BytesHashed BytesReceived CopiedRange DamagedFile DatasetConfig DatasetRequest DatasetShard DatasetStatistics DatasetUpdate DatasetUsage Delta Distribution "
         "DownloadPlan DownloadedDataset Event Fidelity FileLayout FileStarted FileVerified Finished FitRecord Globs KeptText LockFile LockedDataset LockedFile SharedResult OnEvent "
-        "Planned PlannedFile ReadOptions RecoveryStatistics RemoteTraffic Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
+        "Planned PlannedFile RangeArguments ReadOptions RecoveryStatistics RemoteTraffic Retried RoleStatistics RowChoice RuledOutLayout SplitShare StreamRecord SummaryPage TrajectoryRow TrajectorySummary "
         "ValueCount ValueCounts VerifyReport"
     ),
     "containers": "Container open_container",
     "datasets.locking": "decode_lock download_locked encode_lock lock_of",
     "metrics": "Counters MetricsRecorder",
-    "protocols": "BatchSource DatasetService RowStream TrajectorySource",
+    "protocols": "BatchSource DatasetService ReadTask RowStream TrajectorySource",
     "export": "ExportRequest Exported RowsExported Writer export_shards export_splits export_to export_trajectories read_parquet shares_of",
     "errors": "HfsvcError",
+    "train.arrow_reader": "open_reader",
     "train.row_iterator": "RowIterator iter_rows",
     "trajectories.cursor": "join_cursors",
     "trajectories.known_datasets": "KnownDataset",
@@ -158,7 +161,9 @@ __all__ = [
     "OnEvent",
     "Planned",
     "PlannedFile",
+    "RangeArguments",
     "ReadOptions",
+    "ReadTask",
     "RecoveryStatistics",
     "RemoteTraffic",
     "Retried",
@@ -201,6 +206,7 @@ __all__ = [
     "make_access",
     "make_report",
     "open_container",
+    "open_reader",
     "preload",
     "read_parquet",
     "shares_of",

@@ -4,8 +4,8 @@
 
     HfsvcError
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
-    │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, UnusableClient,
-    │                                    LimitTooSmall, ContainerEnded, OtherEventLoop, OtherProcess, NotInStore, NoRanges
+    │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, EngineUnusable,
+    │                                    UnusableClient, LimitTooSmall, ContainerEnded, OtherEventLoop, OtherProcess, NotInStore, NoRanges
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded (ShardsMissing), ConversionNotFound, SplitNotFound,
     │                                    TrajectoryNotFound, PathNotFound
@@ -206,6 +206,17 @@ class MissingExtra(FixRequest):
 
     def message(self) -> str:
         return f"{self.wanted} is not installed: pip install 'hfsvc[{self.extra}]'."
+
+
+@dataclass(eq=False, kw_only=True)
+class EngineUnusable(FixRequest):
+    """An engine of many machines cannot do what is asked for: its workers lack hfsvc, or do not see the same disk."""
+
+    engine: str
+    reason: str
+
+    def message(self) -> str:
+        return f"The engine {self.engine} cannot do this: {self.reason.rstrip('.')}."
 
 
 @dataclass(eq=False, kw_only=True)
@@ -889,22 +900,35 @@ def is_out_of_files(error: BaseException | None) -> bool:
 
 @dataclass(eq=False, kw_only=True)
 class WorkerLost(LocalStorage):
-    """A worker process died over a part of the work, and so did the one that was given it next.
+    """A worker process died over a part of the work, and so did those that were given it next.
 
     Attributes:
-        part: The rows and their file, or the documents.
-        ended_with: The code of the last one's end; below 0 the number of the signal that ended it.
+        part: The rows and their file, the documents, or the shard.
+        ended_with: The code of the last one's end; below 0 the number of the signal that ended it; None where nobody knows.
+        tries: How many died.
     """
 
     part: str
-    ended_with: int
+    ended_with: int | None
+    tries: int = 2
+    hint: str | None = "Try it with one worker."
 
     def message(self) -> str:
-        how = f"signal {-self.ended_with}" if self.ended_with < 0 else f"code {self.ended_with}"
         return (
-            f"Two worker processes died one after the other over {self.part}, the last one of {how}: the system may be out "
-            "of memory, or what is there makes a library crash. Try it with one worker."
+            f"{self._many()} over {self.part}{self._how()}: the system may be out of memory, or what is there makes a "
+            "library crash."
         )
+
+    def _many(self) -> str:
+        if self.tries == 1:
+            return "1 worker process died"
+        return f"{'Two' if self.tries == 2 else self.tries} worker processes died one after the other"
+
+    def _how(self) -> str:
+        if self.ended_with is None:
+            return ""
+        code = f"signal {-self.ended_with}" if self.ended_with < 0 else f"code {self.ended_with}"
+        return f", the last one of {code}"
 
 
 @dataclass(eq=False, kw_only=True)

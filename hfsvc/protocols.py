@@ -1,8 +1,8 @@
 """The two protocols of the service layer. They say what is guaranteed, not how; implementations and fakes fit both."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Unpack
 
 from hfsvc.atif import Trajectory
 from hfsvc.models import (
@@ -15,6 +15,8 @@ from hfsvc.models import (
     FileLayout,
     KeyColumn,
     OnEvent,
+    RangeArguments,
+    RowForm,
     StreamRecord,
     SummaryField,
     SummaryPage,
@@ -287,6 +289,42 @@ class TrajectorySource(Protocol):
         ...
 
 
+class ReadTask(Protocol):
+    """Rows of a dataset that any process can read on its own, as record batches: what a source gives to an engine's workers.
+
+    It can be pickled, and is read wherever the dataset's files are at the same paths.
+    """
+
+    @property
+    def schema(self) -> "pa.Schema":
+        """Of the batches."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows it reads, bad ones included."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """About how many bytes they take when decoded, going by the files' footers."""
+        ...
+
+    @property
+    def row_groups(self) -> Sequence[tuple[str, range]]:
+        """Where they lie: paths of files, each with numbers of its row groups; of none where a file has no groups."""
+        ...
+
+    def batches(self) -> Iterator["pa.RecordBatch"]:
+        """The rows, in order, in batches of about four megabytes. Blocks, and needs no event loop.
+
+        Raises:
+            BadRow: A row is bad; where those are skipped, the log tells them.
+            BadParquet, NotDownloaded: A file is another one by now, damaged, or gone.
+        """
+        ...
+
+
 class BatchSource(TrajectorySource, Protocol):
     """A `TrajectorySource` that gives its rows as they are stored, too: what a container's `source` makes."""
 
@@ -316,5 +354,93 @@ class BatchSource(TrajectorySource, Protocol):
 
         Raises:
             InvalidArgument: There is no such column.
+        """
+        ...
+
+    async def to_reader(
+        self,
+        *,
+        columns: Sequence[str] | str | None = None,
+        form: RowForm = "stored",
+        cursor_column: str | None = None,
+        limit: int | None = None,
+        **rows: Unpack[RangeArguments],
+    ) -> "pa.RecordBatchReader":
+        """An Arrow reader over the rows, for synchronous code: DuckDB, Polars, Daft, and whatever else reads Arrow.
+
+        It reads a batch of about four megabytes when it is asked for one, in the thread that asks, and needs neither an event
+        loop nor the container from then on. Files that have other columns get nulls for those they lack.
+
+        Args:
+            columns: Names of columns; None for all.
+            form: What rows are.
+            cursor_column: A name for one more column: the cursor with which a reading goes on after the row.
+            limit: Most rows.
+            rows: As for `stream_rows`: ``start``, ``stop``, ``shard``, ``cursor``, ``stripe``, ``where``.
+
+        Raises:
+            InvalidArgument: There is no such column, files have it in types that no single one holds, or the source is remote. What
+                the reader raises is as for `stream_rows`, but for DatasetChanged, which is BadParquet there.
+        """
+        ...
+
+    async def read_tasks(
+        self,
+        *,
+        columns: Sequence[str] | str | None = None,
+        form: RowForm = "atif",
+        cursor_column: str | None = None,
+        **rows: Unpack[RangeArguments],
+    ) -> Sequence[ReadTask]:
+        """The tasks that `to_ray` and `to_daft` are made of, in order, for any other engine.
+
+        They are cut by the files' row groups, as for processes of our own, and depend on what is read alone: who reads makes no
+        difference. Arguments and errors are those of `to_reader`.
+        """
+        ...
+
+    async def to_ray(
+        self,
+        *,
+        columns: Sequence[str] | str | None = None,
+        form: RowForm = "atif",
+        cursor_column: str | None = None,
+        address: str | None = None,
+        **rows: Unpack[RangeArguments],
+    ) -> Any:
+        """A lazy ``ray.data.Dataset`` of the rows: workers of Ray read them, from files on a disk that all of them see.
+
+        Args:
+            columns: As for `to_reader`, like all others.
+            form: What rows are.
+            cursor_column: A name for one more column, of cursors.
+            address: Of the cluster to join; None for that of ``RAY_ADDRESS``, else for one of this machine alone.
+            rows: Which of them.
+
+        Raises:
+            MissingExtra: Ray is not installed.
+            InvalidArgument: As for `to_reader`; no cluster answers.
+        """
+        ...
+
+    async def to_daft(
+        self,
+        *,
+        columns: Sequence[str] | str | None = None,
+        form: RowForm = "atif",
+        cursor_column: str | None = None,
+        **rows: Unpack[RangeArguments],
+    ) -> Any:
+        """A lazy ``daft.DataFrame`` of the rows, whose tasks are read where Daft runs them.
+
+        Args:
+            columns: As for `to_reader`, like all others.
+            form: What rows are.
+            cursor_column: A name for one more column, of cursors.
+            rows: Which of them.
+
+        Raises:
+            MissingExtra: Daft is not installed.
+            InvalidArgument: As for `to_reader`.
         """
         ...

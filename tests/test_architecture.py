@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": {"errors"},
     "arguments": {"errors"},
     "secret": set(),
+    "ray_cluster": {"errors"},
     "settings": {"arguments", "errors", "secret", "units"},
     "atif": {"errors"},
     "models": {"arguments", "atif", "errors", "secret"},
@@ -45,11 +46,11 @@ ALLOWED: dict[str, set[str]] = {
     "hub": FOUNDATION | {"transfer"},
     "store": FOUNDATION | {"transfer"},
     "datasets": FOUNDATION | {"protocols", "hub", "transfer", "store"},
-    "trajectories": FOUNDATION | {"atif", "opaque_text", "protocols", "store"},
+    "trajectories": FOUNDATION | {"atif", "opaque_text", "protocols", "store", "ray_cluster"},
     # Stands between the Hub and the rows: it implements what rows are read from by what datasets are downloaded with.
     "remote": FOUNDATION | {"protocols", "hub", "transfer", "store", "datasets", "trajectories"},
     "pages": {"atif"},
-    "export": FOUNDATION | {"atif", "protocols", "trajectories"},
+    "export": FOUNDATION | {"atif", "protocols", "trajectories", "ray_cluster"},
 }
 FORBIDDEN_LIBRARIES = {
     "aio": {"httpx", "pyarrow", "filelock"},

@@ -1,8 +1,5 @@
 """A download in shards that are tasks of Ray. Run where Ray is installed."""
 
-import importlib.util
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +12,8 @@ from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Stall
 
 from .builders import REPO, KiB, everything, files_below, noise, settings_for
+from .ray_nodes import WITH_RAY, Nodes, kill, needs_ray, two_nodes, workers_of
 
-WITH_RAY = importlib.util.find_spec("ray") is not None
-needs_ray = pytest.mark.skipif(not WITH_RAY, reason="Ray is not installed")
 FILES = {f"{number}.parquet": noise(300 * KiB, number) for number in range(7)}
 
 
@@ -49,11 +45,9 @@ async def test_a_cluster_that_does_not_answer_is_one_sentence(
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    ray = pytest.importorskip("ray")
-    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield
-    ray.shutdown()
+def cluster() -> Iterator[Nodes]:
+    with two_nodes() as nodes:
+        yield nodes
 
 
 @needs_ray
@@ -82,28 +76,9 @@ async def test_a_worker_that_is_killed_costs_a_second_try(hub: LocalHub, root: P
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(download_with_ray, everything(), settings, 2)
         await hub.until(lambda: hub.stalled > 0)
-        workers = workers_at_work()
+        workers = workers_of("_work")
         assert workers
         for worker in workers:
-            os.kill(worker, signal.SIGKILL)
+            kill(worker)
         hub.release()
     assert files_below(root / REPO) == FILES
-
-
-def workers_at_work() -> list[int]:
-    """Processes of this cluster that run a task of ours; others may have clusters on this machine."""
-    found = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
-    return [each for each in found if told(each, "cmdline").startswith("ray::_work") and os.getpid() in ancestors(each)]
-
-
-def ancestors(process: int) -> Iterator[int]:
-    while process > 1 and (status := told(process, "status")):
-        process = int(status.partition("PPid:")[2].split()[0])
-        yield process
-
-
-def told(process: int, name: str) -> str:
-    try:
-        return Path(f"/proc/{process}/{name}").read_text(encoding="utf-8")
-    except OSError:
-        return ""

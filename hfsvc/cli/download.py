@@ -9,7 +9,7 @@ import click
 from hfsvc.cli.downloaded import print_dataset, print_plan, telling_plan
 from hfsvc.cli.elsewhere import elsewhere_options, take_elsewhere_options
 from hfsvc.cli.export_options import ShardType
-from hfsvc.cli.options import ByteSize, Options, command
+from hfsvc.cli.options import ByteSize, Options, address_option, check_address, command
 
 if TYPE_CHECKING:
     from hfsvc.models import DownloadedDataset, LockedDataset
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     help="What brings it: this process, or tasks of a Ray cluster, a shard each.",
 )
 @click.option("--shards", type=click.IntRange(min=1), help="How many tasks of --engine ray (default: one a machine).")
+@address_option
 @click.option("--force", is_flag=True, help="Fetch every file again.")
 @click.option("--config", help="Only files of this configuration.")
 @click.option("--split", help="Only files of this split.")
@@ -76,7 +77,9 @@ def download_command(options: Options, **given: Any) -> None:
     take_elsewhere_options(options, given)
     _refuse_rows(given.pop("rows"), given["dataset"] or given["repo"])
     dry_run, progress, locked = given.pop("dry_run"), given.pop("progress"), given.pop("locked")
+    check_address(given)
     with_ray, shards = given.pop("engine") == "ray", given.pop("shards")
+    address = given.pop("address")
     _check_engine(given, shards, with_ray=with_ray, locked=locked is not None)
     if locked is not None:
         _bring_locked(options, locked, progress, dry_run=dry_run, **given)
@@ -92,7 +95,7 @@ def download_command(options: Options, **given: Any) -> None:
         from hfsvc.ray_download import download_with_ray
 
         settings = settings_of(options)
-        print_dataset(options, run(options, lambda _: download_with_ray(request, settings, shards)))
+        print_dataset(options, run(options, lambda _: download_with_ray(request, settings, shards, address=address)))
         return
     from hfsvc.cli.progress import show_progress
 

@@ -92,6 +92,7 @@ def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dic
     from hfsvc.trajectories.local_files import is_path
 
     engine, shards, progress = given.pop("engine"), given.pop("shards"), given.pop("progress")
+    address = given.pop("address")
     by, splits = given.pop("split_by"), given.pop("splits")
     tokens: TokenPlan = given.pop("tokens")
     request = ExportRequest(
@@ -100,7 +101,7 @@ def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dic
         **given,
     )
     with (
-        _telling_what_is_kept(request.path, in_parts=bool(shards)) as note,
+        _telling_what_is_kept(request.path, in_parts=bool(shards) or engine == "ray") as note,
         show_export(progress, quiet=options.quiet or options.as_json) as show,
     ):
 
@@ -110,7 +111,8 @@ def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dic
 
         async def work(container: "Container") -> "list[Exported]":
             if engine == "ray":
-                return await _with_ray(container, dataset, reading, request, shards)
+                more = {"address": address, "on_event": listen}
+                return await _with_ray(container, dataset, reading, request, shards, **more)
             fit = await tokens.open(container, request.format)
             if splits:
                 shares = shares_of(splits, by=by, seed=seed_of(reading))
@@ -155,7 +157,12 @@ def _telling_what_is_kept(path: Path, *, in_parts: bool) -> "Iterator[Callable[[
 
 
 async def _with_ray(
-    container: "Container", dataset: str, reading: "ReadOptions", request: "ExportRequest", shards: int | None
+    container: "Container",
+    dataset: str,
+    reading: "ReadOptions",
+    request: "ExportRequest",
+    shards: int | None,
+    **more: Any,
 ) -> "list[Exported]":
     from hfsvc.cli.run import find_dataset
     from hfsvc.export.ray_engine import export_with_ray
@@ -164,5 +171,5 @@ async def _with_ray(
     found, registry = await find_dataset(container, dataset), container.registry()
     if registry.means_files(dataset):
         sidecars = LocalFiles(dataset).sidecars(container.settings().root)
-        return await export_with_ray(found, reading, request, shards, sidecars=sidecars)
-    return await export_with_ray(found, registry.read_options(found.repo, reading), request, shards)
+        return await export_with_ray(found, reading, request, shards, sidecars=sidecars, **more)
+    return await export_with_ray(found, registry.read_options(found.repo, reading), request, shards, **more)

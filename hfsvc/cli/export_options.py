@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hfsvc.cli.options import Options, workers_option
+from hfsvc.cli.options import Options, address_option, check_address, workers_option
 from hfsvc.cli.token_options import as_option
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ _OPTIONS = (
     click.option("--resume", is_flag=True, help="Leave out files that are there already."),
     workers_option,
     click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
+    address_option,
     click.option(
         "--progress",
         type=click.Choice(["auto", "json", "none"]),
@@ -139,6 +140,7 @@ def check_export(options: Options, given: dict[str, Any], reading: "ReadOptions"
     if reading.seed is not None and not (reading.sample is not None or reading.shuffle or given["splits"]):
         raise click.UsageError("--seed is where chance begins: give --sample, --shuffle or --splits.")
     check_report(given["report"], given["output"])
+    check_address(given)
     if given["engine"] == "ray":
         _check_ray(given, to_stdout=to_stdout)
     if given["tokens"].tokenizer and given["workers"] != 1:

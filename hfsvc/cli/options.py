@@ -1,6 +1,6 @@
 """The options that every command takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,6 +60,23 @@ workers_option = click.option(
     metavar="N",
     help="Processes that share the work; 0 for one a core. The result is the same.",
 )
+
+
+address_option = click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="The Ray cluster of --engine ray (default: that of RAY_ADDRESS, else one of this machine alone).",
+)
+
+
+def check_address(given: Mapping[str, Any]) -> None:
+    """Refuse the address of a cluster where none is worked on.
+
+    Raises:
+        UsageError: It is given without --engine ray.
+    """
+    if given["address"] and given["engine"] != "ray":
+        raise click.UsageError("--address names the cluster of --engine ray: give both.")
 
 
 def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:

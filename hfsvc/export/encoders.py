@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from hfsvc import atif
 from hfsvc.errors import InvalidExport
-from hfsvc.export import atif_columns, sharegpt_turns, steps, trainers
+from hfsvc.export import sharegpt_turns, steps, trainers
 from hfsvc.export.fit_tally import FitTally
 from hfsvc.export.formats import Format, Target
 from hfsvc.export.harbor_job import trial_files
@@ -18,6 +18,7 @@ from hfsvc.export.naming import safe_name
 from hfsvc.export.prompt_completion import SCHEMA, completion_lines, completions_batch
 from hfsvc.export.sts import session_lines
 from hfsvc.models import TrajectoryRow
+from hfsvc.trajectories.columns import atif_columns
 
 Rows = Sequence[TrajectoryRow]
 Encode = Callable[[Rows], Any]

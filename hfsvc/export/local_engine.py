@@ -144,24 +144,30 @@ async def _export(
     tokens: TableMaker | None,
 ) -> Exported:
     target, rows = target_of(request), request.rows
-    is_taken = await to_thread.run_sync(_is_taken, target)
-    if is_taken:
+    taken = await to_thread.run_sync(is_taken, target)
+    if taken:
         if request.resume:
             return Exported(target=str(target.path), format=target.format, kept=True)
         if target.kind == "folder":
-            raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
+            raise folder_taken(target)
     async with _in_threads(open_writer(target, tokens)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
         done = await in_task_group(Pump(source, writer, rows, preparation, request.workers).run(on_event))
         if not done.rows:
-            _check_empty(done, target, rows, is_taken=is_taken)
+            _check_empty(done, target, rows, taken=taken)
     return msgspec.structs.replace(done, target=str(target.path), format=target.format)
 
 
-def _is_taken(target: Target) -> bool:
+def is_taken(target: Target) -> bool:
+    """Whether something is there already; an empty folder is nothing."""
     if target.kind == "folder" and target.path.is_dir():
         return any(target.path.iterdir())
     return target.path.exists()
+
+
+def folder_taken(target: Target) -> InvalidExport:
+    """The error of a folder that takes no other one's place."""
+    return InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
 
 
 @asynccontextmanager
@@ -177,7 +183,7 @@ async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
     await to_thread.run_sync(manager.__exit__, None, None, None)
 
 
-def _check_empty(done: Exported, target: Target, rows: RowRange, *, is_taken: bool) -> None:
+def _check_empty(done: Exported, target: Target, rows: RowRange, *, taken: bool) -> None:
     """Refuse to write nothing where it would take the place of something, or where a start was past the end.
 
     Raises:
@@ -187,6 +193,6 @@ def _check_empty(done: Exported, target: Target, rows: RowRange, *, is_taken: bo
     if rows.start and rows.start >= total:
         reason = f"row {rows.start} is past the end, there are {total} rows, counted from 0"
         raise InvalidExport(target=str(target.path), reason=reason)
-    if is_taken:
+    if taken:
         reason = "no row is left to write, and what is there would be lost"
         raise InvalidExport(target=str(target.path), reason=reason)

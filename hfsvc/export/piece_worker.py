@@ -12,10 +12,10 @@ from typing import Any, BinaryIO, NamedTuple
 from hfsvc.errors import BadRow
 from hfsvc.export.encoders import encoder_of
 from hfsvc.export.formats import Target
-from hfsvc.export.row_chunks import RowChunks
 from hfsvc.export.single_calls import with_one_call
 from hfsvc.models import ReadOptions, TrajectoryRow
 from hfsvc.trajectories.batch_mapper import map_kept
+from hfsvc.trajectories.columns.row_chunks import RowChunks
 from hfsvc.trajectories.divided_reading import ReadingPiece
 from hfsvc.trajectories.piece_reader import KeptFile, read_piece
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from hfsvc.export.columns import batch_of, json_text
 from hfsvc.export.kept import with_kept
 from hfsvc.export.lines import json_line
 from hfsvc.export.trainers import MESSAGE, openai_row, tabled_message
 from hfsvc.models import TrajectoryRow
+from hfsvc.trajectories.columns.column_kinds import batch_of, json_text
 
 SCHEMA = pa.schema({"prompt": pa.list_(MESSAGE), "completion": pa.list_(MESSAGE), "tools": pa.string()})
 Json = dict[str, Any]

@@ -15,11 +15,11 @@ from hfsvc.aio.process_map import processes_of
 from hfsvc.export.divided_engine import DividedExport, check_divisible
 from hfsvc.export.fit_tally import FitTally, RowFitter, fitted_record
 from hfsvc.export.models import Exported, OnExport, RowsExported
-from hfsvc.export.row_chunks import RowChunks
 from hfsvc.export.single_calls import with_one_call
 from hfsvc.export.writers import Writer
 from hfsvc.models import StreamRecord, TrajectoryRow
 from hfsvc.protocols import RowStream, TrajectorySource
+from hfsvc.trajectories.columns.row_chunks import RowChunks
 from hfsvc.trajectories.row_stream import CountedStream
 from hfsvc.trajectories.selection import RowRange
 from hfsvc.trajectories.source import FileTrajectorySource

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from hfsvc.export.bare_chat import prompt_of, row_message, written_call
 from hfsvc.export.chat import further_fields, text_of
-from hfsvc.export.columns import batch_of
 from hfsvc.export.lines import plain_json
 from hfsvc.export.trainers import offered_tools, readable_json, with_further
 from hfsvc.models import TrajectoryRow
+from hfsvc.trajectories.columns.column_kinds import batch_of
 from hfsvc.trajectories.layouts.conversation import CALLS, FURTHER, REASONING, Message
 from hfsvc.trajectories.styles.agent_message import read_agent_message
 from hfsvc.trajectories.styles.content_blocks import without_blocks

@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from hfsvc.atif import Metrics, Observation, Step, ToolCall
 from hfsvc.export.chat import text_of
-from hfsvc.export.columns import batch_of
 from hfsvc.export.lines import plain_json
 from hfsvc.export.naming import session_of, title_of
 from hfsvc.models import TrajectoryRow
+from hfsvc.trajectories.columns.column_kinds import batch_of
 
 SCHEMA = pa.schema({
     "row": pa.int64(),

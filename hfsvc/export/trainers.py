@@ -9,8 +9,8 @@ import pyarrow as pa
 from hfsvc.atif import ToolCall, Trajectory
 from hfsvc.export.bare_chat import bare_messages, is_bare
 from hfsvc.export.chat import ChatMessage, chat_messages, function_of, further_keys
-from hfsvc.export.columns import batch_of, json_text
 from hfsvc.models import TrajectoryRow
+from hfsvc.trajectories.columns.column_kinds import batch_of, json_text
 from hfsvc.trajectories.layouts.conversation import FURTHER
 from hfsvc.trajectories.styles.notations import terminus
 from hfsvc.trajectories.styles.notations.tools import TOOL_FIELDS, Tools, tools_of

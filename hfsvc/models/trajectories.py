@@ -1,7 +1,7 @@
 """Structs about trajectories: how rows are read, what comes of each, summaries, counts and statistics."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 import msgspec
 
@@ -23,6 +23,30 @@ FACETS: tuple[SummaryField, ...] = ("agent", "model", "task", "result", "trace_s
 # Columns of the summaries in which a key is looked for, in this order.
 KeyColumn = Literal["key", "trial_name", "run_id", "task"]
 KEY_COLUMNS: tuple[KeyColumn, ...] = get_args(KeyColumn)
+RowForm = Literal["stored", "atif"]
+"""What other engines get: the rows as they are stored, or trajectories in the columns of the export format ``parquet``."""
+
+
+class RangeArguments(TypedDict, total=False):
+    """Which rows are read, as arguments of `TrajectorySource.stream_rows`; all may be left out.
+
+    Attributes:
+        start: First row.
+        stop: Row to stop before.
+        shard: A part of the rows.
+        cursor: Go on after its row.
+        stripe: Parts are every n-th row.
+        where: Words that rows must answer to.
+    """
+
+    start: int
+    stop: int | None
+    shard: tuple[int, int] | None
+    cursor: str | None
+    stripe: bool
+    where: str | None
+
+
 LayoutName = Literal[
     "frameworks",
     "harbor",

@@ -24,10 +24,10 @@ from anyio.from_thread import BlockingPortal
 
 from hfsvc.containers import open_container
 from hfsvc.errors import OtherProcess
-from hfsvc.export.row_chunks import weight_of
 from hfsvc.models import StreamRecord, TrajectoryRow
 from hfsvc.protocols import RowStream
 from hfsvc.settings import Settings, load_settings
+from hfsvc.trajectories.columns.row_chunks import weight_of
 from hfsvc.trajectories.selection import RowRange
 
 CHUNK_ROWS = 64

@@ -5,13 +5,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from hfsvc.export.columns import batch_of
 from hfsvc.models import TrajectoryRow
 from hfsvc.train.chat_fitter import ChatFitter
 from hfsvc.train.chat_template import TemplateRefused
 from hfsvc.train.chats import chat_of, for_template
 from hfsvc.train.loss_mask import AGENT_PARTS, LossPart, masked_chat
 from hfsvc.train.tokenizer import ChatTokenizer
+from hfsvc.trajectories.columns.column_kinds import batch_of
 
 SCHEMA = pa.schema({
     "input_ids": pa.list_(pa.int32()),

@@ -1,7 +1,7 @@
 """The division of a reading into pieces: stretches of its rows that anybody can read on their own, wherever the files are.
 
 It depends on the files and on what is read of them alone, not on who reads: any number of readers, of any engine, get the
-same pieces. Pure.
+same pieces: processes of our own, tasks of Ray and of Daft, an Arrow reader. Pure.
 """
 
 from bisect import bisect_left, bisect_right
@@ -67,6 +67,17 @@ class ReadingPiece(NamedTuple):
     size: int
     ordered: bool
     window: int
+
+    @property
+    def row_groups(self) -> list[tuple[str, range]]:
+        """Its files, each with the numbers of the row groups that it reads of it; none where a file has no groups."""
+        first, stop = Stretch(self.rows, self.before, self.size).bounds
+        found = []
+        for file in self.files:
+            begin = bisect_right(file.groups, first - file.first, key=lambda group: group.stop)
+            end = bisect_left(file.groups, stop - file.first, key=lambda group: group.first)
+            found.append((file.path, range(begin, end)))
+        return found
 
     def __str__(self) -> str:
         first, stop = Stretch(self.rows, self.before, self.size).bounds

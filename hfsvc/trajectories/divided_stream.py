@@ -8,7 +8,9 @@ from hfsvc.errors import BadParquet, BadRow, InvalidArgument, NotDownloaded
 from hfsvc.models import StreamRecord
 from hfsvc.trajectories.chooser import Chosen
 from hfsvc.trajectories.cursor import Reading
+from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.divided_reading import ReadingPiece, divide, piece_of
+from hfsvc.trajectories.positions import Positions
 from hfsvc.trajectories.row_stream import StreamTally
 from hfsvc.trajectories.snapshot import Snapshot
 from hfsvc.trajectories.worker_results import results_of
@@ -29,6 +31,7 @@ class DividedStream:
 
     Attributes:
         begins: The place at which each piece begins.
+        reading: What is read, without its places: what cursors are made of.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class DividedStream:
         check_unchanged: Callable[[], Awaitable[None]],
     ) -> None:
         self._snapshot = snapshot
-        self._reading = reading
+        self.reading = reading._replace(left=Positions(()))
         self._ordered = chosen.ordered
         self._skip = skip
         self.check_unchanged = check_unchanged
@@ -51,13 +54,23 @@ class DividedStream:
         self._tally = StreamTally()
         self._tally.begin(chosen, reading)
 
+    @property
+    def files(self) -> list[DataFile]:
+        """The files that hold the rows of the dataset, in order."""
+        return self._snapshot.files
+
+    @property
+    def is_remote(self) -> bool:
+        """As `Snapshot.is_remote`."""
+        return self._snapshot.is_remote
+
     def pieces(self) -> Iterator[ReadingPiece]:
         """The pieces, in order, each made when it is asked for.
 
         Raises:
             InvalidArgument: The source is remote.
         """
-        if self._snapshot.is_remote:
+        if self.is_remote:
             reason = "a remote source is read by one process: others would have connections of their own"
             raise InvalidArgument(name="workers", given="more than 1", reason=reason)
         folder = self._snapshot.row_cache.sidecars.folder
@@ -91,7 +104,7 @@ class DividedStream:
         """Rows came out, and so many places lie behind; the cursor after them."""
         # Bad rows after them may have been told before.
         self._tally.came_out(rows, max(seen, self._tally.seen))
-        return self._reading.cursor_after(seen)
+        return self.reading.cursor_after(seen)
 
     def was_bad(self, bad: BadRow, seen: int) -> None:
         """A row was bad, and so many places lie behind.

@@ -42,6 +42,7 @@ from hfsvc.trajectories.batch_mapper import (
 from hfsvc.trajectories.chooser import check_choice
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.divided_stream import DividedStream
+from hfsvc.trajectories.engines.engine_source import EngineSource
 from hfsvc.trajectories.files.dataset_files import folder_files
 from hfsvc.trajectories.index.facets import check_count, cut
 from hfsvc.trajectories.index.query import check_query
@@ -60,7 +61,7 @@ MapperOf = Callable[[Callable[[int], str]], BatchMapper[T]]
 """Makes what maps the rows of a pass, given what writes the cursor after one of them."""
 
 
-class FileTrajectorySource:
+class FileTrajectorySource(EngineSource):
     """The trajectories of a downloaded dataset, of any layout in `hfsvc.trajectories.layouts`.
 
     Args:
@@ -218,7 +219,6 @@ class FileTrajectorySource:
         self._latest.tell_rows(row, total)
 
     async def divide(self, rows: RowRange) -> DividedStream:
-        """The stream of `stream_rows` in pieces, to be read elsewhere."""
         snapshot = await self._latest.open(await self._latest.dataset())
         return await in_task_group(to_thread.run_sync(self._divided, snapshot, rows.check()))
 
@@ -284,7 +284,6 @@ class FileTrajectorySource:
             yield value
 
     def _skip(self, bad: BadRow) -> None:
-        """Leave a bad row out, or raise it."""
         if self.options.on_bad_row == "raise":
             raise bad
         self.skipped_rows += 1

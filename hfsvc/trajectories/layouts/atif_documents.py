@@ -12,7 +12,7 @@ from hfsvc.atif import Trajectory
 from hfsvc.trajectories.files.arrow_values import is_binary, values_of, written_texts
 from hfsvc.trajectories.files.lenient_json import read_json
 
-# What holds the whole document, where columns cannot: see `hfsvc.export.atif_columns`.
+# What holds the whole document, where columns cannot: see `hfsvc.trajectories.columns.atif_columns`.
 WHOLE = "document"
 _FIELDS = frozenset(Trajectory.__struct_fields__)
 COLUMNS = _FIELDS | {WHOLE}

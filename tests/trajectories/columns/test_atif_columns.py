@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from hfsvc import atif
 from hfsvc.atif import Trajectory
-from hfsvc.export.atif_columns import SCHEMA, atif_batch, trajectories_of
+from hfsvc.trajectories.columns.atif_columns import SCHEMA, atif_batch, trajectories_of
 
-from .documents import BARE, EVERYTHING, as_rows, trajectories
+from ...export.documents import BARE, EVERYTHING, as_rows, trajectories
 
 
 def through_parquet(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -24,8 +24,18 @@ from hfsvc import atif
 from hfsvc.atif import AudioPart, AudioSource, ImagePart, ImageSource, TextPart, Trajectory
 from hfsvc.atif.schema import Atif
 from hfsvc.errors import BadParquet
-from hfsvc.export.columns import NOT_HELD, Column, Either, Items, Plain, Record, Text, json_text, json_value
 from hfsvc.models import TrajectoryRow
+from hfsvc.trajectories.columns.column_kinds import (
+    NOT_HELD,
+    Column,
+    Either,
+    Items,
+    Plain,
+    Record,
+    Text,
+    json_text,
+    json_value,
+)
 from hfsvc.trajectories.files.base import bad_parquet
 from hfsvc.trajectories.files.parquet import BUFFER_BYTES, iter_batches
 
