@@ -378,7 +378,7 @@ async def test_copies_that_a_lie_led_to_are_fetched_once(hub: LocalHub, root: Pa
 
 async def test_copies_after_a_lie_about_one_chunk_are_fetched_once(hub: LocalHub, root: Path) -> None:
     async with at_old(hub, root) as container:
-        hub.fault(OtherLengths(), server="storage", path=TERMS, skip=2)
+        hub.fault(OtherLengths(by=-1), server="storage", path=TERMS, skip=2)
         content, events = await update(hub, container.datasets(), TWO_EDITS)
     assert content == TWO_EDITS
     assert hub.bytes_sent() == len(TWO_EDITS)
