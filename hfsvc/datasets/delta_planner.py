@@ -5,6 +5,7 @@ Whatever is doubtful leaves a file as it would be without: fetched whole.
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 import anyio
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 MOST_QUESTIONS: Final = 100
 QUESTIONS_AT_ONCE: Final = 8
 FILES_AT_ONCE: Final = 8
+# Those of a file with more take as much memory as thousands of others: one such file at a time.
+MANY_TERMS: Final = 10_000
 # What planning may take: a download that is quick without it should not wait for it.
 PATIENCE_S: Final = 20.0
 PATIENCE_BYTES_PER_S: Final = 64 << 20
@@ -55,6 +58,8 @@ class DeltaPlanner:
         self._wanted = settings.deltas and may_ask_storage(hub.endpoint, settings.delta_storage)
         self._new = hub.storage(remote, token=token, allowed=settings.delta_storage)
         self._old = hub.storage(entry.remote(), token=token, allowed=settings.delta_storage)
+        self._new_opens_old = True
+        self._large = anyio.Lock()
 
     async def plan(self, plan: DownloadPlan) -> Mapping[str, Delta | str]:
         """For files of which another version is on disk: what is copied of it, or why nothing is."""
@@ -96,29 +101,36 @@ class DeltaPlanner:
     async def _plan_file(self, file: PlannedFile, donor: str, new_hash: str, old_hash: str) -> Delta | None:
         new = await self._new.terms(new_hash, file.size)
         storage, old = await self._old_terms(old_hash, self._entry.sizes[donor])
-        shared = await to_thread.run_sync(SharedChunks, old, new)
-        asked = 0
-        while asked < MOST_QUESTIONS:
-            most = min(QUESTIONS_AT_ONCE, MOST_QUESTIONS - asked)
-            questions = await to_thread.run_sync(shared.questions, most)
-            if not questions:
-                break
-            answers = await _ask_all(
-                [(self._new, new_hash) if each.of_new else (storage, old_hash) for each in questions], questions
-            )
-            await to_thread.run_sync(_learn_all, shared, questions, answers)
-            asked += len(questions)
-        copies = await to_thread.run_sync(shared.copies)
+        async with self._large if len(old) + len(new) > MANY_TERMS else nullcontext():
+            shared = await to_thread.run_sync(SharedChunks, old, new)
+            await _find_places(shared, (storage, old_hash), (self._new, new_hash))
+            copies = await to_thread.run_sync(shared.copies)
         return Delta(donor=donor, copies=tuple(copies)) if copies else None
 
     async def _old_terms(self, old_hash: str, size: int) -> tuple[XetStorage, list[ContentTerm]]:
         """Who told the terms of the version on disk: a token of the new commit opens it, or one of its own."""
-        try:
-            return self._new, await self._new.terms(old_hash, size)
-        except TryLater as error:
-            if error.status not in {401, 403, 404}:
-                raise
-        return self._old, await self._old.terms(old_hash, size)
+        if self._new_opens_old:
+            try:
+                return self._new, await self._new.terms(old_hash, size)
+            except TryLater as error:
+                if error.status not in {401, 403, 404}:
+                    raise
+        terms = await self._old.terms(old_hash, size)
+        self._new_opens_old = False
+        return self._old, terms
+
+
+async def _find_places(shared: SharedChunks, old: tuple[XetStorage, str], new: tuple[XetStorage, str]) -> None:
+    """Ask for the places of chunks that matter, of either version where it is told."""
+    asked = 0
+    while asked < MOST_QUESTIONS:
+        most = min(QUESTIONS_AT_ONCE, MOST_QUESTIONS - asked)
+        questions = await to_thread.run_sync(shared.questions, most)
+        if not questions:
+            break
+        answers = await _ask_all([new if each.of_new else old for each in questions], questions)
+        await to_thread.run_sync(_learn_all, shared, questions, answers)
+        asked += len(questions)
 
 
 async def _ask_all(asked: Sequence[tuple[XetStorage, str]], questions: Sequence[Question]) -> list[Chunk]:

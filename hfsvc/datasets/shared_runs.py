@@ -24,6 +24,8 @@ class PlacedTerm:
         places: ``{chunk: where it begins in the file}``; one past the last chunk, too.
     """
 
+    __slots__ = ("_known", "places", "term")
+
     def __init__(self, term: ContentTerm, position: int) -> None:
         self.term = term
         self.places = {term.start: position, term.stop: position + term.length}

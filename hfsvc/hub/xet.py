@@ -120,9 +120,14 @@ class XetStorage:
         except NotAHub:
             raise
         except TryLater as error:
-            if error.status not in _OF_ONE_FILE:
+            # A token that has opened one file opens the storage: it is the other file that is refused to it.
+            if error.status not in _OF_ONE_FILE and not (error.status == 401 and self._opened):
                 self._failed = error
             raise
+
+    @property
+    def _opened(self) -> bool:
+        return len(self._versions) == 1
 
     async def _ask_with_access(self, file_hash: str, first: int, last: int) -> Reconstruction:
         access = await self._open()

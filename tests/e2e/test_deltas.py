@@ -222,13 +222,32 @@ async def test_a_token_that_ended_is_renewed(hub: LocalHub, root: Path) -> None:
     assert hub.count(path="*/xet-read-token/*") == 2
 
 
-async def test_a_token_that_opens_one_commit_only_is_one_of_two(hub: LocalHub, root: Path) -> None:
+@dataclass(frozen=True)
+class RefusesWith:
+    """What the storage does not open for a token it refuses with this status."""
+
+    status: int
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        return replace(response, status=self.status) if response.status == 404 else response
+
+
+@pytest.mark.parametrize(("status", "most_tokens"), [(404, 2), (403, 2), (401, 10)])
+async def test_a_token_that_opens_one_commit_only_is_one_of_two(
+    hub: LocalHub, root: Path, status: int, most_tokens: int
+) -> None:
     hub.storage_tokens.of_one_commit = True
+    paths = [f"data/{number}.parquet" for number in range(12)]
+    for number, path in enumerate(paths):
+        hub.write(REPO, path, OLD[: (2 << 20) + number])
     async with at_old(hub, root) as container:
-        content, _ = await update(hub, container.datasets())
-    assert content == NEW
-    assert hub.bytes_sent() < MiB
-    assert hub.count(path="*/xet-read-token/*") == 2
+        hub.fault(RefusesWith(status), server="storage", path=TERMS)
+        for path in paths:
+            hub.write(REPO, path, (hub.folder / REPO / path).read_bytes() + FRESH)
+        found, _ = await update(hub, container.datasets())
+    assert found == (hub.folder / REPO / paths[0]).read_bytes()
+    assert hub.bytes_sent() < 13 * (len(FRESH) + 128 * KiB)
+    assert hub.count(path="*/xet-read-token/*") <= most_tokens
 
 
 async def test_a_storage_of_the_first_version_is_enough(hub: LocalHub, root: Path) -> None:
