@@ -179,6 +179,9 @@ class XetStorage:
 
     async def _open(self) -> Access:
         async with self._asking:
+            if self._failed:
+                # Meanwhile, of somebody else who asked for it.
+                raise self._failed
             if self._access is None or self._clock() >= self._access.renew_at:
                 try:
                     self._access = await self._ask_for_access()
