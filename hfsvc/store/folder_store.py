@@ -233,7 +233,7 @@ class FolderStore:
         kept = await to_thread.run_sync(find_kept, remote, missing, *folders)
         copies = await to_thread.run_sync(find_copies, trusted, remote.repo, missing, self._hf_cache)
         if self._whole and (known := (await self._whole.entries()).get(remote.repo)):
-            beside = find_copies(known, remote.repo, missing, None)
+            beside = find_copies(known, remote.repo, missing, None, elsewhere=True)
             copies |= {path: str(self._whole.root / remote.repo / donor) for path, donor in beside.items()}
         return Inventory(present, copies, kept, free)
 

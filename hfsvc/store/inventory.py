@@ -85,7 +85,7 @@ def _hash(path: Path, kind: str, on_block: Callable[[], None]) -> str | None:
 
 
 def find_copies(
-    entry: IndexEntry | None, repo: str, files: Sequence[RemoteFile], hf_cache: Path | None
+    entry: IndexEntry | None, repo: str, files: Sequence[RemoteFile], hf_cache: Path | None, *, elsewhere: bool = False
 ) -> dict[str, str]:
     """Where the content of missing files lies under another name.
 
@@ -94,12 +94,18 @@ def find_copies(
         repo: The dataset.
         files: What is missing.
         hf_cache: The cache of Hugging Face's own tools; None to leave it alone.
+        elsewhere: Whether the entry is of another store than the one where they are missing.
 
     Returns:
         ``{path: other path}``, relative to the dataset's folder, or absolute for blobs of the cache. Blocks.
     """
-    donors = {checksum: path for path, checksum in entry.checksums.items()} if entry else {}
-    found = {file.path: donors[file.checksum] for file in files if file.checksum in donors}
+    donors: dict[str, list[str]] = {}
+    for path, checksum in entry.checksums.items() if entry else ():
+        donors.setdefault(checksum, []).append(path)
+    alike = ((file.path, donors.get(file.checksum or "", ())) for file in files)
+    # What is missing is no copy of itself, but where it is recorded elsewhere.
+    others = ((path, [each for each in known if elsewhere or each != path]) for path, known in alike)
+    found = {path: known[-1] for path, known in others if known}
     has_blobs = hf_cache is not None and blob_path(hf_cache, repo, "").is_dir()
     for file in files if has_blobs else ():
         if hf_cache and file.checksum and file.path not in found:

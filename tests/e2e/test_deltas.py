@@ -140,6 +140,46 @@ async def test_shards_that_got_other_numbers_are_versions_of_those_that_go(hub: 
     assert not (root / REPO / "data/train-00000-of-00001.parquet").exists()
 
 
+A, B = OLD[: 4 * MiB], OLD[4 * MiB :]
+MOVES: dict[str, tuple[dict[str, bytes], dict[str, bytes]]] = {
+    "another folder": ({"train.parquet": A}, {"data/train.parquet": A + FRESH}),
+    "another name": ({"train.parquet": A}, {"all/rows.parquet": FRESH + A}),
+    "one shard less": ({"0-of-2.parquet": A, "1-of-2.parquet": B}, {"0-of-1.parquet": A + FRESH + B}),
+    "one shard more": (
+        {"0-of-2.parquet": A, "1-of-2.parquet": B},
+        {"0-of-3.parquet": A[: 2 * MiB], "1-of-3.parquet": A[2 * MiB :] + B[: 2 * MiB], "2-of-3.parquet": B[2 * MiB :]},
+    ),
+    "rows move on": (
+        {"part-0.parquet": A, "part-1.parquet": B},
+        {"part-0.parquet": FRESH + A[: 2 * MiB], "part-1.parquet": A[2 * MiB :] + B},
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), MOVES.values(), ids=MOVES)
+async def test_rows_that_moved_to_other_files_are_copied(
+    hub: LocalHub, root: Path, old: dict[str, bytes], new: dict[str, bytes]
+) -> None:
+    (hub.folder / REPO / FILE).unlink()
+    for path, content in old.items():
+        hub.write(REPO, path, content)
+    async with at_old(hub, root) as container:
+        for path in old:
+            (hub.folder / REPO / path).unlink()
+        for path, content in new.items():
+            hub.write(REPO, path, content)
+        found = await container.datasets().download(everything())
+    assert {str(path.relative_to(found.local_path)): path.read_bytes() for path in found.paths} == new
+    assert hub.bytes_sent() < len(FRESH) + 6 * 128 * KiB
+
+
+async def test_a_file_that_is_gone_is_no_version_of_itself(hub: LocalHub, root: Path) -> None:
+    async with at_old(hub, root) as container:
+        (root / REPO / FILE).unlink()
+        plan = await container.datasets().plan(everything())
+    assert (plan.copied_bytes, plan.fetch_bytes, hub.count(server="storage")) == (0, SIZE, 0)
+
+
 async def test_what_shares_too_little_is_fetched_whole(hub: LocalHub, root: Path) -> None:
     async with at_old(hub, root) as container:
         content, events = await update(hub, container.datasets(), noise(SIZE, 3) + OLD[: 2 * MiB])
@@ -163,7 +203,7 @@ async def test_plan_update_events_and_metrics_tell_what_is_copied(hub: LocalHub,
     assert isinstance(metrics, Counters)
     (file,) = plan.files
     assert file.delta is not None
-    assert file.delta.donor == FILE
+    assert file.delta.donors == (FILE,)
     assert file.delta.copied_bytes == file.copied_bytes == plan.copied_bytes == found.copied_bytes > 7 * MiB
     assert plan.fetch_bytes == found.fetch_bytes == hub.bytes_sent() == len(NEW) - plan.copied_bytes
     assert found.kept_bytes == 0
