@@ -4,11 +4,12 @@ Whatever is doubtful leaves a file as it would be without: fetched whole.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Final
 
 import anyio
+import msgspec
 from anyio import to_thread
 
 from hfsvc.datasets.deltas import Question, SharedChunks
@@ -21,7 +22,7 @@ from hfsvc.hub.xet import XetStorage, may_ask_storage
 from hfsvc.models import Delta, DownloadPlan, PlannedFile, RemoteDataset
 from hfsvc.secret import Secret
 from hfsvc.settings import Settings
-from hfsvc.store.index import IndexEntry
+from hfsvc.store.inventory import RecordedVersions
 from hfsvc.transfer.part_folder import SMALL_FILE_BYTES
 
 logger = logging.getLogger(__name__)
@@ -53,23 +54,34 @@ class DeltaPlanner:
         hub: Knows the storage.
         settings: Say whether deltas are wanted, and whom may be asked.
         remote: The dataset at its new commit.
-        entry: What is on disk; its files are what they are recorded as.
+        versions: What is on disk; its files are what they are recorded as.
         token: For the Hub.
     """
 
     def __init__(
-        self, hub: HubClient, settings: Settings, remote: RemoteDataset, entry: IndexEntry, token: Secret | None
+        self,
+        hub: HubClient,
+        settings: Settings,
+        remote: RemoteDataset,
+        versions: RecordedVersions,
+        token: Secret | None,
     ) -> None:
-        self._entry = entry
+        self._entry = entry = versions.entry
+        self._folder = versions.folder
         self._wanted = settings.deltas and may_ask_storage(hub.endpoint, settings.delta_storage)
         self._new = hub.storage(remote, token=token, allowed=settings.delta_storage)
         self._old = hub.storage(entry.remote(), token=token, allowed=settings.delta_storage)
         self._new_opens_old = True
         self._large = anyio.Lock()
 
-    async def plan(self, plan: DownloadPlan) -> Mapping[str, Delta | str]:
-        """For files of which another version is on disk: what is copied of it, or why nothing is."""
-        files = await to_thread.run_sync(self._candidates, plan) if self._wanted else []
+    async def plan(self, plan: DownloadPlan, listed: Collection[str]) -> Mapping[str, Delta | str]:
+        """For files of which other versions are on disk: what is copied of them, or why nothing is.
+
+        Args:
+            plan: Of the download.
+            listed: All paths of the new commit.
+        """
+        files = await to_thread.run_sync(self._candidates, plan, listed) if self._wanted else []
         found: dict[str, Delta | str] = {}
         at_work = anyio.CapacityLimiter(FILES_AT_ONCE)
 
@@ -83,11 +95,11 @@ class DeltaPlanner:
                     looking.start_soon(look, *each)
         return {file.path: found.get(file.path, TOO_SLOW) for file, _ in files}
 
-    def _candidates(self, plan: DownloadPlan) -> list[tuple[PlannedFile, list[str]]]:
+    def _candidates(self, plan: DownloadPlan, listed: Collection[str]) -> list[tuple[PlannedFile, list[str]]]:
         """What may be copied in part, and from where. What is fetched in one request needs no plan."""
         checksums = self._entry.checksums
         changed = [file.path for file in plan.files if checksums.get(file.path, file.checksum) != file.checksum]
-        known = Donors(changed, plan.removed)
+        known = Donors(changed, [path for path in self._entry.files if path not in listed])
         large = [file for file in plan.files if file.to_fetch and not file.fault and file.size > SMALL_FILE_BYTES]
         found = ((file, known.find(file.path)) for file in large if file.kept_bytes < file.size)
         return [(file, donors) for file, donors in found if donors]
@@ -113,7 +125,8 @@ class DeltaPlanner:
             tellers, shared = await self._compare(file, donors, new)
             await _find_places(shared, tellers | {"": (self._new, new_hash)})
             copies = await to_thread.run_sync(shared.copies)
-        return Delta(copies=tuple(copies)) if copies else None
+        found = (msgspec.structs.replace(each, donor=self._folder + each.donor) for each in copies)
+        return Delta(copies=tuple(found)) if copies else None
 
     async def _compare(
         self, file: PlannedFile, donors: Sequence[str], new: Sequence[ContentTerm]

@@ -20,7 +20,7 @@ class CopiedRange(ByteRange, frozen=True, kw_only=True):
     """Bytes of a file that lie in another one, its donor, where they begin at `source`.
 
     Attributes:
-        donor: Path of a recorded file, below the dataset's folder.
+        donor: Path of a recorded file: below the dataset's folder, or of a shard's, absolute.
     """
 
     source: int

@@ -20,6 +20,18 @@ from hfsvc.transfer.part_paths import PartPaths, kept_ranges, left_behind, part_
 from hfsvc.transfer.ranges import RangeSet
 
 
+class RecordedVersions(NamedTuple):
+    """Files of what may be another commit, from which content can be copied.
+
+    Attributes:
+        entry: What is recorded of them.
+        folder: Stands before their paths; empty where they are in the dataset's own folder.
+    """
+
+    entry: IndexEntry
+    folder: str = ""
+
+
 class Inventory(NamedTuple):
     """What is here of the selected files of a listing.
 
@@ -28,12 +40,14 @@ class Inventory(NamedTuple):
         copies: ``{path: where the same content lies on this disk}``, for files that need not be fetched.
         kept: ``{path: what is here}`` of interrupted transfers.
         free_bytes: Room on the disk; None where it does not tell.
+        versions: What is recorded, of this commit or an earlier one, where that can be relied on.
     """
 
     present: frozenset[str]
     copies: Mapping[str, str]
     kept: Mapping[str, RangeSet]
     free_bytes: int | None
+    versions: RecordedVersions | None = None
 
 
 async def find_present(folder: Path, entry: IndexEntry | None, files: Sequence[RemoteFile]) -> frozenset[str]:

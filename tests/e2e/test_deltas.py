@@ -173,6 +173,21 @@ async def test_rows_that_moved_to_other_files_are_copied(
     assert hub.bytes_sent() < len(FRESH) + 6 * 128 * KiB
 
 
+async def test_shards_of_a_download_copy_from_the_whole_of_before(hub: LocalHub, root: Path) -> None:
+    hub.write(REPO, "data/test.parquet", OLD[::-1])
+    async with at_old(hub, root) as container:
+        service = container.datasets()
+        new = {"test.parquet": OLD[::-1] + FRESH, "train.parquet": NEW}
+        for name, content in new.items():
+            hub.write(REPO, f"data/{name}", content)
+        plan = await service.plan(everything(shard=(0, 2)))
+        parts = [await service.download(everything(shard=(index, 2))) for index in (0, 1)]
+    assert plan.copied_bytes > 7 * MiB
+    assert {path.name: path.read_bytes() for path in parts[1].paths} == new
+    assert hub.bytes_sent() < 2 * len(FRESH) + 4 * 128 * KiB
+    assert parts_left(root) == []
+
+
 async def test_a_file_that_is_gone_is_no_version_of_itself(hub: LocalHub, root: Path) -> None:
     async with at_old(hub, root) as container:
         (root / REPO / FILE).unlink()
