@@ -37,6 +37,8 @@ ENOUGH_SHARED: Final = 0.9
 PATIENCE_S: Final = 20.0
 PATIENCE_BYTES_PER_S: Final = 64 << 20
 
+TURNED_OFF = "the setting deltas is off"
+NOT_ALLOWED = "behind a mirror no storage of chunks is asked that the setting delta_storage does not name"
 NOT_KNOWN = "the Hub tells no chunks of it"
 NOT_KNOWN_OF_OLD = "no chunks were told of the version on disk"
 TOO_LITTLE = "it shares too little with the version on disk"
@@ -68,7 +70,8 @@ class DeltaPlanner:
     ) -> None:
         self._entry = entry = versions.entry
         self._folder = versions.folder
-        self._wanted = settings.deltas and may_ask_storage(hub.endpoint, settings.delta_storage)
+        may_ask = may_ask_storage(hub.endpoint, settings.delta_storage)
+        self._unasked = None if settings.deltas and may_ask else NOT_ALLOWED if settings.deltas else TURNED_OFF
         self._new = hub.storage(remote, token=token, allowed=settings.delta_storage)
         self._old = hub.storage(entry.remote(), token=token, allowed=settings.delta_storage)
         self._new_opens_old = True
@@ -81,7 +84,9 @@ class DeltaPlanner:
             plan: Of the download.
             listed: All paths of the new commit.
         """
-        files = await to_thread.run_sync(self._candidates, plan, listed) if self._wanted else []
+        files = await to_thread.run_sync(self._candidates, plan, listed)
+        if self._unasked:
+            return {file.path: self._unasked for file, _ in files}
         found: dict[str, Delta | str] = {}
         at_work = anyio.CapacityLimiter(FILES_AT_ONCE)
 

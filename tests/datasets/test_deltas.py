@@ -1,5 +1,6 @@
 """The plan of a delta: a storage in memory answers, and every copy is compared with the real layout of chunks."""
 
+import tracemalloc
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -133,6 +134,22 @@ def test_versions_that_share_more_runs_than_can_be_are_doubtful() -> None:
     old = [ContentTerm("x", at, at + 1, KiB) for at in range(1000)]
     with pytest.raises(Doubtful):
         SharedChunks({"old": old}, [ContentTerm("x", 0, 1000, 1000 * KiB)] * 1000)
+
+
+def test_memory_grows_with_terms_and_no_faster() -> None:
+    # Each stretch of the new version begins and ends within one of the old.
+    xorbs = [f"{number:064x}" for number in range(500)]
+    old = [ContentTerm(xorb, 40 * at, 40 * at + 40, 40 * 64 * KiB) for at in range(20) for xorb in xorbs]
+    new = [ContentTerm(xorb, 40 * at + 3, 40 * at + 43, 40 * 64 * KiB) for at in range(20) for xorb in xorbs]
+    tracemalloc.start()
+    try:
+        shared = SharedChunks({"old": old}, new)
+        assert shared.questions(8)
+        shared.copies()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2500 * (len(old) + len(new))
 
 
 def test_nothing_is_asked_where_little_can_be_gained() -> None:

@@ -245,14 +245,20 @@ async def test_the_old_file_stays_readable_until_the_exchange(hub: LocalHub, roo
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"deltas": False}, {"delta_storage": None}, {"delta_storage": "http://127.0.0.1:9"}],
+    ("changes", "reason"),
+    [
+        ({"deltas": False}, delta_planner.TURNED_OFF),
+        ({"delta_storage": None}, delta_planner.NOT_ALLOWED),
+        ({"delta_storage": "http://127.0.0.1:9"}, delta_planner.NO_ANSWER),
+    ],
     ids=["off", "behind a mirror", "another address"],
 )
-async def test_no_storage_is_asked_that_was_not_allowed(hub: LocalHub, root: Path, changes: dict[str, Any]) -> None:
+async def test_no_storage_is_asked_that_was_not_allowed(
+    hub: LocalHub, root: Path, changes: dict[str, Any], reason: str
+) -> None:
     async with at_old(hub, root, **changes) as container:
-        content, _ = await update(hub, container.datasets())
-    assert content == NEW
+        content, events = await update(hub, container.datasets())
+    assert (content, why(events)) == (NEW, reason)
     assert hub.bytes_sent() == len(NEW)
     assert hub.count(server="storage") == 0
 
