@@ -139,6 +139,7 @@ class DeltaPlanner:
         """What the first donors share with a file, as many of them as are needed, and who tells of each."""
         tellers: dict[str, Teller] = {}
         old: dict[str, Sequence[ContentTerm]] = {}
+        shared = SharedChunks(old, new)
         for donor in donors:
             old_hash = self._entry.xet_hashes[donor]
             try:
