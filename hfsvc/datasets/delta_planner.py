@@ -118,8 +118,7 @@ class DeltaPlanner:
         try:
             delta = await self._plan_file(file, donors, file.xet_hash)
         except (HfsvcError, Doubtful) as error:
-            told = error.brief() if isinstance(error, TryLater) else error
-            logger.debug("%s: no delta: %s", file.path, told)
+            logger.debug("%s: no delta: %s", file.path, _brief(error))
             return NO_ANSWER
         logger.debug("%s: %d of %d bytes are copied", file.path, delta.copied_bytes if delta else 0, file.size)
         return delta or TOO_LITTLE
@@ -139,14 +138,15 @@ class DeltaPlanner:
         """What the first donors share with a file, as many of them as are needed, and who tells of each."""
         tellers: dict[str, Teller] = {}
         old: dict[str, Sequence[ContentTerm]] = {}
-        shared = SharedChunks(old, new)
+        shared = SharedChunks({}, ())
         for donor in donors:
             old_hash = self._entry.xet_hashes[donor]
             try:
                 storage, old[donor] = await self._old_terms(old_hash, self._entry.sizes[donor])
-            except HfsvcError:
+            except HfsvcError as error:
                 if not tellers:
                     raise
+                logger.debug("%s: nothing is told of %s: %s", file.path, donor, _brief(error))
                 break
             tellers[donor] = storage, old_hash
             shared = await to_thread.run_sync(SharedChunks, old, new)
@@ -165,6 +165,10 @@ class DeltaPlanner:
         terms = await self._old.terms(old_hash, size)
         self._new_opens_old = False
         return self._old, terms
+
+
+def _brief(error: HfsvcError | Doubtful) -> object:
+    return error.brief() if isinstance(error, TryLater) else error
 
 
 async def _find_places(shared: SharedChunks, tellers: Mapping[str, Teller]) -> None:
