@@ -173,6 +173,21 @@ async def test_rows_that_moved_to_other_files_are_copied(
     assert hub.bytes_sent() < len(FRESH) + 6 * 128 * KiB
 
 
+async def test_what_one_of_several_files_has_is_copied_without_the_others(hub: LocalHub, root: Path) -> None:
+    old = {"0-of-2.parquet": A, "1-of-2.parquet": B}
+    for path, content in old.items():
+        hub.write(REPO, path, content)
+    async with at_old(hub, root) as container:
+        for path in old:
+            (hub.folder / REPO / path).unlink()
+        hub.write(REPO, "0-of-1.parquet", A + B + FRESH)
+        rule = hub.fault(Status(404), server="storage", path=f"*/{xet_hash_of(sha256(B).removeprefix('sha256:'))}")
+        found = await container.datasets().download(everything())
+    assert found.paths[0].read_bytes() == A + B + FRESH
+    assert rule.fired
+    assert len(B) <= hub.bytes_sent() < len(B + FRESH) + 2 * 128 * KiB
+
+
 async def test_shards_of_a_download_copy_from_the_whole_of_before(hub: LocalHub, root: Path) -> None:
     hub.write(REPO, "data/test.parquet", OLD[::-1])
     async with at_old(hub, root) as container:
