@@ -113,7 +113,7 @@ def _state(file: Any) -> str:
         return f"copy of {file.copy_of}"
     here = [f"{file.kept_bytes} bytes here"] if file.kept_bytes else []
     if file.copied_bytes:
-        here.append(f"{file.copied_bytes} bytes to copy from {file.delta.donor}")
+        here.append(f"{file.copied_bytes} bytes to copy from {', '.join(file.delta.donors)}")
     if file.whole_because:
         here.append(f"to fetch: {file.whole_because}")
     return ", ".join(here) or "to fetch"

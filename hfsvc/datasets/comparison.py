@@ -167,8 +167,8 @@ class DatasetComparer:
         recorded = entry.files if entry else ()
         make = partial(make_plan, remote, files, inventory, recorded=recorded, left=left)
         plan = await to_thread.run_sync(partial(make, requests_left=self._hub.requests_left()))
-        # What is recorded of an interrupted exchange may lie under the other commit's content.
-        if entry is None or entry.updating_to or request.force:
+        if inventory.versions is None or request.force:
             return plan
-        planner = DeltaPlanner(self._hub, self._settings, remote, entry, request.token)
-        return with_deltas(plan, await planner.plan(plan), inventory)
+        planner = DeltaPlanner(self._hub, self._settings, remote, inventory.versions, request.token)
+        listed = frozenset(file.path for file in found.listing or ())
+        return with_deltas(plan, await planner.plan(plan, listed), inventory)

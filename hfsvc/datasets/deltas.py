@@ -1,14 +1,15 @@
-"""What two versions of a file share, by the chunks that each is made of: what is copied, what is fetched. Pure.
+"""What a new version of a file shares with old ones, by the chunks that each is made of: what is copied, what is fetched. Pure.
 
 Where a shared run of chunks begins or ends inside a term, its place has to be asked for: `SharedChunks` knows which places
 are worth a question, and which bytes to ask about.
 """
 
-import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
+
+import msgspec
 
 from hfsvc.datasets.shared_runs import Doubtful, PlacedTerm, SharedRun, find_shared_runs, place_terms
 from hfsvc.hub.reconstruction import Chunk, ContentTerm
@@ -18,29 +19,35 @@ from hfsvc.models import ByteRange, CopiedRange
 SMALLEST_GAP: Final = 1 << 20
 MOST_FETCHED_RANGES: Final = 64
 LEAST_SAVED: Final = 0.25
-_NUMBERS = re.compile(r"[0-9]+")
 
 
 class Question(NamedTuple):
-    """A byte to ask about: which chunk holds it."""
+    """A byte to ask about: which chunk holds it.
 
-    of_new: bool
+    Attributes:
+        file: The old version; empty for the new one.
+        position: Of the byte in it.
+        about: The term that holds it.
+    """
+
+    file: str
     position: int
     about: PlacedTerm
 
 
 class SharedChunks:
-    """The chunks that two versions of a file share, and how much is known of where they stand.
+    """The chunks that a new version of a file shares with old ones, and how much is known of where they stand.
 
     Args:
-        old: Terms of the version on disk, in order.
+        old: By file, terms of versions on disk, in order.
         new: Terms of the new version, in order.
     """
 
-    def __init__(self, old: Sequence[ContentTerm], new: Sequence[ContentTerm]) -> None:
-        self._old_size = sum(each.length for each in old)
+    def __init__(self, old: Mapping[str, Sequence[ContentTerm]], new: Sequence[ContentTerm]) -> None:
+        self._old_sizes = {file: sum(each.length for each in terms) for file, terms in old.items()}
         self._new_size = sum(each.length for each in new)
-        self._runs = list(find_shared_runs(list(place_terms(old)), list(place_terms(new))))
+        placed = [each for file, terms in old.items() for each in place_terms(terms, file)]
+        self._runs = list(find_shared_runs(placed, list(place_terms(new))))
         self._runs_at: dict[tuple[int, int], list[SharedRun]] = {}
         for run in self._runs:
             for side, chunk in run.missing():
@@ -88,14 +95,19 @@ class SharedChunks:
             before, behind = side.around(chunk)
             # One question a gap: its answer tells where to ask next.
             position = min(side.guess(chunk), side.places[behind] - 1)
-            questions.setdefault((id(side), before), Question(side is run.new, position, side))
+            questions.setdefault((id(side), before), Question(side.file, position, side))
             if len(questions) == most:
                 break
         return list(questions.values())
 
     def _hoped(self) -> list[CopiedRange]:
         hopes = sorted(map(_hope, self._runs))
-        return [CopiedRange(start=start, stop=stop, source=0) for start, stop in hopes if start < stop]
+        return [CopiedRange(start=start, stop=stop, source=0, donor="") for start, stop in hopes if start < stop]
+
+    @property
+    def hoped_bytes(self) -> int:
+        """About how many bytes of the new version the old ones have."""
+        return sum(map(_hoped_length, self._runs))
 
     def _is_much(self, copies: Sequence[CopiedRange]) -> bool:
         return bool(copies) and sum(each.length for each in copies) >= LEAST_SAVED * self._new_size
@@ -104,12 +116,13 @@ class SharedChunks:
         """What is copied: as much as is known, without what is not worth a range of its own; none where it is too little.
 
         Raises:
-            Doubtful: It reaches beyond either version.
+            Doubtful: It reaches beyond its version.
         """
         settled = (_copy(run) for run in self._runs if id(run) not in self._open)
         copies = _joined(sorted(settled, key=lambda each: each.start))
         for each in copies:
-            if not (each.source >= 0 and each.source + each.length <= self._old_size and each.stop <= self._new_size):
+            end = each.source + each.length
+            if not (each.source >= 0 and end <= self._old_sizes[each.donor] and each.stop <= self._new_size):
                 raise Doubtful("chunks reach beyond their file")
         if any(before.stop > behind.start for before, behind in pairwise(copies)):
             raise Doubtful("chunks overlap")
@@ -151,24 +164,6 @@ def _outside(copies: Sequence[CopiedRange], fetched: Sequence[ByteRange]) -> Ite
             yield each
 
 
-def find_donor(path: str, recorded: Collection[str], leaving: Collection[str]) -> str | None:
-    """The file on disk of which a file may be a new version; None where there is none.
-
-    Args:
-        path: Of the file.
-        recorded: Paths of what is on disk.
-        leaving: Those of them that the new commit does not have: shards get other numbers when there are more of them.
-    """
-    if path in recorded:
-        return path
-    alike = [each for each in leaving if _NUMBERS.sub("", each) == _NUMBERS.sub("", path)]
-    return min(alike, key=lambda each: _apart(each, path), default=None)
-
-
-def _apart(path: str, other: str) -> list[int]:
-    return [abs(int(left) - int(right)) for left, right in zip(*map(_NUMBERS.findall, (path, other)), strict=False)]
-
-
 def _hope(run: SharedRun) -> tuple[int, int]:
     return run.new.guess(run.start), run.new.guess(run.stop)
 
@@ -180,15 +175,20 @@ def _hoped_length(run: SharedRun) -> int:
 
 def _copy(run: SharedRun) -> CopiedRange:
     start, stop = run.new.places[run.start], run.new.places[run.stop]
-    return CopiedRange(start=start, stop=stop, source=run.old.places[run.start])
+    return CopiedRange(start=start, stop=stop, source=run.old.places[run.start], donor=run.old.file)
 
 
 def _joined(copies: Sequence[CopiedRange]) -> list[CopiedRange]:
     """Copies in order, those joined that follow on each other on both sides."""
     joined: list[CopiedRange] = []
     for each in copies:
-        if joined and joined[-1].stop == each.start and joined[-1].source + joined[-1].length == each.source:
-            joined[-1] = CopiedRange(start=joined[-1].start, stop=each.stop, source=joined[-1].source)
+        if joined and _follows(joined[-1], each):
+            joined[-1] = msgspec.structs.replace(joined[-1], stop=each.stop)
         else:
             joined.append(each)
     return joined
+
+
+def _follows(before: CopiedRange, each: CopiedRange) -> bool:
+    touches = before.stop == each.start and before.source + before.length == each.source
+    return touches and before.donor == each.donor

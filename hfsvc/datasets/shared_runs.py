@@ -1,4 +1,4 @@
-"""Runs of chunks that two versions of a file share, and the places of chunks in either of them. Pure.
+"""Runs of chunks that versions of a file share, and the places of chunks in either of them. Pure.
 
 A term says which chunks stand in a stretch of a file and how many bytes they are together, not where each of them begins.
 """
@@ -13,7 +13,7 @@ MOST_RUNS: Final = 100_000
 
 
 class Doubtful(Exception):
-    """What was told of two files contradicts itself: nothing of it is used."""
+    """What was told of files contradicts itself: nothing of it is used."""
 
 
 class PlacedTerm:
@@ -21,11 +21,15 @@ class PlacedTerm:
 
     Attributes:
         term: The term.
+        file: The file; empty for the new version.
         places: ``{chunk: where it begins in the file}``; one past the last chunk, too.
     """
 
-    def __init__(self, term: ContentTerm, position: int) -> None:
+    __slots__ = ("_known", "file", "places", "term")
+
+    def __init__(self, term: ContentTerm, position: int, file: str = "") -> None:
         self.term = term
+        self.file = file
         self.places = {term.start: position, term.stop: position + term.length}
         self._known = [term.start, term.stop]
 
@@ -71,7 +75,7 @@ class PlacedTerm:
 
 
 class SharedRun(NamedTuple):
-    """Chunks `start` to before `stop` of one xorb that stand in a term of each version.
+    """Chunks `start` to before `stop` of one xorb that stand in a term of the new version and in one of an old one.
 
     Each end of it is an end of one of the two terms, so that its place in one of the versions is known from the start.
     """
@@ -111,19 +115,19 @@ class SharedRun(NamedTuple):
         return [(side, chunk) for side, chunk in places if chunk not in side.places]
 
 
-def place_terms(terms: Sequence[ContentTerm]) -> Iterator[PlacedTerm]:
+def place_terms(terms: Sequence[ContentTerm], file: str = "") -> Iterator[PlacedTerm]:
     """The terms of a file, each where it stands."""
     position = 0
     for each in terms:
-        yield PlacedTerm(each, position)
+        yield PlacedTerm(each, position, file)
         position += each.length
 
 
 def find_shared_runs(old: Sequence[PlacedTerm], new: Sequence[PlacedTerm]) -> Iterator[SharedRun]:
-    """For every term of the new version the runs of its chunks that the old one has: few, long ones.
+    """For every term of the new version the runs of its chunks that old ones have: few, long ones.
 
     Raises:
-        Doubtful: They are more than two files of any sense have.
+        Doubtful: They are more than files of any sense have.
     """
     by_xorb: dict[str, list[PlacedTerm]] = {}
     for each in sorted(old, key=lambda each: (each.term.start, -each.term.stop)):

@@ -3,6 +3,8 @@
 Source: httpx 0.28 and httpcore 1.0 nest half a dozen generators around a body and close the outermost only.
 """
 
+import zlib
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from types import AsyncGeneratorType
 from typing import Final, cast
@@ -19,13 +21,36 @@ MAX_ERROR_BODY_S: Final = 10.0
 MAX_ANSWER: Final = 64 << 20
 # More than are left in any buffer; only a stream that never waits has so many.
 _LEFT_OVER: Final = 1 << 14
+# A compressed block may hold a thousand times its length.
+INFLATED_BYTES: Final = 1 << 20
+_COMPRESSED: Final = {"gzip", "x-gzip", "deflate"}
+# Of gzip or zlib, as the first bytes say.
+_EITHER: Final = 32 + zlib.MAX_WBITS
 
 
 def chunks_of(response: httpx.Response, *, decoded: bool) -> AsyncGeneratorType[bytes, None]:
     """The body as it comes, or decompressed. Pass it to `finish` in the end, however that came."""
     # What a mock holds, or a hook of the client's owner has read, is there in its decoded form only.
-    chunks = response.aiter_bytes() if decoded or is_read(response) else response.aiter_raw()
+    if is_read(response):
+        chunks = response.aiter_bytes()
+    elif decoded and response.headers.get("content-encoding", "").strip().lower() in _COMPRESSED:
+        chunks = _inflated(response)
+    else:
+        chunks = response.aiter_raw()
     return cast("AsyncGeneratorType[bytes, None]", chunks)
+
+
+async def _inflated(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    # httpx inflates each block as a whole, however long it gets.
+    inflater = zlib.decompressobj(_EITHER)
+    try:
+        async for block in response.aiter_raw():
+            piece = inflater.decompress(block, INFLATED_BYTES)
+            while piece and not response.is_closed:
+                yield piece
+                piece = inflater.decompress(inflater.unconsumed_tail, INFLATED_BYTES)
+    except zlib.error:
+        raise httpx.DecodingError("it is not compressed as it says") from None
 
 
 async def finish(response: httpx.Response, chunks: AsyncGeneratorType[bytes, None]) -> None:

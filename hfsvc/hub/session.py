@@ -235,9 +235,8 @@ class HubSession:
         built.headers["user-agent"] = USER_AGENT
         # Not uuid4: asking the system for randomness lets every other thread in first.
         built.headers["x-request-id"] = str(uuid.UUID(int=random.getrandbits(128), version=4))
-        if request.content:
-            # A compressed answer has no length and ignores ranges (observed 2026).
-            built.headers["accept-encoding"] = "identity"
+        # A compressed answer has no length and ignores ranges (observed 2026).
+        built.headers["accept-encoding"] = "identity" if request.content else "gzip"
         if request.byte_range:
             built.headers["range"] = request.byte_range
         for name in ("cookie", "authorization"):

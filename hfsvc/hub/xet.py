@@ -4,6 +4,7 @@ Source: the public specification of Xet, and the reference client as observed in
 asks can do without an answer.
 """
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -33,6 +34,7 @@ ANSWER_WITHIN_S: Final = 10.0
 RENEW_BEFORE_S: Final = 60.0
 LONGEST_TOKEN: Final = 64_000
 OWN_DOMAINS: Final = (".hf.co", ".huggingface.co")
+_HOST = re.compile(r"[a-z0-9.-]+")
 _OF_ONE_FILE: Final = {400, 403, 404, 416}
 _VERSIONS: Final = ("v2", "v1")
 
@@ -120,9 +122,14 @@ class XetStorage:
         except NotAHub:
             raise
         except TryLater as error:
-            if error.status not in _OF_ONE_FILE:
+            # A token that has opened one file opens the storage: it is the other file that is refused to it.
+            if error.status not in _OF_ONE_FILE and not (error.status == 401 and self._opened):
                 self._failed = error
             raise
+
+    @property
+    def _opened(self) -> bool:
+        return len(self._versions) == 1
 
     async def _ask_with_access(self, file_hash: str, first: int, last: int) -> Reconstruction:
         access = await self._open()
@@ -174,6 +181,9 @@ class XetStorage:
 
     async def _open(self) -> Access:
         async with self._asking:
+            if self._failed:
+                # Meanwhile, of somebody else who asked for it.
+                raise self._failed
             if self._access is None or self._clock() >= self._access.renew_at:
                 try:
                     self._access = await self._ask_for_access()
@@ -213,7 +223,7 @@ def decode_token(body: bytes, url: str) -> _TokenAnswer:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise NotAHub(url=url, reason="it sent no token of the storage") from None
     token = told.access_token
-    if not (token and token.isascii() and token.isprintable() and len(token) <= LONGEST_TOKEN):
+    if not (token.isascii() and token.isprintable() and " " not in token and 0 < len(token) <= LONGEST_TOKEN):
         raise NotAHub(url=url, reason="it sent no token of the storage")
     return told
 
@@ -249,4 +259,6 @@ def _is_plain_address(told: str) -> bool:
 
 def _is_own(told: str, endpoint: str) -> bool:
     scheme, host, _ = origin(told)
-    return origin(endpoint)[1] in PUBLIC_HOSTS and scheme == "https" and f".{host}".endswith(OWN_DOMAINS)
+    # What is no host's name might be read as another one by a proxy, or by the system.
+    is_own = f".{host}".endswith(OWN_DOMAINS) and _HOST.fullmatch(host)
+    return bool(origin(endpoint)[1] in PUBLIC_HOSTS and scheme == "https" and is_own)

@@ -17,21 +17,29 @@ class ByteRange(Model, frozen=True, kw_only=True):
 
 
 class CopiedRange(ByteRange, frozen=True, kw_only=True):
-    """Bytes of a file that lie in another one, where they begin at `source`."""
+    """Bytes of a file that lie in another one, its donor, where they begin at `source`.
+
+    Attributes:
+        donor: Path of a recorded file: below the dataset's folder, or of a shard's, absolute.
+    """
 
     source: int
+    donor: str
 
 
 class Delta(Model, frozen=True, kw_only=True):
-    """What a new version of a file shares with one on disk, and is copied from there instead of fetched.
+    """What a file shares with versions on disk, and is copied from there instead of fetched.
 
     Attributes:
-        donor: Path of the recorded file, below the dataset's folder.
         copies: Ranges of the new file, in order; what lies between them is fetched.
     """
 
-    donor: str
     copies: tuple[CopiedRange, ...]
+
+    @property
+    def donors(self) -> tuple[str, ...]:
+        """The files that are copied from."""
+        return tuple(dict.fromkeys(each.donor for each in self.copies))
 
     @property
     def copied_bytes(self) -> int:
@@ -50,9 +58,9 @@ class PlannedFile(Model, frozen=True, kw_only=True):
         fault: Why a download fails at this file: its listing lacks something (`RemoteFile.fault`; the others are brought
             before), or its path is refused (nothing is).
         xet_hash: As `RemoteFile.xet_hash`.
-        delta: What of it is copied from the version on disk, where that was found out.
+        delta: What of it is copied from versions on disk, where that was found out.
         copied_bytes: Bytes that `delta` copies, beside those that are kept.
-        whole_because: Why nothing of it is copied from the version on disk, where there is one.
+        whole_because: Why nothing of it is copied from versions on disk, where there are any.
     """
 
     path: str

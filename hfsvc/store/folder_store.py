@@ -1,5 +1,6 @@
 """`DatasetStore` in a folder: plain files by the Hub's paths, index.json, and `.hfsvc/` for what is on its way."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
@@ -30,7 +31,7 @@ from hfsvc.store.disk_usage import remove_unfinished, usage_of
 from hfsvc.store.exchange import exchange, move_dataset, remove_file
 from hfsvc.store.gathering import FileGatherer, StoredDataset, stored_shards
 from hfsvc.store.index import Fence, IndexEntry, StoreIndex, find_moved
-from hfsvc.store.inventory import Inventory, find_copies, find_kept, find_present, hash_file
+from hfsvc.store.inventory import Inventory, RecordedVersions, find_copies, find_kept, find_present, hash_file
 from hfsvc.store.locks import DatasetLocks
 from hfsvc.store.merging import belong_together, merged_entry, missing_shards
 from hfsvc.store.safe_paths import check_names, check_together, inside, is_case_sensitive
@@ -232,10 +233,14 @@ class FolderStore:
         folders = parts_folder(self.root, remote.repo), digests_folder(self.root, remote.repo)
         kept = await to_thread.run_sync(find_kept, remote, missing, *folders)
         copies = await to_thread.run_sync(find_copies, trusted, remote.repo, missing, self._hf_cache)
+        versions = RecordedVersions(trusted) if trusted else None
         if self._whole and (known := (await self._whole.entries()).get(remote.repo)):
-            beside = find_copies(known, remote.repo, missing, None)
-            copies |= {path: str(self._whole.root / remote.repo / donor) for path, donor in beside.items()}
-        return Inventory(present, copies, kept, free)
+            folder = f"{self._whole.root / remote.repo}{os.sep}"
+            beside = find_copies(known, remote.repo, missing, None, elsewhere=True)
+            copies |= {path: folder + donor for path, donor in beside.items()}
+            if versions is None and not known.updating_to:
+                versions = RecordedVersions(known, folder)
+        return Inventory(present, copies, kept, free, versions)
 
     async def check_places(self, plan: DownloadPlan) -> None:
         await to_thread.run_sync(self._check_places, plan)

@@ -20,6 +20,18 @@ from hfsvc.transfer.part_paths import PartPaths, kept_ranges, left_behind, part_
 from hfsvc.transfer.ranges import RangeSet
 
 
+class RecordedVersions(NamedTuple):
+    """Files of what may be another commit, from which content can be copied.
+
+    Attributes:
+        entry: What is recorded of them.
+        folder: Stands before their paths; empty where they are in the dataset's own folder.
+    """
+
+    entry: IndexEntry
+    folder: str = ""
+
+
 class Inventory(NamedTuple):
     """What is here of the selected files of a listing.
 
@@ -28,12 +40,14 @@ class Inventory(NamedTuple):
         copies: ``{path: where the same content lies on this disk}``, for files that need not be fetched.
         kept: ``{path: what is here}`` of interrupted transfers.
         free_bytes: Room on the disk; None where it does not tell.
+        versions: What is recorded, of this commit or an earlier one, where that can be relied on.
     """
 
     present: frozenset[str]
     copies: Mapping[str, str]
     kept: Mapping[str, RangeSet]
     free_bytes: int | None
+    versions: RecordedVersions | None = None
 
 
 async def find_present(folder: Path, entry: IndexEntry | None, files: Sequence[RemoteFile]) -> frozenset[str]:
@@ -85,7 +99,7 @@ def _hash(path: Path, kind: str, on_block: Callable[[], None]) -> str | None:
 
 
 def find_copies(
-    entry: IndexEntry | None, repo: str, files: Sequence[RemoteFile], hf_cache: Path | None
+    entry: IndexEntry | None, repo: str, files: Sequence[RemoteFile], hf_cache: Path | None, *, elsewhere: bool = False
 ) -> dict[str, str]:
     """Where the content of missing files lies under another name.
 
@@ -94,12 +108,18 @@ def find_copies(
         repo: The dataset.
         files: What is missing.
         hf_cache: The cache of Hugging Face's own tools; None to leave it alone.
+        elsewhere: Whether the entry is of another store than the one where they are missing.
 
     Returns:
         ``{path: other path}``, relative to the dataset's folder, or absolute for blobs of the cache. Blocks.
     """
-    donors = {checksum: path for path, checksum in entry.checksums.items()} if entry else {}
-    found = {file.path: donors[file.checksum] for file in files if file.checksum in donors}
+    donors: dict[str, list[str]] = {}
+    for path, checksum in entry.checksums.items() if entry else ():
+        donors.setdefault(checksum, []).append(path)
+    alike = ((file.path, donors.get(file.checksum or "", ())) for file in files)
+    # What is missing is no copy of itself, but where it is recorded elsewhere.
+    others = ((path, [each for each in known if elsewhere or each != path]) for path, known in alike)
+    found = {path: known[-1] for path, known in others if known}
     has_blobs = hf_cache is not None and blob_path(hf_cache, repo, "").is_dir()
     for file in files if has_blobs else ():
         if hf_cache and file.checksum and file.path not in found:

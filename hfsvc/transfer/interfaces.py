@@ -85,7 +85,7 @@ class Destination(Protocol):
         ...
 
     async def read(self, donor: str, wanted: ByteRange) -> bytes:
-        """Bytes of a file that is in place under this path; fewer where it has fewer, or cannot be read."""
+        """Bytes of a file that is in place under this path, or an absolute one; fewer where it has fewer, or cannot be read."""
         ...
 
     async def accept(self, file: RemoteFile) -> None:

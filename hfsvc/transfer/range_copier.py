@@ -1,4 +1,4 @@
-"""The copier of ranges: what a new version of a file shares with one that is in place goes into its part from there."""
+"""The copier of ranges: what a new version of a file shares with files that are in place goes into its part from there."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +16,7 @@ class RangeCopier:
     Args:
         delta: What is copied from where; None for nothing.
         part: Open.
-        destination: Has the file that is copied from.
+        destination: Has the files that are copied from.
         progress: Observes the run.
 
     Attributes:
@@ -26,7 +26,6 @@ class RangeCopier:
 
     def __init__(self, delta: Delta | None, part: Part, destination: Destination, progress: Progress) -> None:
         self.ranges: Sequence[CopiedRange] = delta.copies if delta else ()
-        self._donor = delta.donor if delta else ""
         self._part = part
         self._destination = destination
         self._progress = progress
@@ -43,12 +42,12 @@ class RangeCopier:
         for each in self._to_copy:
             for start in range(each.start, each.stop, COPY_BYTES):
                 piece = ByteRange(start=start, stop=min(start + COPY_BYTES, each.stop))
-                if not await self._copy(piece, each.source + start - each.start):
+                if not await self._copy(piece, each.donor, each.source + start - each.start):
                     failed.append(piece)
         return failed
 
-    async def _copy(self, piece: ByteRange, source: int) -> bool:
-        data = await self._destination.read(self._donor, ByteRange(start=source, stop=source + piece.length))
+    async def _copy(self, piece: ByteRange, donor: str, source: int) -> bool:
+        data = await self._destination.read(donor, ByteRange(start=source, stop=source + piece.length))
         if len(data) < piece.length:
             return False
         await self._part.write(piece.start, [data])
@@ -60,4 +59,5 @@ def _missing(copies: Sequence[CopiedRange], received: RangeSet) -> Iterator[Copi
     for each in copies:
         here = (ByteRange(start=max(each.start, part.start), stop=min(each.stop, part.stop)) for part in received)
         for gap in RangeSet([ByteRange(start=0, stop=each.start), *here]).gaps(each.stop):
-            yield CopiedRange(start=gap.start, stop=gap.stop, source=each.source + gap.start - each.start)
+            source = each.source + gap.start - each.start
+            yield CopiedRange(start=gap.start, stop=gap.stop, source=source, donor=each.donor)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hfsvc.testing import LocalHub
+from hfsvc.testing.localhub import Status
 from tests.builders import MiB, noise
 
 from .command import ALIAS, REPO, Command
@@ -54,6 +55,26 @@ def test_what_is_copied_is_told(hfsvc: Command, tmp_path: Path, monkeypatch: pyt
     assert (int(fetch) + int(copy), keep, int(copy) > 2 * MiB) == (len(old) + 4, "0", True)
     assert planned.out.rstrip().split("\t")[-1] == f"{copy} bytes to copy from a.parquet"
     assert "to copy" in planned.err
+
+
+def test_no_output_tells_a_token_of_the_storage(
+    hfsvc: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = f"hf_{'s' * 30}"
+    with LocalHub(tmp_path / "xet", xet=True, tokens={token: ["*"]}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("HFSVC_DELTA_STORAGE", hub.storage_endpoint)
+        monkeypatch.setenv("HF_TOKEN", token)
+        hub.write("acme/notes", "a.parquet", noise(3 * MiB))
+        told = [hfsvc("download", "acme/notes", "-v")]
+        for number, options in enumerate((["-v"], ["-v", "--json"], ["--json"], ["--check", "-v"])):
+            hub.write("acme/notes", "a.parquet", noise(3 * MiB) + bytes([number]))
+            if number == 1:
+                hub.fault(Status(401), server="storage")
+            told.append(hfsvc("update", *options))
+        sent = {record.headers.get("authorization", "").partition(" ")[2] for record in hub.find(server="storage")}
+    assert sent
+    assert not [each for each in {token} | sent if any(each in done.out + done.err for done in told)]
 
 
 def test_one_that_is_gone_does_not_stop_the_others(hub: LocalHub, hfsvc: Command, folder: Path) -> None:

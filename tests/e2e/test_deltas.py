@@ -154,6 +154,76 @@ async def test_shards_that_got_other_numbers_are_versions_of_those_that_go(hub: 
     assert not (root / REPO / "data/train-00000-of-00001.parquet").exists()
 
 
+A, B = OLD[: 4 * MiB], OLD[4 * MiB :]
+MOVES: dict[str, tuple[dict[str, bytes], dict[str, bytes]]] = {
+    "another folder": ({"train.parquet": A}, {"data/train.parquet": A + FRESH}),
+    "another name": ({"train.parquet": A}, {"all/rows.parquet": FRESH + A}),
+    "one shard less": ({"0-of-2.parquet": A, "1-of-2.parquet": B}, {"0-of-1.parquet": A + FRESH + B}),
+    "one shard more": (
+        {"0-of-2.parquet": A, "1-of-2.parquet": B},
+        {"0-of-3.parquet": A[: 2 * MiB], "1-of-3.parquet": A[2 * MiB :] + B[: 2 * MiB], "2-of-3.parquet": B[2 * MiB :]},
+    ),
+    "rows move on": (
+        {"part-0.parquet": A, "part-1.parquet": B},
+        {"part-0.parquet": FRESH + A[: 2 * MiB], "part-1.parquet": A[2 * MiB :] + B},
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), MOVES.values(), ids=MOVES)
+async def test_rows_that_moved_to_other_files_are_copied(
+    hub: LocalHub, root: Path, old: dict[str, bytes], new: dict[str, bytes]
+) -> None:
+    (hub.folder / REPO / FILE).unlink()
+    for path, content in old.items():
+        hub.write(REPO, path, content)
+    async with at_old(hub, root) as container:
+        for path in old:
+            (hub.folder / REPO / path).unlink()
+        for path, content in new.items():
+            hub.write(REPO, path, content)
+        found = await container.datasets().download(everything())
+    assert {str(path.relative_to(found.local_path)): path.read_bytes() for path in found.paths} == new
+    assert hub.bytes_sent() < len(FRESH) + 6 * 128 * KiB
+
+
+async def test_what_one_of_several_files_has_is_copied_without_the_others(hub: LocalHub, root: Path) -> None:
+    old = {"0-of-2.parquet": A, "1-of-2.parquet": B}
+    for path, content in old.items():
+        hub.write(REPO, path, content)
+    async with at_old(hub, root) as container:
+        for path in old:
+            (hub.folder / REPO / path).unlink()
+        hub.write(REPO, "0-of-1.parquet", A + B + FRESH)
+        rule = hub.fault(Status(404), server="storage", path=f"*/{xet_hash_of(sha256(B).removeprefix('sha256:'))}")
+        found = await container.datasets().download(everything())
+    assert found.paths[0].read_bytes() == A + B + FRESH
+    assert rule.fired
+    assert len(B) <= hub.bytes_sent() < len(B + FRESH) + 2 * 128 * KiB
+
+
+async def test_shards_of_a_download_copy_from_the_whole_of_before(hub: LocalHub, root: Path) -> None:
+    hub.write(REPO, "data/test.parquet", OLD[::-1])
+    async with at_old(hub, root) as container:
+        service = container.datasets()
+        new = {"test.parquet": OLD[::-1] + FRESH, "train.parquet": NEW}
+        for name, content in new.items():
+            hub.write(REPO, f"data/{name}", content)
+        plan = await service.plan(everything(shard=(0, 2)))
+        parts = [await service.download(everything(shard=(index, 2))) for index in (0, 1)]
+    assert plan.copied_bytes > 7 * MiB
+    assert {path.name: path.read_bytes() for path in parts[1].paths} == new
+    assert hub.bytes_sent() < 2 * len(FRESH) + 4 * 128 * KiB
+    assert parts_left(root) == []
+
+
+async def test_a_file_that_is_gone_is_no_version_of_itself(hub: LocalHub, root: Path) -> None:
+    async with at_old(hub, root) as container:
+        (root / REPO / FILE).unlink()
+        plan = await container.datasets().plan(everything())
+    assert (plan.copied_bytes, plan.fetch_bytes, hub.count(server="storage")) == (0, SIZE, 0)
+
+
 async def test_what_shares_too_little_is_fetched_whole(hub: LocalHub, root: Path) -> None:
     async with at_old(hub, root) as container:
         content, events = await update(hub, container.datasets(), noise(SIZE, 3) + OLD[: 2 * MiB])
@@ -177,7 +247,7 @@ async def test_plan_update_events_and_metrics_tell_what_is_copied(hub: LocalHub,
     assert isinstance(metrics, Counters)
     (file,) = plan.files
     assert file.delta is not None
-    assert file.delta.donor == FILE
+    assert file.delta.donors == (FILE,)
     assert file.delta.copied_bytes == file.copied_bytes == plan.copied_bytes == found.copied_bytes > 7 * MiB
     assert plan.fetch_bytes == found.fetch_bytes == hub.bytes_sent() == len(NEW) - plan.copied_bytes
     assert found.kept_bytes == 0
@@ -204,14 +274,20 @@ async def test_the_old_file_stays_readable_until_the_exchange(hub: LocalHub, roo
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"deltas": False}, {"delta_storage": None}, {"delta_storage": "http://127.0.0.1:9"}],
+    ("changes", "reason"),
+    [
+        ({"deltas": False}, delta_planner.TURNED_OFF),
+        ({"delta_storage": None}, delta_planner.NOT_ALLOWED),
+        ({"delta_storage": "http://127.0.0.1:9"}, delta_planner.NO_ANSWER),
+    ],
     ids=["off", "behind a mirror", "another address"],
 )
-async def test_no_storage_is_asked_that_was_not_allowed(hub: LocalHub, root: Path, changes: dict[str, Any]) -> None:
+async def test_no_storage_is_asked_that_was_not_allowed(
+    hub: LocalHub, root: Path, changes: dict[str, Any], reason: str
+) -> None:
     async with at_old(hub, root, **changes) as container:
-        content, _ = await update(hub, container.datasets())
-    assert content == NEW
+        content, events = await update(hub, container.datasets())
+    assert (content, why(events)) == (NEW, reason)
     assert hub.bytes_sent() == len(NEW)
     assert hub.count(server="storage") == 0
 
@@ -236,13 +312,32 @@ async def test_a_token_that_ended_is_renewed(hub: LocalHub, root: Path) -> None:
     assert hub.count(path="*/xet-read-token/*") == 2
 
 
-async def test_a_token_that_opens_one_commit_only_is_one_of_two(hub: LocalHub, root: Path) -> None:
+@dataclass(frozen=True)
+class RefusesWith:
+    """What the storage does not open for a token it refuses with this status."""
+
+    status: int
+
+    def apply(self, exchange: Exchange, response: Response) -> Response:
+        return replace(response, status=self.status) if response.status == 404 else response
+
+
+@pytest.mark.parametrize(("status", "most_tokens"), [(404, 2), (403, 2), (401, 10)])
+async def test_a_token_that_opens_one_commit_only_is_one_of_two(
+    hub: LocalHub, root: Path, status: int, most_tokens: int
+) -> None:
     hub.storage_tokens.of_one_commit = True
+    paths = [f"data/{number}.parquet" for number in range(12)]
+    for number, path in enumerate(paths):
+        hub.write(REPO, path, OLD[: (2 << 20) + number])
     async with at_old(hub, root) as container:
-        content, _ = await update(hub, container.datasets())
-    assert content == NEW
-    assert hub.bytes_sent() < MiB
-    assert hub.count(path="*/xet-read-token/*") == 2
+        hub.fault(RefusesWith(status), server="storage", path=TERMS)
+        for path in paths:
+            hub.write(REPO, path, (hub.folder / REPO / path).read_bytes() + FRESH)
+        found, _ = await update(hub, container.datasets())
+    assert found == (hub.folder / REPO / paths[0]).read_bytes()
+    assert hub.bytes_sent() < 13 * (len(FRESH) + 128 * KiB)
+    assert hub.count(path="*/xet-read-token/*") <= most_tokens
 
 
 async def test_a_storage_of_the_first_version_is_enough(hub: LocalHub, root: Path) -> None:
@@ -392,7 +487,7 @@ async def test_copies_that_a_lie_led_to_are_fetched_once(hub: LocalHub, root: Pa
 
 async def test_copies_after_a_lie_about_one_chunk_are_fetched_once(hub: LocalHub, root: Path) -> None:
     async with at_old(hub, root) as container:
-        hub.fault(OtherLengths(), server="storage", path=TERMS, skip=2)
+        hub.fault(OtherLengths(by=-1), server="storage", path=TERMS, skip=2)
         content, events = await update(hub, container.datasets(), TWO_EDITS)
     assert content == TWO_EDITS
     assert hub.bytes_sent() == len(TWO_EDITS)

@@ -81,6 +81,9 @@ def test_a_storage_that_may_be_asked(told: str, endpoint: str, allowed: str | No
         ("https://cas.hf.co:99999", HUB, None),
         ("https://c as.hf.co", HUB, None),
         ("https://cas.hf.co\r\nx: y", HUB, None),
+        ("https://evil.test\\.hf.co", HUB, None),
+        ("https://evil.test%00.hf.co", HUB, None),
+        ("https://evil.test;.hf.co", HUB, None),
         ("file:///etc/passwd", HUB, None),
         ("//cas.hf.co", HUB, None),
         ("", HUB, None),
@@ -102,7 +105,9 @@ def test_behind_a_mirror_nobody_is_asked_who_was_not_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    "token", ["", "a\nb", "\u00e4", "x" * 64_001, 7, None], ids=["empty", "line", "letter", "long", "number", "none"]
+    "token",
+    ["", "a\nb", "a b", "\u00e4", "x" * 64_001, 7, None],
+    ids=["empty", "line", "blank", "letter", "long", "number", "none"],
 )
 def test_a_token_that_no_header_can_carry_is_refused(token: object) -> None:
     with pytest.raises(NotAHub):

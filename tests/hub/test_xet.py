@@ -93,3 +93,17 @@ async def test_what_others_would_meet_too_is_asked_once(
             await storage.chunk_at(KNOWN, 0)
     # Where there is no such file, the other version is asked as well.
     assert hub.count(server="storage") == asked
+
+
+async def test_access_that_is_refused_is_asked_for_once_by_all(hub: LocalHub, session: HubSession) -> None:
+    storage = Storage(session, hub)
+    hub.fault(Status(403), server="hub", path=TOKENS)
+
+    async def ask() -> None:
+        with pytest.raises(HfsvcError):
+            await storage.chunk_at(KNOWN, 0)
+
+    async with anyio.create_task_group() as asking:
+        for _ in range(8):
+            asking.start_soon(ask)
+    assert (hub.count(path=TOKENS), hub.count(server="storage")) == (1, 0)

@@ -4,11 +4,14 @@ import json
 import random
 import subprocess
 from collections.abc import Iterator
+from itertools import accumulate, pairwise
 from pathlib import Path
 
+import httpx
 import pytest
 
 from hfsvc.testing import LocalHub
+from hfsvc.testing.localhub.chunker import cut_into_chunks
 
 from ..builders import everything, open_container_for
 from .test_localhub_peers import PYTHON, contents, download, run
@@ -60,8 +63,6 @@ def hub(tmp_path: Path) -> Iterator[LocalHub]:
 
 
 def access(hub: LocalHub) -> list[str]:
-    import httpx
-
     told = httpx.get(f"{hub.endpoint}/api/datasets/{REPO}/xet-write-token/main", trust_env=False).json()
     return [told["casUrl"], told["accessToken"], str(told["exp"])]
 
@@ -86,6 +87,28 @@ def test_what_hf_xet_uploads_it_downloads(hub: LocalHub, tmp_path: Path) -> None
     back = tmp_path / "back"
     xet(hub, tmp_path, DOWNLOADS, file_hash, str(len(OLD)), str(back))
     assert back.read_bytes() == OLD
+
+
+def test_hf_xet_cuts_where_the_loopback_hub_cuts(hub: LocalHub, tmp_path: Path) -> None:
+    content = random.Random(3).randbytes(2 << 20) + bytes(300_000) + OLD[: 1 << 20]
+    target = tmp_path / "uploaded"
+    target.write_bytes(content)
+    (file_hash,) = json.loads(xet(hub, tmp_path, UPLOADS, str(target)).stdout)
+    ends = [*accumulate(cut_into_chunks(content))]
+    assert [(start, stop) for start, stop in pairwise([0, *ends])] == [*chunks(hub, file_hash, len(content))]
+
+
+def chunks(hub: LocalHub, file_hash: str, size: int) -> Iterator[tuple[int, int]]:
+    """Where the chunks of a file begin and end, by questions for a byte of each."""
+    url, token, _ = access(hub)
+    with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
+        at = 0
+        while at < size:
+            wanted = {"Range": f"bytes={at}-{at}"}
+            told = client.get(f"{url}/v1/reconstructions/{file_hash}", headers=wanted).json()
+            start = at - told["offset_into_first_range"]
+            at = start + told["terms"][0]["unpacked_length"]
+            yield start, at
 
 
 @pytest.mark.parametrize("new", CHANGES.values(), ids=CHANGES)

@@ -1,5 +1,6 @@
 """The loopback Hub's storage of chunks: cuts, terms, ranges, tokens, and what a client uploads."""
 
+import hashlib
 import random
 import struct
 from collections.abc import Iterator
@@ -33,6 +34,50 @@ def test_cuts_lie_where_the_content_says() -> None:
 def test_content_without_cuts_is_cut_at_the_longest() -> None:
     assert cut_into_chunks(bytes(300_000)) == [MOST_BYTES, MOST_BYTES, 300_000 - 2 * MOST_BYTES]
     assert (cut_into_chunks(b""), cut_into_chunks(b"a")) == ([], [1])
+
+
+def floats(count: int) -> bytes:
+    return b"".join(struct.pack("<f", number * 0.001) for number in range(count))
+
+
+def digests(count: int) -> bytes:
+    return b"".join(hashlib.sha256(struct.pack("<Q", number)).digest() for number in range(count))
+
+
+# As the reference client cut them, in 2026.
+CUTS: list[tuple[bytes, int, list[int]]] = [
+    (digests(62_500), 34, [15495, 82104, 50556, 55540, 34273, 28823]),
+    (floats(20_001) + b"xyz", 2, [26888, 53119]),
+    (bytes(range(256)) * 1200, 3, [MOST_BYTES, MOST_BYTES, 45056]),
+    (b"the quick brown fox jumps over the lazy dog. " * 4000, 2, [MOST_BYTES, 48928]),
+    (bytes(400_000), 4, [MOST_BYTES, MOST_BYTES, MOST_BYTES, 6784]),
+]
+
+
+@pytest.mark.parametrize(("content", "count", "first"), CUTS, ids=["digests", "floats", "bytes", "text", "zeros"])
+def test_cuts_are_those_of_the_reference_client(content: bytes, count: int, first: list[int]) -> None:
+    lengths = cut_into_chunks(content)
+    assert (len(lengths), lengths[: len(first)]) == (count, first)
+
+
+# The 64 bytes after which a cut is allowed; zeros allow none.
+CUTTING = b"0000200900002010000020110000201200002013000020140000201500002016"
+
+
+@pytest.mark.parametrize(
+    ("end", "lengths"),
+    [
+        (LEAST_BYTES - 1, [MOST_BYTES, MOST_BYTES, 256]),
+        (LEAST_BYTES, [LEAST_BYTES, MOST_BYTES, MOST_BYTES - LEAST_BYTES + 256]),
+        (LEAST_BYTES + 63, [LEAST_BYTES + 63, MOST_BYTES, MOST_BYTES - LEAST_BYTES - 63 + 256]),
+        (MOST_BYTES - 1, [MOST_BYTES - 1, MOST_BYTES, 257]),
+        (MOST_BYTES + 1, [MOST_BYTES, MOST_BYTES, 256]),
+    ],
+)
+def test_a_cut_is_allowed_from_the_least_length_to_the_longest(end: int, lengths: list[int]) -> None:
+    content = bytearray(2 * MOST_BYTES + 256)
+    content[end - len(CUTTING) : end] = CUTTING
+    assert cut_into_chunks(bytes(content)) == lengths
 
 
 @pytest.fixture

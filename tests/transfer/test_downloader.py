@@ -218,7 +218,7 @@ async def test_a_listing_that_contradicts_the_source_costs_one_question() -> Non
 
 
 def a_delta(*copies: tuple[int, int, int]) -> Delta:
-    return Delta(donor="old", copies=tuple(CopiedRange(start=a, stop=b, source=source) for a, b, source in copies))
+    return Delta(copies=tuple(CopiedRange(start=a, stop=b, source=at, donor="old") for a, b, at in copies))
 
 
 async def test_what_a_delta_says_is_copied_and_the_rest_is_fetched() -> None:

@@ -1,14 +1,14 @@
 """Cutting of content into chunks where the content says, as Xet does it: a rolling gear hash, least and longest lengths.
 
-Source: the public specification of Xet. The gear's table is one of our own, so that cuts lie as often as the Hub's and
-elsewhere: what stands in for the Hub must not be taken for it.
+Source: the public specification of Xet. The reference client cuts at the same places.
 """
 
-import hashlib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
+
+from hfsvc.testing.localhub.gear import GEAR
 
 LEAST_BYTES = 8 << 10
 MOST_BYTES = 128 << 10
@@ -65,5 +65,4 @@ def _cuts_in(piece: bytes) -> list[int]:
 def _gear() -> Any:
     import pyarrow as pa
 
-    digests = (hashlib.sha256(b"gear" + bytes([each])).digest() for each in range(256))
-    return pa.array([int.from_bytes(each[:8], "little") for each in digests], pa.uint64())
+    return pa.array(GEAR, pa.uint64())
