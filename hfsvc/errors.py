@@ -646,17 +646,21 @@ class CertificateRefused(TryLater):
 
 @dataclass(eq=False, kw_only=True)
 class TransferStalled(TryLater):
-    """A file's content stopped coming, and trying again brought nothing more."""
+    """A file's content stopped coming, and trying again brought nothing more.
+
+    `goes_on` where what came is kept, so that another try begins after it.
+    """
 
     repo: str
     path: str
     offset: int
     reason: str = "no byte arrived"
+    goes_on: bool = True
 
     def message(self) -> str:
         when = f" in {self.retry_after_s:.0f} s" if self.retry_after_s else ""
         stopped = f"{self.path} of {self.repo} stopped at byte {self.offset}: {self.reason}."
-        return f"{stopped} Run again{when} to go on from there."
+        return f"{stopped} Run again{when}{' to go on from there' * self.goes_on}."
 
 
 @dataclass(eq=False, kw_only=True)

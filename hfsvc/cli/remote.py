@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hfsvc.cli.read_options import KEPT_WITHOUT_NAMES
+
 if TYPE_CHECKING:
     from hfsvc.cli.options import Options
     from hfsvc.models import RemoteTraffic
@@ -46,14 +48,17 @@ class RemoteReading:
 
 
 def remote_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds ``--remote``, and ``--keep-bytes``, which is ``--keep`` too where that means nothing else."""
-    taken = any(f"--{each.name}" == "--keep" for each in getattr(function, "__click_params__", ()))
+    """Adds ``--remote``, and ``--keep``; where that takes names of columns, it means the bytes without any."""
+    taken = any(each.name == "keep" for each in getattr(function, "__click_params__", ()))
     names = ("--keep-bytes",) if taken else ("--keep", "--keep-bytes")
 
     @wraps(function)
     def gather(*args: Any, remote: bool, keep_bytes: bool, **given: Any) -> Any:
+        if given.get("keep") == KEPT_WITHOUT_NAMES:
+            given["keep"], keep_bytes = None, True
         if keep_bytes and not remote:
-            raise click.UsageError(f"{names[0]} keeps what is read remotely: give --remote.")
+            columns = ", or names of columns to --keep" if taken else ""
+            raise click.UsageError(f"--keep keeps what is read remotely: give --remote{columns}.")
         if remote:
             _check(given)
             context = click.get_current_context()
@@ -119,12 +124,21 @@ def traffic_facts() -> dict[str, Any]:
 
 
 def tell_traffic(options: "Options") -> None:
-    """Say what was moved, where something could have been."""
+    """Say what was moved, where something could have been: to people in a sentence, with ``--json`` as JSON."""
+    from hfsvc.cli.output import write_json
+
+    reading = remote_reading()
+    if reading is None:
+        return
+    if options.as_json:
+        write_json(reading.traffic, err=True)
+    elif not options.quiet:
+        _say_traffic(reading.traffic)
+
+
+def _say_traffic(traffic: "RemoteTraffic") -> None:
     from hfsvc.cli.output import count_of, say
     from hfsvc.units import format_bytes
 
-    reading = remote_reading()
-    if reading is None or options.quiet:
-        return
-    moved, total = format_bytes(reading.traffic.bytes_moved), format_bytes(reading.traffic.total_bytes)
-    say(f"read {moved} of {total} in {count_of('request', reading.traffic.requests)}")
+    moved, total = format_bytes(traffic.bytes_moved), format_bytes(traffic.total_bytes)
+    say(f"read {moved} of {total} in {count_of('request', traffic.requests)}")

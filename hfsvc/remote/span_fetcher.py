@@ -6,7 +6,16 @@ import anyio
 import msgspec
 
 from hfsvc.aio.clock import Clock
-from hfsvc.errors import BadListing, DatasetChanged, HubUnavailable, NoRanges, RangeRefused, RevisionNotFound, TryLater
+from hfsvc.errors import (
+    BadListing,
+    DatasetChanged,
+    HubUnavailable,
+    NoRanges,
+    RangeRefused,
+    RevisionNotFound,
+    TransferStalled,
+    TryLater,
+)
 from hfsvc.metrics import MetricsRecorder
 from hfsvc.models import ByteRange, Location, RemoteFile
 from hfsvc.remote.spans import Bytes, Span
@@ -120,15 +129,20 @@ class SpanFetcher:
             # All of it would be as much as a download, and nobody would keep it.
             raise NoRanges(repo=self._source.repo, path=file.path, reason=error.reason) from error
         coming.failed(self._clock.now())
-        action = await self._retries.before_retry(
-            file,
-            error,
-            coming.failures,
-            idle_since=coming.progressed_at,
-            failing_since=coming.failing_since,
-            received=coming.position,
-            in_ranges=True,
-        )
+        try:
+            action = await self._retries.before_retry(
+                file,
+                error,
+                coming.failures,
+                idle_since=coming.progressed_at,
+                failing_since=coming.failing_since,
+                received=coming.position,
+                in_ranges=True,
+            )
+        except TransferStalled as stalled:
+            # A download would go on from there; who reads begins his range anew.
+            stalled.goes_on = False
+            raise
         if action is Action.RELOCATE and location is not None and file.path in self._located:
             self._located[file.path][1].refused(location)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from hfsvc.testing import LocalHub
+from tests.remote.worlds import long_rows
+from tests.trajectories.tables import parquet
 
 from .command import Command
 
@@ -86,3 +88,15 @@ def test_what_cannot_be_brought_is_refused_and_leaves_nothing(
     assert words in " ".join(ended.err.split())
     assert "Traceback" not in ended.err
     assert not (work / ".openagents").exists()
+
+
+def test_who_counts_a_part_is_told(hub: LocalHub, hfsvc: Command) -> None:
+    for number, path in enumerate(SHARDS):
+        size = len(hub.write(REPO, path, parquet(long_rows(2, 2 * number))).read_bytes())
+    hfsvc.succeeds("download", REPO, "--max-files", "2", "-q")
+    for words in (("count", REPO), ("stats", REPO), ("show", "0", REPO)):
+        assert f"Only a part of {REPO} is here: limits left out 1 of its files" in hfsvc.succeeds(*words).err
+        assert "Only a part" not in hfsvc.succeeds(*words, "-q").err
+    for command in ("count", "stats"):
+        told = hfsvc.succeeds(command, REPO, "--json").json["left"]
+        assert told == {"files": 1, "totalBytes": size, "nextPath": SHARDS[2], "nextBytes": size}

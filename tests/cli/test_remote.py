@@ -42,6 +42,15 @@ def test_json_tells_what_was_moved(hfsvc: Command, hub: LocalHub) -> None:
         assert (found["bytesMoved"], found["requests"]) == (hub.bytes_sent(), len(hub.requests))
 
 
+@pytest.mark.parametrize("words", [("count", REPO), ("show", "3", REPO), ("sample", "2", REPO, "-q")])
+def test_with_json_the_last_line_for_people_is_json_too(hfsvc: Command, hub: LocalHub, words: tuple[str, ...]) -> None:
+    plain = hfsvc(*words, "--remote", "--json")
+    told = json.loads(plain.err.splitlines()[-1])
+    assert (told["bytesMoved"], told["requests"]) == (hub.bytes_sent(), len(hub.requests))
+    assert told["totalBytes"] >= told["bytesMoved"] - 10_000
+    assert "requests\n" not in plain.err
+
+
 def test_what_a_large_row_group_costs_is_said_before(hfsvc: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hfsvc.trajectories.files.ranged_parquet.LARGE_GROUP_BYTES", 1 << 10)
     shown = hfsvc("show", "3", REPO, "--remote")
@@ -71,3 +80,12 @@ def test_a_server_shows_what_is_not_on_disk(hfsvc: Command) -> None:
         assert ask(address, "api/trajectories/3", params={"style": "structured"}).status_code == 200
         lines = httpx.get(address + "api/trajectories.jsonl", trust_env=False, timeout=30).text.splitlines()
         assert len(lines) == ROWS
+
+
+def test_an_export_keeps_bytes_by_the_same_word(hfsvc: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    export = ("export", REPO, "-o", "-", "--stop", "1")
+    assert hfsvc(*export, "--keep").code == 2
+    assert "give --remote" in hfsvc(*export, "--keep").err
+    assert hfsvc(*export, "--remote", "--keep").code == 0
+    named = hfsvc(*export, "--remote", "--keep", "row,file", "--keep-bytes")
+    assert '"row":0' in named.out.replace(" ", "")

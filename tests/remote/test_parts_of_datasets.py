@@ -11,13 +11,15 @@ from tests.remote.worlds import long_rows, publish
 from tests.trajectories.tables import parquet
 
 
-async def test_who_reads_a_part_is_told_in_the_log(
-    local_hub: LocalHub, root: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_who_reads_a_part_is_told(local_hub: LocalHub, root: Path, caplog: pytest.LogCaptureFixture) -> None:
     publish(local_hub, {f"data/train-{n:05}.parquet": parquet(long_rows(2, 2 * n)) for n in range(3)})
     for most, is_part in ((2, True), (3, False)):
         caplog.clear()
         async with open_container_for(local_hub, root) as container:
             await container.datasets().download(DatasetRequest(repo=REPO, max_files=most))
-            assert await container.source(REPO).count() == 2 * most
+            source = container.source(REPO)
+            assert await source.count() == 2 * most
+            left, found = source.left, await source.statistics()
+            assert found.left == left
+            assert (left.files if left else 0) == 3 - most
         assert (f"only a part of {REPO} is here: limits left out 1 of its files" in caplog.text) == is_part
