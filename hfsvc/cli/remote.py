@@ -24,10 +24,12 @@ class RemoteReading:
 
     Attributes:
         keep_bytes: Whether bytes stay for a later download.
+        is_done: Whether all was read that was asked for.
     """
 
     def __init__(self, *, keep_bytes: bool) -> None:
         self.keep_bytes = keep_bytes
+        self.is_done = False
         self._sources: list[TrajectorySource] = []
 
     def add(self, source: "TrajectorySource") -> None:
@@ -62,8 +64,11 @@ def remote_option(function: Callable[..., Any]) -> Callable[..., Any]:
         if remote:
             _check(given)
             context = click.get_current_context()
-            context.meta[_META] = RemoteReading(keep_bytes=keep_bytes)
-            _say_notes(context, quiet=_is_quiet(args))
+            options: Options = args[0]
+            reading = context.meta[_META] = RemoteReading(keep_bytes=keep_bytes)
+            # What is registered first comes last.
+            context.call_on_close(lambda: _tell_traffic(options, reading))
+            _say_notes(context, quiet=options.quiet)
         return function(*args, **given)
 
     decorated: Callable[..., Any] = gather
@@ -79,11 +84,6 @@ def _check(given: dict[str, Any]) -> None:
         raise click.UsageError("A remote source is read by one process: leave out --workers or --remote.")
     if given.get("engine") == "ray":
         raise click.UsageError("The engine ray reads what is on disk: leave out --engine or --remote.")
-
-
-def _is_quiet(args: tuple[Any, ...]) -> bool:
-    options: Options = args[0]
-    return options.quiet
 
 
 class _Sayer(logging.Handler):
@@ -123,12 +123,11 @@ def traffic_facts() -> dict[str, Any]:
     return {"bytesMoved": reading.traffic.bytes_moved, "requests": reading.traffic.requests}
 
 
-def tell_traffic(options: "Options") -> None:
-    """Say what was moved, where something could have been: to people in a sentence, with ``--json`` as JSON."""
+def _tell_traffic(options: "Options", reading: RemoteReading) -> None:
+    """Say what was moved: to people in a sentence, with ``--json`` as JSON."""
     from hfsvc.cli.output import write_json
 
-    reading = remote_reading()
-    if reading is None:
+    if not reading.is_done:
         return
     if options.as_json:
         write_json(reading.traffic, err=True)
