@@ -659,20 +659,19 @@ class CertificateRefused(TryLater):
 class TransferStalled(TryLater):
     """A file's content stopped coming, and trying again brought nothing more.
 
-    Attributes:
-        kept: Whether what came is on disk, and the next run goes on after it.
+    `goes_on` where what came is kept, so that another try begins after it.
     """
 
     repo: str
     path: str
     offset: int
     reason: str = "no byte arrived"
-    kept: bool = True
+    goes_on: bool = True
 
     def message(self) -> str:
         when = f" in {self.retry_after_s:.0f} s" if self.retry_after_s else ""
         stopped = f"{self.path} of {self.repo} stopped at byte {self.offset}: {self.reason}."
-        return f"{stopped} Run again{when} to go on from there." if self.kept else f"{stopped} Try again{when}."
+        return f"{stopped} Run again{when}{' to go on from there' * self.goes_on}."
 
 
 @dataclass(eq=False, kw_only=True)

@@ -14,6 +14,7 @@ from hfsvc.models import (
     DownloadPlan,
     FileLayout,
     KeyColumn,
+    LeftFiles,
     OnEvent,
     RangeArguments,
     RowForm,
@@ -172,6 +173,11 @@ class TrajectorySource(Protocol):
     @property
     def left_out(self) -> tuple[FileLayout, ...]:
         """Files that hold something and are not read, and why, as of the last call that opened them."""
+        ...
+
+    @property
+    def left(self) -> LeftFiles | None:
+        """What limits of downloads left of the dataset, as of the last call that opened it: rows there are not read."""
         ...
 
     async def ensure_downloaded(self) -> Path:

@@ -10,6 +10,8 @@ import click
 from hfsvc.models import LayoutName, OnBadRow, Preference, ReadOptions, Style, TraceFilter
 
 LONGEST_NUMBER = 18
+# No names can be read as this.
+KEPT_WITHOUT_NAMES = ("",)
 
 
 class _NameAndColumn(click.ParamType[tuple[str, str]]):
@@ -91,8 +93,11 @@ _ORDERED = (
     click.option(
         "--keep",
         type=NamesType(),
+        is_flag=False,
+        flag_value=KEPT_WITHOUT_NAMES,
         metavar="NAME,…",
-        help="Columns, fields of summaries, row, file, dataset or commit that go along with each row.",
+        help="Columns, fields of summaries, row, file, dataset or commit that go along with each row. "
+        "Without names, with --remote: keep what is read for a later download.",
     ),
 )
 _STYLED = (

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hfsvc.cli.read_options import KEPT_WITHOUT_NAMES
+
 if TYPE_CHECKING:
     from hfsvc.cli.options import Options
     from hfsvc.models import RemoteTraffic
@@ -22,10 +24,12 @@ class RemoteReading:
 
     Attributes:
         keep_bytes: Whether bytes stay for a later download.
+        is_done: Whether all was read that was asked for.
     """
 
     def __init__(self, *, keep_bytes: bool) -> None:
         self.keep_bytes = keep_bytes
+        self.is_done = False
         self._sources: list[TrajectorySource] = []
 
     def add(self, source: "TrajectorySource") -> None:
@@ -46,19 +50,25 @@ class RemoteReading:
 
 
 def remote_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds ``--remote``, and ``--keep-bytes``, which is ``--keep`` too where that means nothing else."""
-    taken = any(f"--{each.name}" == "--keep" for each in getattr(function, "__click_params__", ()))
+    """Adds ``--remote``, and ``--keep``; where that takes names of columns, it means the bytes without any."""
+    taken = any(each.name == "keep" for each in getattr(function, "__click_params__", ()))
     names = ("--keep-bytes",) if taken else ("--keep", "--keep-bytes")
 
     @wraps(function)
     def gather(*args: Any, remote: bool, keep_bytes: bool, **given: Any) -> Any:
+        if given.get("keep") == KEPT_WITHOUT_NAMES:
+            given["keep"], keep_bytes = None, True
         if keep_bytes and not remote:
-            raise click.UsageError(f"{names[0]} keeps what is read remotely: give --remote.")
+            columns = ", or names of columns to --keep" if taken else ""
+            raise click.UsageError(f"--keep keeps what is read remotely: give --remote{columns}.")
         if remote:
             _check(given)
             context = click.get_current_context()
-            context.meta[_META] = RemoteReading(keep_bytes=keep_bytes)
-            _say_notes(context, quiet=_is_quiet(args))
+            options: Options = args[0]
+            reading = context.meta[_META] = RemoteReading(keep_bytes=keep_bytes)
+            # What is registered first comes last.
+            context.call_on_close(lambda: _tell_traffic(options, reading))
+            _say_notes(context, quiet=options.quiet)
         return function(*args, **given)
 
     decorated: Callable[..., Any] = gather
@@ -74,11 +84,6 @@ def _check(given: dict[str, Any]) -> None:
         raise click.UsageError("A remote source is read by one process: leave out --workers or --remote.")
     if given.get("engine") == "ray":
         raise click.UsageError("The engine ray reads what is on disk: leave out --engine or --remote.")
-
-
-def _is_quiet(args: tuple[Any, ...]) -> bool:
-    options: Options = args[0]
-    return options.quiet
 
 
 class _Sayer(logging.Handler):
@@ -118,17 +123,21 @@ def traffic_facts() -> dict[str, Any]:
     return {"bytesMoved": reading.traffic.bytes_moved, "requests": reading.traffic.requests}
 
 
-def tell_traffic(options: "Options") -> None:
-    """Say what was moved, where something could have been: to people in words, to programs as an event."""
-    from hfsvc.cli.output import count_of, say, write_json
-    from hfsvc.units import format_bytes
+def _tell_traffic(options: "Options", reading: RemoteReading) -> None:
+    """Say what was moved: to people in a sentence, with ``--json`` as JSON."""
+    from hfsvc.cli.output import write_json
 
-    reading = remote_reading()
-    if reading is None or options.quiet:
+    if not reading.is_done:
         return
     if options.as_json:
-        # What `show` and `sample` print is a document, which has no place for it.
-        write_json({"event": "remoteRead", **traffic_facts(), "totalBytes": reading.traffic.total_bytes}, err=True)
-        return
-    moved, total = format_bytes(reading.traffic.bytes_moved), format_bytes(reading.traffic.total_bytes)
-    say(f"read {moved} of {total} in {count_of('request', reading.traffic.requests)}")
+        write_json(reading.traffic, err=True)
+    elif not options.quiet:
+        _say_traffic(reading.traffic)
+
+
+def _say_traffic(traffic: "RemoteTraffic") -> None:
+    from hfsvc.cli.output import count_of, say
+    from hfsvc.units import format_bytes
+
+    moved, total = format_bytes(traffic.bytes_moved), format_bytes(traffic.total_bytes)
+    say(f"read {moved} of {total} in {count_of('request', traffic.requests)}")

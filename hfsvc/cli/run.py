@@ -14,7 +14,7 @@ import msgspec
 
 from hfsvc.cli.errors import Terminated
 from hfsvc.cli.options import Options
-from hfsvc.cli.remote import remote_reading, tell_traffic
+from hfsvc.cli.remote import remote_reading
 from hfsvc.containers import Container, open_container
 from hfsvc.errors import NotDownloaded, NotInStore, typed
 from hfsvc.hub.urls import parse_repo
@@ -170,7 +170,8 @@ def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: S
 
     try:
         done = asyncio.run(_until_terminated(main()))
-        tell_traffic(options)
+        if reading := remote_reading():
+            reading.is_done = True
         return done
     except NotDownloaded as found:
         error = _with_shards(found, _absolute(chosen.root))

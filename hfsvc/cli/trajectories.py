@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
@@ -15,7 +15,7 @@ from hfsvc.cli.remote import remote_option, traffic_facts
 
 if TYPE_CHECKING:
     from hfsvc.atif import Content, Step, Trajectory
-    from hfsvc.models import FileLayout, ReadOptions
+    from hfsvc.models import FileLayout, LeftFiles, ReadOptions
     from hfsvc.protocols import TrajectorySource
 
 SHOWN_CHARACTERS = 400
@@ -36,21 +36,27 @@ def count_command(options: Options, dataset: str | None, reading: "ReadOptions",
 
     name = source_of(options, dataset)
     with show_rows("indexing", quiet=options.quiet or options.as_json) as on_rows:
-        count, left_out = run(
-            options, lambda container: _count(open_source(container, name, reading, on_rows, workers=workers))
-        )
+        found = run(options, lambda container: _count(open_source(container, name, reading, on_rows, workers=workers)))
     if options.as_json:
-        write_json({"source": name, "count": count} | ({"leftOut": left_out} if left_out else {}) | traffic_facts())
+        parts = {name: value for name, value in (("leftOut", found.left_out), ("left", found.left)) if value}
+        write_json({"source": name, "count": found.rows} | parts | traffic_facts())
         return
-    click.echo(count)
-    say_left_out(left_out, name)
-    if not count:
+    click.echo(found.rows)
+    say_left_out(found.left_out, name)
+    if not found.rows:
         say_why_nothing(options, name, reading)
 
 
-async def _count(source: "TrajectorySource") -> "tuple[int, tuple[FileLayout, ...]]":
-    count = await source.count()
-    return count, source.left_out
+class _Count(NamedTuple):
+    """How many rows there are, and what is not counted."""
+
+    rows: int
+    left_out: "tuple[FileLayout, ...]"
+    left: "LeftFiles | None"
+
+
+async def _count(source: "TrajectorySource") -> _Count:
+    return _Count(await source.count(), source.left_out, source.left)
 
 
 @command("show", example="hfsvc show 0 --style structured")

@@ -10,6 +10,7 @@ from hfsvc.atif.schema import Trajectory
 from hfsvc.errors import InvalidArgument
 from hfsvc.models.base import Model
 from hfsvc.models.choice import RowChoice
+from hfsvc.models.requests import LeftFiles
 
 Style = Literal["messages", "structured"]
 OnBadRow = Literal["raise", "skip"]
@@ -329,6 +330,7 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
         results: The same by result.
         recovered: What the style ``structured`` finds in its messages.
         left_out: Files that hold something and are not read, and why.
+        left: What limits of downloads left of the dataset, and is not counted; None where that is nothing.
     """
 
     rows: int
@@ -341,3 +343,4 @@ class DatasetStatistics(Model, frozen=True, kw_only=True):
     results: dict[str, int]
     recovered: RecoveryStatistics = msgspec.field(default_factory=RecoveryStatistics)
     left_out: tuple[FileLayout, ...] = ()
+    left: LeftFiles | None = None

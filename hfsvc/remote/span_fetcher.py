@@ -142,7 +142,8 @@ class SpanFetcher:
                 in_ranges=True,
             )
         except TransferStalled as stalled:
-            stalled.kept = False
+            # A download would go on from there; who reads begins his range anew.
+            stalled.goes_on = False
             raise
         if action is Action.RELOCATE and location is not None and file.path in self._located:
             self._located[file.path][1].refused(location)

@@ -17,6 +17,7 @@ from hfsvc.models import (
     Fidelity,
     FileLayout,
     KeyColumn,
+    LeftFiles,
     OnBadRow,
     StreamRecord,
     SummaryField,
@@ -50,6 +51,7 @@ class FakeTrajectorySource:
     Attributes:
         skipped_rows: Bad rows that streams left out.
         left_out: None: it has no files.
+        left: None: it is no part of a dataset.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class FakeTrajectorySource:
     ) -> None:
         self.skipped_rows = 0
         self.left_out: tuple[FileLayout, ...] = ()
+        self.left: LeftFiles | None = None
         self._trajectories = list(trajectories)
         self._repo = repo
         self._folder = folder

@@ -16,6 +16,7 @@ from hfsvc.models import (
     DatasetStatistics,
     FileLayout,
     KeyColumn,
+    LeftFiles,
     SummaryField,
     SummaryPage,
     TrajectoryRow,
@@ -67,6 +68,15 @@ class MixedSource:
     def left_out(self) -> tuple[FileLayout, ...]:
         """Files of the parts that hold something and are not read."""
         return tuple(file for each in self._parts for file in each.source.left_out)
+
+    @property
+    def left(self) -> LeftFiles | None:
+        """What limits left of all parts together; next is what is next of the first of them."""
+        found = [each.source.left for each in self._parts if each.source.left]
+        if not found:
+            return None
+        files, total = sum(each.files for each in found), sum(each.total_bytes for each in found)
+        return msgspec.structs.replace(found[0], files=files, total_bytes=total)
 
     async def ensure_downloaded(self) -> Path:
         """The folder of the last part; all are downloaded."""

@@ -17,6 +17,7 @@ from hfsvc.models import (
     DownloadedDataset,
     FileLayout,
     KeyColumn,
+    LeftFiles,
     OnEvent,
     ReadOptions,
     RowChoice,
@@ -39,9 +40,10 @@ from hfsvc.trajectories.judged_files import find_data_files
 from hfsvc.trajectories.reader import read_unchanged
 from hfsvc.trajectories.reading_order import window_rows
 from hfsvc.trajectories.selection import RowRange, RowSelection
+from hfsvc.units import format_bytes
 
 logger = logging.getLogger(__name__)
-choices = logging.getLogger(CHOICE_LOGGER)
+notes = logging.getLogger(CHOICE_LOGGER)
 T = TypeVar("T")
 FilesOf = Callable[[DownloadedDataset], DatasetFiles]
 OnRows = Callable[[int, int], None]
@@ -124,6 +126,11 @@ class LatestSnapshot:
         """Files of the newest snapshot that hold something and are not read."""
         return tuple(self._known.left_out) if self._known else ()
 
+    @property
+    def left(self) -> LeftFiles | None:
+        """What limits left of the dataset of the newest snapshot."""
+        return self._known.dataset.left if self._known else None
+
     async def open(self, dataset: DownloadedDataset) -> "Snapshot":
         """The snapshot of a dataset as its files are now."""
         known = self._of(dataset)
@@ -145,7 +152,10 @@ class LatestSnapshot:
         for file in self._known.left_out:
             logger.warning("%s is left out: %s", file.file, file.reason)
         if left := dataset.left:
-            choices.warning("only a part of %s is here: limits left out %d of its files", dataset.repo, left.files)
+            size = format_bytes(left.total_bytes)
+            notes.warning(
+                "only a part of %s is here: limits left out %d of its files (%s)", dataset.repo, left.files, size
+            )
         return self._known
 
     async def read(self, read: Callable[["Snapshot"], T]) -> T:

@@ -22,6 +22,7 @@ from hfsvc.models import (
     DownloadedDataset,
     FileLayout,
     KeyColumn,
+    LeftFiles,
     ReadOptions,
     RemoteTraffic,
     SummaryField,
@@ -100,6 +101,11 @@ class FileTrajectorySource(EngineSource):
     def left_out(self) -> tuple[FileLayout, ...]:
         """As `hfsvc.protocols.TrajectorySource.left_out`."""
         return self._latest.left_out
+
+    @property
+    def left(self) -> LeftFiles | None:
+        """As `hfsvc.protocols.TrajectorySource.left`."""
+        return self._latest.left
 
     @property
     def traffic(self) -> RemoteTraffic | None:
@@ -213,7 +219,7 @@ class FileTrajectorySource(EngineSource):
         else:
             stream = await self.divide(RowRange(where=where))
             statistics = await in_task_group(count_divided(stream, self.options, self._latest.workers, on_row))
-        return msgspec.structs.replace(statistics.result(), left_out=self.left_out)
+        return msgspec.structs.replace(statistics.result(), left_out=self.left_out, left=self.left)
 
     def _tell_row(self, total: int, row: int) -> None:
         self._latest.tell_rows(row, total)

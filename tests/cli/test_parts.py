@@ -48,14 +48,6 @@ def test_a_part_is_brought_told_and_gone_on_with(parts: Command, hub: LocalHub) 
     assert downloaded(parts)["files"] == [*SHARDS]
 
 
-def test_who_reads_a_part_is_told(parts: Command, hub: LocalHub) -> None:
-    hub.write(REPO, SHARDS[0], parquet(long_rows(3)))
-    parts.succeeds("download", REPO, "--split", "train", "--max-files", "1", "-q")
-    told = f"Only a part of {REPO} is here: limits left out 2 of its files.\n"
-    assert told in parts("count", REPO).err
-    assert told not in parts("count", REPO, "-q").err
-
-
 def test_an_update_keeps_to_the_part(parts: Command, hub: LocalHub) -> None:
     parts.succeeds("download", REPO, "--split", "train", "--max-files", "1", "-q")
     hub.write(REPO, SHARDS[0], b"new")
@@ -96,3 +88,15 @@ def test_what_cannot_be_brought_is_refused_and_leaves_nothing(
     assert words in " ".join(ended.err.split())
     assert "Traceback" not in ended.err
     assert not (work / ".openagents").exists()
+
+
+def test_who_counts_a_part_is_told(hub: LocalHub, hfsvc: Command) -> None:
+    for number, path in enumerate(SHARDS):
+        size = len(hub.write(REPO, path, parquet(long_rows(2, 2 * number))).read_bytes())
+    hfsvc.succeeds("download", REPO, "--max-files", "2", "-q")
+    for words in (("count", REPO), ("stats", REPO), ("show", "0", REPO)):
+        assert f"Only a part of {REPO} is here: limits left out 1 of its files" in hfsvc.succeeds(*words).err
+        assert "Only a part" not in hfsvc.succeeds(*words, "-q").err
+    for command in ("count", "stats"):
+        told = hfsvc.succeeds(command, REPO, "--json").json["left"]
+        assert told == {"files": 1, "totalBytes": size, "nextPath": SHARDS[2], "nextBytes": size}

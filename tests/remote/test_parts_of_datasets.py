@@ -17,5 +17,9 @@ async def test_who_reads_a_part_is_told(local_hub: LocalHub, root: Path, caplog:
         caplog.clear()
         async with open_container_for(local_hub, root) as container:
             await container.datasets().download(DatasetRequest(repo=REPO, max_files=most))
-            assert await container.source(REPO).count() == 2 * most
+            source = container.source(REPO)
+            assert await source.count() == 2 * most
+            left, found = source.left, await source.statistics()
+            assert found.left == left
+            assert (left.files if left else 0) == 3 - most
         assert (f"only a part of {REPO} is here: limits left out 1 of its files" in caplog.text) == is_part

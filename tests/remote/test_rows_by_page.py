@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hfsvc.errors import BadParquet
@@ -136,6 +136,8 @@ async def test_without_a_sound_index_the_group_is_read(
 
 @settings(max_examples=150, deadline=None)
 @given(at=st.integers(0, 10_000), value=st.integers(0, 255))
+# The page after the row's own one seems to begin later, so that this one seems to hold fewer rows than it does.
+@example(at=981, value=226)
 def test_an_index_that_lies_gives_no_wrong_row(at: int, value: int) -> None:
     """Whatever a byte of an index says, the rows are the right ones, or none come."""
     leaf = largest_leaf()
