@@ -178,4 +178,5 @@ def _value(ray: Any, task: Any, name: str) -> Any:
     except ray.exceptions.RayError as error:
         # The last line is what Python says of the cause.
         reason = str(error).strip().rpartition("\n")[2]
-        raise EngineUnusable(engine="ray", reason=f"a task did not run: {reason}") from error
+        hint = "hfsvc, and what it needs, must be installed on all machines." if "ModuleNotFound" in reason else None
+        raise EngineUnusable(engine="ray", reason=f"a task did not run: {reason}", hint=hint) from error
