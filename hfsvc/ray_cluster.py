@@ -25,7 +25,7 @@ CONNECT_S = 10
 RETRIES = 3
 """So often a task is begun anew whose worker or machine is lost."""
 LOOK_EVERY_S = 0.2
-JOIN_S = 20
+JOIN_S = 60
 TLS = "RAY_USE_TLS"
 _LOCAL = "local"
 _JOIN = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False)"
