@@ -25,7 +25,7 @@ CONNECT_S = 10
 RETRIES = 3
 """So often a task is begun anew whose worker or machine is lost."""
 LOOK_EVERY_S = 0.2
-JOIN_S = 20
+JOIN_S = 60
 TLS = "RAY_USE_TLS"
 _LOCAL = "local"
 _JOIN = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False)"
@@ -178,4 +178,5 @@ def _value(ray: Any, task: Any, name: str) -> Any:
     except ray.exceptions.RayError as error:
         # The last line is what Python says of the cause.
         reason = str(error).strip().rpartition("\n")[2]
-        raise EngineUnusable(engine="ray", reason=f"a task did not run: {reason}") from error
+        hint = "hfsvc, and what it needs, must be installed on all machines." if "ModuleNotFound" in reason else None
+        raise EngineUnusable(engine="ray", reason=f"a task did not run: {reason}", hint=hint) from error

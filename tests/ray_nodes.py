@@ -39,10 +39,8 @@ class Nodes:
 @contextmanager
 def two_nodes() -> Iterator[Nodes]:
     """The cluster, which this process is connected to."""
-    ray = pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    ray, utils = pytest.importorskip("ray"), pytest.importorskip("ray.cluster_utils")
+    cluster = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
         nodes = Nodes(cluster)
         ray.init(address=cluster.address, log_to_driver=False, logging_level="error")

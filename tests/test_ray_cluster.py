@@ -68,7 +68,7 @@ def test_where_nobody_is_it_is_told_at_once(address: str) -> None:
 
 @needs_ray
 def test_a_cluster_that_asks_for_a_token_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_cluster, "JOIN_S", 8)
+    monkeypatch.setattr(ray_cluster, "JOIN_S", 40)
     unknown = pytest.raises(InvalidArgument, match="the cluster there does not know who asks")
     with head_with_token("of-these-tests-and-of-nothing-else") as address, unknown:
         joined_cluster(address)
@@ -102,7 +102,14 @@ def cluster() -> Iterator[Nodes]:
         yield nodes
 
 
-JOIN = "from hfsvc.ray_cluster import joined_cluster; ray = joined_cluster({}); print(len(ray.nodes()))"
+# What a thread has started must not end with it.
+JOIN = """
+from concurrent.futures import ThreadPoolExecutor
+from hfsvc.ray_cluster import joined_cluster
+with ThreadPoolExecutor(1) as pool:
+    ray = pool.submit(joined_cluster, {}).result()
+print(ray.get(ray.remote(lambda: len(ray.nodes())).remote(), timeout=60))
+"""
 
 
 @needs_ray
@@ -110,7 +117,7 @@ JOIN = "from hfsvc.ray_cluster import joined_cluster; ray = joined_cluster({}); 
 def test_a_cluster_of_this_machine_is_joined_where_it_is_named(
     cluster: Nodes, tmp_path: Path, given: str, told: str | None, nodes: str
 ) -> None:
-    code = JOIN.format(repr(cluster.address) if given else "")
+    code = JOIN.format(repr(cluster.address) if given else None)
     environment = {**os.environ, **({"RAY_ADDRESS": cluster.address} if told else {})}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=100)
     assert (done.stdout.split(), done.stderr) == ([nodes], "")

@@ -103,12 +103,10 @@ class EngineSource(ABC):
 def _ray_dataset(schema: pa.Schema, tasks: Sequence[PieceTask]) -> Any:
     # Late: this module is there where Ray is not.
     try:
-        from ray.data import read_datasource
-
-        from hfsvc.trajectories.engines.ray_source import TrajectoryDatasource
+        from hfsvc.trajectories.engines.ray_source import ray_dataset
     except ImportError as error:
         raise MissingExtra(wanted="Ray Data", extra="ray") from error
-    return read_datasource(TrajectoryDatasource(schema, tasks))
+    return ray_dataset(schema, tasks)
 
 
 def _daft_frame(schema: pa.Schema, tasks: Sequence[PieceTask]) -> Any:

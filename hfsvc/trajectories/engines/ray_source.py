@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from ray.data import Datasource, ReadTask
+from ray.data import Datasource, ReadTask, read_datasource
 from ray.data.block import BlockMetadata
 
 from hfsvc.trajectories.engines.piece_task import PieceTask
@@ -52,3 +52,8 @@ def _blocks(task: PieceTask) -> Iterator[pa.Table]:
 
 def _paths(task: PieceTask) -> tuple[str, ...]:
     return tuple(str(task.piece.dataset.local_path / each.path) for each in task.piece.files)
+
+
+def ray_dataset(schema: pa.Schema, tasks: Sequence[PieceTask]) -> Any:
+    """A lazy dataset of rows; Ray is connected."""
+    return read_datasource(TrajectoryDatasource(schema, tasks))

@@ -44,8 +44,7 @@ async def test_its_rows_are_those_of_the_stream_in_columns_of_atif(tmp_path: Pat
 
 @pytest.mark.usefixtures("small_pieces")
 async def test_what_daft_does_not_want_is_not_read(tmp_path: Path) -> None:
-    import daft
-
+    daft = pytest.importorskip("daft")
     source = await open_source(tmp_path, FILES)
     frame = await source.to_daft(form="stored", cursor_column="cursor", start=10)
     wanted = frame.where(daft.col("task") == "task_30").select("model", "cursor")
