@@ -37,6 +37,7 @@ def test_nothing_keeps_people_out(served: Served, open_page: Open, place: str, d
     expect(page.locator(PLACES[place]).first).to_be_visible()
     if place.endswith("/2"):
         page.get_by_role("button", name="Expand all").click()
+        expect(page.locator(".summary[aria-expanded=false]")).to_have_count(0)
         page.get_by_role("button", name="About this trajectory").click()
     found = Axe().run(page, options={"resultTypes": ["violations"]})
     assert not found.response["violations"], found.generate_report()
@@ -49,6 +50,7 @@ def test_nor_does_what_opens(served: Served, open_page: Open, width: int, dark: 
     if width == 360:
         page.get_by_role("button", name="Filters").click()
     page.get_by_role("combobox", name="Model").click()
+    expect(page.get_by_role("listbox", name="Model").get_by_role("option").first).to_be_visible()
     page.keyboard.press("ArrowDown")
     expect(page.locator(".options [aria-selected=true]")).to_be_visible()
     found = Axe().run(page, options={"resultTypes": ["violations"]})

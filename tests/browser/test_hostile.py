@@ -56,6 +56,7 @@ def test_steps_full_of_tricks(served_hostile: Served, open_page: Open, style: st
     expect(page.locator("hf-trajectory h2")).to_contain_text("<img src=x onerror")
     page.get_by_role("button", name="About this trajectory").click()
     page.get_by_role("button", name="Expand all").click()
+    expect(page.locator(".summary[aria-expanded=false]")).to_have_count(0)
     for more in page.locator("button.more[aria-expanded=false]").all():
         more.click()
     for raw in page.get_by_role("button", name=re.compile("^(JSON|Facts|Extra)$")).all():
@@ -96,6 +97,7 @@ def test_a_message_of_five_megabytes(served_hostile: Served, open_page: Open) ->
 def test_seventeen_hundred_steps(served_hostile: Served, open_page: Open) -> None:
     page = open_page(hostile(served_hostile, f"/2/{LONG_STEPS - 100}?style=messages"))
     expect(page.locator(".step.linked .number")).to_have_text(str(LONG_STEPS - 100))
+    expect(page.locator(".step.linked .summary")).to_be_in_viewport()
     head, bar = page.locator(".step.linked .summary").bounding_box(), page.locator("hf-step-bar").bounding_box()
     assert head
     assert bar

@@ -26,6 +26,7 @@ def page(request: pytest.FixtureRequest, served: Served, open_page: Open, tmp_pa
     # A short one is opened with its steps.
     expect(page.locator(".summary[aria-expanded=true]")).to_have_count(3)
     page.keyboard.press("c")
+    expect(page.locator(".summary[aria-expanded=true]")).to_have_count(0)
     return page
 
 
@@ -74,6 +75,7 @@ def test_times_and_totals_are_told(page: Page) -> None:
 
 def test_what_is_looked_for_is_marked(page: Page) -> None:
     page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Find in steps")).to_be_focused()
     page.keyboard.type("ERROR is")
     expect(page.locator(".found")).to_have_text("1 of 3 steps")
     expect(page.locator(".preview mark:visible")).to_have_text("error is")
@@ -96,6 +98,7 @@ def test_closed_steps_are_there_for_the_browsers_own_search(page: Page) -> None:
 
 def test_a_step_is_reached_by_its_number(page: Page) -> None:
     page.keyboard.press("g")
+    expect(page.get_by_role("spinbutton", name="Go to step")).to_be_focused()
     page.keyboard.type("3")
     page.keyboard.press("Enter")
     expect(page.locator(".step.linked .number")).to_have_text("3")
@@ -113,6 +116,7 @@ def test_all_steps_are_seen_at_a_glance(page: Page) -> None:
 
 def test_paper_has_all_of_it(page: Page) -> None:
     page.keyboard.press("e")
+    expect(page.locator(".summary[aria-expanded=false]")).to_have_count(0)
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollHeight") > page.evaluate("innerHeight") / 2
     expect(page.locator("hf-step-bar")).to_be_hidden()

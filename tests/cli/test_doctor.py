@@ -17,6 +17,7 @@ def test_doctor_says_what_works(hfsvc: Command, hub: LocalHub) -> None:
     assert hub.bytes_sent() == 1
 
 
+@pytest.mark.usefixtures("short_waits")
 def test_doctor_says_what_does_not(hfsvc: Command, nowhere: str) -> None:
     ended = hfsvc("doctor", "--endpoint", nowhere)
     assert ended.code == 5

@@ -85,6 +85,7 @@ def test_no_such_trajectory(downloaded: Command, work: Path, arguments: list[str
     check(downloaded, work, ["show", *arguments], 3, "trajectory_not_found", f"no trajectory for {wanted}", ALIAS)
 
 
+@pytest.mark.usefixtures("short_waits")
 def test_no_network(hfsvc: Command, work: Path, nowhere: str) -> None:
     arguments = ["download", ALIAS, "--endpoint", nowhere]
     check(hfsvc, work, arguments, 5, "hub_unavailable", f"cannot be reached ({nowhere}", "Check the network")

@@ -546,7 +546,8 @@ async def test_what_a_killed_run_put_in_place_goes_when_the_next_commit_lacks_it
     local_hub.write(REPO, "gone.parquet", b"gone")
     local_hub.write(REPO, "slow.parquet", b"slow")
     local_hub.fault(Stall(), server="cdn", path="slow.parquet")
-    async with open_service(local_hub, root) as service:
+    # What came is put in place once the rest has stalled.
+    async with open_service(local_hub, root, stall_timeout_s=0.3) as service:
         task = asyncio.create_task(service.download(everything()))
         await local_hub.until(lambda: (root / REPO / "gone.parquet").exists() and local_hub.stalled == 1)
         task.cancel()
