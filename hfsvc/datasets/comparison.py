@@ -20,6 +20,7 @@ from hfsvc.models import DatasetShard, DownloadPlan, RemoteDataset, RemoteFile
 from hfsvc.settings import Settings
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.index import IndexEntry
+from hfsvc.store.inventory import RecordedVersions
 from hfsvc.store.merging import division_of
 from hfsvc.store.safe_paths import check_dataset_folder
 from hfsvc.transfer.progress import OnRetry
@@ -167,8 +168,10 @@ class DatasetComparer:
         recorded = entry.files if entry else ()
         make = partial(make_plan, remote, files, inventory, recorded=recorded, left=left)
         plan = await to_thread.run_sync(partial(make, requests_left=self._hub.requests_left()))
-        if inventory.versions is None or request.force:
+        # What is recorded of an interrupted exchange may lie under the other commit's content.
+        versions = RecordedVersions(entry) if entry and not entry.updating_to else inventory.beside
+        if versions is None or request.force:
             return plan
-        planner = DeltaPlanner(self._hub, self._settings, remote, inventory.versions, request.token)
+        planner = DeltaPlanner(self._hub, self._settings, remote, versions, request.token)
         listed = frozenset(file.path for file in found.listing or ())
         return with_deltas(plan, await planner.plan(plan, listed), inventory)

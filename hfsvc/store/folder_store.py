@@ -233,14 +233,13 @@ class FolderStore:
         folders = parts_folder(self.root, remote.repo), digests_folder(self.root, remote.repo)
         kept = await to_thread.run_sync(find_kept, remote, missing, *folders)
         copies = await to_thread.run_sync(find_copies, trusted, remote.repo, missing, self._hf_cache)
-        versions = RecordedVersions(trusted) if trusted else None
+        whole = None
         if self._whole and (known := (await self._whole.entries()).get(remote.repo)):
             folder = f"{self._whole.root / remote.repo}{os.sep}"
             beside = find_copies(known, remote.repo, missing, None, elsewhere=True)
             copies |= {path: folder + donor for path, donor in beside.items()}
-            if versions is None and not known.updating_to:
-                versions = RecordedVersions(known, folder)
-        return Inventory(present, copies, kept, free, versions)
+            whole = None if known.updating_to else RecordedVersions(known, folder)
+        return Inventory(present, copies, kept, free, whole)
 
     async def check_places(self, plan: DownloadPlan) -> None:
         await to_thread.run_sync(self._check_places, plan)

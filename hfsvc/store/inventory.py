@@ -40,14 +40,14 @@ class Inventory(NamedTuple):
         copies: ``{path: where the same content lies on this disk}``, for files that need not be fetched.
         kept: ``{path: what is here}`` of interrupted transfers.
         free_bytes: Room on the disk; None where it does not tell.
-        versions: What is recorded, of this commit or an earlier one, where that can be relied on.
+        beside: The whole dataset that this is a shard of, where it is recorded and that can be relied on.
     """
 
     present: frozenset[str]
     copies: Mapping[str, str]
     kept: Mapping[str, RangeSet]
     free_bytes: int | None
-    versions: RecordedVersions | None = None
+    beside: RecordedVersions | None = None
 
 
 async def find_present(folder: Path, entry: IndexEntry | None, files: Sequence[RemoteFile]) -> frozenset[str]:
