@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hfsvc.arguments import not_among
 from hfsvc.errors import InvalidArgument
@@ -41,7 +42,7 @@ def aligned(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Rows of a file as rows of such a table: null where the file has no column of the name."""
     rows, found = batch.num_rows, {*batch.schema.names}
     columns = [
-        batch.column(field.name).cast(field.type) if field.name in found else pa.nulls(rows, field.type)
+        _as_type(batch.column(field.name), field.type) if field.name in found else pa.nulls(rows, field.type)
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -64,8 +65,37 @@ def _common_type(name: str, kinds: dict[pa.DataType, str]) -> pa.DataType:
     with suppress(pa.ArrowException):
         common = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
         for kind in kinds:
-            pa.nulls(1, kind).cast(common)
+            _as_type(pa.nulls(1, kind), common)
         return common
     (one, here), (other, there), *_ = kinds.items()
     reason = f"it is {one} in {here}, and {other} in {there}"
     raise InvalidArgument(name="columns", given=name, reason=reason, hint=_AS_ATIF)
+
+
+def _as_type(array: pa.Array, to: pa.DataType) -> pa.Array:
+    """Values as those of a wider type; fields that a struct lacks are null.
+
+    Arrow's own cast gives structs in lists such fields of the wrong length.
+    """
+    kind = array.type
+    if kind == to:
+        return array
+    if pa.types.is_struct(kind) and pa.types.is_struct(to):
+        fields = [_field_as(array, each) for each in to]
+        return pa.StructArray.from_arrays(fields, fields=[*to], mask=array.is_null())
+    if _is_list(kind) and _is_list(to):
+        ends = array.offsets
+        values = array.values.slice(ends[0].as_py(), ends[-1].as_py() - ends[0].as_py())
+        wider = pa.LargeListArray if pa.types.is_large_list(to) else pa.ListArray
+        offsets = pc.subtract(ends, ends[0]).cast(pa.int64() if wider is pa.LargeListArray else pa.int32())
+        return wider.from_arrays(offsets, _as_type(values, to.value_type), type=to, mask=array.is_null())
+    return array.cast(to)
+
+
+def _field_as(structs: pa.StructArray, field: pa.Field) -> pa.Array:
+    index = structs.type.get_field_index(field.name)
+    return pa.nulls(len(structs), field.type) if index < 0 else _as_type(structs.field(index), field.type)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
