@@ -172,8 +172,8 @@ class TrajectorySource(Protocol):
         """Files that hold something and are not read, and why, as of the last call that opened them."""
         ...
 
-    async def ensure_downloaded(self) -> Path:
-        """The dataset's folder; downloads it first when it is not on disk.
+    async def ensure_downloaded(self) -> Path | None:
+        """The dataset's folder, None in an object store; downloads it first when it is not there.
 
         Those that may hold rows, as a `DatasetRequest` that names none means them.
         """

@@ -52,9 +52,13 @@ def say_why_nothing(options: Options, dataset: str, reading: ReadOptions) -> Non
         say(f"No row of {dataset} is a {reading.result}; the results that there are: {found}.")
 
 
-def root_of(options: Options) -> Path:
-    """The folder of the store, absolute."""
-    return _absolute(settings_of(options).root)
+def root_of(options: Options) -> str:
+    """The folder of the store, absolute, or its address."""
+    return _root_in(settings_of(options))
+
+
+def _root_in(settings: Settings) -> str:
+    return settings.store_address or str(_absolute(settings.root))
 
 
 def source_of(options: Options, dataset: str | None) -> str:
@@ -173,8 +177,8 @@ def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: S
         tell_traffic(options)
         return done
     except NotDownloaded as found:
-        error = _with_shards(found, _absolute(chosen.root))
-        error.looked_in, error.other_root = str(_absolute(chosen.root)), other_root(chosen.root)
+        error = found if chosen.store_address else _with_shards(found, _absolute(chosen.root))
+        error.looked_in, error.other_root = _root_in(chosen), other_root(chosen)
         if Path(error.repo).exists():
             error.hint = f"There is a folder {error.repo} here: ./{error.repo} names that."
         raise error from found
@@ -185,14 +189,16 @@ def _with_shards(error: NotDownloaded, root: Path) -> NotDownloaded:
     return error if error.missing else unfinished([each.entry for each in stored_shards(root, error.repo)]) or error
 
 
-def other_root(root: Path) -> str | None:
-    """The default store of a folder above this one, where there is one that is not `root`."""
+def other_root(settings: Settings) -> str | None:
+    """The default store of a folder above this one, where there is one that is not the root."""
+    if settings.store_address:
+        return None
     try:
         folders = Path.cwd().parents
     except FileNotFoundError:
         return None
     stores = (folder / DEFAULT_ROOT for folder in folders)
-    found = (store for store in stores if (store / "index.json").is_file() and store != _absolute(root))
+    found = (store for store in stores if (store / "index.json").is_file() and store != _absolute(settings.root))
     return next(map(str, found), None)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Protocol
 
 from hfsvc.models import (
@@ -59,10 +58,11 @@ class DatasetStore(Protocol):
     """Owns what a root holds of datasets. All that changes something is for the holder of the dataset's lock.
 
     Attributes:
-        root: For people and errors.
+        address: Of its root: a folder's path, or what an object store is called. For people and errors.
     """
 
-    root: Path
+    @property
+    def address(self) -> str: ...
 
     # ---- the record -------------------------------------------------------------------------------------------------
 
@@ -155,8 +155,10 @@ class DatasetStore(Protocol):
         """Raise where files of the plan need the same place, or one that the root cannot put them in."""
         ...
 
-    async def open_staging(self, remote: RemoteDataset, recorded: Sequence[str], *, empty: bool) -> StagingArea:
-        """Where the files of a download come in.
+    def open_staging(
+        self, remote: RemoteDataset, recorded: Sequence[str], *, empty: bool
+    ) -> AbstractAsyncContextManager[StagingArea]:
+        """Where the files of a download come in, until the context ends; what is on its way then is given up, or kept for a later run.
 
         Args:
             remote: The dataset at its commit.

@@ -68,8 +68,8 @@ class MixedSource:
         """Files of the parts that hold something and are not read."""
         return tuple(file for each in self._parts for file in each.source.left_out)
 
-    async def ensure_downloaded(self) -> Path:
-        """The folder of the last part; all are downloaded."""
+    async def ensure_downloaded(self) -> Path | None:
+        """The folder of the last part, None in an object store; all are downloaded."""
         folders = [await each.source.ensure_downloaded() for each in self._parts]
         return folders[-1]
 

@@ -134,10 +134,12 @@ class FileTrajectorySource:
         check_value("workers", workers, Workers)
         self._latest.workers = processes_of(workers)
 
-    async def ensure_downloaded(self) -> Path:
+    async def ensure_downloaded(self) -> Path | None:
         if not await self._datasets.is_downloaded(self._repo):
-            return (await self._datasets.download(DatasetRequest(repo=self._repo))).local_path
-        return (await self._latest.dataset()).local_path
+            brought = await self._datasets.download(DatasetRequest(repo=self._repo))
+        else:
+            brought = await self._latest.dataset()
+        return brought.local_path if brought.is_on_disk else None
 
     async def count(self, *, where: str | None = None) -> int:
         check_query(where)
