@@ -15,6 +15,7 @@ CHECKSUM = "hfsvcchecksum"
 """The metadata of an object that say what it was verified against. Azure takes no other signs in such a name."""
 REQUEST_S = 600.0
 CONNECT_S = 10.0
+RETRY_S = 180.0
 _STATUS = re.compile(r"status code: (\d{3}[A-Za-z ]*)|status: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
@@ -253,7 +254,9 @@ def open_bucket(address: str) -> ObjectBucket:
         "allow_http": endpoint.startswith("http://"),
     }
     try:
-        return ObjectBucket(obstore.store.from_url(address, client_options=options), address)
+        retry = {"retry_timeout": timedelta(seconds=RETRY_S)}
+        store = obstore.store.from_url(address, client_options=options, retry_config=retry)
+        return ObjectBucket(store, address)
     except obstore.exceptions.BaseError as error:
         reason, hint = _reason(error)
         raise ObjectStoreFailed(address=address, reason=reason, verb="opened", hint=hint) from None
