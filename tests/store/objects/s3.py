@@ -20,12 +20,13 @@ class LocalS3:
     """moto's S3, over HTTP.
 
     Attributes:
-        requests: ``METHOD path?query`` of each request, in order.
+        requests: ``METHOD path?query`` of each request, as it was answered.
         spoil: Asked before each request what is answered instead.
     """
 
     def __init__(self) -> None:
         self.requests: list[str] = []
+        self._arrived = threading.Condition()
         self.spoil: Answer = lambda _: None
         self._app = moto_server.DomainDispatcherApplication(moto_server.create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
@@ -42,13 +43,26 @@ class LocalS3:
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
         query = environ["QUERY_STRING"]
-        self.requests.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}" + (f"?{query}" if query else ""))
+        request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}" + (f"?{query}" if query else "")
         if spoiled := self.spoil(environ):
             length = int(environ.get("CONTENT_LENGTH") or 0)
             environ["wsgi.input"].read(length)
             start_response(spoiled[0], [("Content-Length", str(len(spoiled[1])))])
+            self._note(request)
             return [spoiled[1]]
-        return self._app(environ, start_response)
+        answer = self._app(environ, start_response)
+        self._note(request)
+        return answer
+
+    def _note(self, request: str) -> None:
+        with self._arrived:
+            self.requests.append(request)
+            self._arrived.notify_all()
+
+    def wait_for(self, part: str) -> None:
+        """Block until a request was answered that has this in its path or query."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: any(part in each for each in self.requests), timeout=30)
 
     def environment(self) -> dict[str, str]:
         """What a process needs to find it."""

@@ -54,7 +54,8 @@ async def test_an_update_fetches_what_changed_and_removes_what_is_gone(local_hub
         assert new.commit != old.commit
         assert await contents(bucket) == second
         assert await own_keys(bucket) == set()
-        assert not local_hub.find(path="*stays.bin") and not local_hub.find(path="*again.bin")
+        assert not local_hub.find(path="*stays.bin")
+        assert not local_hub.find(path="*again.bin")
         assert (await service.verify(REPO)).ok
 
 
