@@ -116,7 +116,7 @@ async def test_a_part_that_is_refused_ends_the_run_and_leaves_nothing(local_hub:
 
 async def test_a_cancelled_run_takes_back_what_had_gone_up(local_hub: LocalHub, bucket: Bucket) -> None:
     local_hub.write(REPO, "large.bin", LARGE)
-    local_hub.fault(Stall(after=0), path="*large.bin", covering=len(LARGE) - 1)
+    local_hub.fault(Stall(after=0), server="cdn", path="*large.bin", covering=len(LARGE) - 1)
     async with (
         open_container(settings(local_hub, bucket.root, stall_timeout_s=60.0)) as container,
         anyio.create_task_group() as group,
@@ -151,7 +151,7 @@ async def test_after_a_kill_the_next_run_goes_on_and_tells_of_what_may_be_left(
 ) -> None:
     local_hub.write(REPO, "a-first.bin", noise(400_000))
     local_hub.write(REPO, "large.bin", LARGE)
-    local_hub.fault(Stall(after=0), path="*large.bin", covering=len(LARGE) - 1)
+    local_hub.fault(Stall(after=0), server="cdn", path="*large.bin", covering=len(LARGE) - 1)
     child = run_python(KILLED, local_hub.endpoint, bucket.root, REPO)
     await anyio.to_thread.run_sync(bucket.server.wait_for, "partNumber=1")
     await anyio.to_thread.run_sync(bucket.server.wait_for, "a-first.bin")
