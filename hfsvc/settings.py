@@ -132,17 +132,29 @@ def is_address(root: object) -> bool:
     return isinstance(root, str) and "://" in root
 
 
+def check_address(address: str, *, setting: str) -> str:
+    """The address itself, where it is one of an object store that there is.
+
+    Raises:
+        InvalidSettings: It is none. What it holds is not told: that may be a secret.
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise InvalidSettings(setting=setting, reason=_KNOWN_ADDRESSES)
+    return address
+
+
 def _refused_address(address: str | None, root: Path) -> str | None:
     if address is not None and not _ADDRESS.fullmatch(address):
-        return (
-            "of object stores there are s3://bucket/prefix, gs://bucket/prefix, az://container/prefix and memory://name"
-        )
+        return _KNOWN_ADDRESSES
     if _FLATTENED.match(str(root)):
         return "an address of an object store is given as text, for a Path joins the slashes of it"
     return None
 
 
 _ADDRESS = re.compile(r"(s3|gs|az|memory)://[^/?#\s@:]+(/[^/?#\s]+)*")
+_KNOWN_ADDRESSES = (
+    "of object stores there are s3://bucket/prefix, gs://bucket/prefix, az://container/prefix and memory://name"
+)
 _FLATTENED = re.compile(r"(s3|gs|az|memory):/[^/]")
 _HINTS = get_type_hints(Settings)
 _FORMER: Mapping[tuple[object, object], str] = {

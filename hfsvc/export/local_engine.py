@@ -19,6 +19,7 @@ from hfsvc.export.pump import Preparation, Pump
 from hfsvc.export.writers import Writer, open_writer
 from hfsvc.models import Workers
 from hfsvc.protocols import TrajectorySource
+from hfsvc.store.objects.object_bucket import open_bucket
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
 
@@ -133,7 +134,11 @@ def target_of(request: ExportRequest) -> Target:
     if request.format == "atif-dir":
         # Harbor's viewer opens a folder of jobs: it is the job that is cut.
         path /= safe(request.job) or "trajectories"
-    return choose_target(path, request.format, request.shard)
+    target = choose_target(path, request.format, request.shard)._replace(store=request.store)
+    if target.store and target.kind == "folder":
+        reason = f"{target.format} is a folder, which an object store shows file by file; write it to this disk"
+        raise InvalidExport(target=target.where, reason=reason)
+    return target
 
 
 async def _export(
@@ -147,18 +152,20 @@ async def _export(
     is_taken = await to_thread.run_sync(_is_taken, target)
     if is_taken:
         if request.resume:
-            return Exported(target=str(target.path), format=target.format, kept=True)
+            return Exported(target=target.where, format=target.format, kept=True)
         if target.kind == "folder":
-            raise InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
+            raise InvalidExport(target=target.where, reason="it is there already; remove it, or name another")
     async with _in_threads(open_writer(target, tokens)) as writer:
         # Guarded once more: the writer is to see what went wrong, not a group of it.
         done = await in_task_group(Pump(source, writer, rows, preparation, request.workers).run(on_event))
         if not done.rows:
             _check_empty(done, target, rows, is_taken=is_taken)
-    return msgspec.structs.replace(done, target=str(target.path), format=target.format)
+    return msgspec.structs.replace(done, target=target.where, format=target.format)
 
 
 def _is_taken(target: Target) -> bool:
+    if target.store:
+        return open_bucket(target.store).has(target.path.name)
     if target.kind == "folder" and target.path.is_dir():
         return any(target.path.iterdir())
     return target.path.exists()
@@ -186,7 +193,7 @@ def _check_empty(done: Exported, target: Target, rows: RowRange, *, is_taken: bo
     total = done.record.read
     if rows.start and rows.start >= total:
         reason = f"row {rows.start} is past the end, there are {total} rows, counted from 0"
-        raise InvalidExport(target=str(target.path), reason=reason)
+        raise InvalidExport(target=target.where, reason=reason)
     if is_taken:
         reason = "no row is left to write, and what is there would be lost"
-        raise InvalidExport(target=str(target.path), reason=reason)
+        raise InvalidExport(target=target.where, reason=reason)

@@ -183,6 +183,28 @@ class ObjectBucket:
             except FileNotFoundError as error:
                 _check_bucket(error)
 
+    # ---- from a worker thread ---------------------------------------------------------------------------------------
+
+    def has(self, key: str) -> bool:
+        """Whether there is such an object. Blocks."""
+        with self._told(key, "read"):
+            try:
+                self._obstore.head(self._store, key)
+            except FileNotFoundError as error:
+                _check_bucket(error)
+                return False
+        return True
+
+    def write_whole(self, key: str, content: bytes) -> None:
+        """Write an object in one request. Blocks."""
+        with self._told(key, "written"):
+            self._obstore.put(self._store, key, content, use_multipart=False)
+
+    def write_parts(self, key: str, blocks: Iterator[bytes], *, part: int, at_once: int) -> None:
+        """As `upload`, of blocks that come from another thread. Blocks."""
+        with self._told(key, "written"):
+            self._obstore.put(self._store, key, blocks, use_multipart=True, chunk_size=part, max_concurrency=at_once)
+
     # ---- what goes wrong --------------------------------------------------------------------------------------------
 
     def where(self, key: str) -> str:
