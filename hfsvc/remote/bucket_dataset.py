@@ -51,7 +51,7 @@ class BucketDataset:
             path: RemoteFile(path=path, size=dataset.sizes[path], checksum=dataset.checksums[path])
             for path in dataset.files
         }
-        return HubFiles(dataset.repo, dataset.commit, files, reader, current_token())
+        return HubFiles(dataset.repo, dataset.commit, files, reader, current_token(), is_verified=True)
 
     async def is_downloaded(self, repo: str) -> bool:
         """As `DatasetService.is_downloaded`."""

@@ -18,6 +18,8 @@ from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import Inventory
 from hfsvc.transfer.interfaces import Destination
 
+STORE_LOGGER = "hfsvc.store.notes"
+"""The name of the logger that tells what people are to know of a store."""
 IsRenamed = Callable[[IndexEntry, RemoteDataset], Awaitable[bool]]
 """Whether a recorded dataset is called as another one is now."""
 

@@ -45,6 +45,7 @@ from hfsvc.trajectories.divided_stream import DividedStream
 from hfsvc.trajectories.files.dataset_files import folder_files
 from hfsvc.trajectories.index.facets import check_count, cut
 from hfsvc.trajectories.index.query import check_query
+from hfsvc.trajectories.judged_files import judge_files
 from hfsvc.trajectories.kept_columns import check_kept
 from hfsvc.trajectories.reader import RowReader, read_few
 from hfsvc.trajectories.reading_order import Pass, passes
@@ -112,6 +113,17 @@ class FileTrajectorySource:
             NotDownloaded: Nothing is on disk.
         """
         return await self._latest.dataset()
+
+    async def explain_layouts(self) -> list[FileLayout]:
+        """Every file that may hold rows, how it is read and why.
+
+        Raises:
+            NotDownloaded, SplitNotFound, InvalidSettings: As the methods that read rows.
+        """
+        dataset = await self._latest.dataset()
+        files = self._files_of(dataset)
+        judge = partial(judge_files, dataset, self.options, files)
+        return [each.told for each in await in_task_group(to_thread.run_sync(judge))]
 
     def read_as(self, options: ReadOptions) -> "FileTrajectorySource":
         """Another source of the same dataset, at the same commit where it is remote, that is read in another way."""

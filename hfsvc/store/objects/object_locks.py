@@ -14,11 +14,13 @@ import msgspec
 from hfsvc.aio.cancellation import only_error, stoppable
 from hfsvc.errors import HfsvcError, LeaseExpired, StoreLocked
 from hfsvc.models import Model
+from hfsvc.store.dataset_store import STORE_LOGGER
 from hfsvc.store.directories import flat_name
 from hfsvc.store.objects.object_bucket import ObjectBucket, Version
 from hfsvc.store.safe_paths import STATE_FOLDER
 
 logger = logging.getLogger(__name__)
+notes = logging.getLogger(STORE_LOGGER)
 POLL_S = 0.5
 
 
@@ -214,7 +216,7 @@ class ObjectLocks:
 
 
 def _tell_killed(repo: str, lease: ObjectLease, bucket: ObjectBucket) -> None:
-    logger.warning(
+    notes.warning(
         "a run on %s that worked on %s was killed: parts of files that it had begun may take room in %s where nobody "
         "sees them, until they are removed as incomplete multipart uploads are (a lifecycle rule does)",
         lease.host or "another machine",

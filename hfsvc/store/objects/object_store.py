@@ -4,16 +4,17 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import partial
+from uuid import uuid4
 
 import anyio
 import msgspec
 from anyio import from_thread, to_thread
 
 from hfsvc.aio.cancellation import only_error
-from hfsvc.errors import NotOnDisk
+from hfsvc.errors import NotOnDisk, ObjectStoreFailed
 from hfsvc.files.checksum import kind_of, make_hasher
 from hfsvc.models import DamagedFile, DatasetUsage, DownloadedDataset, DownloadPlan, RemoteDataset, RemoteFile
-from hfsvc.store.dataset_store import IsRenamed
+from hfsvc.store.dataset_store import STORE_LOGGER, IsRenamed
 from hfsvc.store.gathering import StoredDataset
 from hfsvc.store.index import IndexEntry, find_moved
 from hfsvc.store.inventory import Inventory
@@ -24,7 +25,7 @@ from hfsvc.store.objects.object_locks import ObjectLocks
 from hfsvc.store.objects.object_staging import HeldFiles, ObjectStaging, staged_prefix
 from hfsvc.store.safe_paths import STATE_FOLDER, check_together
 
-logger = logging.getLogger(__name__)
+notes = logging.getLogger(STORE_LOGGER)
 LOOKS_AT_ONCE = 16
 COPIES_AT_ONCE = 8
 
@@ -44,6 +45,22 @@ class ObjectDatasetStore:
         self._index = ObjectIndex(bucket)
         self._locks = locks
         self._stall_s = stall_s
+
+    async def check_writable(self) -> None:
+        """Write an object, once under a condition that holds and once under one that does not, and remove it.
+
+        Raises:
+            ObjectStoreFailed: It cannot be written, or conditions mean nothing there, so that writers would lose entries.
+        """
+        probe = f"{STATE_FOLDER}/probes/{uuid4().hex}"
+        first = await self._bucket.exchange(probe, b"1", None)
+        again = await self._bucket.exchange(probe, b"2", None)
+        second = await self._bucket.exchange(probe, b"3", first)
+        late = await self._bucket.exchange(probe, b"4", first)
+        await self._bucket.delete([probe])
+        if first is None or second is None or again is not None or late is not None:
+            reason = "it does not keep to the conditions of a write, so that one of two writers would be lost"
+            raise ObjectStoreFailed(address=self.address, verb="shared", reason=reason)
 
     # ---- the record -------------------------------------------------------------------------------------------------
 
@@ -79,7 +96,7 @@ class ObjectDatasetStore:
     async def follow_rename(self, remote: RemoteDataset, is_renamed: IsRenamed) -> None:
         moved = find_moved(await self.entries(), remote)
         if moved is not None and await is_renamed(moved, remote):
-            logger.warning(
+            notes.warning(
                 "%s is recorded here under its earlier name %s: nothing is renamed in an object store, so it is brought "
                 "once more; the other one can be deleted",
                 remote.repo,

@@ -21,6 +21,7 @@ class LocalS3:
 
     Attributes:
         requests: ``METHOD path?query`` of each request, as it was answered.
+        ignores_conditions: As servers do that know none: every write is taken.
         spoil: Asked before each request what is answered instead.
     """
 
@@ -28,6 +29,7 @@ class LocalS3:
         self.requests: list[str] = []
         self._arrived = threading.Condition()
         self.spoil: Answer = lambda _: None
+        self.ignores_conditions = False
         self._app = moto_server.DomainDispatcherApplication(moto_server.create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
         self.endpoint = f"http://127.0.0.1:{self._server.port}"
@@ -50,6 +52,9 @@ class LocalS3:
             start_response(spoiled[0], [("Content-Length", str(len(spoiled[1])))])
             self._note(request)
             return [spoiled[1]]
+        if self.ignores_conditions:
+            environ.pop("HTTP_IF_MATCH", None)
+            environ.pop("HTTP_IF_NONE_MATCH", None)
         answer = self._app(environ, start_response)
         self._note(request)
         return answer
