@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from hfsvc.errors import HfsvcError, MissingExtra, ObjectStoreFailed
+from hfsvc.errors import HfsvcError, InvalidSettings, MissingExtra, ObjectStoreFailed
 
 CHECKSUM = "hfsvcchecksum"
 """The metadata of an object that say what it was verified against. Azure takes no other signs in such a name."""
@@ -102,7 +102,7 @@ class ObjectBucket:
                 return None
             except exceptions.BaseError as error:
                 # S3 says so where two conditional writes meet.
-                if "409" in str(error):
+                if _status(str(error)).startswith("409"):
                     return None
                 raise
         return _version(put)
@@ -222,6 +222,10 @@ class ObjectBucket:
         except self._obstore.exceptions.BaseError as error:
             reason, hint = _reason(error)
             raise self._failed(key, verb, reason, hint) from None
+        except RuntimeError as error:
+            if "no running event loop" not in str(error):
+                raise
+            raise InvalidSettings(setting="root", reason="an object store needs an event loop of asyncio") from None
 
     def _failed(self, key: str, verb: str, reason: str, hint: str | None = None) -> HfsvcError:
         return ObjectStoreFailed(address=self.where(key), reason=reason, verb=verb, hint=hint)
@@ -243,13 +247,14 @@ CREDENTIALS = "Check the credentials in the environment (AWS_ACCESS_KEY_ID and t
 def _reason(error: Exception) -> tuple[str, str | None]:
     """Why a request failed, and what to do. Never the store's own text: it may hold a signed address."""
     text = str(error)
-    status, code = _STATUS.search(text), _CODE.search(text)
-    said = (status.group(1) or status.group(2)).strip() if status else ""
+    said, code = _status(text), _CODE.search(text)
     if code:
         said = f"{said} ({code.group(1)})" if said else code.group(1)
     name = type(error).__name__
     if name in {"PermissionDeniedError", "UnauthenticatedError"} or said.startswith(("401", "403")):
         return f"it refuses access{f': it answered {said}' if said else ''}", CREDENTIALS
+    if said.startswith(("301", "307", "400")):
+        return f"it answered {said}", "Check the name of the bucket, AWS_REGION and AWS_ENDPOINT_URL."
     if said:
         return f"it answered {said}, however often it was asked", None
     if "credentials" in text.casefold() or "169.254." in text:
@@ -257,6 +262,11 @@ def _reason(error: Exception) -> tuple[str, str | None]:
     if "not supported" in text.casefold() or name == "NotSupportedError":
         return "it cannot do what is needed of it", None
     return "it cannot be reached, or broke off", "Check the network, AWS_ENDPOINT_URL and AWS_REGION, then try again."
+
+
+def _status(text: str) -> str:
+    found = _STATUS.search(text)
+    return (found.group(1) or found.group(2)).strip() if found else ""
 
 
 def open_bucket(address: str) -> ObjectBucket:

@@ -28,6 +28,7 @@ from hfsvc.store.safe_paths import STATE_FOLDER, check_together
 notes = logging.getLogger(STORE_LOGGER)
 LOOKS_AT_ONCE = 16
 COPIES_AT_ONCE = 8
+HASHED_BYTES = 64 << 20
 
 
 class ObjectDatasetStore:
@@ -252,8 +253,10 @@ class ObjectDatasetStore:
         return f"{kind_of(like)}:{hasher.hexdigest()}"
 
     async def _blocks(self, described: StoredObject) -> AsyncGenerator[bytes, None]:
-        if described.size:
-            _, chunks = await self._bucket.open(described.key, 0, described.size)
+        # One request for all of a large one would outlast what a request may take.
+        for start in range(0, described.size, HASHED_BYTES):
+            stop = min(start + HASHED_BYTES, described.size)
+            _, chunks = await self._bucket.open(described.key, start, stop)
             async for chunk in chunks:
                 yield chunk
 

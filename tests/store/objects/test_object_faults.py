@@ -12,7 +12,7 @@ import anyio.to_thread
 import pytest
 
 from hfsvc.containers import open_container
-from hfsvc.errors import LeaseExpired, LocalStorage, ObjectStoreFailed, StoreLocked
+from hfsvc.errors import InvalidSettings, LeaseExpired, LocalStorage, ObjectStoreFailed, StoreLocked
 from hfsvc.models import DatasetRequest
 from hfsvc.store.index import IndexEntry
 from hfsvc.store.objects.object_bucket import open_bucket
@@ -257,3 +257,18 @@ async def test_a_store_that_cannot_be_reached_is_told(monkeypatch: pytest.Monkey
     monkeypatch.setattr("hfsvc.store.objects.object_bucket.RETRY_S", 0.5)
     with pytest.raises(LocalStorage, match="it cannot be reached"):
         await open_bucket(bucket.root).read("index.json")
+
+
+def test_another_event_loop_than_that_of_asyncio_is_refused_in_one_sentence(bucket: Bucket) -> None:
+    with pytest.raises(InvalidSettings, match="needs an event loop of asyncio"):
+        anyio.run(open_bucket(bucket.root).read, "index.json", backend="trio")
+
+
+@pytest.mark.parametrize("status", ["503 Slow Down", "409 Conflict"])
+async def test_a_conditional_write_that_meets_another_one_is_done_again(bucket: Bucket, status: str) -> None:
+    bucket.server.spoil = refusing("PUT", 2, status)
+    index = ObjectIndex(open_bucket(bucket.root))
+    for name in ("a/b", "c/d"):
+        new = entry_of(name)
+        await index.change(lambda entries, new=new: {**entries, new.repo: new})  # type: ignore[misc]
+    assert [*await index.entries()] == ["a/b", "c/d"]
