@@ -46,7 +46,9 @@ from hfsvc.trajectories.local_files import LocalFiles
 from hfsvc.trajectories.registry import Registry, open_registry
 
 if TYPE_CHECKING:
+    from hfsvc.remote.bucket_dataset import BucketDataset
     from hfsvc.remote.pinned_dataset import PinnedDataset
+    from hfsvc.store.objects.object_store import ObjectDatasetStore
     from hfsvc.trajectories.source import FileTrajectorySource
 
 
@@ -86,11 +88,24 @@ def _client_of(clients: PerProcess[httpx.AsyncClient]) -> httpx.AsyncClient:
     return clients()
 
 
-def _make_store(settings: Settings) -> FolderStore:
+def _make_store(settings: Settings) -> DatasetStore:
+    if settings.store_address is not None:
+        return _make_object_store(settings, settings.store_address)
     kinds = ProcessLocks(settings.locks, settings.lease_s)
     locks = DatasetLocks(settings.root, timeout_s=settings.lock_timeout_s, locks=kinds)
     cache = settings.hf_cache if settings.reuse_hf_cache else None
     return FolderStore(settings.root, index=StoreIndex(settings.root, locks=kinds), locks=locks, hf_cache=cache)
+
+
+def _make_object_store(settings: Settings, address: str) -> "ObjectDatasetStore":
+    # Late: obstore is an extra.
+    from hfsvc.store.objects.object_bucket import open_bucket
+    from hfsvc.store.objects.object_locks import ObjectLocks
+    from hfsvc.store.objects.object_store import ObjectDatasetStore
+
+    bucket = open_bucket(address)
+    locks = ObjectLocks(bucket, lease_s=settings.lease_s, timeout_s=settings.lock_timeout_s)
+    return ObjectDatasetStore(bucket, locks=locks, stall_s=settings.stall_timeout_s)
 
 
 def _make_datasets(
@@ -138,6 +153,8 @@ def _make_source(
     registry: Registry,
     settings: Settings,
     pin: "Callable[..., PinnedDataset]",
+    store: Callable[[], DatasetStore],
+    metrics: MetricsRecorder,
     remote: bool = False,
     keep_bytes: bool = False,
     **options: Any,
@@ -151,6 +168,10 @@ def _make_source(
         check_value("repo", name, str)
     check_value("remote", remote, bool)
     check_value("keep_bytes", keep_bytes, bool)
+    if keep_bytes and settings.store_address is not None:
+        raise InvalidArgument(
+            name="keep_bytes", given="True", reason=f"{settings.store_address} keeps no parts of files"
+        )
     if registry.means_files(name):
         if remote:
             raise InvalidArgument(name="remote", given="True", reason=f"{name} lies on this disk already")
@@ -168,7 +189,23 @@ def _make_source(
         )
     if keep_bytes:
         raise InvalidArgument(name="keep_bytes", given="True", reason="only what is read remotely is kept: give remote")
+    if settings.store_address is not None:
+        in_bucket = _make_bucket_dataset(datasets, store(), settings, metrics)
+        return FileTrajectorySource(typed(repo), datasets=in_bucket, options=read_as, files_of=in_bucket.files_of)
     return FileTrajectorySource(typed(repo), datasets=datasets, options=read_as)
+
+
+def _make_bucket_dataset(
+    datasets: DatasetService, store: DatasetStore, settings: Settings, metrics: MetricsRecorder
+) -> "BucketDataset":
+    from hfsvc.remote.bucket_dataset import BucketDataset
+    from hfsvc.store.objects.object_store import ObjectDatasetStore
+
+    if not isinstance(store, ObjectDatasetStore):
+        raise InvalidArgument(
+            name="store", given=_kind_of(store), reason="the root is in an object store, and it is not"
+        )
+    return BucketDataset(datasets, store.content, settings, metrics=metrics)
 
 
 class OpenSource(Protocol):
@@ -222,7 +259,7 @@ class Container(containers.DeclarativeContainer):
         http: The client for Hub and CDN.
         hub: The Hub's API.
         metrics: Counts bytes, requests, retries and waits; a `Counters` unless overridden.
-        store: What lies on disk of datasets; a folder unless overridden.
+        store: What is kept of datasets: in a folder, or at `Settings.store_address`.
         datasets: `DatasetService`.
         registry: The datasets that are known by name.
         source: ``source(name, style="messages", on_bad_row="raise", …)`` gives the `TrajectorySource` of an alias, a
@@ -255,6 +292,8 @@ class Container(containers.DeclarativeContainer):
             datasets=datasets,
             registry=registry,
             settings=settings,
+            store=store.provider,
+            metrics=metrics,
             pin=providers.Factory(
                 _make_pinned,
                 services=services,
@@ -290,6 +329,9 @@ async def open_container(
     absolute = msgspec.structs.replace(
         given, root=make_absolute(given.root, setting="root", hint="Name a whole path (HFSVC_ROOT).")
     )
+    if absolute.store_address is not None:
+        # Nothing of a file can be copied there, neither of its last version nor from this disk.
+        absolute = msgspec.structs.replace(absolute, deltas=False, reuse_hf_cache=False)
     async with Lifetime() as lifetime:
         yield Container(settings=providers.Object(absolute), lifetime=providers.Object(lifetime), **overrides)
 

@@ -5,7 +5,8 @@
     HfsvcError
     ├── FixRequest              exit 2   InvalidArgument, InvalidRepoId, InvalidSettings, InvalidPattern,
     │                                    InvalidExport, InvalidLock, InvalidTokenizer, MissingExtra, EngineUnusable,
-    │                                    UnusableClient, LimitTooSmall, ContainerEnded, OtherEventLoop, OtherProcess, NotInStore, NoRanges
+    │                                    UnusableClient, LimitTooSmall, ContainerEnded, OtherEventLoop, OtherProcess,
+    │                                    NotInStore, NotOnDisk, NoRanges
     ├── NotFound                exit 3   DatasetNotFound, RevisionNotFound, FileNotFound, UnknownSource,
     │                                    NotDownloaded (ShardsMissing), ConversionNotFound, SplitNotFound,
     │                                    TrajectoryNotFound, PathNotFound
@@ -15,7 +16,7 @@
     ├── Damaged                 exit 6   ChecksumMismatch, LockMismatch, MergeConflict, BadListing, InvalidTrajectory, BadRow,
     │                                    BadParquet,
     │                                    BadDocuments, CursorMismatch, DatasetChanged
-    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, StoreLocked, LeaseExpired, DamagedIndex, UnsafePath,
+    ├── LocalStorage            exit 7   NoSpace, StoreNotWritable, ObjectStoreFailed, StoreLocked, LeaseExpired, DamagedIndex, UnsafePath,
     │                                    TooManyOpenFiles, WorkerLost
     └── DownloadFailed          the highest exit code among its `failures`
 
@@ -277,6 +278,22 @@ class NotInStore(FixRequest):
 
     def message(self) -> str:
         return f"{self.path} is files of your own, which are read where they lie: they cannot be {self.wanted} here."
+
+
+@dataclass(eq=False, kw_only=True)
+class NotOnDisk(FixRequest):
+    """What needs a folder of this machine is asked for of a dataset in an object store.
+
+    Attributes:
+        address: Where the dataset, or the root, is.
+        wanted: What there cannot be, such as ``a path``.
+    """
+
+    address: str
+    wanted: str = "a path"
+
+    def message(self) -> str:
+        return f"{self.address} is in an object store, where there is no such thing as {self.wanted}."
 
 
 # ---- what is not there ----
@@ -873,6 +890,24 @@ class StoreNotWritable(LocalStorage):
 
     def message(self) -> str:
         return f"{self.path} cannot be {self.verb}: {self.reason}. Check its permissions, or {ELSEWHERE}."
+
+
+@dataclass(eq=False, kw_only=True)
+class ObjectStoreFailed(LocalStorage):
+    """An object store does not do what is asked of it.
+
+    Attributes:
+        address: What was asked for, never with a query.
+        reason: The end of a sentence.
+        verb: What could not be done with it.
+    """
+
+    address: str
+    reason: str
+    verb: str = "written"
+
+    def message(self) -> str:
+        return f"{self.address} cannot be {self.verb}: {self.reason}."
 
 
 @dataclass(eq=False, kw_only=True)

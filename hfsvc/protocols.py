@@ -180,8 +180,8 @@ class TrajectorySource(Protocol):
         """What limits of downloads left of the dataset, as of the last call that opened it: rows there are not read."""
         ...
 
-    async def ensure_downloaded(self) -> Path:
-        """The dataset's folder; downloads it first when it is not on disk.
+    async def ensure_downloaded(self) -> Path | None:
+        """The dataset's folder, None in an object store; downloads it first when it is not there.
 
         Those that may hold rows, as a `DatasetRequest` that names none means them.
         """

@@ -31,7 +31,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How this process reaches the Hub and where it keeps things. Paths and the token may be given as texts.
 
     Attributes:
-        root: Folder of the store; made absolute when a container opens.
+        root: Folder of the store; made absolute when a container opens. An address of an object store, as text, becomes
+            `store_address`.
+        store_address: Where datasets are kept instead of in `root`: ``s3://bucket/prefix``, ``gs://``, ``az://`` or
+            ``memory://name``. What is kept on this disk beside datasets, such as tokenizers, stays in `root`.
         endpoint: Origin (and path, for a mirror below one) of the Hub, without a trailing ``/``.
         token: Sent to the endpoint's origin and nowhere else.
         offline: Forbid every request.
@@ -61,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     root: Path = DEFAULT_ROOT
+    store_address: str | None = None
     endpoint: str = DEFAULT_ENDPOINT
     token: Secret | None = None
     offline: bool = False
@@ -95,6 +99,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _check_endpoint("endpoint", self.endpoint)
         if self.delta_storage is not None:
             _check_endpoint("delta_storage", self.delta_storage)
+        if (reason := _refused_address(self.store_address, self.root)) is not None:
+            raise InvalidSettings(setting="root", reason=reason)
         for name in ("max_connections", "connections_per_file", "chunk_bytes", "remote_cache_bytes", "bandwidth_limit"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise InvalidSettings(setting=name, reason="it must be at least 1")
@@ -105,6 +111,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise InvalidSettings(setting="lock_timeout_s", reason="it must be at least 0 seconds")
 
     def _take_texts(self) -> None:
+        root: Any = self.root
+        if is_address(root):
+            force_setattr(self, "store_address", root.strip().rstrip("/"))
+            force_setattr(self, "root", DEFAULT_ROOT)
         for name in ("root", "hf_cache", "sources"):
             if isinstance(value := getattr(self, name), str) and value:
                 force_setattr(self, name, expand_home(value))
@@ -117,11 +127,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             force_setattr(self, "delta_storage", self.delta_storage.strip().rstrip("/") or None)
 
 
+def is_address(root: object) -> bool:
+    """Whether a root, as it was given, is the address of an object store, of whatever kind. Pure."""
+    return isinstance(root, str) and "://" in root
+
+
+def check_address(address: str, *, setting: str) -> str:
+    """The address itself, where it is one of an object store that there is.
+
+    Raises:
+        InvalidSettings: It is none. What it holds is not told: that may be a secret.
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise InvalidSettings(setting=setting, reason=_KNOWN_ADDRESSES)
+    return address
+
+
+def _refused_address(address: str | None, root: Path) -> str | None:
+    if address is not None and not _ADDRESS.fullmatch(address):
+        return _KNOWN_ADDRESSES
+    if _FLATTENED.match(str(root)):
+        return "an address of an object store is given as text, for a Path joins the slashes of it"
+    return None
+
+
+_ADDRESS = re.compile(r"(s3|gs|az|memory)://[^/?#\s@:]+(/[^/?#\s]+)*")
+_KNOWN_ADDRESSES = (
+    "of object stores there are s3://bucket/prefix, gs://bucket/prefix, az://container/prefix and memory://name"
+)
+_FLATTENED = re.compile(r"(s3|gs|az|memory):/[^/]")
 _HINTS = get_type_hints(Settings)
 _FORMER: Mapping[tuple[object, object], str] = {
     ("transport", "fast"): "What the extra `fast` brought is built in: leave the setting out, or write auto.",
 }
-VARIABLES = {f"HFSVC_{name.upper()}": name for name in Settings.__struct_fields__ if name not in {"token", "endpoint"}}
+_WITHOUT_VARIABLE = {"token", "endpoint", "store_address"}
+VARIABLES = {f"HFSVC_{name.upper()}": name for name in Settings.__struct_fields__ if name not in _WITHOUT_VARIABLE}
 """The setting that each variable of ours sets."""
 _OF_THE_HUB = {"endpoint": "HF_ENDPOINT", "stall_timeout_s": "HF_HUB_DOWNLOAD_TIMEOUT"}
 
@@ -132,8 +172,8 @@ def load_settings(env: Mapping[str, str], **overrides: Any) -> Settings:
     Args:
         env: Usually ``os.environ``. Read are the Hub's own variables (``HF_TOKEN``, ``HUGGING_FACE_HUB_TOKEN``,
             ``HF_TOKEN_PATH``, ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_HUB_DISABLE_IMPLICIT_TOKEN``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE``,
-            ``HF_HUB_DOWNLOAD_TIMEOUT``) and ``HFSVC_<FIELD>`` for every field but the token and the
-            endpoint.
+            ``HF_HUB_DOWNLOAD_TIMEOUT``) and ``HFSVC_<FIELD>`` for every field but the token, the
+            endpoint and the address of an object store, which is given as the root.
         overrides: Values for fields that win over the environment; None means not given.
 
     Raises:
@@ -250,6 +290,8 @@ def make_absolute(path: Path | str, *, setting: str | None = None, hint: str = "
 def _convert(variable: str, text: str, kind: Any) -> Any:
     if kind is bool:
         return is_true(variable, {variable: text})
+    if VARIABLES.get(variable) == "root" and is_address(text):
+        return text
     try:
         return msgspec.convert(text.strip(), kind, strict=False, dec_hook=lambda _, value: expand_home(value))
     except msgspec.ValidationError:

@@ -50,7 +50,7 @@ ALLOWED: dict[str, set[str]] = {
     # Stands between the Hub and the rows: it implements what rows are read from by what datasets are downloaded with.
     "remote": FOUNDATION | {"protocols", "hub", "transfer", "store", "datasets", "trajectories"},
     "pages": {"atif"},
-    "export": FOUNDATION | {"atif", "protocols", "trajectories", "ray_cluster"},
+    "export": FOUNDATION | {"atif", "protocols", "store", "trajectories", "ray_cluster"},
 }
 FORBIDDEN_LIBRARIES = {
     "aio": {"httpx", "pyarrow", "filelock"},

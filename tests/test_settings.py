@@ -15,12 +15,35 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert (Settings().endpoint, Settings().root) == (DEFAULT_ENDPOINT, DEFAULT_ROOT)
 
 
-@pytest.mark.parametrize("field", [name for name in Settings.__struct_fields__ if name not in {"token", "endpoint"}])
+WITHOUT_VARIABLE = {"token", "endpoint", "store_address"}
+
+
+@pytest.mark.parametrize("field", [name for name in Settings.__struct_fields__ if name not in WITHOUT_VARIABLE])
 def test_every_field_has_a_variable(field: str) -> None:
     switches = {"offline": "1", "trust_env": "0", "reuse_hf_cache": "off", "deltas": "no"}
     texts = {"root": "/x", "transport": "httpx", "locks": "lease", "delta_storage": "https://cas.test"}
     text = (switches | texts).get(field, "7")
     assert getattr(load_settings(NOWHERE | {f"HFSVC_{field.upper()}": text}), field) != getattr(Settings(), field)
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/a/prefix", "gs://bucket", "az://container/x", "memory://mine"])
+def test_a_root_may_be_the_address_of_an_object_store(address: str) -> None:
+    given: Any = f"{address}/"
+    for found in (
+        load_settings(NOWHERE | {"HFSVC_ROOT": given}),
+        load_settings(NOWHERE, root=given),
+        Settings(root=given),
+    ):
+        assert (found.store_address, found.root) == (address, DEFAULT_ROOT)
+
+
+@pytest.mark.parametrize(
+    "root", ["http://host/x", "s3://", "s3://user:secret@bucket", "s3://bucket?token=secret", Path("s3://b/x")]
+)
+def test_a_root_that_is_no_address_of_an_object_store_is_refused_without_its_secrets(root: Any) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        Settings(root=root)
+    assert (refused.value.setting, "secret" in str(refused.value)) == ("root", False)
 
 
 @pytest.mark.parametrize(

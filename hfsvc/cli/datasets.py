@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,11 +68,11 @@ def _print_list(datasets: "Sequence[DownloadedDataset]") -> None:
 def _say_where_it_looked(options: Options) -> None:
     from hfsvc.cli.output import say
     from hfsvc.cli.pasting import pasteable
-    from hfsvc.cli.run import other_root, root_of
+    from hfsvc.cli.run import other_root, root_of, settings_of
 
     say(pasteable(f"No datasets in {root_of(options)} yet: hfsvc download openthoughts-sft", options))
-    if other := other_root(root_of(options)):
-        say(f"Another store is {other}: {pasteable('hfsvc list', options._replace(root=Path(other)))}")
+    if other := other_root(settings_of(options)):
+        say(f"Another store is {other}: {pasteable('hfsvc list', options._replace(root=other))}")
 
 
 @command("info", example="hfsvc info openthoughts-sft")
@@ -93,7 +92,7 @@ def info_command(options: Options, dataset: str) -> None:
         return
     facts = [
         ("dataset", found.repo),
-        ("path", str(found.local_path)),
+        ("path", found.folder),
         ("size", format_bytes(found.total_bytes)),
         ("revision", found.revision),
         ("commit", found.commit),
@@ -127,6 +126,9 @@ def _print_files(found: "DownloadedDataset") -> None:
     from hfsvc.files.atomic import size_of
 
     click.echo()
+    if not found.is_on_disk:
+        print_files([FileLine(file, found.sizes[file], "recorded") for file in found.files])
+        return
     sizes = {file: size_of(found.local_path / file) for file in found.files}
     print_files([FileLine(file, size or 0, "here" if size is not None else "missing") for file, size in sizes.items()])
 

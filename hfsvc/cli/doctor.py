@@ -88,6 +88,8 @@ async def _check_root(container: "Container") -> str:
     from hfsvc.store.safe_paths import STATE_FOLDER, is_case_sensitive
     from hfsvc.units import format_bytes, format_free
 
+    if container.settings().store_address is not None:
+        return await _check_bucket(container)
     root = container.settings().root
     await to_thread.run_sync(make_root, root)
     state = await to_thread.run_sync(make_folder, root / STATE_FOLDER)
@@ -99,6 +101,16 @@ async def _check_root(container: "Container") -> str:
     return f"{root}: writable, {free} free, {recorded} dataset{'s' * (recorded != 1)}{unfinished}"
 
 
+async def _check_bucket(container: "Container") -> str:
+    from hfsvc.store.objects.object_store import ObjectDatasetStore
+
+    store = container.store()
+    if isinstance(store, ObjectDatasetStore):
+        await store.check_writable()
+    recorded = len(await store.entries())
+    return f"{store.address}: writable, conditions of writes hold, {recorded} dataset{'s' * (recorded != 1)}"
+
+
 async def _check_locks(container: "Container") -> str:
     from anyio import to_thread
 
@@ -108,6 +120,8 @@ async def _check_locks(container: "Container") -> str:
     from hfsvc.store.process_locks import exclude_each_other
 
     root = container.settings().root
+    if container.settings().store_address is not None:
+        return "lease"
     if container.settings().locks != "flock":
         return container.settings().locks
     if await to_thread.run_sync(exclude_each_other, await to_thread.run_sync(make_folder, locks_folder(root))):

@@ -68,7 +68,7 @@ def print_dataset(options: Options, dataset: Any) -> None:
         size = format_bytes(dataset.total_bytes)
         say(f"{dataset.repo}: {count}, {size}, commit {dataset.commit[:12]}{copied}, verified")
         tell_left(options, dataset, dataset.total_bytes)
-    click.echo(dataset.local_path)
+    click.echo(dataset.folder)
 
 
 def _tell_missing(dataset: Any) -> None:

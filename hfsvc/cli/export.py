@@ -95,13 +95,14 @@ def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dic
     address = given.pop("address")
     by, splits = given.pop("split_by"), given.pop("splits")
     tokens: TokenPlan = given.pop("tokens")
+    output = given.pop("output")
     request = ExportRequest(
-        path=given.pop("output"),
+        path=output,
         job=Path(repo_of(options, dataset)).name if is_path(dataset) else repo_of(options, dataset),
         **given,
     )
     with (
-        _telling_what_is_kept(request.path, in_parts=bool(shards) or engine == "ray") as note,
+        _telling_what_is_kept(str(output), in_parts=bool(shards) or engine == "ray") as note,
         show_export(progress, quiet=options.quiet or options.as_json) as show,
     ):
 
@@ -137,7 +138,7 @@ def _to_files(options: Options, dataset: str, reading: "ReadOptions", given: dic
 
 
 @contextmanager
-def _telling_what_is_kept(path: Path, *, in_parts: bool) -> "Iterator[Callable[[RowsExported], None]]":
+def _telling_what_is_kept(path: str, *, in_parts: bool) -> "Iterator[Callable[[RowsExported], None]]":
     """Let an export that is stopped say what there is of it, and how the others could be had."""
     cursor: str | None = None
 

@@ -32,6 +32,15 @@ class ShardType(click.ParamType[tuple[int, int]]):
         return int(index), int(shards)
 
 
+class OutputType(click.ParamType[Path | str]):
+    """A path, or as text the address of an object."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        return value if "://" in str(value) else Path(value)
+
+
 class SplitsType(click.ParamType[dict[str, float]]):
     """``NAME=FRACTION,NAME=FRACTION``."""
 
@@ -58,9 +67,9 @@ _OPTIONS = (
     click.option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path, allow_dash=True),
+        type=OutputType(),
         required=True,
-        help="The file or folder to write; - for stdout.",
+        help="The file or folder to write, or s3://bucket/name; - for stdout.",
     ),
     click.option("--format", type=click.Choice(FORMATS), help="What to write (default: by the ending of the name)."),
     click.option("--start", type=click.IntRange(min=0), default=0, help="First row, from 0."),
@@ -139,9 +148,11 @@ def check_export(options: Options, given: dict[str, Any], reading: "ReadOptions"
         raise click.UsageError("--stripe says how parts are cut: give --shard or --shards.")
     if reading.seed is not None and not (reading.sample is not None or reading.shuffle or given["splits"]):
         raise click.UsageError("--seed is where chance begins: give --sample, --shuffle or --splits.")
-    check_report(given["report"], given["output"])
+    check_report(given["report"], Path(given["output"]))
     check_address(given)
     if given["engine"] == "ray":
+        if isinstance(given["output"], str):
+            raise click.UsageError("The engine ray writes into files: for an object, take the engine local.")
         _check_ray(given, to_stdout=to_stdout)
     if given["tokens"].tokenizer and given["workers"] != 1:
         raise click.UsageError("Tokens are counted by one process: leave --workers or --tokenizer out.")
@@ -176,7 +187,7 @@ def _check_ray(given: dict[str, Any], *, to_stdout: bool) -> None:
 def _format_of(given: dict[str, Any], *, to_stdout: bool) -> str:
     from hfsvc.export.formats import choose_stream, choose_target
 
-    return choose_stream(given["format"]) if to_stdout else choose_target(given["output"], given["format"]).format
+    return choose_stream(given["format"]) if to_stdout else choose_target(Path(given["output"]), given["format"]).format
 
 
 def joined_cursor(cursors: tuple[str, ...]) -> str | None:

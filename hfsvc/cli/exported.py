@@ -20,8 +20,8 @@ def tell_exported(options: Options, done: "list[Exported]") -> None:
 
     for each in done:
         if not options.quiet:
-            say(sentence_of(each, str(each.path)))
-        click.echo(str(each.path))
+            say(sentence_of(each, str(each.target)))
+        click.echo(str(each.target))
     if not options.quiet:
         say_records(done)
 

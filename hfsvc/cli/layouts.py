@@ -84,9 +84,11 @@ def _say_unread(found: "list[FileLayout]") -> None:
 async def _explain(container: "Container", name: str, reading: "ReadOptions") -> "list[FileLayout]":
     from anyio import to_thread
 
-    from hfsvc.cli.run import find_dataset
+    from hfsvc.cli.run import find_dataset, open_files_source
     from hfsvc.trajectories.judged_files import judge_files
 
     dataset = await find_dataset(container, name)
+    if not dataset.is_on_disk:
+        return await open_files_source(container, name, reading).explain_layouts()
     options = container.registry().read_options(dataset.repo, reading)
     return await to_thread.run_sync(lambda: [each.told for each in judge_files(dataset, options)])

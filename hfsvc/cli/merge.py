@@ -30,4 +30,4 @@ def merge_command(options: Options, roots: tuple[Path, ...], *, move: bool) -> N
         if not options.quiet:
             size = format_bytes(each.total_bytes)
             say(f"{each.repo}: {count_files(len(each.files))}, {size}, commit {each.commit[:12]}, verified")
-        click.echo(each.local_path)
+        click.echo(each.folder)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -22,7 +21,7 @@ class Options(NamedTuple):
         verbose: Log to stderr, and show tracebacks.
     """
 
-    root: Path | None
+    root: str | None
     endpoint: str | None
     token: str | None
     as_json: bool
@@ -31,7 +30,7 @@ class Options(NamedTuple):
 
 
 _OPTIONS = (
-    click.option("--root", type=click.Path(path_type=Path), help="Folder of the store (HFSVC_ROOT)."),
+    click.option("--root", type=click.Path(), help="Folder of the store, or s3://bucket/prefix (HFSVC_ROOT)."),
     click.option("--endpoint", metavar="URL", help="The Hub to ask (HF_ENDPOINT)."),
     click.option("--token", metavar="TOKEN", help="The Hub's token; better set HF_TOKEN."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON value."),

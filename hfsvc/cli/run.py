@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
@@ -23,11 +23,16 @@ from hfsvc.models.choice import CHOICE_LOGGER
 from hfsvc.protocols import TrajectorySource
 from hfsvc.secret import Secret
 from hfsvc.settings import DEFAULT_ROOT, Settings, load_settings
+from hfsvc.store.dataset_store import STORE_LOGGER
 from hfsvc.store.gathering import stored_shards
 from hfsvc.store.merging import unfinished
 from hfsvc.trajectories.local_files import LocalFiles, is_path
 
+if TYPE_CHECKING:
+    from hfsvc.trajectories.source import FileTrajectorySource
+
 T = TypeVar("T")
+NOTED = (CHOICE_LOGGER, STORE_LOGGER)
 
 
 def settings_of(options: Options) -> Settings:
@@ -52,9 +57,13 @@ def say_why_nothing(options: Options, dataset: str, reading: ReadOptions) -> Non
         say(f"No row of {dataset} is a {reading.result}; the results that there are: {found}.")
 
 
-def root_of(options: Options) -> Path:
-    """The folder of the store, absolute."""
-    return _absolute(settings_of(options).root)
+def root_of(options: Options) -> str:
+    """The folder of the store, absolute, or its address."""
+    return _root_in(settings_of(options))
+
+
+def _root_in(settings: Settings) -> str:
+    return settings.store_address or str(_absolute(settings.root))
 
 
 def source_of(options: Options, dataset: str | None) -> str:
@@ -154,6 +163,16 @@ def open_source(
     return source
 
 
+def open_files_source(container: Container, dataset: str, reading: ReadOptions) -> "FileTrajectorySource":
+    """The same, of a dataset whose files are to be looked at."""
+    from hfsvc.trajectories.source import FileTrajectorySource
+
+    source = open_source(container, dataset, reading)
+    if not isinstance(source, FileTrajectorySource):
+        raise NotInStore(path=dataset, wanted="explained")
+    return source
+
+
 def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: Settings | None = None) -> T:
     """Open a container, await `work` with it, and give its result.
 
@@ -174,8 +193,8 @@ def run(options: Options, work: Callable[[Container], Awaitable[T]], settings: S
             reading.is_done = True
         return done
     except NotDownloaded as found:
-        error = _with_shards(found, _absolute(chosen.root))
-        error.looked_in, error.other_root = str(_absolute(chosen.root)), other_root(chosen.root)
+        error = found if chosen.store_address else _with_shards(found, _absolute(chosen.root))
+        error.looked_in, error.other_root = _root_in(chosen), other_root(chosen)
         if Path(error.repo).exists():
             error.hint = f"There is a folder {error.repo} here: ./{error.repo} names that."
         raise error from found
@@ -186,14 +205,16 @@ def _with_shards(error: NotDownloaded, root: Path) -> NotDownloaded:
     return error if error.missing else unfinished([each.entry for each in stored_shards(root, error.repo)]) or error
 
 
-def other_root(root: Path) -> str | None:
-    """The default store of a folder above this one, where there is one that is not `root`."""
+def other_root(settings: Settings) -> str | None:
+    """The default store of a folder above this one, where there is one that is not the root."""
+    if settings.store_address:
+        return None
     try:
         folders = Path.cwd().parents
     except FileNotFoundError:
         return None
     stores = (folder / DEFAULT_ROOT for folder in folders)
-    found = (store for store in stores if (store / "index.json").is_file() and store != _absolute(root))
+    found = (store for store in stores if (store / "index.json").is_file() and store != _absolute(settings.root))
     return next(map(str, found), None)
 
 
@@ -223,8 +244,8 @@ async def _until_terminated(work: Awaitable[T]) -> T:
         raise
 
 
-class _ChoiceNotes(logging.Handler):
-    """Gathers what of a choice of rows could not make a difference, and says it once a sentence, when no bar is in its way."""
+class _Notes(logging.Handler):
+    """Gathers what people are to know, of a choice of rows or of a store, and says it once a sentence, when no bar is in its way."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -237,9 +258,9 @@ class _ChoiceNotes(logging.Handler):
         """Say what was gathered, and leave the loggers as they were."""
         from hfsvc.cli.output import say
 
-        choices = logging.getLogger(CHOICE_LOGGER)
-        choices.handlers, choices.propagate = [], True
-        for name in (CHOICE_LOGGER, "hfsvc"):
+        for name in NOTED:
+            logging.getLogger(name).handlers, logging.getLogger(name).propagate = [], True
+        for name in (*NOTED, "hfsvc"):
             logging.getLogger(name).setLevel(logging.NOTSET)
         for sentence in self._sentences:
             say(sentence[0].upper() + sentence[1:] + ".")
@@ -249,12 +270,13 @@ def _set_up_logs(*, verbose: bool, quiet: bool) -> None:
     level = logging.DEBUG if verbose else logging.ERROR
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("hfsvc").setLevel(level)
-    choices = logging.getLogger(CHOICE_LOGGER)
-    choices.setLevel(logging.ERROR if quiet else logging.WARNING)
     context = click.get_current_context()
-    if CHOICE_LOGGER not in context.meta:
-        notes = context.meta[CHOICE_LOGGER] = _ChoiceNotes()
-        choices.handlers, choices.propagate = [notes], False
+    is_first = CHOICE_LOGGER not in context.meta
+    notes = context.meta.setdefault(CHOICE_LOGGER, _Notes())
+    for name in NOTED:
+        logging.getLogger(name).setLevel(logging.ERROR if quiet else logging.WARNING)
+        logging.getLogger(name).handlers, logging.getLogger(name).propagate = [notes], False
+    if is_first:
         context.call_on_close(notes.end)
     # It warns of every piece that is written to a reader that has just left.
     logging.getLogger("asyncio").setLevel(logging.ERROR)

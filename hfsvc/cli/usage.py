@@ -1,6 +1,7 @@
 """The commands ``du``, ``prune`` and ``delete``: what takes room in the store, and how it is freed."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,11 +22,12 @@ def du_command(options: Options) -> None:
     from hfsvc.cli.output import say, write_json
     from hfsvc.cli.run import root_of, run
     from hfsvc.files.atomic import free_bytes
+    from hfsvc.settings import is_address
     from hfsvc.units import format_bytes, format_free
 
     found = run(options, lambda container: container.datasets().disk_usage())
     root, total = root_of(options), sum(each.total_bytes for each in found)
-    free = free_bytes(root)
+    free = None if is_address(root) else free_bytes(Path(root))
     if options.as_json:
         write_json({"root": root, "datasets": found, "totalBytes": total, "freeBytes": free})
         return

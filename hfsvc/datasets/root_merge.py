@@ -6,8 +6,9 @@ from pathlib import Path
 from anyio import from_thread, to_thread
 
 from hfsvc.aio.cancellation import in_task_group
-from hfsvc.errors import InvalidArgument, PathNotFound
+from hfsvc.errors import InvalidArgument, NotOnDisk, PathNotFound
 from hfsvc.models import DownloadedDataset, OnEvent
+from hfsvc.settings import is_address
 from hfsvc.store.dataset_store import DatasetStore
 from hfsvc.store.gathering import StoredDataset, stored_datasets
 from hfsvc.store.merging import merged_entry
@@ -31,13 +32,16 @@ async def merge_roots(
         Every dataset that was merged, by id.
 
     Raises:
+        NotOnDisk: The store is in an object store.
         InvalidArgument: A root holds nothing, or is the store's own.
         PathNotFound: There is no such folder.
         ShardsMissing: A shard did not come; nothing was changed.
         MergeConflict: Stores have a dataset at several commits, or divided in other ways; nothing was changed.
         ChecksumMismatch: A file is not what was recorded of it; what was merged before that dataset stays.
     """
-    found = await to_thread.run_sync(_stored_in, roots, store.root)
+    if is_address(store.address):
+        raise NotOnDisk(address=store.address, wanted="a merge of folders")
+    found = await to_thread.run_sync(_stored_in, roots, Path(store.address))
     for repo, sources in found.items():
         # All are looked at first, so that one that cannot be merged does not stop half way.
         entries = [*await store.shards(repo), *(each.entry for each in sources)]

@@ -153,7 +153,7 @@ class HubDatasetService:
         request, remote, entry = found.request, found.remote, found.entry
         plan = await self._comparer.plan(found)
         check_paths(plan.files)
-        check_room(plan, str(self._store.root))
+        check_room(plan, self._store.address)
         with saying_how_to_leave_out(remote.repo):
             await self._store.check_places(plan)
         if plan.unportable:
@@ -161,12 +161,13 @@ class HubDatasetService:
                 "%s: names that other systems cannot hold: %s", remote.repo, list(plan.unportable[:SHOWN_FILES])
             )
         on_event(Planned(plan=plan))
-        staging = await self._store.open_staging(remote, entry.files if entry else (), empty=request.force)
-        transfer = DatasetTransfer(self._services, remote, request.token, on_event)
-        await transfer.run(plan, staging, force=request.force)
-        shard = await to_thread.run_sync(found.shard)
-        new = new_entry(request, remote, plan, entry, learned=staging.checksums, now=self._now(), shard=shard)
-        await staging.publish(entry, new)
+        recorded = entry.files if entry else ()
+        async with self._store.open_staging(remote, recorded, empty=request.force) as staging:
+            transfer = DatasetTransfer(self._services, remote, request.token, on_event)
+            await transfer.run(plan, staging, force=request.force)
+            shard = await to_thread.run_sync(found.shard)
+            new = new_entry(request, remote, plan, entry, learned=staging.checksums, now=self._now(), shard=shard)
+            await staging.publish(entry, new)
         return self._store.dataset(new)
 
     async def plan(self, request: DatasetRequest) -> DownloadPlan:
@@ -274,9 +275,9 @@ class HubDatasetService:
 
     async def _repair(self, entry: IndexEntry, paths: tuple[str, ...], on_event: OnEvent) -> None:
         remote = entry.remote()
-        staging = await self._store.open_staging(remote, (), empty=True)
-        transfer = DatasetTransfer(self._services, remote, self._settings.token, on_event)
-        await transfer.repair([file for file in entry.remote_files() if file.path in paths], staging)
+        async with self._store.open_staging(remote, (), empty=True) as staging:
+            transfer = DatasetTransfer(self._services, remote, self._settings.token, on_event)
+            await transfer.repair([file for file in entry.remote_files() if file.path in paths], staging)
         await self._store.clear(entry.repo)
 
     async def disk_usage(self) -> list[DatasetUsage]:

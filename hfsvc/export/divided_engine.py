@@ -148,7 +148,7 @@ def _results_folder(target: Target) -> Iterator[Path]:
     """A folder for what workers write: beside the target, since there it must have room in the end."""
     beside: AbstractContextManager[Path | str] = (
         TemporaryDirectory(prefix="hfsvc-")
-        if target.path == Path("-") or is_device(target.path)
+        if target.store or target.path == Path("-") or is_device(target.path)
         else scratch_folder(target.path)
     )
     with beside as folder:

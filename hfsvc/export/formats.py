@@ -35,12 +35,19 @@ class Target(NamedTuple):
         format: What is written.
         kind: JSON lines, a parquet table, or a folder of files.
         compression: Of JSON lines; None for none.
+        store: The address that `path` is below, in an object store; None for this disk.
     """
 
     path: Path
     format: Format
     kind: Kind
     compression: Compression | None
+    store: str | None = None
+
+    @property
+    def where(self) -> str:
+        """The path, or the address."""
+        return str(self.path) if self.store is None else f"{self.store}/{self.path}"
 
 
 def choose_target(path: Path, format: Format | None = None, shard: Shard | None = None) -> Target:

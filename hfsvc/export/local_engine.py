@@ -19,6 +19,7 @@ from hfsvc.export.pump import Preparation, Pump
 from hfsvc.export.writers import Writer, open_writer
 from hfsvc.models import Workers
 from hfsvc.protocols import TrajectorySource
+from hfsvc.store.objects.object_bucket import open_bucket
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
 
@@ -133,7 +134,11 @@ def target_of(request: ExportRequest) -> Target:
     if request.format == "atif-dir":
         # Harbor's viewer opens a folder of jobs: it is the job that is cut.
         path /= safe(request.job) or "trajectories"
-    return choose_target(path, request.format, request.shard)
+    target = choose_target(path, request.format, request.shard)._replace(store=request.store)
+    if target.store and target.kind == "folder":
+        reason = f"{target.format} is a folder, which an object store shows file by file; write it to this disk"
+        raise InvalidExport(target=target.where, reason=reason)
+    return target
 
 
 async def _export(
@@ -147,7 +152,7 @@ async def _export(
     taken = await to_thread.run_sync(is_taken, target)
     if taken:
         if request.resume:
-            return Exported(target=str(target.path), format=target.format, kept=True)
+            return Exported(target=target.where, format=target.format, kept=True)
         if target.kind == "folder":
             raise folder_taken(target)
     async with _in_threads(open_writer(target, tokens)) as writer:
@@ -155,11 +160,13 @@ async def _export(
         done = await in_task_group(Pump(source, writer, rows, preparation, request.workers).run(on_event))
         if not done.rows:
             _check_empty(done, target, rows, taken=taken)
-    return msgspec.structs.replace(done, target=str(target.path), format=target.format)
+    return msgspec.structs.replace(done, target=target.where, format=target.format)
 
 
 def is_taken(target: Target) -> bool:
     """Whether something is there already; an empty folder is nothing."""
+    if target.store:
+        return open_bucket(target.store).has(target.path.name)
     if target.kind == "folder" and target.path.is_dir():
         return any(target.path.iterdir())
     return target.path.exists()
@@ -167,7 +174,7 @@ def is_taken(target: Target) -> bool:
 
 def folder_taken(target: Target) -> InvalidExport:
     """The error of a folder that takes no other one's place."""
-    return InvalidExport(target=str(target.path), reason="it is there already; remove it, or name another")
+    return InvalidExport(target=target.where, reason="it is there already; remove it, or name another")
 
 
 @asynccontextmanager
@@ -192,7 +199,7 @@ def _check_empty(done: Exported, target: Target, rows: RowRange, *, taken: bool)
     total = done.record.read
     if rows.start and rows.start >= total:
         reason = f"row {rows.start} is past the end, there are {total} rows, counted from 0"
-        raise InvalidExport(target=str(target.path), reason=reason)
+        raise InvalidExport(target=target.where, reason=reason)
     if taken:
         reason = "no row is left to write, and what is there would be lost"
-        raise InvalidExport(target=str(target.path), reason=reason)
+        raise InvalidExport(target=target.where, reason=reason)

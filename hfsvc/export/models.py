@@ -10,7 +10,7 @@ from msgspec.structs import force_setattr
 from hfsvc.arguments import check_fields
 from hfsvc.export.formats import Format
 from hfsvc.models import Model, StreamRecord, Workers
-from hfsvc.settings import expand_home
+from hfsvc.settings import check_address, expand_home, is_address
 from hfsvc.trajectories.positions import Shard
 from hfsvc.trajectories.selection import RowRange
 
@@ -19,7 +19,7 @@ class ExportRequest(Model, frozen=True):
     """A request to write a dataset's trajectories into a file or folder.
 
     Attributes:
-        path: A file or folder; a text does as well. ``.zst`` and ``.gz`` behind the name of a file of lines compress it.
+        path: A file or folder; a text does as well, also the address of an object such as ``s3://bucket/runs.jsonl``. ``.zst`` and ``.gz`` behind the name of a file of lines compress it.
         format: What to write; None to go by the ending of the name.
         start: First row.
         stop: Row to stop before; None for the end.
@@ -32,6 +32,7 @@ class ExportRequest(Model, frozen=True):
         one_call_a_step: Steps of several calls become steps of one call each.
         workers: How many processes read and encode, while one writes; 0 for one a core. What is written is the same.
         job: For ``atif-dir``, what Harbor's viewer calls the job: the folder inside `path`.
+        store: Set by an address: what is before the last name in it, which `path` is then.
 
     Raises:
         InvalidArgument: A field has a value that it cannot have.
@@ -50,10 +51,16 @@ class ExportRequest(Model, frozen=True):
     one_call_a_step: bool = False
     job: str = "trajectories"
     workers: Workers = 1
+    store: str | None = None
 
     def __post_init__(self) -> None:
         path: Any = self.path
-        if path and isinstance(path, (str, Path)):
+        if is_address(path):
+            store, _, name = path.strip().rpartition("/")
+            check_address(store, setting="path")
+            force_setattr(self, "store", store)
+            force_setattr(self, "path", Path(name))
+        elif path and isinstance(path, (str, Path)):
             force_setattr(self, "path", expand_home(path))
         check_fields(self)
         self.rows.check()
@@ -89,8 +96,8 @@ class Exported(Model, frozen=True, kw_only=True):
 
     @property
     def path(self) -> Path | None:
-        """`target` as a path."""
-        return None if self.target is None else Path(self.target)
+        """`target` as a path; None for an object."""
+        return None if self.target is None or is_address(self.target) else Path(self.target)
 
 
 class RowsExported(Model, frozen=True, kw_only=True, tag_field="event", tag="rowsExported"):

@@ -5,7 +5,7 @@ import os
 import select
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from inspect import signature
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -19,6 +19,8 @@ from hfsvc.export.encoders import Encode, EncodedTable, NamedFile, Rows, TableMa
 from hfsvc.export.formats import Format, Target
 from hfsvc.export.harbor_job import HarborJob
 from hfsvc.export.kept import kept_batch, kept_schema
+from hfsvc.store.objects.object_bucket import open_bucket
+from hfsvc.store.objects.object_file import whole_object
 
 # Large groups compress better, and each is held in memory while it is gathered.
 ROW_GROUP_BYTES = 16 << 20
@@ -184,7 +186,7 @@ def open_writer(target: Target, tokens: TableMaker | None = None) -> Iterator[Fo
             yield FormatWriter(target, encode, FolderTaker(folder))
     else:
         schema = table_of(target, tokens)[0] if target.kind == "table" else None
-        with whole_file(target.path) as file, _file_taker(file, target, schema) as taker:
+        with _whole(target) as file, _file_taker(file, target, schema) as taker:
             yield FormatWriter(target, encode, taker)
 
 
@@ -204,6 +206,12 @@ def _file_taker(file: BinaryIO, target: Target, schema: pa.Schema | None) -> Ite
             yield LineTaker(out)
     else:
         yield LineTaker(file)
+
+
+def _whole(target: Target) -> AbstractContextManager[BinaryIO]:
+    if target.store is None:
+        return whole_file(target.path)
+    return whole_object(open_bucket(target.store), target.path.name)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from hfsvc.errors import NotOnDisk
 from hfsvc.models.base import Model
 from hfsvc.models.requests import Conversion, Globs, LeftFiles
 
@@ -110,7 +111,7 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
 
     Attributes:
         repo: Canonical ``owner/name``.
-        folder: Absolute, holds the files; ``localPath`` in JSON.
+        folder: Absolute, holds the files, or an address such as ``s3://bucket/owner/name``; ``localPath`` in JSON.
         files: Paths below `folder`, in byte order.
         total_bytes: Size of all `files`.
         downloaded_at: When the files of this commit were completed, UTC.
@@ -143,8 +144,19 @@ class DownloadedDataset(Model, frozen=True, kw_only=True):
     shard: DatasetShard | None = None
 
     @property
+    def is_on_disk(self) -> bool:
+        """Whether its files lie in a folder of this machine, and not in an object store."""
+        return "://" not in self.folder
+
+    @property
     def local_path(self) -> Path:
-        """`folder` as a path."""
+        """`folder` as a path.
+
+        Raises:
+            NotOnDisk: It is in an object store.
+        """
+        if not self.is_on_disk:
+            raise NotOnDisk(address=self.folder)
         return Path(self.folder)
 
     @property

@@ -176,7 +176,7 @@ class _InOrder(io.RawIOBase):
 
 
 class HubFiles:
-    """`DatasetFiles` of one commit on the Hub.
+    """`DatasetFiles` of one commit on the Hub, or in an object store.
 
     Args:
         repo: The dataset.
@@ -184,14 +184,23 @@ class HubFiles:
         files: Those that may be read, by path.
         reader: Of the commit.
         token: Of the event loop that the reader belongs to.
+        is_verified: As `DatasetFiles.is_verified`.
     """
 
     is_remote = True
 
     def __init__(
-        self, repo: str, commit: str, files: Mapping[str, RemoteFile], reader: RangeReader, token: EventLoopToken
+        self,
+        repo: str,
+        commit: str,
+        files: Mapping[str, RemoteFile],
+        reader: RangeReader,
+        token: EventLoopToken,
+        *,
+        is_verified: bool = False,
     ) -> None:
         self.repo = repo
+        self.is_verified = is_verified
         self._commit = commit
         self._files = files
         self._reader = reader

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Protocol
 
 from hfsvc.models import (
@@ -19,6 +18,8 @@ from hfsvc.store.index import IndexEntry
 from hfsvc.store.inventory import Inventory
 from hfsvc.transfer.interfaces import Destination
 
+STORE_LOGGER = "hfsvc.store.notes"
+"""The name of the logger that tells what people are to know of a store."""
 IsRenamed = Callable[[IndexEntry, RemoteDataset], Awaitable[bool]]
 """Whether a recorded dataset is called as another one is now."""
 
@@ -59,10 +60,11 @@ class DatasetStore(Protocol):
     """Owns what a root holds of datasets. All that changes something is for the holder of the dataset's lock.
 
     Attributes:
-        root: For people and errors.
+        address: Of its root: a folder's path, or what an object store is called. For people and errors.
     """
 
-    root: Path
+    @property
+    def address(self) -> str: ...
 
     # ---- the record -------------------------------------------------------------------------------------------------
 
@@ -155,8 +157,10 @@ class DatasetStore(Protocol):
         """Raise where files of the plan need the same place, or one that the root cannot put them in."""
         ...
 
-    async def open_staging(self, remote: RemoteDataset, recorded: Sequence[str], *, empty: bool) -> StagingArea:
-        """Where the files of a download come in.
+    def open_staging(
+        self, remote: RemoteDataset, recorded: Sequence[str], *, empty: bool
+    ) -> AbstractAsyncContextManager[StagingArea]:
+        """Where the files of a download come in, until the context ends; what is on its way then is given up, or kept for a later run.
 
         Args:
             remote: The dataset at its commit.

@@ -62,6 +62,7 @@ class FolderStore:
         whole: "FolderStore | None" = None,
     ) -> None:
         self.root = root
+        self.address = str(root)
         self._whole = whole
         self._index = index
         self._look = PerProcess(lambda: CoalescedCall(index.entries))
@@ -256,8 +257,11 @@ class FolderStore:
         check_together(paths, case_sensitive=is_case_sensitive(parts))
         check_same_disk(parts, {(self.root / repo / path).parent for path in files})
 
-    async def open_staging(self, remote: RemoteDataset, recorded: Sequence[str], *, empty: bool) -> Staging:
-        return await to_thread.run_sync(self._open_staging, remote, recorded, empty)
+    @asynccontextmanager
+    async def open_staging(
+        self, remote: RemoteDataset, recorded: Sequence[str], *, empty: bool
+    ) -> AsyncIterator[Staging]:
+        yield await to_thread.run_sync(self._open_staging, remote, recorded, empty)
 
     def _open_staging(self, remote: RemoteDataset, recorded: Sequence[str], empty: bool) -> Staging:
         folder = parts_folder(self.root, remote.repo)

@@ -71,11 +71,11 @@ class IndexEntry(Model, frozen=True, kw_only=True):
     xet_hashes: dict[str, str] = msgspec.field(default_factory=dict)
     updating_to: str | None = msgspec.field(default=None, name="changingTo")
 
-    def dataset(self, root: Path) -> DownloadedDataset:
-        """The entry as callers see it."""
+    def dataset(self, root: Path | str) -> DownloadedDataset:
+        """The entry as callers see it, in a folder, or at the address of an object store."""
         return DownloadedDataset(
             repo=self.repo,
-            folder=str(root / self.local_path),
+            folder=f"{root}/{self.local_path}" if isinstance(root, str) else str(root / self.local_path),
             files=self.files,
             total_bytes=self.total_bytes,
             downloaded_at=self.downloaded_at,
@@ -139,6 +139,48 @@ def find_moved(entries: Mapping[str, IndexEntry], remote: RemoteDataset) -> Inde
     return same[0] if len(same) == 1 and remote.repo not in entries else None
 
 
+def decode_index(content: bytes, where: str) -> dict[str, IndexEntry]:
+    """The entries of an index, by canonical id. Pure.
+
+    Args:
+        content: As it is stored.
+        where: That is, for errors.
+
+    Raises:
+        DamagedIndex: It is no index of this version, or holds a path that must not be touched.
+    """
+    try:
+        index = _decoder.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DamagedIndex(path=where, reason=str(error)) from error
+    if index.version != INDEX_VERSION:
+        raise DamagedIndex(path=where, reason=f"version {index.version}, this hfsvc reads {INDEX_VERSION}")
+    for repo, entry in index.datasets.items():
+        _check(where, repo, entry)
+    return index.datasets
+
+
+def _check(where: str, repo: str, entry: IndexEntry) -> None:
+    reason = None
+    if not repo == entry.repo == entry.local_path:
+        reason = f"{repo} is recorded at {entry.local_path!r}"
+    elif set(entry.files) != entry.sizes.keys() or set(entry.files) != entry.checksums.keys():
+        reason = f"the files of {repo} lack sizes or checksums"
+    if reason:
+        raise DamagedIndex(path=where, reason=reason)
+    try:
+        for path in (entry.local_path, *entry.files):
+            check_path(path)
+    except HfsvcError as error:
+        raise DamagedIndex(path=where, reason=str(error)) from error
+
+
+def encode_index(entries: Mapping[str, IndexEntry], now: datetime) -> bytes:
+    """An index as it is stored. Pure."""
+    index = IndexFile(updated_at=now, datasets=dict(sorted(entries.items())))
+    return msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n"
+
+
 class StoreIndex:
     """Reads and changes index.json. Its methods block: call them from a worker thread.
 
@@ -174,36 +216,10 @@ class StoreIndex:
                     version = os.fstat(file.fileno())
                     key = (version.st_dev, version.st_ino, version.st_mtime_ns, version.st_size)
                     if self._read is None or self._read[0] != key:
-                        self._read = key, self._decode(file.read())
+                        self._read = key, decode_index(file.read(), str(self._path))
                     return self._read[1]
             except (FileNotFoundError, NotADirectoryError):
                 return {}
-
-    def _decode(self, content: bytes) -> dict[str, IndexEntry]:
-        try:
-            index = _decoder.decode(content)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise DamagedIndex(path=str(self._path), reason=str(error)) from error
-        if index.version != INDEX_VERSION:
-            reason = f"version {index.version}, this hfsvc reads {INDEX_VERSION}"
-            raise DamagedIndex(path=str(self._path), reason=reason)
-        for repo, entry in index.datasets.items():
-            self._check(repo, entry)
-        return index.datasets
-
-    def _check(self, repo: str, entry: IndexEntry) -> None:
-        reason = None
-        if not repo == entry.repo == entry.local_path:
-            reason = f"{repo} is recorded at {entry.local_path!r}"
-        elif set(entry.files) != entry.sizes.keys() or set(entry.files) != entry.checksums.keys():
-            reason = f"the files of {repo} lack sizes or checksums"
-        if reason:
-            raise DamagedIndex(path=str(self._path), reason=reason)
-        try:
-            for path in (entry.local_path, *entry.files):
-                check_path(path)
-        except HfsvcError as error:
-            raise DamagedIndex(path=str(self._path), reason=str(error)) from error
 
     def rename(self, old: IndexEntry, new: IndexEntry, *, fence: Fence = unfenced) -> None:
         """Put one entry in another's place."""
@@ -255,7 +271,6 @@ class StoreIndex:
             lock.check()
 
         with disk_errors(self._path):
-            index = IndexFile(updated_at=self._clock(), datasets=dict(sorted(change(self.entries()).items())))
-            content = msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n"
+            content = encode_index(change(self.entries()), self._clock())
             with disk_errors(self._path, needed=len(content)):
                 write_whole(self._path, content, before_rename=before_rename)

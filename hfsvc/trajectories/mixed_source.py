@@ -78,8 +78,8 @@ class MixedSource:
         files, total = sum(each.files for each in found), sum(each.total_bytes for each in found)
         return msgspec.structs.replace(found[0], files=files, total_bytes=total)
 
-    async def ensure_downloaded(self) -> Path:
-        """The folder of the last part; all are downloaded."""
+    async def ensure_downloaded(self) -> Path | None:
+        """The folder of the last part, None in an object store; all are downloaded."""
         folders = [await each.source.ensure_downloaded() for each in self._parts]
         return folders[-1]
 

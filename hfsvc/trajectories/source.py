@@ -47,6 +47,7 @@ from hfsvc.trajectories.engines.engine_source import EngineSource
 from hfsvc.trajectories.files.dataset_files import folder_files
 from hfsvc.trajectories.index.facets import check_count, cut
 from hfsvc.trajectories.index.query import check_query
+from hfsvc.trajectories.judged_files import judge_files
 from hfsvc.trajectories.kept_columns import check_kept
 from hfsvc.trajectories.reader import RowReader, read_few
 from hfsvc.trajectories.reading_order import Pass, passes
@@ -120,6 +121,17 @@ class FileTrajectorySource(EngineSource):
         """
         return await self._latest.dataset()
 
+    async def explain_layouts(self) -> list[FileLayout]:
+        """Every file that may hold rows, how it is read and why.
+
+        Raises:
+            NotDownloaded, SplitNotFound, InvalidSettings: As the methods that read rows.
+        """
+        dataset = await self._latest.dataset()
+        files = self._files_of(dataset)
+        judge = partial(judge_files, dataset, self.options, files)
+        return [each.told for each in await in_task_group(to_thread.run_sync(judge))]
+
     def read_as(self, options: ReadOptions) -> "FileTrajectorySource":
         """Another source of the same dataset, at the same commit where it is remote, that is read in another way."""
         return FileTrajectorySource(
@@ -141,10 +153,12 @@ class FileTrajectorySource(EngineSource):
         check_value("workers", workers, Workers)
         self._latest.workers = processes_of(workers)
 
-    async def ensure_downloaded(self) -> Path:
+    async def ensure_downloaded(self) -> Path | None:
         if not await self._datasets.is_downloaded(self._repo):
-            return (await self._datasets.download(DatasetRequest(repo=self._repo))).local_path
-        return (await self._latest.dataset()).local_path
+            brought = await self._datasets.download(DatasetRequest(repo=self._repo))
+        else:
+            brought = await self._latest.dataset()
+        return brought.local_path if brought.is_on_disk else None
 
     async def count(self, *, where: str | None = None) -> int:
         check_query(where)

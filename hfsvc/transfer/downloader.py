@@ -21,7 +21,7 @@ from hfsvc.errors import (
     TransferStalled,
     TryLater,
 )
-from hfsvc.models import Delta, Location, RemoteFile
+from hfsvc.models import ByteRange, Delta, Location, RemoteFile
 from hfsvc.settings import Settings
 from hfsvc.transfer.concurrency import FIRST_STREAMS, AdaptiveLimit, StreamSlots
 from hfsvc.transfer.file_transfer import FileTransfer
@@ -129,7 +129,7 @@ class Downloader:
     async def _work(self, beside: TaskGroup) -> None:
         while not self._schedule.finished:
             changed = self._changed
-            if job := self._schedule.take():
+            if job := self._schedule.take(self._admits):
                 await self._run_job(job, self._ranges.fetch(job))
             elif (file := self._schedule.take_file()) is not None:
                 await self._attempt(file, self._open(file, beside))
@@ -137,6 +137,9 @@ class Downloader:
                 self._wake_workers()
             else:
                 await changed.wait()
+
+    def _admits(self, file: int, wanted: ByteRange) -> bool:
+        return self._transfers[file].part.admits(wanted)
 
     async def _run_job(self, job: RangeJob, step: Awaitable[bool]) -> None:
         """Await what a range does, and finish its file where it was the last one."""

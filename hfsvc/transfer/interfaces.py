@@ -47,8 +47,15 @@ class Part(Protocol):
 
     received: RangeSet
 
+    def admits(self, wanted: ByteRange) -> bool:
+        """Whether there is room for a range now; asked before it is fetched, and again whenever another one has ended.
+
+        The first range that is missing of the file that was opened first is always admitted, and what was admitted once.
+        """
+        ...
+
     async def write(self, offset: int, data: Sequence[bytes]) -> None:
-        """Put bytes at `offset`; they are in `received` afterwards, and in a later run too.
+        """Put bytes at `offset`; they are in `received` afterwards, and in a later run too where the destination keeps parts.
 
         The bytes are the part's own from now on: nobody changes them any more. Never waits for other bytes of the file.
         """

@@ -42,6 +42,9 @@ class MemoryPart:
         self._content = bytearray(size)
         self._finish = finish
 
+    def admits(self, wanted: ByteRange) -> bool:
+        return True
+
     async def write(self, offset: int, data: Sequence[bytes]) -> None:
         content = b"".join(data)
         self._content[offset : offset + len(content)] = content
@@ -94,6 +97,9 @@ class DiskPart:
         self._synced = file.kept.total
         self._at_work = 0
         self._closed = False
+
+    def admits(self, wanted: ByteRange) -> bool:
+        return True
 
     async def write(self, offset: int, data: Sequence[bytes]) -> None:
         written = await self._in_thread(self._file.write, offset, data)

@@ -5,7 +5,7 @@ the last connections are never idle while something is left to fetch.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hfsvc.models import ByteRange
@@ -63,25 +63,34 @@ class Schedule:
         self._unopened = deque(range(files))
         self._active: list[int] = []
         self._chunk_bytes = chunk_bytes
+        self._lacks_room = False
 
     @property
     def finished(self) -> bool:
         """True when every file is closed, or will not be opened any more."""
         return not self._unopened and not self._active
 
-    def take(self) -> RangeJob | None:
-        """The next range to fetch, of the first file that may have one more connection; None when there is none now."""
+    def take(self, admits: Callable[[int, ByteRange], bool] = lambda _file, _wanted: True) -> RangeJob | None:
+        """The next range to fetch, of the first file that may have one more connection; None when there is none now.
+
+        Args:
+            admits: Whether there is room for a range of a file.
+        """
+        self._lacks_room = False
         for file in self._active:
             queue = self._queues[file]
             if queue.ready:
+                if (wanted := queue.waiting[0]) and not admits(file, wanted):
+                    self._lacks_room = True
+                    continue
                 job = RangeJob(file, queue.waiting.popleft())
                 queue.running.add(job)
                 return job
         return None
 
     def take_file(self) -> int | None:
-        """The next file to open; None when all are."""
-        if not self._unopened:
+        """The next file to open; None when all are, or when there was no room for a range of those that are."""
+        if self._lacks_room or not self._unopened:
             return None
         file = self._unopened.popleft()
         self._active.append(file)

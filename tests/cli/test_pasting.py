@@ -98,7 +98,7 @@ def test_an_empty_list_names_a_command_for_its_root(hfsvc: Command) -> None:
 
 
 def test_options_are_kept_whether_or_not_a_command_was_understood() -> None:
-    options = Options(Path("a b"), "http://h", None, False, False, False)
+    options = Options("a b", "http://h", None, False, False, False)
     wanted = "run: hfsvc download --root 'a b' --endpoint http://h o/x"
     assert pasteable("run: hfsvc download o/x", options) == wanted
     argv = ["count", "--root=a b", "o/x", "--endpoint", "http://h"]

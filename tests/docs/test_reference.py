@@ -18,6 +18,7 @@ from .pages import PROJECT, blocks_of, code, page, rows_of, sections_of
 
 # Values that each setting can be read from, none of them its default.
 EXAMPLES = {
+    "store_address": "s3://bucket/prefix",
     "root": "/elsewhere",
     "endpoint": "http://hub.test",
     "token": "hf_x",

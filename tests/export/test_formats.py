@@ -21,7 +21,7 @@ from hfsvc.export.formats import FORMATS, Format, choose_stream, choose_target, 
     ],
 )
 def test_a_name_tells_the_format(name: str, format: str, kind: str, compression: str | None) -> None:
-    assert choose_target(Path(name)) == (Path(name), format, kind, compression)
+    assert choose_target(Path(name)) == (Path(name), format, kind, compression, None)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_name_tells_the_format(name: str, format: str, kind: str, compression:
     ],
 )
 def test_a_format_and_a_name_go_together(name: str, format: Format, kind: str, compression: str | None) -> None:
-    assert choose_target(Path(name), format) == (Path(name), format, kind, compression)
+    assert choose_target(Path(name), format) == (Path(name), format, kind, compression, None)
 
 
 @pytest.mark.parametrize(

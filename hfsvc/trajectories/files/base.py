@@ -91,9 +91,9 @@ def bad_parquet(file: str, error: Exception, repo: str | None = None) -> HfsvcEr
     return BadParquet(file=file, reason=reason, hint=damage_hint(repo) if repo else None)
 
 
-def damage_hint(repo: str, *, is_remote: bool = False) -> str:
+def damage_hint(repo: str, *, is_verified: bool = True) -> str:
     """What to do about a file that may be damaged, here or on its way here."""
-    if is_remote:
+    if not is_verified:
         return f"What is read remotely is not hashed: hfsvc download {typed(repo)} brings it verified."
     return f"Whether it is what the Hub has, says hfsvc verify {typed(repo)}; with --repair it is fetched again."
 

@@ -93,6 +93,7 @@ class DatasetFiles(Protocol):
     Attributes:
         repo: The dataset, for errors.
         is_remote: Whether they are fetched as they are read.
+        is_verified: Whether they were hashed when they came.
     """
 
     @property
@@ -100,6 +101,9 @@ class DatasetFiles(Protocol):
 
     @property
     def is_remote(self) -> bool: ...
+
+    @property
+    def is_verified(self) -> bool: ...
 
     def open(self, path: str) -> AbstractContextManager[OpenedFile]:
         """A file.
@@ -186,6 +190,7 @@ class FolderFiles:
     """
 
     is_remote = False
+    is_verified = True
 
     def __init__(self, folder: Path, repo: str, checksums: Mapping[str, str] | None = None) -> None:
         self.repo = repo

@@ -19,9 +19,13 @@ class FetchedRowFile:
         ranges: The access to its bytes.
         name: For errors, like the next one.
         repo: The dataset.
+        is_verified: As `DatasetFiles.is_verified`.
     """
 
-    def __init__(self, rows: RowFile, ranges: RangeAccess | None, name: str, repo: str) -> None:
+    def __init__(
+        self, rows: RowFile, ranges: RangeAccess | None, name: str, repo: str, *, is_verified: bool = False
+    ) -> None:
+        self._is_verified = is_verified
         self._rows = rows
         self._ranges = ranges
         self._name = name
@@ -76,7 +80,7 @@ class FetchedRowFile:
 
     def _told(self, error: Exception) -> Exception:
         if isinstance(error, BadParquet):
-            error.hint = error.hint or damage_hint(self._repo, is_remote=True)
+            error.hint = error.hint or damage_hint(self._repo, is_verified=self._is_verified)
         if self._ranges:
             self._ranges.forget()
         return error

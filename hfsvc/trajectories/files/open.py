@@ -43,7 +43,7 @@ def open_rows(files: DatasetFiles, file: str, will_read: WillRead | None = None)
             rows = opened.enter_context(_opened(files, file, will_read))
         except BadParquet as error:
             if files.is_remote or not error.hint:
-                error.hint = damage_hint(files.repo, is_remote=files.is_remote)
+                error.hint = damage_hint(files.repo, is_verified=files.is_verified)
             raise
         session = session_column(rows.schema)
         yield with_result(rows, files.read, file) if session is None else TurnRowFile(rows, session)

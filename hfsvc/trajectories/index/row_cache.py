@@ -99,7 +99,8 @@ class RowCache:
             return any_between is not None and any_between(file.first + first, file.first + stop)
 
         with open_rows(self._files, file.path, will_read) as rows, self._files.open(file.path) as data:
-            yield FetchedRowFile(rows, data.ranges, file.path, self._files.repo)
+            verified = self._files.is_verified
+            yield FetchedRowFile(rows, data.ranges, file.path, self._files.repo, is_verified=verified)
 
     def is_quick_by_page(self, content: str, group: RowGroup, columns: list[str]) -> bool:
         """Whether rows of a group are to be read by its pages, where it has an index: not once it is written down.
