@@ -145,7 +145,7 @@ class ObjectDatasetStore:
         ]
         present = {each.path for each in there if checksums.get(each.path) == each.checksum}
         present |= await self._marked(remote.repo, [each for each in there if each.path not in checksums])
-        donors = {checksum: path for path, checksum in checksums.items()}
+        donors = {checksum: path for path, checksum in checksums.items() if f"{remote.repo}/{path}" in found}
         copies = {each.path: donors[each.checksum] for each in files if each.checksum in donors}
         return Inventory(frozenset(present), {path: copies[path] for path in copies.keys() - present}, {}, None)
 
