@@ -87,7 +87,8 @@ def _as_type(array: pa.Array, to: pa.DataType) -> pa.Array:
         ends = array.offsets
         values = array.values.slice(ends[0].as_py(), ends[-1].as_py() - ends[0].as_py())
         wider = pa.LargeListArray if pa.types.is_large_list(to) else pa.ListArray
-        offsets = pc.subtract(ends, ends[0]).cast(pa.int64() if wider is pa.LargeListArray else pa.int32())
+        begins = pc.call_function("subtract", [ends, ends[0]])
+        offsets = begins.cast(pa.int64() if wider is pa.LargeListArray else pa.int32())
         return wider.from_arrays(offsets, _as_type(values, to.value_type), type=to, mask=array.is_null())
     return array.cast(to)
 
