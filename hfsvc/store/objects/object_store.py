@@ -208,6 +208,10 @@ class ObjectDatasetStore:
         """Remove objects that an interrupted run has put in place, and no others."""
         known = {f"{repo}/{path}" for path in entry.files} if entry else set()
         strange = [key for key in await self._bucket.list_below(f"{repo}/") if key not in known]
+        await self._bucket.delete(await self._ours(strange))
+
+    async def _ours(self, keys: Sequence[str]) -> list[str]:
+        """Those of the objects that a download has put there, as their metadata say."""
         ours: list[str] = []
 
         async def look(key: str) -> None:
@@ -215,8 +219,8 @@ class ObjectDatasetStore:
             if described and described.checksum:
                 ours.append(key)
 
-        await _all([partial(look, each) for each in strange], LOOKS_AT_ONCE)
-        await self._bucket.delete(ours)
+        await _all([partial(look, each) for each in keys], LOOKS_AT_ONCE)
+        return ours
 
     async def keep_range(self, remote: RemoteDataset, file: RemoteFile, start: int, data: bytes) -> bool:
         return False
@@ -262,27 +266,22 @@ class ObjectDatasetStore:
 
     async def usage(self) -> list[DatasetUsage]:
         entries, objects = await self.entries(), await self._bucket.list_below("")
-        places = {f"{entry.repo}/{path}": entry.repo for entry in entries.values() for path in entry.files}
-        sizes = dict.fromkeys(entries, 0)
-        files = dict.fromkeys(entries, 0)
-        unfinished: dict[str, int] = {}
-        for key, each in objects.items():
-            if repo := places.get(key):
-                sizes[repo] += each.size
-                files[repo] += 1
-            elif (repo := _unfinished_of(key, entries)) is not None:
-                unfinished[repo] = unfinished.get(repo, 0) + each.size
+        unfinished = await self._unfinished(entries, objects)
         return [
-            DatasetUsage(
-                repo=repo,
-                recorded=repo in entries,
-                files=files.get(repo, 0),
-                file_bytes=sizes.get(repo, 0),
-                unfinished_bytes=unfinished.get(repo, 0),
-                index_bytes=0,
-            )
+            _usage_of(repo, entries.get(repo), objects, unfinished.get(repo, 0))
             for repo in sorted({*entries, *unfinished})
         ]
+
+    async def _unfinished(
+        self, entries: Mapping[str, IndexEntry], objects: Mapping[str, StoredObject]
+    ) -> dict[str, int]:
+        """Bytes of objects that no record names and a download has put there, by dataset."""
+        recorded = {f"{entry.repo}/{path}" for entry in entries.values() for path in entry.files}
+        candidates = {key: repo for key in objects if key not in recorded and (repo := _unfinished_of(key, entries))}
+        found: dict[str, int] = {}
+        for key in await self._ours([*candidates]):
+            found[candidates[key]] = found.get(candidates[key], 0) + objects[key].size
+        return found
 
     async def prune(self, repo: str) -> bool:
         async with self._locks.hold_if_free(repo) as held:
@@ -303,6 +302,21 @@ class ObjectDatasetStore:
 
 def _is_there(found: StoredObject | None, size: int) -> bool:
     return found is not None and found.size == size
+
+
+def _usage_of(
+    repo: str, entry: IndexEntry | None, objects: Mapping[str, StoredObject], unfinished: int
+) -> DatasetUsage:
+    keys = [f"{repo}/{path}" for path in (entry.files if entry else ())]
+    sizes = [objects[key].size for key in keys if key in objects]
+    return DatasetUsage(
+        repo=repo,
+        recorded=entry is not None,
+        files=len(sizes),
+        file_bytes=sum(sizes),
+        unfinished_bytes=unfinished,
+        index_bytes=0,
+    )
 
 
 def _unfinished_of(key: str, entries: Mapping[str, IndexEntry]) -> str | None:

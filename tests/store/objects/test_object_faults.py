@@ -272,3 +272,20 @@ async def test_a_conditional_write_that_meets_another_one_is_done_again(bucket: 
         new = entry_of(name)
         await index.change(lambda entries, new=new: {**entries, new.repo: new})  # type: ignore[misc]
     assert [*await index.entries()] == ["a/b", "c/d"]
+
+
+async def test_downloads_of_several_writers_are_all_recorded(local_hub: LocalHub, store_root: str) -> None:
+    repos = [f"acme/set-{number}" for number in range(6)]
+    for repo in repos:
+        local_hub.write(repo, "a.txt", repo.encode())
+
+    async def bring(repo: str) -> None:
+        async with open_container(settings(local_hub, store_root)) as container:
+            await container.datasets().download(everything(repo))
+
+    async with anyio.create_task_group() as group:
+        for repo in repos:
+            group.start_soon(bring, repo)
+    async with open_container(settings(local_hub, store_root)) as container:
+        assert [each.repo for each in await container.datasets().list_downloaded()] == repos
+        assert all([(await container.datasets().verify(repo)).ok for repo in repos])
