@@ -1,7 +1,8 @@
 """The option ``--remote``: rows are read where they lie on the Hub, and what was moved is told."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ def remote_option(function: Callable[..., Any]) -> Callable[..., Any]:
             # What is registered first comes last.
             context.call_on_close(lambda: _tell_traffic(options, reading))
             _say_notes(context, quiet=options.quiet)
+            with nullcontext() if keep_bytes else _telling_that_nothing_is_kept():
+                return function(*args, **given)
         return function(*args, **given)
 
     decorated: Callable[..., Any] = gather
@@ -77,6 +80,19 @@ def remote_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     read = click.option("--remote", is_flag=True, help="Read rows on the Hub, without a download.")
     return read(kept(decorated))
+
+
+@contextmanager
+def _telling_that_nothing_is_kept() -> Iterator[None]:
+    """Let a command that is stopped say that of what it read, unless it has said something of what it made."""
+    from hfsvc.cli.errors import Terminated
+
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated) as stopped:
+        if not getattr(stopped, "__notes__", None):
+            stopped.add_note("nothing is kept of what was read; --keep would keep it.")
+        raise
 
 
 def _check(given: dict[str, Any]) -> None:

@@ -134,10 +134,12 @@ def _tell(options: Options, outcomes: Sequence[Outcome]) -> None:
             for each in outcomes
         ])
         return
+    if not outcomes and not options.quiet:
+        say(pasteable("Nothing is here to be updated: hfsvc download brings a dataset.", options))
     _print(outcomes)
     for each in outcomes:
         if each.error:
-            say(f"{each.name}: {each.error}")
+            say(pasteable(f"{each.name}: {each.error}", options))
         if each.found and not options.quiet:
             tell_left(options, each.found, each.found.fetch_bytes + each.found.kept_bytes)
     if not options.quiet and any(each.state == "new" for each in outcomes):

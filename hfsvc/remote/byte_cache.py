@@ -37,8 +37,11 @@ class ByteCache:
         last = bisect_left(starts, span[1])
         return [start for start in starts[first:last] if self._held[path, start].stop > span[0]]
 
-    def put(self, path: str, piece: Bytes) -> None:
-        """Hold bytes; those that were not used for longest go."""
+    def put(self, path: str, piece: Bytes, *, in_order: bool = False) -> None:
+        """Hold bytes; those that were not used for longest go.
+
+        Of a file that is read in order, and then perhaps again, those just before go, so that its beginning is there then.
+        """
         with self._lock:
             self._drop(path, piece.start)
             if len(piece.data) > self.limit:
@@ -48,7 +51,13 @@ class ByteCache:
             self._longest = max(self._longest, len(piece.data))
             self._total += len(piece.data)
             while self._total > self.limit:
-                self._drop(*next(iter(self._held)))
+                before = self._before(path, piece.start) if in_order else None
+                self._drop(*(before or next(iter(self._held))))
+
+    def _before(self, path: str, start: int) -> tuple[str, int] | None:
+        starts = self._starts[path]
+        place = bisect_left(starts, start)
+        return (path, starts[place - 1]) if place else None
 
     def forget(self, path: str) -> None:
         """Hold nothing of a file."""

@@ -68,18 +68,18 @@ class HubFile:
     def room(self) -> int:
         return self._reader.cache.limit
 
-    def read(self, spans: Sequence[Span]) -> list[bytes]:
+    def read(self, spans: Sequence[Span], *, in_order: bool = False) -> list[bytes]:
         pieces = [*self._held, *self._reader.cache.find(self._file.path, spans)]
         if uncovered(spans, ((each.start, each.stop) for each in pieces)):
-            pieces += _on_loop(self._reader.fetch, self._file, spans)
+            pieces += _on_loop(self._reader.fetch, self._file, spans, in_order)
         return [assembled(span, pieces) for span in spans]
 
     def hold(self, spans: Sequence[Span]) -> None:
         self._held = []
         self._held = _on_loop(self._reader.fetch, self._file, spans)
 
-    def begin(self, spans: Sequence[Span]) -> LoopTask:
-        return LoopTask(self._token, lambda: self._reader.fetch(self._file, spans))
+    def begin(self, spans: Sequence[Span], *, in_order: bool = False) -> LoopTask:
+        return LoopTask(self._token, lambda: self._reader.fetch(self._file, spans, in_order))
 
     def forget(self) -> None:
         self._held = []
@@ -158,12 +158,12 @@ class _InOrder(io.RawIOBase):
         goes_on = self._at == self._window.stop and self._at > 0
         self._length = min(self._longest, self._length * 2) if goes_on else min(FIRST_WINDOW_BYTES, self._longest)
         stop = min(self._at + self._length, self._file.size)
-        (data,) = self._file.read([(self._at, stop)])
+        (data,) = self._file.read([(self._at, stop)], in_order=True)
         self._window = Bytes(self._at, data)
         self._end_ahead()
         if goes_on and stop < self._file.size:
             following = min(self._longest, self._length * 2)
-            self._ahead = self._file.begin([(stop, min(stop + following, self._file.size))])
+            self._ahead = self._file.begin([(stop, min(stop + following, self._file.size))], in_order=True)
 
     def _end_ahead(self) -> None:
         ahead, self._ahead = self._ahead, None
@@ -228,7 +228,8 @@ class HubFiles:
 
     def prepare(self, paths: Sequence[str]) -> Iterator[str]:
         """The paths, after what opening them needs was fetched: the ends of parquet files, many at once."""
-        _tell_streamed(self.repo, [self._files[path] for path in paths if kind_of(path) is not PARQUET])
+        streamed = [self._files[path] for path in paths if kind_of(path) is not PARQUET]
+        _tell_streamed(self.repo, streamed, self._reader.cache.limit)
         at_once = max(1, min(FOOTERS_AT_ONCE, self._reader.cache.limit // (2 * FOOTER_BYTES)))
         for first in range(0, len(paths), at_once):
             some = paths[first : first + at_once]
@@ -237,8 +238,9 @@ class HubFiles:
             yield from some
 
 
-def _tell_streamed(repo: str, files: Sequence[RemoteFile]) -> None:
+def _tell_streamed(repo: str, files: Sequence[RemoteFile], room: int) -> None:
     total = sum(file.size for file in files)
     if total >= TOLD_BYTES:
         which = files[0].path if len(files) == 1 else f"{len(files)} files of {repo}"
-        notes.warning("%s: no parquet, so all of it is read to find its rows: %s", which, format_bytes(total))
+        again = f", and read again for them: remote_cache_bytes holds {format_bytes(room)}" if total > room else ""
+        notes.warning("%s: no parquet, so all of it is read to find its rows: %s%s", which, format_bytes(total), again)

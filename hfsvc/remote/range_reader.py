@@ -87,10 +87,10 @@ class RangeReader:
         except BaseExceptionGroup as errors:
             raise only_error(errors) from None
 
-    async def fetch(self, file: RemoteFile, spans: Sequence[Span]) -> list[Bytes]:
+    async def fetch(self, file: RemoteFile, spans: Sequence[Span], in_order: bool = False) -> list[Bytes]:
         """Pieces that hold all bytes of the ranges, and what lies between those that are near each other.
 
-        What is held, or on its way already, is not asked for again.
+        What is held, or on its way already, is not asked for again. `in_order` as for `ByteCache.put`.
 
         Raises:
             FileNotFound: The file is listed, but has no content.
@@ -103,7 +103,7 @@ class RangeReader:
         while missing := uncovered(wanted, map(_span, pieces)):
             flights = [each for each in self._flights[file.path] if _overlaps(each.span, missing)]
             mine = [*map(_Flight, self._pieces(uncovered(missing, (each.span for each in flights))))]
-            await self._land(file, mine, flights)
+            await self._land(file, mine, flights, in_order)
             pieces += [each.piece for each in (*mine, *flights) if each.piece]
         return pieces
 
@@ -111,12 +111,12 @@ class RangeReader:
         ranges = (ByteRange(start=start, stop=stop) for start, stop in spans)
         return [(each.start, each.stop) for each in cut(ranges, self._piece_bytes)]
 
-    async def _land(self, file: RemoteFile, mine: Sequence[_Flight], others: Sequence[_Flight]) -> None:
+    async def _land(self, file: RemoteFile, mine: Sequence[_Flight], others: Sequence[_Flight], in_order: bool) -> None:
         self._flights[file.path] += mine
         try:
             async with anyio.create_task_group() as group:
                 for each in mine:
-                    group.start_soon(self._fly, file, each)
+                    group.start_soon(self._fly, file, each, in_order)
                 for other in others:
                     await other.done.wait()
         except BaseExceptionGroup as errors:
@@ -129,10 +129,10 @@ class RangeReader:
             if not self._flights[file.path]:
                 del self._flights[file.path]
 
-    async def _fly(self, file: RemoteFile, flight: _Flight) -> None:
+    async def _fly(self, file: RemoteFile, flight: _Flight, in_order: bool) -> None:
         piece = await self._fetcher.fetch(file, flight.span)
         flight.piece = piece
-        self.cache.put(file.path, piece)
+        self.cache.put(file.path, piece, in_order=in_order)
         if self._keep:
             # What came is kept, whoever waits no longer for it.
             with anyio.CancelScope(shield=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from hfsvc.errors import BadParquet
+from hfsvc.errors import BadParquet, SplitNotFound
 from hfsvc.models import DownloadedDataset, FileLayout, ReadOptions, RuledOutLayout
 from hfsvc.models.file_kinds import (
     DOCUMENTS,
@@ -126,8 +126,8 @@ def judge_files(
         NotDownloaded: A file is gone.
         SplitNotFound: There is no such configuration or split.
     """
-    likely = choose_files(dataset.repo, dataset.files, dataset.configs, config=options.config, split=options.split)
     files = files or folder_files(dataset)
+    likely = _chosen(dataset, options, on_hub=files.is_remote)
     layouts = _LayoutJudge(options, by_types=files.is_remote)
     judged = [_look_at(files, path, layouts) for path in files.prepare(likely)]
     others: list[str] = []
@@ -140,6 +140,14 @@ def judge_files(
     else:
         judged += [_look_at(files, path, layouts) for path in files.prepare(others)]
     return sorted(without_repeats(judged), key=lambda each: each.told.file.encode(errors="surrogateescape"))
+
+
+def _chosen(dataset: DownloadedDataset, options: ReadOptions, *, on_hub: bool) -> tuple[str, ...]:
+    try:
+        return choose_files(dataset.repo, dataset.files, dataset.configs, config=options.config, split=options.split)
+    except SplitNotFound as error:
+        error.on_hub = on_hub
+        raise
 
 
 def without_repeats(judged: Iterable[JudgedFile]) -> Iterator[JudgedFile]:

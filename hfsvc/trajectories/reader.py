@@ -39,7 +39,7 @@ async def read_unchanged(read: Callable[[], T], check_unchanged: CheckUnchanged)
     A file of another commit, or one that it no longer has, is no fault of this one: then the change is what is raised.
     """
     try:
-        found = await to_thread.run_sync(read)
+        found = await in_task_group(to_thread.run_sync(read))
     except (BadParquet, NotDownloaded):
         await check_unchanged()
         raise

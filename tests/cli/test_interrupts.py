@@ -11,7 +11,7 @@ import pytest
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub import Stall
 
-from .command import Command, finish
+from .command import REPO, Command, finish
 
 BIG = "o/big"
 # Large enough to be gathered on disk, and not in memory.
@@ -66,6 +66,17 @@ def test_a_download_that_is_stopped_goes_on_next_time(
     ended = hfsvc.spawn("download", BIG, "--json", env=ONE_BY_ONE)
     assert ended.code == 0
     assert hub.bytes_sent() == SIZE - DONE * CHUNK
+
+
+def test_a_remote_read_that_is_stopped_promises_nothing(hfsvc: Command, hub: LocalHub, work: Path) -> None:
+    hub.fault(Stall(), server="cdn")
+    with hfsvc.start("stats", REPO, "--remote") as process:
+        hub.wait_until(lambda: hub.stalled == 1)
+        process.send_signal(signal.SIGINT)
+        ended = finish(process)
+    assert ended.code == 130
+    assert ended.err.strip() == "Interrupted; nothing is kept of what was read; --keep would keep it."
+    assert not (work / ".openagents").exists()
 
 
 def test_a_dry_run_tells_what_is_kept(hfsvc: Command, hub: LocalHub) -> None:

@@ -95,6 +95,11 @@ def test_what_is_not_here_cannot_be_updated(hfsvc: Command) -> None:
     assert "is not downloaded" in done.err
 
 
+def test_where_nothing_is_here_that_is_said(hfsvc: Command) -> None:
+    ended = hfsvc.succeeds("update")
+    assert (ended.out, ended.err.startswith("Nothing is here to be updated")) == ("", True)
+
+
 def test_a_locked_dataset_is_brought_as_it_was(hub: LocalHub, hfsvc: Command, folder: Path, work: Path) -> None:
     hfsvc("download", ALIAS)
     before = {each.relative_to(folder): each.read_bytes() for each in folder.rglob("*") if each.is_file()}

@@ -1,5 +1,6 @@
 """What goes wrong while rows are read remotely, and what comes of it."""
 
+import asyncio
 import io
 from pathlib import Path
 
@@ -143,6 +144,19 @@ async def test_a_cancelled_call_ends_its_requests(local_hub: LocalHub, root: Pat
         await stream.aclose()
         local_hub.clear_faults()
         assert len([each async for each in source.stream_rows()]) == 300
+
+
+async def test_a_task_that_is_cancelled_in_its_first_look_leaves_none_behind(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, FILES)
+    async with open_container_for(local_hub, root, stall_timeout_s=60.0) as container:
+        before = asyncio.all_tasks()
+        local_hub.fault(Stall(after=1000), server="cdn", times=1)
+        task = asyncio.create_task(container.source(REPO, remote=True).count())
+        await local_hub.until(lambda: local_hub.stalled == 1)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert asyncio.all_tasks() == before
 
 
 async def test_a_stream_that_is_left_ends_what_it_fetches_ahead(local_hub: LocalHub, root: Path) -> None:

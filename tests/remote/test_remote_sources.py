@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hfsvc.errors import InvalidArgument
+from hfsvc.errors import InvalidArgument, SplitNotFound
 from hfsvc.testing import LocalHub
 from hfsvc.testing.localhub.distortions import MaskedHashes
 from hfsvc.testing.samples import rows_table, sample_rows
@@ -105,6 +105,32 @@ async def test_a_whole_pass_moves_each_byte_once(local_hub: LocalHub, root: Path
         source = container.source(REPO, remote=True)
         assert len([each async for each in source.stream_rows()]) == 400
         assert local_hub.bytes_sent() <= len(content)
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.arrow", "rows.csv"])
+async def test_of_a_file_larger_than_the_cache_what_exceeds_it_moves_twice(
+    local_hub: LocalHub, root: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows, room = long_rows(400), 1 << 20
+    made = {"rows.jsonl": lines(rows), "rows.csv": table(rows), "rows.arrow": arrow(rows, stream=True)}
+    content = made[name]
+    assert len(content) > 3 * room // 2
+    publish(local_hub, {name: content})
+    async with open_container_for(local_hub, root, remote_cache_bytes=room) as container:
+        source = container.source(REPO, remote=True)
+        assert await source.count() == len(rows)
+        # What was read of the head alone may be read again.
+        assert local_hub.bytes_sent() <= len(content) + room // 2
+        assert len([each async for each in source.stream_rows()]) == len(rows)
+    assert local_hub.bytes_sent() <= 2 * len(content) - room // 2
+    assert "and read again for them: remote_cache_bytes holds 1.0 MB" in caplog.text
+
+
+async def test_a_split_that_is_not_there_is_none_on_the_hub(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, {"train.parquet": parquet(sample_rows(3))})
+    async with open_container_for(local_hub, root) as container:
+        with pytest.raises(SplitNotFound, match="has no split 'nope'; it has train"):
+            await container.source(REPO, remote=True, split="nope").count()
 
 
 async def test_cursors_go_on_here_and_there(local_hub: LocalHub, root: Path) -> None:

@@ -42,3 +42,10 @@ def test_a_cache_gives_what_it_holds_and_holds_no_more_than_its_limit(
             assert assembled((start, stop), pieces) == CONTENT[start:stop]
     cache.forget("a")
     assert cache.find("a", [(0, SIZE)]) == []
+
+
+def test_a_cache_holds_the_beginning_of_what_is_read_in_order() -> None:
+    cache = ByteCache(40)
+    for start in range(0, 100, 10):
+        cache.put("a", Bytes(start, bytes(10)), in_order=True)
+    assert sorted(each.start for each in cache.find("a", [(0, 100)])) == [0, 10, 20, 90]

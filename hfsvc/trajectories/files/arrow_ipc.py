@@ -9,10 +9,12 @@ import pyarrow as pa
 
 from hfsvc.trajectories.files.base import MAX_BATCH_ROWS, RowGroup, small_pieces
 from hfsvc.trajectories.files.dataset_files import OpenedFile
+from hfsvc.trajectories.files.found_before import FoundBefore
 
 _MAGIC = b"ARROW1"
 # The magic, padded to eight bytes: https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
 _HEAD_BYTES = 8
+_counts: FoundBefore[int] = FoundBefore()
 
 
 class ArrowRowFile:
@@ -28,7 +30,7 @@ class ArrowRowFile:
         # A stream stands between its head and its footer: where bytes come one after the other, that is read.
         self._has_footer = self._is_framed and file.ranges is None
         self.schema: pa.Schema = self._open().schema
-        self.rows = sum(batch.num_rows for batch in self._stored())
+        self.rows = _counts.find(file.identity, lambda: sum(batch.num_rows for batch in self._stored()))
 
     @property
     def leaves(self) -> list[str]:

@@ -15,10 +15,13 @@ from hfsvc.errors import BadParquet
 from hfsvc.models.file_kinds import stem_of
 from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup, with_unreadable
 from hfsvc.trajectories.files.dataset_files import OpenedFile
+from hfsvc.trajectories.files.found_before import FoundBefore
 from hfsvc.trajectories.files.json_documents import decompressed
 
 # The library's own limit is that of a cell in a spreadsheet; a cell with a whole conversation is longer.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+
+_scans: FoundBefore[tuple[list[str], int]] = FoundBefore()
 
 
 class DelimitedRowFile:
@@ -36,10 +39,13 @@ class DelimitedRowFile:
         self._file = file
         self._name = name
         self._delimiter = "\t" if name[len(stem_of(name)) :].lower().startswith(".tsv") else ","
-        lines = self._lines()
-        self._header = next(lines, [])
+        self._header, self.rows = _scans.find((*file.identity, self._delimiter), self._scan)
         self.schema: pa.Schema = pa.schema([(name, pa.large_string()) for name in self._header])
-        self.rows = sum(1 for _ in lines)
+
+    def _scan(self) -> tuple[list[str], int]:
+        """The header, and how many rows follow it."""
+        lines = self._lines()
+        return next(lines, []), sum(1 for _ in lines)
 
     @property
     def leaves(self) -> list[str]:

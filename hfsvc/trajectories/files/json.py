@@ -16,6 +16,7 @@ import pyarrow as pa
 from hfsvc.errors import BadDocuments, BadParquet
 from hfsvc.trajectories.files.base import BATCH_BYTES, MAX_BATCH_ROWS, RowGroup, with_unreadable
 from hfsvc.trajectories.files.dataset_files import OpenedFile
+from hfsvc.trajectories.files.found_before import FoundBefore
 from hfsvc.trajectories.files.json_documents import Document, read_documents
 from hfsvc.trajectories.files.wrapped_rows import unwrapped
 
@@ -26,7 +27,6 @@ DOCUMENT = "(document)"
 
 # Of every value in a batch, beside its text: an offset, and a bit for null.
 _CELL_BYTES = 9
-_MOST_SURVEYS = 1000
 Row = Mapping[str, msgspec.Raw | bytes] | str
 _read_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _read_text = msgspec.json.Decoder(str).decode
@@ -39,8 +39,7 @@ class FileScan(NamedTuple):
     columns: tuple[str, ...]
 
 
-# By what tells a file, and its content, from others and from what it was before.
-_surveys: dict[tuple[int | str, ...], FileScan] = {}
+_surveys: FoundBefore[FileScan] = FoundBefore()
 
 
 class JsonRowFile:
@@ -60,7 +59,7 @@ class JsonRowFile:
     def __init__(self, file: OpenedFile, name: str) -> None:
         self._file = file
         self._name = name
-        self._survey = self._find_survey()
+        self._survey = _surveys.find(file.identity, lambda: survey(each.text for each in self.documents()))
         if self._survey.rows and not self._survey.columns:
             self._check_objects()
         self.rows: int = self._survey.rows
@@ -85,15 +84,6 @@ class JsonRowFile:
         if isinstance(reason := read_row(first.text), str):
             words = f"none of its rows is a JSON object: {_place(first)} {_why(first.text) or reason}"
             raise BadParquet(file=self._name, reason=words, hint="Write it in UTF-8, an object a line.")
-
-    def _find_survey(self) -> FileScan:
-        key = self._file.identity
-        if (known := _surveys.get(key)) is None:
-            known = survey(each.text for each in self.documents())
-            if len(_surveys) >= _MOST_SURVEYS:
-                _surveys.clear()
-            _surveys[key] = known
-        return known
 
     def documents(self) -> Iterator[Document]:
         """Its rows as they stand in it."""
