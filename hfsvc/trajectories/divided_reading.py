@@ -16,6 +16,7 @@ from hfsvc.models.file_kinds import result_file
 from hfsvc.trajectories.chooser import Chosen
 from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.files.base import RowGroup
+from hfsvc.trajectories.files.dataset_files import DatasetFiles, PortableFiles
 from hfsvc.trajectories.positions import Positions
 
 LEAST_BYTES, MOST_BYTES = 8 << 20, 128 << 20
@@ -51,6 +52,7 @@ class ReadingPiece(NamedTuple):
     Attributes:
         dataset: Of its files only those that hold the rows are named.
         files: Those, as they were when their rows were counted.
+        portable: Opens the files; None where they lie in the dataset's folder.
         sidecars: The folder of the dataset's sidecars; None for none.
         rows: As `Stretch.rows`.
         before: As `Stretch.before`.
@@ -61,6 +63,7 @@ class ReadingPiece(NamedTuple):
 
     dataset: DownloadedDataset
     files: tuple[DataFile, ...]
+    portable: PortableFiles | None
     sidecars: str | None
     rows: Sequence[int]
     before: int
@@ -119,6 +122,7 @@ def piece_of(
     dataset: DownloadedDataset,
     files: Sequence[DataFile],
     *,
+    stored: DatasetFiles,
     sidecars: str | None,
     ordered: bool,
     window: int,
@@ -132,7 +136,7 @@ def piece_of(
         files=tuple(each.path for each in own),
         checksums={path: dataset.checksums[path] for path in sorted(paths & dataset.checksums.keys())},
     )
-    return ReadingPiece(named, own, sidecars, *stretch, ordered=ordered, window=window)
+    return ReadingPiece(named, own, stored.portable(paths), sidecars, *stretch, ordered=ordered, window=window)
 
 
 def _overlapping(files: Sequence[DataFile], first: int, stop: int) -> Sequence[DataFile]:

@@ -65,20 +65,14 @@ class DividedStream:
         return self._snapshot.is_remote
 
     def pieces(self) -> Iterator[ReadingPiece]:
-        """The pieces, in order, each made when it is asked for.
-
-        Raises:
-            InvalidArgument: The source is remote.
-        """
-        if self.is_remote:
-            reason = "a remote source is read by one process: others would have connections of their own"
-            raise InvalidArgument(name="workers", given="more than 1", reason=reason)
+        """The pieces, in order, each made when it is asked for."""
         folder = self._snapshot.row_cache.sidecars.folder
         for stretch in self._stretches:
             yield piece_of(
                 stretch,
                 self._snapshot.dataset,
                 self._snapshot.files,
+                stored=self._snapshot.stored,
                 sidecars=str(folder) if folder else None,
                 ordered=self._ordered,
                 window=self._window,
@@ -91,8 +85,12 @@ class DividedStream:
         """What processes make of pieces, in order; as `results_of`.
 
         Raises:
+            InvalidArgument: The source is remote.
             DatasetChanged: A file is damaged or gone, and the dataset another one by now.
         """
+        if self.is_remote:
+            reason = "a remote source is read by one process: others would have connections of their own"
+            raise InvalidArgument(name="workers", given="more than 1", reason=reason)
         try:
             async with results_of(work, jobs, workers=workers) as results:
                 yield results

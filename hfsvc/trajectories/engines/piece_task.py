@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from hfsvc.errors import BadRow, InvalidArgument
+from hfsvc.errors import BadRow
 from hfsvc.models import ReadOptions, RowForm
 from hfsvc.trajectories.columns.row_table import RowTable, plan_table
 from hfsvc.trajectories.cursor import Reading
@@ -122,10 +122,7 @@ def tasks_of(
     """The schema of what the rows of a stream become, and the tasks that read it, in order, each made when it is asked for.
 
     Raises:
-        InvalidArgument: As `plan_table`; the source is remote.
+        InvalidArgument: As `plan_table`.
     """
-    if stream.is_remote:
-        reason = "other engines read files on a disk: download the dataset, or take stream_batches or stream_rows"
-        raise InvalidArgument(name="remote", given="True", reason=reason)
     table = plan_table(stream.files, options, form=form, columns=columns, cursor_column=cursor_column)
     return table.schema, (PieceTask(piece, table, stream.reading) for piece in stream.pieces())
