@@ -9,7 +9,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from anyio.lowlevel import current_token
 
 from hfsvc.aio.throttle import Throttle
-from hfsvc.errors import NoAccess
+from hfsvc.errors import DatasetNotFound, NoAccess
 from hfsvc.hub.client import HubClient
 from hfsvc.hub.session import HubSession
 from hfsvc.hub.transport import make_client
@@ -90,7 +90,7 @@ def _settings_here(given: Settings, env: Mapping[str, str]) -> Settings:
 def _telling_of_tokens(*, travelled: bool) -> Iterator[None]:
     try:
         yield
-    except NoAccess as error:
+    except (NoAccess, DatasetNotFound) as error:
         if travelled and not error.token_sent:
             error.hint = error.hint or "A task carries no token: HF_TOKEN, or a login, has to be where it is read."
         raise

@@ -102,19 +102,27 @@ def divide(chosen: Chosen, left: Positions, files: Sequence[DataFile], window: i
         window: Most rows that are put into another order at once.
     """
     groups = [*_groups_of(files)]
-    runs: list[tuple[Sequence[int], int]] = []
-    before = 0
-    for run in left.ranges:
-        rows = chosen.rows[run.start : run.stop : run.step]
-        runs.append((rows, before))
-        before += len(rows)
-    whole = sum(group.size for group in groups) * before // max(1, files[-1].stop)
+    runs = uncut(chosen, left)
+    count = sum(len(run.rows) for run in runs)
+    whole = sum(group.size for group in groups) * count // max(1, files[-1].stop)
     usual = max(LEAST_BYTES, min(MOST_BYTES, whole // USUAL_PIECES))
     return [
-        each._replace(before=start + each.before)
-        for rows, start in runs
-        for each in (_ordered(rows, groups, usual) if chosen.ordered else _unordered(rows, window, whole // before))
+        each._replace(before=run.before + each.before)
+        for run in runs
+        for each in (
+            _ordered(run.rows, groups, usual) if chosen.ordered else _unordered(run.rows, window, whole // count)
+        )
     ]
+
+
+def uncut(chosen: Chosen, left: Positions) -> list[Stretch]:
+    """The longest stretches of a reading, in its order, of no known size: for one who reads all of it in one go."""
+    found, before = [], 0
+    for run in left.ranges:
+        rows = chosen.rows[run.start : run.stop : run.step]
+        found.append(Stretch(rows, before, 0))
+        before += len(rows)
+    return found
 
 
 def piece_of(

@@ -1,9 +1,13 @@
 """Tasks of a dataset that lies on a Hub: read in another process, they give the batches that those of files on a disk give."""
 
+import gc
 import io
 import json
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +15,15 @@ import pyarrow as pa
 import pytest
 from anyio import to_thread
 
+from hfsvc.errors import DatasetChanged, DatasetNotFound, FileNotFound, GatedDataset, InvalidSettings, Offline
 from hfsvc.models import DatasetRequest
 from hfsvc.protocols import ReadTask
 from hfsvc.testing import LocalHub
+from hfsvc.testing.localhub.faults import Missing, Stall, Status
 from hfsvc.trajectories import divided_reading
 
 from ...builders import REPO, open_container_for, run_python
-from ...remote.worlds import publish
+from ...remote.worlds import long_rows, publish
 from ..tables import parquet, row, rows
 
 TABLES = {
@@ -95,3 +101,124 @@ async def test_a_mixed_order_and_a_seed_hold_elsewhere(local_hub: LocalHub, root
         streamed = [each.row async for each in source.stream_rows()]
     found = await read_elsewhere(tasks, tmp_path)
     assert [n for each in found for batch in each for n in batch["row"].to_pylist()] == streamed
+
+
+@pytest.mark.parametrize("kept_from", [{"gated": "manual"}, {"private": True}])
+async def test_no_token_travels_and_the_readers_own_is_taken(
+    local_hub_factory: Callable[..., LocalHub], root: Path, tmp_path: Path, kept_from: dict[str, Any]
+) -> None:
+    hub = local_hub_factory(tokens={TOKEN: [REPO]})
+    publish(hub, TABLES)
+    hub.configure(REPO, **kept_from)
+    async with open_container_for(hub, root, token=TOKEN) as container:
+        tasks = await container.source(REPO, remote=True).read_tasks()
+    first, count = tasks[:1], tasks[0].rows
+    assert sum(batch.num_rows for batch in await to_thread.run_sync(list, tasks[0].batches())) == count
+    assert TOKEN.encode() not in pickle.dumps(tasks)
+    (refused,) = await read_elsewhere(first, tmp_path)
+    assert isinstance(refused, GatedDataset if "gated" in kept_from else DatasetNotFound)
+    assert "HF_TOKEN, or a login, has to be where it is read" in str(refused)
+    (found,) = await read_elsewhere(first, tmp_path, HF_TOKEN=TOKEN)
+    assert sum(batch.num_rows for batch in found) == count
+
+
+async def test_the_readers_environment_says_where_the_hub_is(local_hub: LocalHub, root: Path, tmp_path: Path) -> None:
+    publish(local_hub, TABLES)
+    async with open_container_for(local_hub, root) as container:
+        tasks = (await container.source(REPO, remote=True).read_tasks())[:1]
+    local_hub.reset()
+    (offline,) = await read_elsewhere(tasks, tmp_path, HF_HUB_OFFLINE="1")
+    (wrong,) = await read_elsewhere(tasks, tmp_path, HF_ENDPOINT="nowhere")
+    assert isinstance(offline, Offline)
+    assert isinstance(wrong, InvalidSettings)
+    assert not local_hub.requests
+    named = local_hub.endpoint.replace("127.0.0.1", "localhost")
+    (found,) = await read_elsewhere(tasks, tmp_path, HF_ENDPOINT=named)
+    assert found
+    assert {each.headers["host"] for each in local_hub.requests if each.server == "hub"} == {named.partition("//")[2]}
+
+
+async def test_a_commit_or_a_file_that_is_gone_is_told(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, TABLES)
+    async with open_container_for(local_hub, root) as container:
+        tasks = await container.source(REPO, remote=True).read_tasks()
+    gone = Status(404, "json", "gone", {"X-Error-Code": "RevisionNotFound"})
+    local_hub.fault(gone, server="hub", path="*/resolve/*", times=1)
+    with pytest.raises(DatasetChanged, match=r"no commit [0-9a-f]{12} any more"):
+        await to_thread.run_sync(list, tasks[0].batches())
+    local_hub.fault(Missing(), server="hub", path="*b.parquet")
+    with pytest.raises(FileNotFound, match=r"data/b\.parquet"):
+        await to_thread.run_sync(list, tasks[-1].batches())
+
+
+def loops() -> set[threading.Thread]:
+    """Threads that run an event loop, or wait for what one does."""
+    return {each for each in threading.enumerate() if "portal" in each.name or each.name == "hfsvc-loop-task"}
+
+
+async def test_batches_are_fetched_as_they_are_taken_and_no_thread_is_left(
+    local_hub: LocalHub, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(divided_reading, "MOST_ROWS", 64)
+    monkeypatch.setattr(divided_reading, "LEAST_BYTES", 64 << 20)
+    content = parquet(long_rows(96, characters=200_000), row_group_size=8)
+    publish(local_hub, {"train.parquet": content})
+    async with open_container_for(local_hub, root) as container:
+        tasks = await container.source(REPO, remote=True).read_tasks(form="stored")
+    task: Any = tasks[0]
+    assert task.rows == 64
+    before = loops()
+    local_hub.reset()
+    with closing(task.batches()) as batches:
+        assert not local_hub.requests
+        assert await to_thread.run_sync(next, batches)
+        assert loops() > before
+    assert loops() == before
+    assert local_hub.bytes_sent() < len(content) / 2
+    local_hub.reset()
+    assert sum(batch.num_rows for batch in await to_thread.run_sync(list, task.batches())) == 64
+    assert local_hub.bytes_sent() < len(content) * 3 / 4
+    assert loops() == before
+
+
+async def test_an_interrupted_reader_ends_with_its_requests(local_hub: LocalHub, root: Path, tmp_path: Path) -> None:
+    publish(local_hub, TABLES)
+    async with open_container_for(local_hub, root, stall_timeout_s=600.0) as container:
+        tasks = await container.source(REPO, remote=True).read_tasks()
+    (tmp_path / "tasks").write_bytes(pickle.dumps(tasks))
+    local_hub.fault(Stall(after=1000), server="cdn")
+    process = run_python(READ, str(tmp_path / "tasks"), str(tmp_path / "found"))
+    await local_hub.until(lambda: local_hub.stalled == 1)
+    process.send_signal(signal.SIGINT)
+    _, told = await to_thread.run_sync(process.communicate)
+    assert told.strip().endswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize("files", [TABLES, LINES])
+async def test_a_reader_gives_the_rows_of_the_one_on_disk_over_connections_of_its_own(
+    local_hub: LocalHub, root: Path, files: Mapping[str, bytes]
+) -> None:
+    publish(local_hub, files)
+    async with open_container_for(local_hub, root) as container:
+        await container.datasets().download(DatasetRequest(repo=REPO))
+        asked: dict[str, Any] = {"cursor_column": "cursor", "start": 3, "shard": (0, 2), "stripe": True}
+        here, there = [await container.source(REPO, remote=each).to_reader(**asked) for each in (False, True)]
+        local_hub.reset()
+    before = loops()
+    table = await to_thread.run_sync(there.read_all)
+    assert table.equals(here.read_all())
+    assert loops() == before
+    # Not once a piece.
+    assert local_hub.count(server="hub") <= 2
+
+
+async def test_a_reader_that_is_let_go_of_leaves_no_thread(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, {"train.parquet": parquet(long_rows(96, characters=200_000), row_group_size=8)})
+    async with open_container_for(local_hub, root) as container:
+        reader = await container.source(REPO, remote=True).to_reader()
+    before = loops()
+    assert await to_thread.run_sync(reader.read_next_batch)
+    assert loops() > before
+    del reader
+    gc.collect()
+    assert loops() == before
