@@ -1,8 +1,10 @@
 """Files of one commit on the Hub that another process reads by ranges, over connections of its own, with a token of its own."""
 
+import atexit
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 
 import msgspec
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -52,7 +54,7 @@ class PortableHubFiles:
             InvalidSettings: The environment holds a value that cannot be used.
         """
         settings = _settings_here(self._settings, os.environ) if self._travelled else self._settings
-        with _telling_of_tokens(travelled=self._travelled), start_blocking_portal() as portal:
+        with _telling_of_tokens(travelled=self._travelled), _loop_of_its_own() as portal:
             client = portal.call(make_client, settings)
             session = HubSession(
                 lambda: client, settings, metrics=Counters(), throttle=Throttle(settings.bandwidth_limit)
@@ -60,7 +62,9 @@ class PortableHubFiles:
             try:
                 yield portal.call(self._hub_files, session, settings, portal)
             finally:
-                portal.call(client.aclose)
+                with suppress(RuntimeError):
+                    # The loop may have ended before, with the process.
+                    portal.call(client.aclose)
 
     def _hub_files(self, session: HubSession, settings: Settings, portal: BlockingPortal) -> HubFiles:
         source = HubClient(session).content(self._remote, token=settings.token)
@@ -84,6 +88,18 @@ def _settings_here(given: Settings, env: Mapping[str, str]) -> Settings:
     own = load_settings(env)
     endpoint = own.endpoint if env.get("HF_ENDPOINT") else given.endpoint
     return msgspec.structs.replace(given, token=own.token, offline=own.offline, endpoint=endpoint)
+
+
+@contextmanager
+def _loop_of_its_own() -> Iterator[BlockingPortal]:
+    """An event loop in a thread, which ends before the interpreter does: what is left half read would wait for it for ever."""
+    with start_blocking_portal() as portal:
+        end = partial(portal.call, portal.stop, True)
+        atexit.register(end)
+        try:
+            yield portal
+        finally:
+            atexit.unregister(end)
 
 
 @contextmanager

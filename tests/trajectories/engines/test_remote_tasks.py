@@ -44,6 +44,12 @@ with open(sys.argv[1], "rb") as source, open(sys.argv[2], "wb") as target:
             found = error
         pickle.dump(found, target)
 """
+BEGIN = """
+import pickle, sys
+with open(sys.argv[1], "rb") as source:
+    batches = pickle.load(source)[0].batches()
+print(next(batches).num_rows > 0)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -223,3 +229,17 @@ async def test_a_reader_that_is_let_go_of_leaves_no_thread(local_hub: LocalHub, 
     del reader
     gc.collect()
     assert loops() == before
+
+
+async def test_a_process_ends_that_has_read_only_the_beginning(
+    local_hub: LocalHub, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(divided_reading, "MOST_ROWS", 64)
+    monkeypatch.setattr(divided_reading, "LEAST_BYTES", 64 << 20)
+    publish(local_hub, {"train.parquet": parquet(long_rows(96, characters=200_000), row_group_size=8)})
+    async with open_container_for(local_hub, root) as container:
+        tasks = await container.source(REPO, remote=True).read_tasks(form="stored")
+    (tmp_path / "tasks").write_bytes(pickle.dumps(tasks))
+    process = run_python(BEGIN, str(tmp_path / "tasks"))
+    assert await to_thread.run_sync(process.communicate) == ("True\n", "")
+    assert process.returncode == 0
