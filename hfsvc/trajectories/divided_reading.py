@@ -143,6 +143,7 @@ def piece_of(
         dataset,
         files=tuple(each.path for each in own),
         checksums={path: dataset.checksums[path] for path in sorted(paths & dataset.checksums.keys())},
+        sizes={path: dataset.sizes[path] for path in sorted(paths & dataset.sizes.keys())},
     )
     return ReadingPiece(named, own, stored.portable(paths), sidecars, *stretch, ordered=ordered, window=window)
 
