@@ -4,7 +4,6 @@ import atexit
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 
 import msgspec
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -94,7 +93,10 @@ def _settings_here(given: Settings, env: Mapping[str, str]) -> Settings:
 def _loop_of_its_own() -> Iterator[BlockingPortal]:
     """An event loop in a thread, which ends before the interpreter does: what is left half read would wait for it for ever."""
     with start_blocking_portal() as portal:
-        end = partial(portal.call, portal.stop, True)
+
+        def end() -> None:
+            portal.call(portal.stop, True)
+
         atexit.register(end)
         try:
             yield portal
