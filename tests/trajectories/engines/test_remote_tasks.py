@@ -109,6 +109,39 @@ async def test_a_mixed_order_and_a_seed_hold_elsewhere(local_hub: LocalHub, root
     assert [n for each in found for batch in each for n in batch["row"].to_pylist()] == streamed
 
 
+async def test_what_stands_beside_a_run_goes_along(local_hub: LocalHub, root: Path, tmp_path: Path) -> None:
+    document = {
+        "schema_version": "ATIF-v1.4",
+        "session_id": "a",
+        "agent": {"name": "a", "version": "1"},
+        "steps": [{"step_id": 1, "source": "user", "message": "go"}],
+    }
+    for n in range(2):
+        publish(local_hub, {f"job/t{n}/agent/trajectory.json": json.dumps(document).encode()})
+        told = {"task_name": f"n{n}", "verifier_result": {"rewards": {"reward": n}}}
+        publish(local_hub, {f"job/t{n}/result.json": json.dumps(told).encode()})
+    async with open_container_for(local_hub, root) as container:
+        tasks = await container.source(REPO, remote=True, keep=["task", "result"]).read_tasks(columns="kept")
+    found = await read_elsewhere(tasks, tmp_path)
+    kept = [json.loads(each) for batches in found for batch in batches for each in batch["kept"].to_pylist()]
+    assert kept == [{"task": "n0", "result": "0"}, {"task": "n1", "result": "1"}]
+
+
+async def test_the_copy_of_a_dataset_is_read_where_its_source_reads_that(
+    local_hub: LocalHub, root: Path, tmp_path: Path
+) -> None:
+    publish(local_hub, LINES)
+    path = tmp_path / "copy/default/train/0000.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(parquet(rows(40), row_group_size=10))
+    local_hub.convert(REPO, tmp_path / "copy")
+    async with open_container_for(local_hub, root) as container:
+        tasks = await container.source(REPO, remote=True).read_tasks(columns="row")
+    found = await read_elsewhere(tasks, tmp_path)
+    assert [n for batches in found for batch in batches for n in batch["row"].to_pylist()] == [*range(40)]
+    assert tasks[0].row_groups[0][0] == "default/train/0000.parquet"
+
+
 @pytest.mark.parametrize("kept_from", [{"gated": "manual"}, {"private": True}])
 async def test_no_token_travels_and_the_readers_own_is_taken(
     local_hub_factory: Callable[..., LocalHub], root: Path, tmp_path: Path, kept_from: dict[str, Any]
