@@ -298,7 +298,8 @@ class TrajectorySource(Protocol):
 class ReadTask(Protocol):
     """Rows of a dataset that any process can read on its own, as record batches: what a source gives to an engine's workers.
 
-    It can be pickled, and is read wherever the dataset's files are at the same paths.
+    It can be pickled, and is read wherever the dataset's files are at the same paths; of a remote source wherever the Hub is
+    reached, with the token of that process's own environment: none is pickled.
     """
 
     @property
@@ -327,6 +328,8 @@ class ReadTask(Protocol):
         Raises:
             BadRow: A row is bad; where those are skipped, the log tells them.
             BadParquet, NotDownloaded: A file is another one by now, damaged, or gone.
+            HfsvcError: Of a remote source, as its streams raise; where no token is found and one is needed, NoAccess or
+                DatasetNotFound.
         """
         ...
 
@@ -375,7 +378,8 @@ class BatchSource(TrajectorySource, Protocol):
         """An Arrow reader over the rows, for synchronous code: DuckDB, Polars, Daft, and whatever else reads Arrow.
 
         It reads a batch of about four megabytes when it is asked for one, in the thread that asks, and needs neither an event
-        loop nor the container from then on. Files that have other columns get nulls for those they lack.
+        loop nor the container from then on. Files that have other columns get nulls for those they lack. Over a remote source it
+        has connections of its own, until it is at its end or let go of.
 
         Args:
             columns: Names of columns; None for all.
@@ -385,8 +389,8 @@ class BatchSource(TrajectorySource, Protocol):
             rows: As for `stream_rows`: ``start``, ``stop``, ``shard``, ``cursor``, ``stripe``, ``where``.
 
         Raises:
-            InvalidArgument: There is no such column, files have it in types that no single one holds, or the source is remote. What
-                the reader raises is as for `stream_rows`, but for DatasetChanged, which is BadParquet there.
+            InvalidArgument: There is no such column, or files have it in types that no single one holds. What the reader raises is
+                as for `stream_rows`, but for DatasetChanged, which is BadParquet there where files are on disk.
         """
         ...
 
@@ -414,7 +418,7 @@ class BatchSource(TrajectorySource, Protocol):
         address: str | None = None,
         **rows: Unpack[RangeArguments],
     ) -> Any:
-        """A lazy ``ray.data.Dataset`` of the rows: workers of Ray read them, from files on a disk that all of them see.
+        """A lazy ``ray.data.Dataset`` of the rows: workers of Ray read them, from files on a disk that all of them see, or from the Hub.
 
         Args:
             columns: As for `to_reader`, like all others.

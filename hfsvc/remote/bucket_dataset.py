@@ -1,9 +1,12 @@
 """A dataset in an object store, as a source reads it that fetches what it needs: what is recorded, and its files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Never
 
 from anyio.lowlevel import current_token
 
+from hfsvc.errors import NotOnDisk
 from hfsvc.metrics import MetricsRecorder
 from hfsvc.models import DatasetRequest, DownloadedDataset, OnEvent, RemoteFile
 from hfsvc.protocols import DatasetService
@@ -51,7 +54,8 @@ class BucketDataset:
             path: RemoteFile(path=path, size=dataset.sizes[path], checksum=dataset.checksums[path])
             for path in dataset.files
         }
-        return HubFiles(dataset.repo, dataset.commit, files, reader, current_token(), is_verified=True)
+        pack = partial(_refuse, dataset)
+        return HubFiles(dataset.repo, dataset.commit, files, reader, current_token(), pack=pack, is_verified=True)
 
     async def is_downloaded(self, repo: str) -> bool:
         """As `DatasetService.is_downloaded`."""
@@ -66,3 +70,8 @@ class BucketDataset:
         if self._known is None:
             raise RuntimeError("a dataset has no files before it was looked up")
         return self._known[1]
+
+
+def _refuse(dataset: DownloadedDataset, _: Sequence[RemoteFile]) -> Never:
+    hint = "Take stream_batches or stream_rows, or a remote source of the same commit."
+    raise NotOnDisk(address=dataset.folder, wanted="tasks that are read elsewhere", hint=hint)

@@ -2,9 +2,9 @@
 
 import io
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 from anyio import from_thread
@@ -15,11 +15,11 @@ from hfsvc.models import RemoteFile
 from hfsvc.models.file_kinds import PARQUET, kind_of
 from hfsvc.remote.range_reader import RangeReader
 from hfsvc.remote.spans import Bytes, Span, assembled, uncovered
-from hfsvc.trajectories.files.dataset_files import REMOTE_LOGGER, content_digest
+from hfsvc.trajectories.files.dataset_files import REMOTE_LOGGER, PortableFiles, content_digest
 from hfsvc.units import format_bytes
 
 notes = logging.getLogger(REMOTE_LOGGER)
-T = TypeVar("T")
+CallOnLoop = Callable[..., Any]
 FOOTER_BYTES = 64 << 10
 """What pyarrow reads of the end of a parquet file, and more where its footer is longer."""
 FOOTERS_AT_ONCE = 64
@@ -36,14 +36,18 @@ class HubFile:
         reader: Of the commit.
         token: Of the event loop that the reader belongs to.
         identity: Stands for its content.
+        call: As for `HubFiles`.
     """
 
-    def __init__(self, file: RemoteFile, reader: RangeReader, token: EventLoopToken, identity: str) -> None:
+    def __init__(
+        self, file: RemoteFile, reader: RangeReader, token: EventLoopToken, identity: str, call: CallOnLoop
+    ) -> None:
         self.size = file.size
         self.identity: tuple[int | str, ...] = (identity,)
         self._file = file
         self._reader = reader
         self._token = token
+        self._call = call
         self._held: list[Bytes] = []
 
     # ---- an open file -----------------------------------------------------------------------------------------------
@@ -71,12 +75,12 @@ class HubFile:
     def read(self, spans: Sequence[Span], *, in_order: bool = False) -> list[bytes]:
         pieces = [*self._held, *self._reader.cache.find(self._file.path, spans)]
         if uncovered(spans, ((each.start, each.stop) for each in pieces)):
-            pieces += _on_loop(self._reader.fetch, self._file, spans, in_order)
+            pieces += self._call(self._reader.fetch, self._file, spans, in_order)
         return [assembled(span, pieces) for span in spans]
 
     def hold(self, spans: Sequence[Span]) -> None:
         self._held = []
-        self._held = _on_loop(self._reader.fetch, self._file, spans)
+        self._held = self._call(self._reader.fetch, self._file, spans)
 
     def begin(self, spans: Sequence[Span], *, in_order: bool = False) -> LoopTask:
         return LoopTask(self._token, lambda: self._reader.fetch(self._file, spans, in_order))
@@ -84,11 +88,6 @@ class HubFile:
     def forget(self) -> None:
         self._held = []
         self._reader.cache.forget(self._file.path)
-
-
-def _on_loop(work: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-    """Await `work` on the event loop, as a part of the call that this worker thread was asked by, and cancelled with it."""
-    return from_thread.run(work, *args)
 
 
 class _AtAnyPlace(io.RawIOBase):
@@ -185,6 +184,9 @@ class HubFiles:
         reader: Of the commit.
         token: Of the event loop that the reader belongs to.
         is_verified: As `DatasetFiles.is_verified`.
+        pack: Makes what opens some of them elsewhere.
+        call: Awaits a coroutine function on that loop; unless given, as a part of the call that the worker thread was asked by,
+            and cancelled with it.
     """
 
     is_remote = True
@@ -197,7 +199,9 @@ class HubFiles:
         reader: RangeReader,
         token: EventLoopToken,
         *,
+        pack: Callable[[Sequence[RemoteFile]], PortableFiles],
         is_verified: bool = False,
+        call: CallOnLoop = from_thread.run,
     ) -> None:
         self.repo = repo
         self.is_verified = is_verified
@@ -205,6 +209,8 @@ class HubFiles:
         self._files = files
         self._reader = reader
         self._token = token
+        self._pack = pack
+        self._call = call
 
     @contextmanager
     def open(self, path: str) -> Iterator[HubFile]:
@@ -213,7 +219,7 @@ class HubFiles:
     def _opened(self, path: str) -> HubFile:
         if path not in self._files:
             raise FileNotFoundError(path)
-        return HubFile(self._files[path], self._reader, self._token, self.content(path) or "")
+        return HubFile(self._files[path], self._reader, self._token, self.content(path) or "", self._call)
 
     def read(self, path: str) -> bytes:
         opened = self._opened(path)
@@ -234,8 +240,12 @@ class HubFiles:
         for first in range(0, len(paths), at_once):
             some = paths[first : first + at_once]
             footers = [self._files[path] for path in some if kind_of(path) is PARQUET]
-            _on_loop(self._reader.fetch_ends, footers, FOOTER_BYTES)
+            self._call(self._reader.fetch_ends, footers, FOOTER_BYTES)
             yield from some
+
+    def portable(self, paths: Collection[str]) -> PortableFiles:
+        """As `DatasetFiles.portable`."""
+        return self._pack([self._files[path] for path in sorted(paths) if path in self._files])
 
 
 def _tell_streamed(repo: str, files: Sequence[RemoteFile], room: int) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import anyio
 from anyio import to_thread
@@ -28,6 +29,7 @@ from hfsvc.models import (
 from hfsvc.models.file_kinds import PARQUET, kind_of
 from hfsvc.protocols import DatasetService
 from hfsvc.remote.hub_files import HubFiles
+from hfsvc.remote.portable_files import PortableHubFiles
 from hfsvc.remote.range_keeper import RangeKeeper
 from hfsvc.remote.range_reader import RangeReader
 from hfsvc.settings import Settings
@@ -135,7 +137,9 @@ class PinnedDataset:
         source = self._hub.content(remote, token=token)
         reader = RangeReader(source, self._settings, metrics=self._counters, keep=keeper.keep if keeper else None)
         by_path = {file.path: file for file in files}
-        return _as_if_here(remote, files), HubFiles(remote.repo, remote.commit, by_path, reader, current_token())
+        pack = partial(PortableHubFiles, remote, settings=self._settings)
+        opened = HubFiles(remote.repo, remote.commit, by_path, reader, current_token(), pack=pack)
+        return _as_if_here(remote, files), opened
 
     async def _converted(self, own: ConvertedDataset) -> ConvertedDataset:
         """The Hub's parquet copy of a dataset without parquet of its own; the dataset as it is where there is no such copy."""

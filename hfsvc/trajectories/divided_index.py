@@ -12,6 +12,7 @@ from hfsvc.trajectories.batch_mapper import BatchMapper, Placed
 from hfsvc.trajectories.chooser import Chosen
 from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.divided_reading import ReadingPiece, divide, piece_of
+from hfsvc.trajectories.files.dataset_files import folder_files
 from hfsvc.trajectories.index.sidecars import Sidecars
 from hfsvc.trajectories.layouts.base import Layout
 from hfsvc.trajectories.layouts.conversation import RowLocation
@@ -96,10 +97,12 @@ class SharedIndex:
                 await taken.drop(file.path)
 
     def _pieces(self, missing: Sequence[DataFile]) -> Iterator[ReadingPiece]:
-        rows = range(self._files[-1].stop)
+        stored, rows = folder_files(self._dataset), range(self._files[-1].stop)
         left = joined(Positions([range(file.first, file.stop)]) for file in missing)
         for stretch in divide(Chosen(rows, rows, {}), left, self._files, 1):
-            yield piece_of(stretch, self._dataset, self._files, sidecars=self._sidecars, ordered=True, window=1)
+            yield piece_of(
+                stretch, self._dataset, self._files, stored=stored, sidecars=self._sidecars, ordered=True, window=1
+            )
 
     async def _told(self, results: AsyncIterator[tuple[IndexJob, Batches]]) -> AsyncIterator[Batches]:
         async for job, batches in results:

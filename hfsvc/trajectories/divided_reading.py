@@ -16,6 +16,7 @@ from hfsvc.models.file_kinds import result_file
 from hfsvc.trajectories.chooser import Chosen
 from hfsvc.trajectories.data_file import DataFile
 from hfsvc.trajectories.files.base import RowGroup
+from hfsvc.trajectories.files.dataset_files import DatasetFiles, PortableFiles
 from hfsvc.trajectories.positions import Positions
 
 LEAST_BYTES, MOST_BYTES = 8 << 20, 128 << 20
@@ -51,6 +52,7 @@ class ReadingPiece(NamedTuple):
     Attributes:
         dataset: Of its files only those that hold the rows are named.
         files: Those, as they were when their rows were counted.
+        portable: Opens the files; None where they lie in the dataset's folder.
         sidecars: The folder of the dataset's sidecars; None for none.
         rows: As `Stretch.rows`.
         before: As `Stretch.before`.
@@ -61,6 +63,7 @@ class ReadingPiece(NamedTuple):
 
     dataset: DownloadedDataset
     files: tuple[DataFile, ...]
+    portable: PortableFiles | None
     sidecars: str | None
     rows: Sequence[int]
     before: int
@@ -99,19 +102,27 @@ def divide(chosen: Chosen, left: Positions, files: Sequence[DataFile], window: i
         window: Most rows that are put into another order at once.
     """
     groups = [*_groups_of(files)]
-    runs: list[tuple[Sequence[int], int]] = []
-    before = 0
-    for run in left.ranges:
-        rows = chosen.rows[run.start : run.stop : run.step]
-        runs.append((rows, before))
-        before += len(rows)
-    whole = sum(group.size for group in groups) * before // max(1, files[-1].stop)
+    runs = uncut(chosen, left)
+    count = sum(len(run.rows) for run in runs)
+    whole = sum(group.size for group in groups) * count // max(1, files[-1].stop)
     usual = max(LEAST_BYTES, min(MOST_BYTES, whole // USUAL_PIECES))
     return [
-        each._replace(before=start + each.before)
-        for rows, start in runs
-        for each in (_ordered(rows, groups, usual) if chosen.ordered else _unordered(rows, window, whole // before))
+        each._replace(before=run.before + each.before)
+        for run in runs
+        for each in (
+            _ordered(run.rows, groups, usual) if chosen.ordered else _unordered(run.rows, window, whole // count)
+        )
     ]
+
+
+def uncut(chosen: Chosen, left: Positions) -> list[Stretch]:
+    """The longest stretches of a reading, in its order, of no known size: for one who reads all of it in one go."""
+    found, before = [], 0
+    for run in left.ranges:
+        rows = chosen.rows[run.start : run.stop : run.step]
+        found.append(Stretch(rows, before, 0))
+        before += len(rows)
+    return found
 
 
 def piece_of(
@@ -119,6 +130,7 @@ def piece_of(
     dataset: DownloadedDataset,
     files: Sequence[DataFile],
     *,
+    stored: DatasetFiles,
     sidecars: str | None,
     ordered: bool,
     window: int,
@@ -131,8 +143,9 @@ def piece_of(
         dataset,
         files=tuple(each.path for each in own),
         checksums={path: dataset.checksums[path] for path in sorted(paths & dataset.checksums.keys())},
+        sizes={path: dataset.sizes[path] for path in sorted(paths & dataset.sizes.keys())},
     )
-    return ReadingPiece(named, own, sidecars, *stretch, ordered=ordered, window=window)
+    return ReadingPiece(named, own, stored.portable(paths), sidecars, *stretch, ordered=ordered, window=window)
 
 
 def _overlapping(files: Sequence[DataFile], first: int, stop: int) -> Sequence[DataFile]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 from hfsvc.errors import BadParquet, BadRow, InvalidArgument, NotDownloaded
@@ -9,7 +10,7 @@ from hfsvc.models import StreamRecord
 from hfsvc.trajectories.chooser import Chosen
 from hfsvc.trajectories.cursor import Reading
 from hfsvc.trajectories.data_file import DataFile
-from hfsvc.trajectories.divided_reading import ReadingPiece, divide, piece_of
+from hfsvc.trajectories.divided_reading import ReadingPiece, divide, piece_of, uncut
 from hfsvc.trajectories.positions import Positions
 from hfsvc.trajectories.row_stream import StreamTally
 from hfsvc.trajectories.snapshot import Snapshot
@@ -49,6 +50,7 @@ class DividedStream:
         self._skip = skip
         self.check_unchanged = check_unchanged
         self._window = snapshot.window_rows
+        self._uncut = partial(uncut, chosen, reading.left)
         self._stretches = divide(chosen, reading.left, snapshot.files, self._window)
         self.begins = [each.before for each in self._stretches]
         self._tally = StreamTally()
@@ -64,21 +66,15 @@ class DividedStream:
         """As `Snapshot.is_remote`."""
         return self._snapshot.is_remote
 
-    def pieces(self) -> Iterator[ReadingPiece]:
-        """The pieces, in order, each made when it is asked for.
-
-        Raises:
-            InvalidArgument: The source is remote.
-        """
-        if self.is_remote:
-            reason = "a remote source is read by one process: others would have connections of their own"
-            raise InvalidArgument(name="workers", given="more than 1", reason=reason)
+    def pieces(self, *, cut: bool = True) -> Iterator[ReadingPiece]:
+        """The pieces, in order, each made when it is asked for; where they are not `cut`, as few and as long as can be."""
         folder = self._snapshot.row_cache.sidecars.folder
-        for stretch in self._stretches:
+        for stretch in self._stretches if cut else self._uncut():
             yield piece_of(
                 stretch,
                 self._snapshot.dataset,
                 self._snapshot.files,
+                stored=self._snapshot.stored,
                 sidecars=str(folder) if folder else None,
                 ordered=self._ordered,
                 window=self._window,
@@ -91,8 +87,12 @@ class DividedStream:
         """What processes make of pieces, in order; as `results_of`.
 
         Raises:
+            InvalidArgument: The source is remote.
             DatasetChanged: A file is damaged or gone, and the dataset another one by now.
         """
+        if self.is_remote:
+            reason = "a remote source is read by one process: others would have connections of their own"
+            raise InvalidArgument(name="workers", given="more than 1", reason=reason)
         try:
             async with results_of(work, jobs, workers=workers) as results:
                 yield results

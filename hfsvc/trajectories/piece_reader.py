@@ -1,7 +1,8 @@
 """The reader of one piece of a reading, in the thread that asks. Everything here blocks."""
 
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +14,7 @@ from hfsvc.trajectories.batch_mapper import BatchMapper, row_by_row
 from hfsvc.trajectories.data_file import DataFile, OpenFile
 from hfsvc.trajectories.divided_reading import ReadingPiece
 from hfsvc.trajectories.files.base import RowFile
-from hfsvc.trajectories.files.dataset_files import folder_files
+from hfsvc.trajectories.files.dataset_files import DatasetFiles, folder_files
 from hfsvc.trajectories.index.row_cache import RowCache
 from hfsvc.trajectories.index.sidecars import Sidecars
 from hfsvc.trajectories.reader import iter_values
@@ -31,20 +32,32 @@ def read_piece(
     Args:
         piece: Of a reading.
         mapper: Makes values of rows.
-        kept: Holds the file of the last piece.
+        kept: Holds the file of the last piece, where it is on disk.
 
     Raises:
         BadParquet: A file cannot be read, or is another one than that whose rows were counted.
         NotDownloaded: One is gone.
+        HfsvcError: Of a remote dataset, as its streams raise.
     """
     sidecars = Sidecars(piece.dataset.repo, Path(piece.sidecars) if piece.sidecars else None)
-    cache = RowCache(folder_files(piece.dataset), sidecars)
-    for some in passes_of(piece.rows, piece.before, piece.window, ordered=piece.ordered):
-        if some.ordered:
-            yield from _placed(piece, some, mapper, lambda file: kept.open(file, cache.open_data))
-        else:
-            found = _placed(piece, some, row_by_row(mapper), cache.open)
-            yield from sorted(found, key=lambda each: each[0])
+    with _opened(piece) as files:
+        cache = RowCache(files, sidecars)
+        for some in passes_of(piece.rows, piece.before, piece.window, ordered=piece.ordered):
+            if some.ordered:
+                yield from _placed(piece, some, mapper, _open_data(cache, some, None if files.is_remote else kept))
+            else:
+                found = _placed(piece, some, row_by_row(mapper), cache.open)
+                yield from sorted(found, key=lambda each: each[0])
+
+
+def _opened(piece: ReadingPiece) -> AbstractContextManager[DatasetFiles]:
+    return piece.portable.open() if piece.portable else nullcontext(folder_files(piece.dataset))
+
+
+def _open_data(cache: RowCache, some: Pass, kept: "KeptFile | None") -> OpenFile:
+    # No more row groups are fetched than the pass reads, and none after its connections are closed.
+    whole = partial(cache.open_data, chosen=selected(some.rows))
+    return (lambda file: kept.open(file, whole)) if kept else whole
 
 
 def _placed(

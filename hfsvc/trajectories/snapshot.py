@@ -191,6 +191,7 @@ class Snapshot:
         files: To be read; those on disk unless given.
 
     Attributes:
+        stored: The dataset's files, to be read.
         files: The files that hold rows, in order.
         left_out: Files that hold something and are not read.
         numbering: What gives rows their numbers.
@@ -209,12 +210,12 @@ class Snapshot:
         files: DatasetFiles | None = None,
     ) -> None:
         self.dataset = dataset
-        self._stored = files or folder_files(dataset)
-        self.files, self.left_out = find_data_files(dataset, options, self._stored)
+        self.stored = files or folder_files(dataset)
+        self.files, self.left_out = find_data_files(dataset, options, self.stored)
         self.numbering = _numbering(dataset, self.files)
         written = self._sidecars(sidecars)
         written.prune(file.content for file in self.files)
-        self.row_cache = RowCache(self._stored, written)
+        self.row_cache = RowCache(self.stored, written)
         variant = f"{ROWS_ARE_READ} {options.layout} {sorted(options.columns.items())}"
         share = SharedIndex(dataset, self.files, written, workers, on_rows) if workers > 1 and written.folder else None
         self.index = SummaryIndex(self.files, self.row_cache.open_data, written, variant, on_rows, share)
@@ -226,14 +227,14 @@ class Snapshot:
         self._chosen = lru_cache(KEPT_CHOICES)(partial(chooser.choose, options))
 
     def _sidecars(self, folder: Path | None) -> Sidecars:
-        if self._stored.is_remote:
+        if self.stored.is_remote:
             return HeldSidecars(self.dataset.repo)
         return Sidecars(self.dataset.repo, folder or sidecars_of(self.dataset))
 
     @property
     def is_remote(self) -> bool:
         """Whether its files are fetched as they are read."""
-        return self._stored.is_remote
+        return self.stored.is_remote
 
     @property
     def rows(self) -> int:
@@ -252,7 +253,7 @@ class Snapshot:
 
     def is_fresh(self) -> bool:
         """Whether no file has been replaced since its rows were counted. One that is gone is missed when it is read."""
-        return all(self._stored.content(each.path) in {each.content, None} for each in self.files)
+        return all(self.stored.content(each.path) in {each.content, None} for each in self.files)
 
     def files_with(self, first: int, last: int) -> list[DataFile]:
         """The files that hold rows from `first` to `last`."""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 import pyarrow as pa
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from daft import Schema
 from daft.io.pushdowns import Pushdowns
 from daft.io.source import DataSource, DataSourceTask
@@ -54,5 +54,10 @@ class TrajectoryDataSourceTask(DataSourceTask):
 
     async def read(self) -> AsyncIterator[RecordBatch]:
         batches = self._task.batches()
-        while (batch := await to_thread.run_sync(next, batches, None)) is not None:
-            yield RecordBatch.from_arrow_record_batches([batch], batch.schema)
+        try:
+            while (batch := await to_thread.run_sync(next, batches, None)) is not None:
+                yield RecordBatch.from_arrow_record_batches([batch], batch.schema)
+        finally:
+            # What is left early is not to keep connections.
+            with CancelScope(shield=True):
+                await to_thread.run_sync(batches.close)

@@ -44,7 +44,7 @@ class EngineSource(ABC):
         **rows: Unpack[RangeArguments],
     ) -> pa.RecordBatchReader:
         """As `hfsvc.protocols.BatchSource.to_reader`."""
-        schema, tasks = await self._tasks(rows, form, columns, cursor_column, limit)
+        schema, tasks = await self._tasks(rows, form, columns, cursor_column, limit, for_one=True)
         return reader_of(schema, tasks, limit=limit, on_bad=self._skip)
 
     async def read_tasks(
@@ -92,12 +92,14 @@ class EngineSource(ABC):
         columns: Sequence[str] | str | None,
         cursor_column: str | None,
         limit: int | None = None,
+        *,
+        for_one: bool = False,
     ) -> tuple[pa.Schema, Iterator[PieceTask]]:
         for name in rows:
             # Several readers have no limit together: the engine's own does that.
             check_name("option of rows", name, RangeArguments.__annotations__)
         stream = await self.divide(RowRange(limit=limit, **rows))
-        return tasks_of(stream, self.options, form=form, columns=columns, cursor_column=cursor_column)
+        return tasks_of(stream, self.options, form=form, columns=columns, cursor_column=cursor_column, for_one=for_one)
 
 
 def _ray_dataset(schema: pa.Schema, tasks: Sequence[PieceTask]) -> Any:

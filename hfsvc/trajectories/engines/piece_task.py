@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from hfsvc.errors import BadRow, InvalidArgument
+from hfsvc.errors import BadRow
 from hfsvc.models import ReadOptions, RowForm
 from hfsvc.trajectories.columns.row_table import RowTable, plan_table
 from hfsvc.trajectories.cursor import Reading
@@ -22,7 +22,9 @@ OnBad = Callable[[BadRow], None]
 
 
 class PieceTask(NamedTuple):
-    """A piece of a reading, as record batches of one schema; can be pickled, and is read in any process that sees the files.
+    """A piece of a reading, as record batches of one schema; can be pickled, and is read in any process.
+
+    Files on a disk it reads under their paths, a remote dataset where it lies, over connections of its own.
 
     Attributes:
         piece: Its rows, with the files and row groups that hold them, and about how many bytes they are.
@@ -69,7 +71,7 @@ class PieceTask(NamedTuple):
 
         Raises:
             BadRow: A row is bad, and not to be left out.
-            BadParquet, NotDownloaded: As `read_piece`.
+            HfsvcError: As `read_piece`.
         """
         own = None if kept else KeptFile()
         try:
@@ -118,14 +120,16 @@ def tasks_of(
     form: RowForm,
     columns: Sequence[str] | str | None,
     cursor_column: str | None,
+    for_one: bool = False,
 ) -> tuple[pa.Schema, Iterator[PieceTask]]:
     """The schema of what the rows of a stream become, and the tasks that read it, in order, each made when it is asked for.
 
+    With `for_one`, one reader takes them all, one after the other.
+
     Raises:
-        InvalidArgument: As `plan_table`; the source is remote.
+        InvalidArgument: As `plan_table`.
     """
-    if stream.is_remote:
-        reason = "other engines read files on a disk: download the dataset, or take stream_batches or stream_rows"
-        raise InvalidArgument(name="remote", given="True", reason=reason)
     table = plan_table(stream.files, options, form=form, columns=columns, cursor_column=cursor_column)
-    return table.schema, (PieceTask(piece, table, stream.reading) for piece in stream.pieces())
+    # Over a network each piece costs connections, and the whole of a row group that it shares with others.
+    pieces = stream.pieces(cut=not (for_one and stream.is_remote))
+    return table.schema, (PieceTask(piece, table, stream.reading) for piece in pieces)

@@ -51,7 +51,9 @@ def _blocks(task: PieceTask) -> Iterator[pa.Table]:
 
 
 def _paths(task: PieceTask) -> tuple[str, ...]:
-    return tuple(str(task.piece.dataset.local_path / each.path) for each in task.piece.files)
+    dataset = task.piece.dataset
+    root = f"hf://datasets/{dataset.repo}@{dataset.commit}" if task.piece.portable else str(dataset.local_path)
+    return tuple(f"{root}/{each.path}" for each in task.piece.files)
 
 
 def ray_dataset(schema: pa.Schema, tasks: Sequence[PieceTask]) -> Any:

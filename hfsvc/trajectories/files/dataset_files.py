@@ -3,7 +3,7 @@
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -87,6 +87,14 @@ class OpenedFile(Protocol):
         ...
 
 
+class PortableFiles(Protocol):
+    """Some files of a dataset, for whoever reads them elsewhere. Can be pickled."""
+
+    def open(self) -> "AbstractContextManager[DatasetFiles]":
+        """The files, to be read by any thread of this process for as long as the context lasts. Blocks."""
+        ...
+
+
 class DatasetFiles(Protocol):
     """The files of one commit of a dataset.
 
@@ -127,6 +135,10 @@ class DatasetFiles(Protocol):
 
     def prepare(self, paths: Sequence[str]) -> Iterable[str]:
         """The paths of files that are opened next, in order: what that needs of several may be fetched together."""
+        ...
+
+    def portable(self, paths: Collection[str]) -> PortableFiles | None:
+        """Some of them, to be read elsewhere; None where whoever sees the dataset's folder reads them there."""
         ...
 
 
@@ -220,6 +232,9 @@ class FolderFiles:
 
     def prepare(self, paths: Sequence[str]) -> Sequence[str]:
         return paths
+
+    def portable(self, paths: Collection[str]) -> None:
+        """As `DatasetFiles.portable`: they lie in the folder."""
 
 
 def folder_files(dataset: DownloadedDataset) -> FolderFiles:

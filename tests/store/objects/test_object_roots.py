@@ -64,3 +64,11 @@ async def test_rows_are_those_of_a_folder(local_hub: LocalHub, store_root: str, 
             source = container.source(REPO)
             found.append([row async for row in source.stream_rows()])
     assert found[0] == found[1]
+
+
+async def test_other_engines_are_refused_in_one_sentence(local_hub: LocalHub, store_root: str) -> None:
+    fill(local_hub)
+    async with open_container(settings(local_hub, store_root)) as container:
+        await container.datasets().download(everything())
+        with pytest.raises(NotOnDisk, match="tasks that are read elsewhere"):
+            await container.source(REPO).read_tasks()

@@ -1,15 +1,19 @@
 """A dataset as a Daft data frame: the rows of streams, read lazily, piece by piece. Run where Daft is installed."""
 
 import importlib.util
+import threading
 from pathlib import Path
 
 import pytest
 from anyio import to_thread
 
 from hfsvc.errors import MissingExtra
+from hfsvc.testing import LocalHub
 from hfsvc.trajectories import divided_reading
 from hfsvc.trajectories.columns.atif_columns import SCHEMA
 
+from ...builders import REPO, open_container_for
+from ...remote.worlds import publish
 from ..tables import open_source, parquet, row, rows
 
 WITH_DAFT = importlib.util.find_spec("daft") is not None
@@ -61,3 +65,14 @@ async def test_a_bad_row_is_named(tmp_path: Path) -> None:
     frame = await source.to_daft()
     with pytest.raises(Exception, match=r"Row 13 in a\.parquet"):
         await to_thread.run_sync(frame.collect)
+
+
+@pytest.mark.usefixtures("small_pieces")
+async def test_rows_on_the_hub_are_read_where_they_lie(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, FILES)
+    async with open_container_for(local_hub, root) as container:
+        frame = await container.source(REPO, remote=True).to_daft(columns=["row", "session_id"], start=5)
+    before = {*threading.enumerate()}
+    found = await to_thread.run_sync(frame.to_pylist)
+    assert [each["row"] for each in found] == [*range(5, 60)]
+    assert not [each for each in {*threading.enumerate()} - before if "portal" in each.name]

@@ -8,10 +8,13 @@ import pytest
 from anyio import to_thread
 
 from hfsvc.errors import MissingExtra
+from hfsvc.testing import LocalHub
 from hfsvc.trajectories import divided_reading
 from hfsvc.trajectories.columns.atif_columns import SCHEMA
 
+from ...builders import REPO, open_container_for
 from ...ray_nodes import WITH_RAY, Nodes, needs_ray, two_nodes
+from ...remote.worlds import publish
 from ..tables import open_source, parquet, row, rows
 
 FILES = {"a.parquet": parquet(rows(60), row_group_size=25)}
@@ -83,3 +86,18 @@ async def test_a_bad_row_is_named_or_left_out(tmp_path: Path) -> None:
         await to_thread.run_sync(found_in, dataset)
     dataset = await (await open_source(tmp_path / "two", bad, on_bad_row="skip")).to_ray()
     assert await to_thread.run_sync(dataset.count) == 19
+
+
+@needs_ray
+@pytest.mark.usefixtures("small_pieces")
+async def test_rows_on_the_hub_are_read_by_its_workers_when_they_are_wanted(local_hub: LocalHub, root: Path) -> None:
+    publish(local_hub, FILES)
+    async with open_container_for(local_hub, root) as container:
+        source = container.source(REPO, remote=True)
+        dataset = await source.to_ray(columns=["row", "session_id"], start=5)
+        streamed = [(each.row, each.trajectory.session_id) async for each in source.stream_rows(start=5)]
+    local_hub.reset()
+    found = await to_thread.run_sync(found_in, dataset)
+    assert [(each["row"], each["session_id"]) for each in found] == streamed
+    assert local_hub.bytes_sent() > 0
+    assert not root.exists()
