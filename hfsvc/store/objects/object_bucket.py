@@ -1,14 +1,16 @@
 """Objects below one address of an object store: read, written under conditions, listed, and what goes wrong told in our words."""
 
+import asyncio
 import importlib
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
+from hfsvc.aio.own_thread import in_own_thread
 from hfsvc.errors import HfsvcError, InvalidSettings, MissingExtra, ObjectStoreFailed
 
 CHECKSUM = "hfsvcchecksum"
@@ -47,7 +49,7 @@ class ObjectStream:
     """
 
     def __init__(self, stream: Any, telling: Callable[[], AbstractContextManager[None]]) -> None:
-        self._stream = stream.__aiter__()
+        self._stream: Iterator[Any] = iter(stream)
         self._telling = telling
 
     def __aiter__(self) -> "ObjectStream":
@@ -55,7 +57,10 @@ class ObjectStream:
 
     async def __anext__(self) -> bytes:
         with self._telling():
-            return bytes(await self._stream.__anext__())
+            piece = await in_own_thread(lambda: next(self._stream, None))
+        if piece is None:
+            raise StopAsyncIteration
+        return bytes(piece)
 
 
 class ObjectBucket:
@@ -71,14 +76,18 @@ class ObjectBucket:
         self._store = store
         self._obstore = _obstore()
 
+    async def _call(self, name: str, *args: Any, **options: Any) -> Any:
+        # Not obstore's own coroutines: its threads come back into an interpreter that ends soon after, and abort it.
+        return await in_own_thread(partial(getattr(self._obstore, name), self._store, *args, **options))
+
     # ---- small objects ----------------------------------------------------------------------------------------------
 
     async def read(self, key: str) -> tuple[bytes, Version] | None:
         """An object and its version; None where there is none."""
         with self._told(key, "read"):
             try:
-                found = await self._obstore.get_async(self._store, key)
-                content = bytes(await found.bytes_async())
+                found = await self._call("get", key)
+                content = bytes(await in_own_thread(found.bytes))
             except FileNotFoundError as error:
                 _check_bucket(error)
                 return None
@@ -94,7 +103,7 @@ class ObjectBucket:
         mode = "create" if known is None else dict(known)
         with self._told(key, "written"):
             try:
-                put = await self._obstore.put_async(self._store, key, content, mode=mode, use_multipart=False)
+                put = await self._call("put", key, content, mode=mode, use_multipart=False)
             except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
                 return None
             except FileNotFoundError as error:
@@ -112,8 +121,7 @@ class ObjectBucket:
     async def put(self, key: str, content: bytes, checksum: str) -> None:
         """Write an object in one request."""
         with self._told(key, "written"):
-            attributes = {CHECKSUM: checksum}
-            await self._obstore.put_async(self._store, key, content, attributes=attributes, use_multipart=False)
+            await self._call("put", key, content, attributes={CHECKSUM: checksum}, use_multipart=False)
 
     async def upload(self, key: str, blocks: AsyncIterator[bytes], checksum: str, *, part: int, at_once: int) -> None:
         """Write an object in parts; it is there when the blocks end, and is not where they end with an exception.
@@ -128,10 +136,10 @@ class ObjectBucket:
             at_once: How many parts are on their way.
         """
         with self._told(key, "written"):
-            await self._obstore.put_async(
-                self._store,
+            await self._call(
+                "put",
                 key,
-                blocks,
+                _from_loop(blocks, asyncio.get_running_loop()),
                 attributes={CHECKSUM: checksum},
                 use_multipart=True,
                 chunk_size=part,
@@ -142,7 +150,7 @@ class ObjectBucket:
         """An object with its metadata; None where there is none."""
         with self._told(key, "read"):
             try:
-                found = await self._obstore.get_async(self._store, key, options={"head": True})
+                found = await self._call("get", key, options={"head": True})
             except FileNotFoundError as error:
                 _check_bucket(error)
                 return None
@@ -155,21 +163,22 @@ class ObjectBucket:
             FileNotFoundError: There is no such object.
         """
         with self._told(key, "read"):
-            found = await self._obstore.get_async(self._store, key, options={"range": (start, stop)})
+            found = await self._call("get", key, options={"range": (start, stop)})
         described = StoredObject(key, found.meta["size"], found.attributes.get(CHECKSUM))
         return described, ObjectStream(found.stream(min_chunk_size=1 << 18), lambda: self._told(key, "read"))
 
     async def copy(self, source: str, target: str) -> None:
         """Copy an object within the store, with its metadata."""
         with self._told(target, "written"):
-            await self._obstore.copy_async(self._store, source, target)
+            await self._call("copy", source, target)
 
     async def list_below(self, prefix: str) -> dict[str, StoredObject]:
         """The objects below a prefix that ends with a slash, or is empty, by key."""
         found: dict[str, StoredObject] = {}
         with self._told(prefix, "listed"):
-            async for some in self._obstore.list(self._store, prefix.rstrip("/") or None):
-                for each in some:
+            pages = iter(self._obstore.list(self._store, prefix.rstrip("/") or None))
+            while (page := await in_own_thread(lambda: next(pages, None))) is not None:
+                for each in page:
                     if each["path"].startswith(prefix):
                         found[each["path"]] = StoredObject(each["path"], each["size"])
         return found
@@ -179,7 +188,7 @@ class ObjectBucket:
         with self._told(keys[0] if keys else "", "removed"):
             try:
                 if keys:
-                    await self._obstore.delete_async(self._store, keys)
+                    await self._call("delete", keys)
             except FileNotFoundError as error:
                 _check_bucket(error)
 
@@ -229,6 +238,16 @@ class ObjectBucket:
 
     def _failed(self, key: str, verb: str, reason: str, hint: str | None = None) -> HfsvcError:
         return ObjectStoreFailed(address=self.where(key), reason=reason, verb=verb, hint=hint)
+
+
+def _from_loop(blocks: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
+    """Blocks of a loop, for another thread."""
+
+    async def following() -> bytes | None:
+        return await anext(blocks, None)
+
+    while (block := asyncio.run_coroutine_threadsafe(following(), loop).result()) is not None:
+        yield block
 
 
 def _version(described: Mapping[str, Any]) -> Version:

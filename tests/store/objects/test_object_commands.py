@@ -94,3 +94,8 @@ def test_people_are_told_of_a_run_that_was_killed(command: Callable[..., Ended],
     ended = command("download", REPO)
     assert ended.returncode == 0
     assert f"A run on far-away that worked on {REPO} was killed" in ended.stderr
+
+
+def test_commands_that_end_right_after_an_answer_end_well(command: Callable[..., Ended]) -> None:
+    # One of six was aborted where obstore's own threads came back to an interpreter that had ended.
+    assert [command("list").returncode for _ in range(16)] == [0] * 16
