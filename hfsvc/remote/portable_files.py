@@ -1,5 +1,6 @@
 """Files of one commit on the Hub that another process reads by ranges, over connections of its own, with a token of its own."""
 
+import asyncio
 import atexit
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -95,6 +96,7 @@ def _loop_of_its_own() -> Iterator[BlockingPortal]:
     with start_blocking_portal() as portal:
 
         def end() -> None:
+            portal.call(_let_go)
             portal.call(portal.stop, True)
 
         atexit.register(end)
@@ -102,6 +104,11 @@ def _loop_of_its_own() -> Iterator[BlockingPortal]:
             yield portal
         finally:
             atexit.unregister(end)
+
+
+def _let_go() -> None:
+    """What the loop still fetches is wanted by nobody: that it is cancelled is no news."""
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
 
 
 @contextmanager
