@@ -25,8 +25,7 @@ async def test_a_cancelled_caller_leaves_at_once() -> None:
         release.wait()
 
     task = asyncio.create_task(in_own_thread(work))
-    while not began.is_set():
-        await asyncio.sleep(0)
+    await asyncio.to_thread(began.wait)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
