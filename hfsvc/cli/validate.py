@@ -1,6 +1,7 @@
 """The command ``validate``: ATIF documents of files, folders and stdin, checked and counted."""
 
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,6 +107,8 @@ class _ValidationRun:
         from hfsvc.aio.process_map import processes_of
         from hfsvc.trajectories.divided_validation import judged_by_workers
 
+        # It warns of workers that end after the loop that watched them, as all do when the command is stopped.
+        logging.getLogger("asyncio").setLevel(logging.ERROR)
         with judged_by_workers(self._batches(), processes_of(self._workers)) as judged:
             for batch in judged:
                 if batch.other is not None:
