@@ -33,7 +33,9 @@ TABLES = {
 LINES = {"a.jsonl": "\n".join(json.dumps(each) for each in rows(40)).encode()}
 TOKEN = "hf_" + "secretsecret"
 READ = """
-import pickle, sys
+import pickle, signal, sys
+# Whoever runs the tests in the background ignores it, and so would this.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from hfsvc.errors import HfsvcError
 import pyarrow as pa
 with open(sys.argv[1], "rb") as source, open(sys.argv[2], "wb") as target:
