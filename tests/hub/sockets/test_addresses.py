@@ -78,6 +78,7 @@ async def test_cancelling_leaves_no_socket_open(listener: socket.socket, silent:
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])
+    assert task.done()
     if not task.cancelled():
         task.result().close()
     # A socket that is left over would warn, and every warning ends a test.
