@@ -164,8 +164,9 @@ async def finish_tasks(
 
 
 def _cancel(ray: Any, tasks: Sequence[Any]) -> None:
-    for task in tasks:
-        # What is done already is not disturbed.
+    # Ray 2.60 aborts the process that cancels a task of which it has the answer already: its value can be had a moment before it has ended.
+    _, pending = ray.wait(tasks, num_returns=len(tasks), timeout=0)
+    for task in pending:
         ray.cancel(task, force=True)
 
 

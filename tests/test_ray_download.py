@@ -70,6 +70,18 @@ async def test_an_error_of_a_task_is_the_error(hub: LocalHub, root: Path) -> Non
 @needs_ray
 @pytest.mark.usefixtures("cluster")
 @pytest.mark.filterwarnings("ignore")
+async def test_no_task_is_cancelled_that_has_answered(
+    hub: LocalHub, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled: list[object] = []
+    monkeypatch.setattr("ray.cancel", lambda task, **_: cancelled.append(task))
+    await download_with_ray(everything(), settings_for(hub, root), 2)
+    assert not cancelled
+
+
+@needs_ray
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.filterwarnings("ignore")
 async def test_a_worker_that_is_killed_costs_a_second_try(hub: LocalHub, root: Path) -> None:
     hub.fault(Stall(after=KiB), server="cdn", times=1)
     settings = settings_for(hub, root, stall_timeout_s=60.0)

@@ -134,13 +134,6 @@ def _repeatable(part: ExportRequest) -> ExportRequest:
     return msgspec.structs.replace(part, path=part.path.absolute(), resume=resume)
 
 
-def _end(ray: Any, board: Any, tasks: Sequence[Any]) -> None:
-    for task in tasks:
-        # What is done already is not disturbed.
-        ray.cancel(task, force=True)
-    ray.kill(board)
-
-
 def _tell(ray: Any, board: Any, total: int, tell: Callable[[RowsExported], None]) -> None:
     # The board's machine may be the one that is lost: then there is nothing to tell until it is elsewhere.
     with suppress(ray.exceptions.RayError):
