@@ -1,7 +1,8 @@
 """The parts folder of a dataset: large files in part files with a journal, small ones in memory until they are whole."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +22,7 @@ from hfsvc.transfer.recent_blocks import BlockBudget, FileBlock, RecentBlocks
 T = TypeVar("T")
 SMALL_FILE_BYTES = 1 << 20
 HASH_BYTES = 4 << 20
-HASH_AT_ONCE_BYTES = 16 << 20
+HASH_AT_ONCE_BYTES = 32 << 20
 SYNC_BYTES = 32 << 20
 
 
@@ -74,7 +75,7 @@ class MemoryPart:
 class DiskPart:
     """A large file in its part file: written by its ranges, hashed in file order and synced beside them.
 
-    All of it belongs to the event loop. What a range waits for is its own write, never the hash nor another range.
+    All of it belongs to the event loop. What a range waits for is its own write and those that were under way, never the hash nor the rest of another range.
 
     Args:
         file: Open.
@@ -91,6 +92,8 @@ class DiskPart:
         self._size = size
         self._recent = RecentBlocks(budget)
         self._beside = beside
+        # One at a time: the system lets one thread write into a file, and others that want to spin meanwhile.
+        self._writes = ThreadBatcher(self._write, at_once=1)
         self._hashing = anyio.Lock()
         self._hash_begun = False
         self._syncing = anyio.Lock()
@@ -102,11 +105,15 @@ class DiskPart:
         return True
 
     async def write(self, offset: int, data: Sequence[bytes]) -> None:
-        written = await self._in_thread(self._file.write, offset, data)
+        with self._busy():
+            written = await self._writes.submit((offset, data))
         self.received.add(written)
         self._recent.keep(FileBlock(written.start, written.stop, data))
         self._begin_to_hash()
         self._begin_to_sync()
+
+    def _write(self, placed: tuple[int, Sequence[bytes]]) -> ByteRange:
+        return self._file.write(*placed)
 
     def _begin_to_hash(self) -> None:
         # A thread for every megabyte would cost more than the bytes that `finish` is left with.
@@ -162,9 +169,14 @@ class DiskPart:
             self._file.close()
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
+        with self._busy():
+            return await to_thread.run_sync(work, *args)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
         self._at_work += 1
         try:
-            return await to_thread.run_sync(work, *args)
+            yield
         except OSError as error:
             # Only now: other ranges have come in meanwhile.
             raise disk_error(error, self._folder, self._size - self.received.total) from error
