@@ -5,7 +5,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.request import getproxies
@@ -107,11 +107,10 @@ def _named(proxy: Proxy) -> str:
 def make_client(settings: Settings) -> httpx.AsyncClient:
     """A client for the Hub and its CDN: no cookies, no redirects of its own; proxies and CA files by the environment.
 
-    Raises:
-        InvalidSettings: A CA file that the environment names cannot be used. What is wrong with a proxy is told by the
-            first request that needs it.
+    What is wrong with a proxy, or with a CA file that the environment names, is told by the first request that needs it.
     """
-    tls = make_tls(os.environ if settings.trust_env else {})
+    # Reading all authorities takes longer than a small download, and a Hub of one's own may need none.
+    tls = cache(partial(make_tls, dict(os.environ) if settings.trust_env else {}))
     own = settings.transport == "auto" and auto_transport.auto == "sockets"
     open_transport = partial(_open_transport, tls, on_sockets=own and _on_asyncio())
     proxies = read_proxies(settings)
@@ -135,12 +134,14 @@ def _names_proxies(env: Mapping[str, str]) -> bool:
     return any(name.lower() in {"http_proxy", "https_proxy", "all_proxy"} for name in env)
 
 
-def _open_transport(tls: ssl.SSLContext, proxy: Proxy | None, *, on_sockets: bool) -> httpx.AsyncBaseTransport:
+def _open_transport(
+    tls: Callable[[], ssl.SSLContext], proxy: Proxy | None, *, on_sockets: bool
+) -> httpx.AsyncBaseTransport:
     if on_sockets and proxy is None:
         return SocketTransport(tls)
     # Its own context, for it may be reached by TLS itself.
-    named = httpx.Proxy(proxy.url, ssl_context=tls if proxy.url.startswith("https:") else None) if proxy else None
-    return ConnectionPerRequest(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=_UNLIMITED, proxy=named))
+    named = httpx.Proxy(proxy.url, ssl_context=tls() if proxy.url.startswith("https:") else None) if proxy else None
+    return ConnectionPerRequest(lambda: httpx.AsyncHTTPTransport(verify=tls(), limits=_UNLIMITED, proxy=named))
 
 
 def _on_asyncio() -> bool:

@@ -112,22 +112,30 @@ async def test_openssls_variable_comes_first(
 @pytest.mark.parametrize(
     "content", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----\n"]
 )
-def test_what_holds_no_certificate_is_refused_by_its_variable(
+async def test_what_holds_no_certificate_is_refused_by_its_variable(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, content: bytes | None
 ) -> None:
     if content is not None:
         (tmp_path / "authority").write_bytes(content)
     monkeypatch.setenv(variable, str(tmp_path / "authority"))
     with pytest.raises(InvalidSettings) as caught:
-        make_client(settings)
+        await ask(settings, "https://localhost:1/x")
     assert caught.value.setting == variable
     assert str(tmp_path / "authority") in str(caught.value)
 
 
-def test_an_empty_folder_is_refused(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_empty_folder_is_refused(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
     with pytest.raises(InvalidSettings, match="holds no certificate"):
-        make_client(settings)
+        await ask(settings, "https://localhost:1/x")
+
+
+async def test_where_nothing_is_asked_by_tls_no_certificate_is_looked_for(
+    local_hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/authority.pem")
+    local_hub.write("a/b", "a.parquet", b"")
+    assert b"a/b" in await ask(Settings(), f"{local_hub.endpoint}/api/datasets/a/b")
 
 
 async def test_a_trusted_certificate_block_is_read(

@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import ssl
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import Any, Final
 
 import httpx
@@ -23,13 +24,19 @@ class SocketTransport(httpx.AsyncBaseTransport):
     up to a megabyte, which nobody writes to again.
 
     Args:
-        tls: Says which certificates are trusted.
+        make_tls: Says which certificates are trusted; called when the first address with https comes. What it raises, that
+            request raises.
     """
 
-    def __init__(self, tls: ssl.SSLContext) -> None:
-        tls.set_alpn_protocols(["http/1.1"])
-        self._tls = tls
+    def __init__(self, make_tls: Callable[[], ssl.SSLContext]) -> None:
+        self._make_tls = make_tls
         self._pool = ConnectionPool()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        tls = self._make_tls()
+        tls.set_alpn_protocols(["http/1.1"])
+        return tls
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and give the answer, its body unread.
@@ -58,10 +65,11 @@ class SocketTransport(httpx.AsyncBaseTransport):
         return await _trip(await self._connect(origin, timeouts.get("connect")), trip, timeouts)
 
     async def _connect(self, origin: Origin, timeout_s: float | None) -> Connection:
+        tls: dict[str, Any] = {"ssl": self._tls, "server_hostname": origin.host} if origin.scheme == "https" else {}
         try:
             async with asyncio.timeout(timeout_s):
                 sock = await connect(origin.host, origin.port)
-                connection = await self._wrap(sock, origin)
+                connection = await self._wrap(sock, origin, tls)
         except TimeoutError as error:
             raise httpx.ConnectTimeout("no connection in time") from error
         except (OSError, UnicodeError, OverflowError) as error:
@@ -69,8 +77,7 @@ class SocketTransport(httpx.AsyncBaseTransport):
         self._pool.hold(connection)
         return connection
 
-    async def _wrap(self, sock: socket.socket, origin: Origin) -> Connection:
-        tls: dict[str, Any] = {"ssl": self._tls, "server_hostname": origin.host} if origin.scheme == "https" else {}
+    async def _wrap(self, sock: socket.socket, origin: Origin, tls: Mapping[str, Any]) -> Connection:
         loop = asyncio.get_running_loop()
         try:
             _, connection = await loop.create_connection(partial(self._pool.make, origin), sock=sock, **tls)

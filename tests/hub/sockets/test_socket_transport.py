@@ -34,7 +34,7 @@ async def open_client(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client over the transport; behind it no task, no socket and no timer is left."""
     before = asyncio.all_tasks()
-    transport = SocketTransport(tls)
+    transport = SocketTransport(lambda: tls)
     timeout = httpx.Timeout(PATIENCE_S, read=read_timeout_s)
     async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=timeout) as client:
         yield client
@@ -574,7 +574,7 @@ async def asked_and_closed(transport: SocketTransport, url: str) -> int:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 async def test_a_forked_child_has_connections_of_its_own(local_hub: LocalHub) -> None:
-    transport, url = SocketTransport(NOBODY), f"{local_hub.endpoint}/nothing"
+    transport, url = SocketTransport(lambda: NOBODY), f"{local_hub.endpoint}/nothing"
     assert await ask(transport, url) == 404
     child = multiprocessing.get_context("fork").Process(target=in_child, args=(transport, url))
     child.start()
@@ -586,7 +586,7 @@ async def test_a_forked_child_has_connections_of_its_own(local_hub: LocalHub) ->
 
 
 def test_one_loop_after_the_other_may_use_it(local_hub: LocalHub) -> None:
-    transport, url = SocketTransport(NOBODY), f"{local_hub.endpoint}/nothing"
+    transport, url = SocketTransport(lambda: NOBODY), f"{local_hub.endpoint}/nothing"
     for _ in range(2):
         assert asyncio.run(asked_and_closed(transport, url)) == 404
 
@@ -594,5 +594,5 @@ def test_one_loop_after_the_other_may_use_it(local_hub: LocalHub) -> None:
 def test_another_event_loop_of_asyncio_will_do(local_hub: LocalHub) -> None:
     uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        transport, url = SocketTransport(NOBODY), f"{local_hub.endpoint}/nothing"
+        transport, url = SocketTransport(lambda: NOBODY), f"{local_hub.endpoint}/nothing"
         assert runner.run(asked_and_closed(transport, url)) == 404
