@@ -79,7 +79,8 @@ def run_tests(session: nox.Session) -> None:
     elsewhere = ["--ignore=tests/docs", "--ignore=tests/browser"]
     # Hundreds of processes are started, each of which would compile everything anew where nothing compiled is kept.
     env = {"PYTHONDONTWRITEBYTECODE": ""}
-    session.run("pytest", "-n", "auto", *(session.posargs or elsewhere), env=env)
+    # One more than there are processors: a test waits for processes and servers half of its time.
+    session.run("pytest", "-n", str((os.cpu_count() or 1) + 1), *(session.posargs or elsewhere), env=env)
 
 
 @nox.session
