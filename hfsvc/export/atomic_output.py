@@ -14,6 +14,7 @@ from typing import BinaryIO
 from hfsvc.disk import disk_errors, make_folder
 from hfsvc.files.atomic import scratch_name
 from hfsvc.files.atomic import sync_folder as sync
+from hfsvc.files.pieces import create_file
 from hfsvc.settings import make_absolute
 
 if sys.platform != "win32":
@@ -37,7 +38,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         return
     path = make_absolute(path).resolve()
     with _beside(path, Path.touch) as scratch:
-        with scratch.open("wb") as file:
+        with create_file(scratch) as file:
             yield file
         sync(scratch)
         scratch.replace(path)

@@ -13,6 +13,7 @@ from hfsvc.errors import BadRow
 from hfsvc.export.encoders import encoder_of
 from hfsvc.export.formats import Target
 from hfsvc.export.single_calls import with_one_call
+from hfsvc.files.pieces import create_file
 from hfsvc.models import ReadOptions, TrajectoryRow
 from hfsvc.trajectories.batch_mapper import map_kept
 from hfsvc.trajectories.columns.row_chunks import RowChunks
@@ -84,7 +85,7 @@ def encode_piece(job: PieceJob) -> PieceResult:
     """
     encode = encoder_of(job.target)
     rows, failure = 0, None
-    with Path(job.result).open("wb") as file:
+    with create_file(Path(job.result)) as file:
         for chunk, seen, bad in _chunks(job):
             if bad and job.options.on_bad_row == "raise":
                 failure, bad = bad[0][0], []

@@ -14,6 +14,7 @@ from hfsvc.disk import disk_errors
 from hfsvc.errors import ChecksumMismatch
 from hfsvc.files.atomic import size_of
 from hfsvc.files.checksum import kind_of, make_hasher, read_blocks
+from hfsvc.files.pieces import create_file
 from hfsvc.models import ByteRange, PlannedFile, RemoteFile
 from hfsvc.store.exchange import place
 from hfsvc.store.index import Fence, IndexEntry
@@ -195,7 +196,7 @@ def copy_verified(source: Path, target: Path, checksum: str, on_block: Callable[
     scratch = target.with_suffix(".scratch")
     hasher = make_hasher(kind_of(checksum), size)
     try:
-        with disk_errors(target, needed=size), scratch.open("wb") as writer:
+        with disk_errors(target, needed=size), create_file(scratch) as writer:
             for block in _readable_blocks(source, on_block):
                 hasher.update(block)
                 writer.write(block)

@@ -6,18 +6,15 @@ Everything here blocks: call it from a worker thread. `hfsvc.transfer.part_folde
 import errno
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from hfsvc.files.checksum import BLOCK_BYTES, Hasher, kind_of, make_hasher
+from hfsvc.files.pieces import by_size
 from hfsvc.models import ByteRange
 from hfsvc.transfer.journal import Extent, digest_of, extent_line
 from hfsvc.transfer.part_paths import PartPaths
 from hfsvc.transfer.ranges import RangeSet
 from hfsvc.transfer.recent_blocks import FileBlock
-
-# Linux wants memory for a write in one piece, and where there is little of it in pieces of a megabyte, looking for them takes
-# longer than writing: 1.5 instead of 0.6 s of the system's time for a gibibyte (6.18, ext4).
-WRITE_BYTES = 256 << 10
 
 
 def keep_range(paths: PartPaths, size: int, start: int, data: bytes) -> None:
@@ -95,7 +92,7 @@ class PartFile:
     def write(self, offset: int, data: Sequence[bytes]) -> ByteRange:
         """Put bytes at `offset`, note them in the journal, and give the range they fill."""
         stop = offset
-        for pieces in _by_size(data):
+        for pieces in by_size(data):
             stop += self._pwrite(stop, pieces)
         os.write(self._log, extent_line(Extent(offset, stop, digest_of(data))))
         return ByteRange(start=offset, stop=stop)
@@ -167,21 +164,6 @@ class PartFile:
             if descriptor >= 0:
                 os.close(descriptor)
         self._file = self._log = -1
-
-
-def _by_size(data: Sequence[bytes]) -> Iterator[list[memoryview]]:
-    """The same bytes in groups of up to `WRITE_BYTES`."""
-    group, room = list[memoryview](), WRITE_BYTES
-    for chunk in data:
-        for start in range(0, len(chunk), WRITE_BYTES):
-            piece = memoryview(chunk)[start : start + WRITE_BYTES]
-            if len(piece) > room:
-                yield group
-                group, room = [], WRITE_BYTES
-            group.append(piece)
-            room -= len(piece)
-    if group:
-        yield group
 
 
 def _touches(extent: Extent, ranges: Sequence[ByteRange]) -> bool:
