@@ -24,8 +24,10 @@ from hfsvc.trajectories.selection import SelectedRows
 
 BLOCK_BYTES = 128 << 10
 MAX_BLOCK_ROWS = 1024
-# A row by its pages takes some ten milliseconds, and writing a group down takes as long as a hundred of those.
+# Whoever asks for more rows than that wants them quicker, whatever a group weighs.
 ASKED_BY_PAGE = 16
+# So much is decoded while a row is read by its pages, which takes some ten milliseconds.
+DECODED_MEANWHILE_BYTES = 16 << 20
 # Decoding more than this takes longer than anybody likes to wait for a row, so it is done once.
 LARGE_GROUP_BYTES = 1 << 30
 BLOCK_ROWS = b"hfsvc.block_rows"
@@ -40,6 +42,11 @@ def block_rows(group: RowGroup) -> int:
 def is_worth_writing(group: RowGroup, asked: int) -> bool:
     """Whether a group should be written down when rows of it are asked for the `asked`-th time. Pure."""
     return asked > 1 or group.size > LARGE_GROUP_BYTES
+
+
+def is_worth_paging(group: RowGroup, asked: int) -> bool:
+    """Whether a row is read by its pages, of a group that was asked for so often before. Pure."""
+    return asked < min(ASKED_BY_PAGE, group.size // DECODED_MEANWHILE_BYTES)
 
 
 class RowCache:
@@ -108,7 +115,7 @@ class RowCache:
         Nor when it is asked for so often that writing it down is worth while.
         """
         name = _name_of(content, group, columns)
-        return not self.sidecars.has(name) and self._asked[name] < ASKED_BY_PAGE
+        return not self.sidecars.has(name) and is_worth_paging(group, self._asked[name])
 
     def count_asked(self, content: str, group: RowGroup, columns: list[str]) -> None:
         """Note that rows of a group were asked for."""

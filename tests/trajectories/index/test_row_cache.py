@@ -16,7 +16,13 @@ from msgspec.structs import replace
 from hfsvc.models import DownloadedDataset
 from hfsvc.testing import FakeDatasetService
 from hfsvc.trajectories.files.base import RowGroup
-from hfsvc.trajectories.index.row_cache import LARGE_GROUP_BYTES, block_rows, is_worth_writing, reblocked
+from hfsvc.trajectories.index.row_cache import (
+    LARGE_GROUP_BYTES,
+    block_rows,
+    is_worth_paging,
+    is_worth_writing,
+    reblocked,
+)
 from hfsvc.trajectories.index.sidecars import KEPT_OPEN, Sidecars, sidecars_of
 from hfsvc.trajectories.source import FileTrajectorySource
 from tests.builders import REPO, everything
@@ -54,6 +60,15 @@ def test_a_group_is_written_down_at_the_second_row_or_when_it_is_large() -> None
     assert not is_worth_writing(small, 1)
     assert is_worth_writing(small, 2)
     assert is_worth_writing(large, 1)
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "rows_by_page"),
+    [(0, 0), (11, 0), (20, 1), (150, 8), (10_000, 16)],
+)
+def test_what_is_decoded_quickly_is_not_read_by_its_pages(megabytes: int, rows_by_page: int) -> None:
+    group = RowGroup(0, 500, megabytes * 1_000_000)
+    assert [is_worth_paging(group, asked) for asked in range(20)] == [asked < rows_by_page for asked in range(20)]
 
 
 @given(lengths=st.lists(st.integers(0, 9), max_size=8), size=st.integers(1, 7))
