@@ -14,7 +14,7 @@ from typing import BinaryIO
 from hfsvc.disk import disk_errors, make_folder
 from hfsvc.files.atomic import scratch_name
 from hfsvc.files.atomic import sync_folder as sync
-from hfsvc.files.pieces import create_file
+from hfsvc.files.small_writes import create_file
 from hfsvc.settings import make_absolute
 
 if sys.platform != "win32":

@@ -13,7 +13,7 @@ from hfsvc.errors import BadRow
 from hfsvc.export.encoders import encoder_of
 from hfsvc.export.formats import Target
 from hfsvc.export.single_calls import with_one_call
-from hfsvc.files.pieces import create_file
+from hfsvc.files.small_writes import create_file
 from hfsvc.models import ReadOptions, TrajectoryRow
 from hfsvc.trajectories.batch_mapper import map_kept
 from hfsvc.trajectories.columns.row_chunks import RowChunks

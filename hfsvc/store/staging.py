@@ -14,7 +14,7 @@ from hfsvc.disk import disk_errors
 from hfsvc.errors import ChecksumMismatch
 from hfsvc.files.atomic import size_of
 from hfsvc.files.checksum import kind_of, make_hasher, read_blocks
-from hfsvc.files.pieces import create_file
+from hfsvc.files.small_writes import create_file
 from hfsvc.models import ByteRange, PlannedFile, RemoteFile
 from hfsvc.store.exchange import place
 from hfsvc.store.index import Fence, IndexEntry

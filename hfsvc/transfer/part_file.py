@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from hfsvc.files.checksum import BLOCK_BYTES, Hasher, kind_of, make_hasher
-from hfsvc.files.pieces import by_size
+from hfsvc.files.small_writes import by_size
 from hfsvc.models import ByteRange
 from hfsvc.transfer.journal import Extent, digest_of, extent_line
 from hfsvc.transfer.part_paths import PartPaths

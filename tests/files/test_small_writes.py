@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfsvc.files import pieces
-from hfsvc.files.pieces import by_size, create_file
+from hfsvc.files import small_writes
+from hfsvc.files.small_writes import by_size, create_file
 
-LENGTHS = st.lists(st.integers(0, 3 * pieces.WRITE_BYTES), max_size=6)
+LENGTHS = st.lists(st.integers(0, 3 * small_writes.WRITE_BYTES), max_size=6)
 
 
 def chunks_of(lengths: list[int]) -> list[bytes]:
@@ -25,14 +25,16 @@ def test_groups_hold_the_same_bytes_and_none_too_many(lengths: list[int]) -> Non
     chunks = chunks_of(lengths)
     groups = list(by_size(chunks))
     assert b"".join(chain.from_iterable(groups)) == b"".join(chunks)
-    assert all(sum(map(len, group)) <= pieces.WRITE_BYTES for group in groups)
+    assert all(sum(map(len, group)) <= small_writes.WRITE_BYTES for group in groups)
 
 
 def test_small_chunks_are_written_together() -> None:
     assert [len(group) for group in by_size([b"abc"] * 100)] == [100]
 
 
-@pytest.mark.parametrize("lengths", [[], [0], [1, 2], [pieces.WRITE_BYTES], [5 * pieces.WRITE_BYTES + 7, 3, 1 << 20]])
+@pytest.mark.parametrize(
+    "lengths", [[], [0], [1, 2], [small_writes.WRITE_BYTES], [5 * small_writes.WRITE_BYTES + 7, 3, 1 << 20]]
+)
 def test_a_file_holds_what_was_written(tmp_path: Path, lengths: list[int]) -> None:
     chunks = chunks_of(lengths)
     (tmp_path / "file").write_bytes(b"what was there before")
@@ -46,5 +48,5 @@ def test_a_file_holds_what_was_written(tmp_path: Path, lengths: list[int]) -> No
 def test_a_disk_that_is_full_is_told() -> None:
     file = create_file(Path("/dev/full"))
     with pytest.raises(OSError, match="No space"):
-        file.write(bytes(4 * pieces.WRITE_BYTES))
+        file.write(bytes(4 * small_writes.WRITE_BYTES))
     file.raw.close()
