@@ -27,6 +27,7 @@ class Browser extends HTMLElement {
 
   /** Show what a route says. */
   show(route) {
+    this._address = location.hash;
     const before = this._route;
     const same = before && isSameDocument({ ...before, commit: null }, { ...route, commit: null });
     const compared = before?.other ?? null;
@@ -193,11 +194,19 @@ class Browser extends HTMLElement {
     });
   }
 
+  /** Put what the route has become in place of its address, unless another one was asked for that is not shown yet. */
+  _readdress() {
+    if (location.hash === this._address) {
+      history.replaceState(null, "", writeRoute(this._route));
+      this._address = location.hash;
+    }
+  }
+
   _hasOpened({ row, snapshot, trajectory }) {
     // A row is named by its number, which means nothing without the commit.
     this._version = snapshot;
     this._route = { ...this._route, key: String(row), commit: snapshot };
-    history.replaceState(null, "", writeRoute(this._route));
+    this._readdress();
     this._list.version !== snapshot && this._list.leave(this._list.version);
     this._list.choose(row);
     const task = trajectory.extra?.task;
@@ -221,7 +230,7 @@ class Browser extends HTMLElement {
     announce("The dataset has changed");
     const reopen = () => {
       this._route = { ...this._route, commit: null };
-      history.replaceState(null, "", writeRoute(this._route));
+      this._readdress();
       this._openTrajectory();
     };
     return empty(
